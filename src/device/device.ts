@@ -1,0 +1,131 @@
+/**
+ * The device: one WebAssembly.Memory, created at its full budget and never grown, that plays the accelerator's
+ * memory. Untouched pages cost nothing, and no view ever detaches. Everything that training needs lives here, so
+ * the ledger's peak is an exact number and running out of memory is real.
+ */
+import { MemoryError, UsageError } from "../error.js";
+import { Allocator, alignment, alignUp } from "./allocator.js";
+import { type Category, formatBytes, Ledger } from "./ledger.js";
+import { type Exports, loadModule } from "./module.js";
+
+/** A piece of the device. `bytes` is what was asked for; the allocator rounds up to its alignment. */
+export interface Block {
+  readonly address: number;
+  readonly bytes: number;
+  readonly category: Category;
+  readonly site: string;
+}
+
+export interface DeviceOptions {
+  /** Bytes, a multiple of 64 KiB or rounded down to one. At most 4 GiB − 64 KiB. */
+  memory: number;
+  /** Which build of the kernels to load. */
+  build?: "release" | "debug";
+}
+
+const pageBytes = 65_536;
+const maxPages = 65_535;
+
+export class Device {
+  readonly ledger = new Ledger();
+  readonly memory: WebAssembly.Memory;
+  /** The kernels' exports, running on this memory. */
+  readonly exports: Exports;
+  readonly budget: number;
+  /** Bytes up to the end of the highest block ever placed low plus all that were placed high: what was touched. */
+  readonly #allocator: Allocator;
+  readonly #blocks = new Map<number, Block>();
+
+  constructor({ memory, build = "release" }: DeviceOptions) {
+    const pages = Math.floor(memory / pageBytes);
+    if (!(pages >= 16 && pages <= maxPages)) {
+      throw new UsageError({
+        where: "device memory",
+        expected: "between 1 MiB and 4 GiB less 64 KiB",
+        got: Number.isFinite(memory) ? formatBytes(memory) : String(memory),
+        remedy: "give for example --memory 1GiB",
+      });
+    }
+    this.budget = pages * pageBytes;
+    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    this.exports = loadModule(build, this.memory);
+    this.#allocator = new Allocator(this.exports.__heap_base.value, this.budget);
+  }
+
+  /** Takes `bytes` for `site`. Throws a MemoryError that prints the ledger when there is no room. */
+  allocate(bytes: number, category: Category, site: string, place: "low" | "high" = "low"): Block {
+    const address = this.#allocator.take(alignUp(Math.max(bytes, 1)), place);
+    if (address === null) throw this.#outOfMemory(bytes, category, site);
+    const block: Block = { address, bytes, category, site };
+    this.#blocks.set(address, block);
+    this.ledger.add(category, alignUp(Math.max(bytes, 1)));
+    return block;
+  }
+
+  free(block: Block): void {
+    if (this.#blocks.get(block.address) !== block) {
+      throw new UsageError({
+        where: `device.free(${block.site})`,
+        expected: "a live block",
+        got: "one that is freed already",
+        remedy: "free each block once",
+      });
+    }
+    const taken = alignUp(Math.max(block.bytes, 1));
+    this.#blocks.delete(block.address);
+    this.#allocator.give(block.address, taken);
+    this.ledger.add(block.category, -taken);
+  }
+
+  /**
+   * Lets `write` fill free space without knowing beforehand how much it needs, then keeps exactly what it used.
+   * `write(address, capacity)` returns the bytes written, or −1 if they did not fit. Nothing else may allocate
+   * meanwhile. The kept block is moved to the high end of the memory.
+   */
+  fill(
+    category: Category,
+    site: string,
+    wanted: number,
+    write: (address: number, capacity: number) => number,
+  ): Block {
+    const space = this.#allocator.largest();
+    const written = write(space.address, space.bytes);
+    if (written < 0) throw this.#outOfMemory(wanted, category, site);
+    // Counted before it is placed: source and target may overlap, and copyWithin allows for that.
+    const block = this.allocate(written, category, site, "high");
+    if (block.address !== space.address) this.bytes().copyWithin(block.address, space.address, space.address + written);
+    return block;
+  }
+
+  f32(block: Block): Float32Array {
+    return new Float32Array(this.memory.buffer, block.address, block.bytes >>> 2);
+  }
+
+  u8(block: Block): Uint8Array {
+    return new Uint8Array(this.memory.buffer, block.address, block.bytes);
+  }
+
+  /** The whole memory. */
+  bytes(): Uint8Array {
+    return new Uint8Array(this.memory.buffer);
+  }
+
+  /** Blocks that are live now, in no order. */
+  *blocks(): Iterable<Block> {
+    yield* this.#blocks.values();
+  }
+
+  #outOfMemory(bytes: number, category: Category, site: string): MemoryError {
+    const free = this.#allocator.freeBytes;
+    const largest = this.#allocator.largest().bytes;
+    const short = bytes > free ? `only ${formatBytes(free)} free` : `${formatBytes(free)} free but no piece over ${formatBytes(largest)}`;
+    return new MemoryError({
+      where: `${site} (${category})`,
+      expected: `${formatBytes(bytes)} more of the device's ${formatBytes(this.budget)}`,
+      got: `${short}; live: ${this.ledger}`,
+      remedy: "use a smaller --batch, a larger --memory, or --store comet",
+    });
+  }
+}
+
+export { alignment };

@@ -1,0 +1,48 @@
+/**
+ * The only randomness. One seed a run; every use derives its own stream from the seed and a name, so that adding
+ * a use never shifts the numbers another one sees.
+ */
+import { uniformFloat32 } from "pure-rand/distribution/uniformFloat32";
+import { uniformInt } from "pure-rand/distribution/uniformInt";
+import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+
+/** FNV-1a over UTF-16 code units: 32 bits that differ for differing names. */
+function hashName(name: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) {
+    hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  }
+  return hash | 0;
+}
+
+export interface Rng {
+  /** A float32 in [0, 1), a multiple of 2^-24. */
+  uniform(): number;
+  /** An integer in [low, high]. */
+  integer(low: number, high: number): number;
+  /** A permutation of 0 … n−1 (Fisher–Yates). */
+  permutation(n: number): Uint32Array;
+  /** A fresh stream that depends on the seed and on `name` only, not on how much was drawn here. */
+  fork(name: string): Rng;
+}
+
+/** `seed`: an integer; its low 32 bits count. */
+export function createRng(seed: number): Rng {
+  const generator = xoroshiro128plus(seed | 0);
+  const integer = (low: number, high: number) => uniformInt(generator, low, high);
+  return {
+    uniform: () => uniformFloat32(generator),
+    integer,
+    permutation(n) {
+      const order = Uint32Array.from({ length: n }, (_, i) => i);
+      for (let i = n - 1; i > 0; i--) {
+        const j = integer(0, i);
+        const held = order[i]!;
+        order[i] = order[j]!;
+        order[j] = held;
+      }
+      return order;
+    },
+    fork: (name) => createRng(hashName(`${seed | 0}/${name}`)),
+  };
+}
