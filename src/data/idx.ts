@@ -1,0 +1,69 @@
+/**
+ * IDX, the format of MNIST and its kin, plain or gzipped; reader and writer.
+ *
+ *   byte  0  1  2        3           4 … 4+4d−1              then
+ *         0  0  type 08  dimensions  one u32 BE a dimension  the values, one byte each, last dimension fastest
+ */
+import { gunzipSync } from "node:zlib";
+import { DataError } from "../error.js";
+
+export interface Idx {
+  dimensions: number[];
+  /** The values, in C order. */
+  data: Uint8Array;
+  /** The whole uncompressed file. */
+  bytes: Uint8Array;
+}
+
+const unsignedByte = 0x08;
+
+/** `where` names the file in errors; `rank` is the number of dimensions wanted. */
+export function decodeIdx(file: Uint8Array, where: string, rank: number): Idx {
+  const bytes = file[0] === 0x1f && file[1] === 0x8b ? gunzip(file, where) : file;
+  const headerBytes = 4 + 4 * rank;
+  if (bytes.length < headerBytes) {
+    throw damaged(where, `an IDX header of ${headerBytes} bytes`, `${bytes.length} bytes`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const magic = view.getUint32(0);
+  const wanted = (unsignedByte << 8) | rank;
+  if (magic !== wanted) {
+    throw damaged(where, `IDX magic ${hex(wanted)} (bytes, ${rank} dimensions)`, hex(magic));
+  }
+  const dimensions = Array.from({ length: rank }, (_, d) => view.getUint32(4 + 4 * d));
+  const length = dimensions.reduce((product, size) => product * size, 1);
+  if (bytes.length !== headerBytes + length) {
+    throw damaged(
+      where,
+      `${headerBytes + length} bytes for dimensions ${dimensions.join("×")}`,
+      `${bytes.length} bytes`,
+    );
+  }
+  return { dimensions, data: bytes.subarray(headerBytes), bytes };
+}
+
+/** The uncompressed file for values of the given dimensions. */
+export function encodeIdx(dimensions: readonly number[], data: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(4 + 4 * dimensions.length + data.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, (unsignedByte << 8) | dimensions.length);
+  for (const [d, size] of dimensions.entries()) {
+    view.setUint32(4 + 4 * d, size);
+  }
+  bytes.set(data, 4 + 4 * dimensions.length);
+  return bytes;
+}
+
+function gunzip(file: Uint8Array, where: string): Uint8Array {
+  try {
+    return gunzipSync(file);
+  } catch (cause) {
+    throw damaged(where, "a whole gzip file", cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+function damaged(where: string, expected: string, got: string): DataError {
+  return new DataError({ where, expected, got, remedy: "fetch or copy the file again" });
+}
+
+const hex = (value: number): string => `0x${value.toString(16).padStart(8, "0")}`;
