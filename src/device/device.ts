@@ -12,7 +12,8 @@ import { type Exports, loadModule } from "./module.js";
 export interface Block {
   readonly address: number;
   readonly bytes: number;
-  readonly category: Category;
+  /** Changes only through `device.recategorise`. */
+  category: Category;
   readonly site: string;
 }
 
@@ -26,13 +27,15 @@ export interface DeviceOptions {
 const pageBytes = 65_536;
 const maxPages = 65_535;
 
+/** What a block really occupies. */
+const taken = ({ bytes }: Pick<Block, "bytes">): number => alignUp(Math.max(bytes, 1));
+
 export class Device {
   readonly ledger = new Ledger();
   readonly memory: WebAssembly.Memory;
   /** The kernels' exports, running on this memory. */
   readonly exports: Exports;
   readonly budget: number;
-  /** Bytes up to the end of the highest block ever placed low plus all that were placed high: what was touched. */
   readonly #allocator: Allocator;
   readonly #blocks = new Map<number, Block>();
 
@@ -54,12 +57,20 @@ export class Device {
 
   /** Takes `bytes` for `site`. Throws a MemoryError that prints the ledger when there is no room. */
   allocate(bytes: number, category: Category, site: string, place: "low" | "high" = "low"): Block {
-    const address = this.#allocator.take(alignUp(Math.max(bytes, 1)), place);
+    const address = this.#allocator.take(taken({ bytes }), place);
     if (address === null) throw this.#outOfMemory(bytes, category, site);
     const block: Block = { address, bytes, category, site };
     this.#blocks.set(address, block);
-    this.ledger.add(category, alignUp(Math.max(bytes, 1)));
+    this.ledger.add(category, taken(block));
     return block;
+  }
+
+  /** The same bytes, now held for another purpose: an activation that only the backward pass still needs is "saved". */
+  recategorise(block: Block, category: Category): void {
+    if (block.category === category) return;
+    this.ledger.add(block.category, -taken(block));
+    block.category = category;
+    this.ledger.add(category, taken(block));
   }
 
   free(block: Block): void {
@@ -71,10 +82,9 @@ export class Device {
         remedy: "free each block once",
       });
     }
-    const taken = alignUp(Math.max(block.bytes, 1));
     this.#blocks.delete(block.address);
-    this.#allocator.give(block.address, taken);
-    this.ledger.add(block.category, -taken);
+    this.#allocator.give(block.address, taken(block));
+    this.ledger.add(block.category, -taken(block));
   }
 
   /**
@@ -93,7 +103,8 @@ export class Device {
     if (written < 0) throw this.#outOfMemory(wanted, category, site);
     // Counted before it is placed: source and target may overlap, and copyWithin allows for that.
     const block = this.allocate(written, category, site, "high");
-    if (block.address !== space.address) this.bytes().copyWithin(block.address, space.address, space.address + written);
+    if (block.address !== space.address)
+      this.bytes().copyWithin(block.address, space.address, space.address + written);
     return block;
   }
 
@@ -118,7 +129,10 @@ export class Device {
   #outOfMemory(bytes: number, category: Category, site: string): MemoryError {
     const free = this.#allocator.freeBytes;
     const largest = this.#allocator.largest().bytes;
-    const short = bytes > free ? `only ${formatBytes(free)} free` : `${formatBytes(free)} free but no piece over ${formatBytes(largest)}`;
+    const short =
+      bytes > free
+        ? `only ${formatBytes(free)} free`
+        : `${formatBytes(free)} free but no piece over ${formatBytes(largest)}`;
     return new MemoryError({
       where: `${site} (${category})`,
       expected: `${formatBytes(bytes)} more of the device's ${formatBytes(this.budget)}`,

@@ -1,0 +1,64 @@
+/**
+ * An audit: the promise, looked at. While a store is audited the originals are still there when their frame is made,
+ * so every value is compared with what will come back, in binary64 (where the difference of two float32 is exact or
+ * correctly rounded far below the bound).
+ */
+
+/** Some channels of a tensor before and after, for pictures. */
+export interface Sample {
+  site: string;
+  bound: number;
+  height: number;
+  width: number;
+  original: Float32Array;
+  decoded: Float32Array;
+}
+
+export class Audit {
+  /** The largest |x − x̂| ÷ bound of all values seen. */
+  worst = 0;
+  values = 0;
+  frames = 0;
+  /** Zeros that did not come back as zeros, and signs that changed. */
+  moved = 0;
+  readonly samples: Sample[] = [];
+  readonly #planes: number;
+
+  /** `planes`: how many channels of each tensor's first image are kept as samples. */
+  constructor(planes = 0) {
+    this.#planes = planes;
+  }
+
+  compare(
+    site: string,
+    bound: number,
+    original: Float32Array,
+    decoded: Float32Array,
+    shape: readonly number[],
+  ): void {
+    this.frames++;
+    this.values += original.length;
+    let worst = 0;
+    for (let i = 0; i < original.length; i++) {
+      const [x, back] = [original[i]!, decoded[i]!];
+      const error = Math.abs(x - back);
+      if (error > worst) worst = error;
+      if (x > 0 !== back > 0 || x < 0 !== back < 0) this.moved++;
+    }
+    // A bound is rounded down to float32 before use, so the ratio to the given one is below 1 too.
+    this.worst = Math.max(this.worst, worst / bound);
+    if (shape.length !== 4) return;
+    const [height, width] = shape.slice(2) as [number, number];
+    for (let plane = 0; plane < Math.min(this.#planes, shape[1]!); plane++) {
+      const [start, end] = [plane * height * width, (plane + 1) * height * width];
+      this.samples.push({
+        site,
+        bound,
+        height,
+        width,
+        original: original.slice(start, end),
+        decoded: decoded.slice(start, end),
+      });
+    }
+  }
+}

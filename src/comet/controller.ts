@@ -1,0 +1,158 @@
+/**
+ * The control loop: which bound each site gets. The paper's four phases, every W steps:
+ *
+ *   1 parameter collection    in backward, each site reports what its noise law needs: E_k, L̄, R (src/ops)
+ *   2 gradient assessment     after the step, the mean |momentum| of each layer says which σ is accepted   (4)
+ *   3 activation assessment   the law, solved for the bound, says how far each saved tensor may be off     (5, 7)
+ *   4 activation compression  until the next collection, the store packs each site at its bound (src/comet/store)
+ *
+ * δ of a step is known only after its forward pass, so a bound rests on the last collection: a lag of at most W steps.
+ * The first step has nothing to rest on and keeps its tensors raw. Collections are at steps 0, 1, 2, 4, 8, … while
+ * the gradients still change fast, then every W.
+ */
+import { BoundError, UsageError } from "../error.js";
+import type { Observation, Observer, Parameter, Site } from "../op.js";
+import { acceptedSigma, gradientSigma, lawBound, paperBound, paperSigma } from "./law.js";
+
+/** How a site's bound follows from what was observed. */
+export interface Policy {
+  readonly name: "fixed" | "law" | "paper";
+  /** The bound for an accepted σ; null while there is nothing to go by. */
+  bound(sigma: number, observation: Observation | null): number | null;
+  /** The σ of the weight gradient that the policy expects of a bound. */
+  sigma(eb: number, observation: Observation): number;
+}
+
+/** One bound for all. */
+export function fixed(bound: number): Policy {
+  if (!(bound > 0 && Number.isFinite(bound))) {
+    throw new BoundError({
+      where: "--bound",
+      expected: "a finite number above 0",
+      got: String(bound),
+      remedy: "give for example 1e-3",
+    });
+  }
+  return { name: "fixed", bound: () => bound, sigma: gradientSigma };
+}
+
+/** The closed form, no fitted constant. */
+export const law: Policy = {
+  name: "law",
+  bound: (sigma, observation) => (observation ? lawBound(sigma, observation) : null),
+  sigma: gradientSigma,
+};
+
+/** The paper's form, as recalled. */
+export const paper: Policy = {
+  name: "paper",
+  bound: (sigma, observation) => (observation ? paperBound(sigma, observation) : null),
+  sigma: paperSigma,
+};
+
+/** What is known of a site. */
+export interface SiteState {
+  readonly site: Site;
+  /** Of the last collection. */
+  observation: Observation | null;
+  /** σ that the last gradient assessment accepted. */
+  acceptedSigma: number;
+  /** What the policy gives it; null while tensors are kept raw. */
+  bound: number | null;
+  /** Under which its last tensor was stored: tighter than `bound` where a stricter site shares the tensor. */
+  applied: number | null;
+}
+
+export interface ControllerOptions {
+  policy?: Policy;
+  /** W, the active factor: steps from one collection to the next. */
+  every?: number;
+  /** Accepted σ as a share of the mean |momentum|. */
+  share?: number;
+}
+
+export class Controller implements Observer {
+  readonly policy: Policy;
+  readonly every: number;
+  readonly share: number;
+  readonly sites = new Map<string, SiteState>();
+  collecting = true;
+
+  constructor({ policy = law, every = 10, share = 0.01 }: ControllerOptions = {}) {
+    if (!(Number.isInteger(every) && every >= 1)) {
+      throw new UsageError({
+        where: "--every",
+        expected: "a whole number of steps, at least 1",
+        got: String(every),
+        remedy: "give for example 10",
+      });
+    }
+    this.policy = policy;
+    this.every = every;
+    this.share = share;
+  }
+
+  /** Opens a step, numbered from 0. */
+  begin(step: number): void {
+    const early = step < this.every && (step & (step - 1)) === 0;
+    this.collecting = early || step % this.every === 0;
+  }
+
+  /** Phase 1: what a site reports in backward. */
+  record(site: Site, observation: Observation): void {
+    this.#state(site).observation = observation;
+  }
+
+  /**
+   * Before the first step: phases 1 to 3 on a part of the first batch, back-propagated raw and thrown away, so that
+   * not even one step needs the memory that COMET saves. `part` is its share of a batch. A mean loss over fewer
+   * images has δ larger by 1/part, each sum of squares likewise; and its gradient, whose noise grows like 1/√part,
+   * stands in for the momentum.
+   */
+  calibrate(part: number, meanGradient: (parameter: Parameter) => number): void {
+    for (const state of this.sites.values()) {
+      const observation = state.observation;
+      if (observation === null) continue;
+      state.observation = {
+        ...observation,
+        energy: observation.energy.map((value) => value * part),
+        meanLoss: observation.meanLoss * part,
+        batch: observation.batch / part,
+      };
+    }
+    this.assess((parameter) => Math.sqrt(part) * meanGradient(parameter));
+  }
+
+  /** Phases 2 and 3, after the optimiser's step. `meanMomentum` gives the mean |m| of a parameter. */
+  assess(meanMomentum: (parameter: Parameter) => number): void {
+    if (!this.collecting) return;
+    for (const state of this.sites.values()) {
+      const { parameter } = state.site;
+      if (parameter === null) continue;
+      state.acceptedSigma = acceptedSigma(meanMomentum(parameter), this.share);
+      const bound = this.policy.bound(state.acceptedSigma, state.observation);
+      state.bound = bound !== null && bound > 0 && Number.isFinite(bound) ? bound : null;
+    }
+  }
+
+  /** Phase 4: the bound of a site, null to keep it raw. */
+  boundFor(site: Site): number | null {
+    const state = this.#state(site);
+    if (this.policy.name === "fixed") state.bound = this.policy.bound(0, null);
+    return state.bound;
+  }
+
+  /** The store tells under which bound it stored a site's tensor. */
+  stored(site: Site, bound: number | null): void {
+    this.#state(site).applied = bound;
+  }
+
+  #state(site: Site): SiteState {
+    let state = this.sites.get(site.name);
+    if (!state) {
+      state = { site, observation: null, acceptedSigma: 0, bound: null, applied: null };
+      this.sites.set(site.name, state);
+    }
+    return state;
+  }
+}

@@ -1,0 +1,40 @@
+/** A saved tensor of which only the signs are needed: one bit an element. */
+import type { Block } from "../device/device.js";
+import { FreedError } from "../error.js";
+import type { Packed } from "../store.js";
+import type { Tensor } from "../tensor.js";
+
+export class Mask implements Packed {
+  readonly #engine: Tensor["engine"];
+  readonly #block: Block;
+
+  constructor(x: Tensor, site: string) {
+    this.#engine = x.engine;
+    this.#block = x.engine.device.allocate(Math.ceil(x.size / 8), "saved", site, "high");
+    x.engine.kernels.packPositive(x.engine.device.u8(this.#block), x.data);
+  }
+
+  get bytes(): number {
+    return this.#block.bytes;
+  }
+
+  unpack(): Tensor {
+    throw new FreedError({
+      where: this.#block.site,
+      expected: "values",
+      got: "a tensor that was saved for its signs only",
+      remedy: 'declare the save as "value"',
+    });
+  }
+
+  gate(dy: Tensor): Tensor {
+    const values = dy.data;
+    const dx = dy.recycle(this.#block.site);
+    this.#engine.kernels.applyMask(dx.data, values, this.#engine.device.u8(this.#block), 1);
+    return dx;
+  }
+
+  free(): void {
+    this.#engine.device.free(this.#block);
+  }
+}

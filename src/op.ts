@@ -1,0 +1,243 @@
+/**
+ * Ops and the tape. An op is a forward, a backward, and a declaration of what it saves in between. `apply` runs the
+ * forward, hands what is declared to the store, and consumes the operands; `backward` walks the tape from its end.
+ *
+ *            inputs ──► forward ──► output              dy ──► backward ──► gradients of the inputs
+ *                          │ saved                                ▲
+ *                          ▼                                      │
+ *                     store.put ───────── handle ──────────► store.take
+ */
+import type { Block, Device } from "./device/device.js";
+import { FreedError, UsageError } from "./error.js";
+import type { Kernels } from "./kernels/kernels.js";
+import type { Handle, Need, Store } from "./store.js";
+import { Tensor } from "./tensor.js";
+
+/** A named place that saves. */
+export interface Site {
+  /** Path of the module and what is saved, e.g. `layer1.0.conv2.x`. */
+  readonly name: string;
+  readonly op: string;
+  /** The parameter whose gradient an error in the saved tensor disturbs, if any. */
+  readonly parameter: Parameter | null;
+}
+
+/** Weights that a module owns. Ops read them and do not consume them. */
+export interface Parameter {
+  readonly name: string;
+  readonly value: Tensor;
+  /** Filled by backward, emptied by the optimiser. */
+  gradient: Tensor | null;
+}
+
+/** What the noise law of an op needs to know of one backward pass (all sums over the whole batch). */
+export interface Observation {
+  /** E_k = Σδ² over the non-zero inputs, for each output channel k: Var(∇w_k) = Var(error)·E_k. */
+  energy: Float32Array;
+  /** Mean |δ| over all output elements: the paper's L̄. */
+  meanLoss: number;
+  /** Share of the saved values that are not zero: the paper's R. */
+  nonZero: number;
+  /** Batch size N. */
+  batch: number;
+}
+
+/** Who listens to backward passes; the controller does. */
+export interface Observer {
+  /** Whether this step is one that collects. */
+  readonly collecting: boolean;
+  record(site: Site, observation: Observation): void;
+}
+
+/** All that ops share. */
+export interface Engine {
+  readonly device: Device;
+  readonly kernels: Kernels;
+  store: Store;
+  observer: Observer | null;
+  /** Whether ops record what backward needs. */
+  recording: boolean;
+  readonly tape: Node[];
+  /** Seed of this step's random masks. */
+  stepSeed: number;
+  /** Shown the output of every op; for diagnosis. */
+  onOutput: ((site: string, y: Tensor) => void) | null;
+}
+
+export type Saved = Record<string, Tensor | Block>;
+
+export interface Forward {
+  readonly engine: Engine;
+  readonly site: string;
+  /** A new tensor of unspecified content. */
+  empty(shape: readonly number[]): Tensor;
+}
+
+export interface Backward {
+  readonly engine: Engine;
+  readonly site: string;
+  /** Whether anybody wants the gradient of input i. */
+  wants(input: number): boolean;
+  /** A saved tensor, within its bound; the op disposes of it. */
+  take(name: string): Tensor;
+  /** dx = saved > 0 ? dy : 0; consumes dy. */
+  gate(name: string, dy: Tensor): Tensor;
+  /** Saved bits; valid until the backward of this op returns. */
+  bits(name: string): Uint8Array;
+  /** A new gradient tensor of unspecified content. */
+  empty(shape: readonly number[]): Tensor;
+  /** Adds to the parameter's gradient; consumes it. */
+  accumulate(parameter: Parameter, gradient: Tensor): void;
+  /** Tells the observer, if it collects now. */
+  observe(name: string, observation: () => Observation): void;
+}
+
+export interface Op<A> {
+  readonly name: string;
+  /** What is saved under which name, and what backward needs of it; "bits" are packed bits and kept as they are. */
+  readonly saves: Readonly<Record<string, Need | "bits">>;
+  /** The parameter whose gradient depends on what is saved. */
+  parameter?(attributes: A): Parameter | null;
+  /** Reads its inputs; may recycle those that it does not save. `apply` disposes of the rest. */
+  forward(run: Forward, inputs: readonly Tensor[], attributes: A): { y: Tensor; saved?: Saved };
+  /** Consumes dy. Returns a gradient for each input, null where none is wanted or none exists. */
+  backward(run: Backward, dy: Tensor, attributes: A): readonly (Tensor | null)[];
+}
+
+/** One application of an op on the tape. */
+export interface Node {
+  readonly site: string;
+  readonly parents: readonly (Node | null)[];
+  readonly handles: ReadonlyMap<string, Handle>;
+  gradient: Tensor | null;
+  propagate(dy: Tensor): readonly (Tensor | null)[];
+}
+
+/** Runs an op at a site (a module's path). Consumes the inputs. */
+export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, site = op.name): Tensor {
+  const engine = inputs[0]!.engine;
+  const parents = inputs.map((input) => input.node);
+  const recording = engine.recording;
+  const { y, saved = {} } = op.forward(
+    { engine, site, empty: (shape) => Tensor.empty(engine, shape, site) },
+    inputs,
+    attributes,
+  );
+  engine.onOutput?.(site, y);
+  const handles = new Map<string, Handle>();
+  for (const [name, what] of Object.entries(saved)) {
+    const need = op.saves[name]!;
+    const place: Site = {
+      name: `${site}.${name}`,
+      op: op.name,
+      parameter: op.parameter?.(attributes) ?? null,
+    };
+    if (!(what instanceof Tensor)) {
+      if (recording) handles.set(name, engine.store.putBits(engine.device, what, place));
+      else engine.device.free(what);
+    } else if (recording) handles.set(name, engine.store.put(what, place, need as Need));
+  }
+  for (const tensor of [...inputs, ...Object.values(saved)]) {
+    if (tensor instanceof Tensor && tensor !== y && !tensor.moved) tensor.dispose();
+  }
+  if (!recording) return y;
+  const node: Node = {
+    site,
+    parents,
+    handles,
+    gradient: null,
+    propagate: (dy) => op.backward(backwardRun(engine, site, parents, handles), dy, attributes),
+  };
+  engine.tape.push(node);
+  return y.move(y.shape, node);
+}
+
+function backwardRun(
+  engine: Engine,
+  site: string,
+  parents: readonly (Node | null)[],
+  handles: ReadonlyMap<string, Handle>,
+): Backward {
+  const handle = (name: string) => handles.get(name)!;
+  const empty = (shape: readonly number[]) => Tensor.empty(engine, shape, site, "gradients");
+  return {
+    engine,
+    site,
+    wants: (input) => parents[input] !== null,
+    take: (name) => engine.store.take(handle(name)),
+    gate: (name, dy) => engine.store.gate(handle(name), dy),
+    bits: (name) => engine.store.bits(handle(name)),
+    empty,
+    accumulate(parameter, gradient) {
+      if (parameter.gradient === null) parameter.gradient = gradient;
+      else parameter.gradient = sum(parameter.gradient, gradient);
+    },
+    observe(name, observation) {
+      if (engine.observer?.collecting) engine.observer.record(handle(name).site, observation());
+    },
+  };
+}
+
+/** a + b; consumes both. */
+function sum(a: Tensor, b: Tensor): Tensor {
+  const values = a.data;
+  const y = a.recycle("sum of gradients");
+  y.engine.kernels.add(y.data, values, b.data);
+  b.dispose();
+  return y;
+}
+
+/**
+ * Back-propagates from a scalar, filling the gradients of all parameters it depends on. Consumes `loss`, takes each
+ * handle once, and leaves the tape empty.
+ */
+export function backward(loss: Tensor): void {
+  const { engine, node } = loss;
+  if (node === null || loss.size !== 1) {
+    throw new UsageError({
+      where: "backward",
+      expected: "a recorded tensor of one element",
+      got: `shape [${loss.shape}]${node === null ? ", not on the tape" : ""}`,
+      remedy: "call it once on the mean loss of a step that records",
+    });
+  }
+  loss.dispose();
+  node.gradient = Tensor.empty(engine, [1], "backward", "gradients");
+  node.gradient.data[0] = 1;
+  for (const current of engine.tape.splice(0).reverse()) {
+    const dy = current.gradient;
+    current.gradient = null;
+    if (dy !== null) {
+      current.propagate(dy).forEach((gradient, i) => {
+        const parent = current.parents[i];
+        if (gradient === null) return;
+        if (!parent) gradient.dispose();
+        else parent.gradient = parent.gradient === null ? gradient : sum(parent.gradient, gradient);
+      });
+    }
+    for (const handle of current.handles.values()) engine.store.drop(handle);
+  }
+}
+
+/** Drops what a step that will not be finished has recorded. */
+export function abandon(engine: Engine): void {
+  for (const node of engine.tape.splice(0)) {
+    node.gradient?.dispose();
+    for (const handle of node.handles.values()) engine.store.drop(handle);
+  }
+}
+
+/** Throws if anything but parameters, optimiser state and the kernels' workspace is live, naming the sites. */
+export function assertNothingLeaks(engine: Engine): void {
+  const leaks = [...engine.device.blocks()].filter(({ category }) => !persistent.has(category));
+  if (leaks.length === 0) return;
+  const sites = [...new Set(leaks.map(({ site, category }) => `${site} (${category})`))];
+  throw new FreedError({
+    where: "end of step",
+    expected: "nothing live but parameters, optimiser state and workspace",
+    got: `${leaks.length} tensors from ${sites.slice(0, 5).join(", ")}${sites.length > 5 ? ", …" : ""}`,
+    remedy: "dispose of tensors that no op consumes",
+  });
+}
+
+const persistent: ReadonlySet<string> = new Set(["parameters", "optimiser", "workspace"]);

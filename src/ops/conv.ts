@@ -1,0 +1,192 @@
+/**
+ * Convolution and the fully connected layer: the ops whose weight gradient needs their input, and so the ops that
+ * COMET was made for.
+ *
+ *   y[n,k,p,q]  = b[k] + Σ_{c,r,s} x[n,c,p·stride+r−pad,q·stride+s−pad] · w[k,c,r,s]
+ *   ∇w[k,c,r,s] = Σ_{n,p,q} δ[n,k,p,q] · x[n,c,…]          δ = ∇y
+ *   ∇b[k]       = Σ_{n,p,q} δ[n,k,p,q]
+ *   ∇x          = the transposed convolution of δ with w: needs no x
+ *
+ * Noise law. With x̂ = x + e in place of x, ∇ŵ − ∇w = Σ δ·e, a sum over the positions where x ≠ 0 (e = 0 where x = 0).
+ *   worst case   |∇ŵ − ∇w| ≤ eb · Σ|δ|
+ *   in the mean  σ² = Var(e) · Σδ², if the errors are zero-mean and uncorrelated; Var(e) = eb²/3 if uniform.
+ */
+import { ShapeError } from "../error.js";
+import type { ChannelShape, Conv2dShape } from "../kernels/kernels.js";
+import { apply, type Backward, type Observation, type Op, type Parameter } from "../op.js";
+import type { Tensor } from "../tensor.js";
+
+export interface Conv2dOptions {
+  stride?: number;
+  padding?: number;
+  groups?: number;
+}
+
+interface Weights {
+  weight: Parameter;
+  bias: Parameter | null;
+}
+
+interface Conv2dAttributes extends Weights {
+  shape: Conv2dShape;
+}
+
+/** What a convolution makes of an N × C × H × W input; throws a ShapeError that names the layer. */
+export function conv2dShape(
+  where: string,
+  input: readonly number[],
+  weight: readonly number[],
+  { stride = 1, padding = 0, groups = 1 }: Conv2dOptions = {},
+): Conv2dShape {
+  const [N, C, H, W] = input as [number, number, number, number];
+  const [K, perGroup, R, S] = weight as [number, number, number, number];
+  const P = Math.floor((H + 2 * padding - R) / stride) + 1;
+  const Q = Math.floor((W + 2 * padding - S) / stride) + 1;
+  if (input.length !== 4 || weight.length !== 4 || C !== perGroup * groups || K % groups !== 0) {
+    throw new ShapeError({
+      where,
+      expected: `N × ${perGroup * groups} × H × W (weight [${weight}], groups ${groups})`,
+      got: `[${input}]`,
+      remedy: "give the layer as many input channels as the tensor has",
+    });
+  }
+  if (!(P >= 1 && Q >= 1)) {
+    throw new ShapeError({
+      where,
+      expected: `an image of at least ${R - 2 * padding} × ${S - 2 * padding}`,
+      got: `[${input}]`,
+      remedy: "use larger images or a network made for small ones",
+    });
+  }
+  return { N, C, H, W, K, R, S, P, Q, stride, padding, groups };
+}
+
+/** Bias and its gradient are the same for both ops. */
+function accumulateBias(run: Backward, bias: Parameter | null, dy: Tensor, shape: ChannelShape): void {
+  if (bias === null) return;
+  const db = run.empty([shape.C]);
+  run.engine.kernels.biasGradient(db.data, dy.data, shape);
+  run.accumulate(bias, db);
+}
+
+/** The law's terms of this backward pass; a linear layer is a convolution of 1 × 1 images. */
+function observation(run: Backward, dy: Tensor, x: Tensor, shape: Conv2dShape): Observation {
+  const { kernels } = run.engine;
+  const energy = run.empty([shape.K]);
+  kernels.conv2dNoiseEnergy(energy.data, dy.data, x.data, shape);
+  const terms: Observation = {
+    energy: energy.data.slice(),
+    meanLoss: kernels.sumAbs(dy.data) / dy.size,
+    nonZero: kernels.countNonZero(x.data) / x.size,
+    batch: shape.N,
+  };
+  energy.dispose();
+  return terms;
+}
+
+export const conv2dOp: Op<Conv2dAttributes> = {
+  name: "conv2d",
+  saves: { x: "value" },
+  parameter: ({ weight }) => weight,
+  forward(run, [x], { shape, weight, bias }) {
+    const y = run.empty([shape.N, shape.K, shape.P, shape.Q]);
+    run.engine.kernels.conv2dForward(y.data, x!.data, weight.value.data, bias?.value.data ?? null, shape);
+    return { y, saved: { x: x! } };
+  },
+  backward(run, dy, { shape, weight, bias }) {
+    const { kernels } = run.engine;
+    const x = run.take("x");
+    run.observe("x", () => observation(run, dy, x, shape));
+    const dw = run.empty(weight.value.shape);
+    kernels.conv2dWeightGradient(dw.data, dy.data, x.data, shape);
+    x.dispose();
+    run.accumulate(weight, dw);
+    accumulateBias(run, bias, dy, { N: shape.N, C: shape.K, size: shape.P * shape.Q });
+    let dx: Tensor | null = null;
+    if (run.wants(0)) {
+      dx = run.empty([shape.N, shape.C, shape.H, shape.W]);
+      kernels.conv2dInputGradient(dx.data, dy.data, weight.value.data, shape);
+    }
+    dy.dispose();
+    return [dx];
+  },
+};
+
+/** x: N × C × H × W, weight: K × C/groups × R × S, bias: K. */
+export function conv2d(
+  x: Tensor,
+  weight: Parameter,
+  bias: Parameter | null = null,
+  options: Conv2dOptions = {},
+  site?: string,
+): Tensor {
+  const shape = conv2dShape(site ?? "conv2d", x.shape, weight.value.shape, options);
+  return apply(conv2dOp, [x], { weight, bias, shape }, site);
+}
+
+export const linearOp: Op<Weights> = {
+  name: "linear",
+  saves: { x: "value" },
+  parameter: ({ weight }) => weight,
+  forward(run, [x], { weight, bias }) {
+    const [m, k, n] = [x!.shape[0]!, x!.shape[1]!, weight.value.shape[0]!];
+    const { kernels } = run.engine;
+    const y = run.empty([m, n]);
+    kernels.gemm(y.data, x!.data, weight.value.data, { m, n, k, transposeA: false, transposeB: true });
+    if (bias) kernels.addBias(y.data, bias.value.data, { N: m, C: n, size: 1 });
+    return { y, saved: { x: x! } };
+  },
+  backward(run, dy, { weight, bias }) {
+    const { kernels } = run.engine;
+    const [K, C] = weight.value.shape as [number, number];
+    const N = dy.shape[0]!;
+    const x = run.take("x");
+    run.observe("x", () => observation(run, dy, x, pointwise(N, C, K)));
+    const dw = run.empty([K, C]);
+    kernels.gemm(dw.data, dy.data, x.data, { m: K, n: C, k: N, transposeA: true, transposeB: false });
+    x.dispose();
+    run.accumulate(weight, dw);
+    accumulateBias(run, bias, dy, { N, C: K, size: 1 });
+    let dx: Tensor | null = null;
+    if (run.wants(0)) {
+      dx = run.empty([N, C]);
+      kernels.gemm(dx.data, dy.data, weight.value.data, {
+        m: N,
+        n: C,
+        k: K,
+        transposeA: false,
+        transposeB: false,
+      });
+    }
+    dy.dispose();
+    return [dx];
+  },
+};
+
+const pointwise = (N: number, C: number, K: number): Conv2dShape => ({
+  N,
+  C,
+  K,
+  H: 1,
+  W: 1,
+  R: 1,
+  S: 1,
+  P: 1,
+  Q: 1,
+  stride: 1,
+  padding: 0,
+  groups: 1,
+});
+
+/** x: N × C, weight: K × C, bias: K. */
+export function linear(x: Tensor, weight: Parameter, bias: Parameter | null = null, site?: string): Tensor {
+  if (x.shape.length !== 2 || x.shape[1] !== weight.value.shape[1]) {
+    throw new ShapeError({
+      where: site ?? "linear",
+      expected: `N × ${weight.value.shape[1]}`,
+      got: `[${x.shape}]`,
+      remedy: "flatten the input, or give the layer its size",
+    });
+  }
+  return apply(linearOp, [x], { weight, bias }, site);
+}

@@ -1,0 +1,94 @@
+/**
+ * Elementwise ops, and flatten, which only renames the axes.
+ *
+ *   relu     y = max(x, 0)      ∇x = δ where y > 0: the sign of y is all that backward needs
+ *   add      y = a + b          ∇a = ∇b = δ
+ *   dropout  y = x·m/(1 − p)    ∇x = δ·m/(1 − p), m one bit an element
+ */
+import { ShapeError, UsageError } from "../error.js";
+import { apply, type Op } from "../op.js";
+import { sizeOf, type Tensor } from "../tensor.js";
+
+export const reluOp: Op<null> = {
+  name: "relu",
+  saves: { y: "sign" },
+  forward(run, [x]) {
+    const values = x!.data;
+    const y = x!.recycle(run.site);
+    run.engine.kernels.relu(y.data, values);
+    return { y, saved: { y } };
+  },
+  backward: (run, dy) => [run.gate("y", dy)],
+};
+
+export const relu = (x: Tensor, site?: string): Tensor => apply(reluOp, [x], null, site);
+
+export const addOp: Op<null> = {
+  name: "add",
+  saves: {},
+  forward(run, [a, b]) {
+    const values = a!.data;
+    const y = a!.recycle(run.site);
+    run.engine.kernels.add(y.data, values, b!.data);
+    return { y };
+  },
+  backward: (_run, dy) => [dy.ref, dy],
+};
+
+export function add(a: Tensor, b: Tensor, site?: string): Tensor {
+  if (a.shape.join() !== b.shape.join()) {
+    throw new ShapeError({
+      where: site ?? "add",
+      expected: `[${a.shape}]`,
+      got: `[${b.shape}]`,
+      remedy: "add tensors of one shape",
+    });
+  }
+  return apply(addOp, [a, b], null, site);
+}
+
+export const dropoutOp: Op<{ p: number; seed: number }> = {
+  name: "dropout",
+  saves: { mask: "bits" },
+  forward(run, [x], { p, seed }) {
+    const { kernels, device } = run.engine;
+    const mask = device.allocate(Math.ceil(x!.size / 8), "activations", run.site);
+    kernels.dropoutMask(device.u8(mask), x!.size, p, seed);
+    const values = x!.data;
+    const y = x!.recycle(run.site);
+    kernels.applyMask(y.data, values, device.u8(mask), 1 / (1 - p));
+    return { y, saved: { mask } };
+  },
+  backward(run, dy, { p }) {
+    const values = dy.data;
+    const dx = dy.recycle(run.site);
+    run.engine.kernels.applyMask(dx.data, values, run.bits("mask"), 1 / (1 - p));
+    return [dx];
+  },
+};
+
+/** Zeroes each element with probability p and scales the rest by 1/(1 − p). `seed`: 32 bits; one seed, one mask. */
+export function dropout(x: Tensor, p: number, seed: number, site?: string): Tensor {
+  if (!(p >= 0 && p < 1)) {
+    throw new UsageError({
+      where: site ?? "dropout",
+      expected: "a probability in [0, 1)",
+      got: String(p),
+      remedy: "give for example 0.5",
+    });
+  }
+  return p === 0 ? x : apply(dropoutOp, [x], { p, seed }, site);
+}
+
+const reshapeOp: Op<readonly number[]> = {
+  name: "flatten",
+  saves: {},
+  forward: (_run, [x], shape) => ({ y: x!.move(shape, null) }),
+  backward: (_run, dy) => [dy],
+};
+
+/** N × … → N × everything else. */
+export function flatten(x: Tensor, site?: string): Tensor {
+  const [N, ...rest] = x.shape;
+  return apply(reshapeOp, [x], [N!, sizeOf(rest)], site);
+}

@@ -1,0 +1,105 @@
+/**
+ * Pooling. Max pooling routes δ to the place of each window's maximum, so that place, in ⌈log2(R·S)⌉ bits, is all
+ * that backward needs. Average pooling needs nothing.
+ */
+import { ShapeError } from "../error.js";
+import type { PoolShape } from "../kernels/kernels.js";
+import { apply, type Op } from "../op.js";
+import type { Tensor } from "../tensor.js";
+
+export interface PoolOptions {
+  /** Window extent; both ways. */
+  kernel: number;
+  /** Defaults to the window's extent. */
+  stride?: number;
+  padding?: number;
+}
+
+interface PoolAttributes {
+  pool: PoolShape;
+  input: readonly number[];
+  output: readonly number[];
+}
+
+function poolAttributes(where: string, x: Tensor, options: PoolOptions): PoolAttributes {
+  const { kernel, stride = kernel, padding = 0 } = options;
+  const [N, C, H, W] = x.shape as [number, number, number, number];
+  const P = Math.floor((H + 2 * padding - kernel) / stride) + 1;
+  const Q = Math.floor((W + 2 * padding - kernel) / stride) + 1;
+  if (x.shape.length !== 4 || !(P >= 1 && Q >= 1) || 2 * padding > kernel) {
+    throw new ShapeError({
+      where,
+      expected: `N × C × H × W with H and W of at least ${kernel - 2 * padding}, padding at most half the window`,
+      got: `[${x.shape}], window ${kernel}, padding ${padding}`,
+      remedy: "use larger images or a smaller window",
+    });
+  }
+  return {
+    pool: { planes: N * C, H, W, R: kernel, S: kernel, P, Q, stride, padding },
+    input: x.shape,
+    output: [N, C, P, Q],
+  };
+}
+
+/** Bits that hold any place in a window. */
+const indexBits = ({ R, S }: PoolShape): number => Math.max(1, Math.ceil(Math.log2(R * S)));
+
+export const maxPool2dOp: Op<PoolAttributes> = {
+  name: "maxPool2d",
+  saves: { index: "bits" },
+  forward(run, [x], { pool, output }) {
+    const { kernels, device, recording } = run.engine;
+    const y = run.empty(output);
+    const places = device.allocate(y.size, "activations", run.site);
+    kernels.maxPool(y.data, device.u8(places), x!.data, pool);
+    const bits = indexBits(pool);
+    const index = device.allocate(
+      recording ? Math.ceil((y.size * bits) / 8) : 1,
+      "activations",
+      run.site,
+      "high",
+    );
+    if (recording) kernels.packBits(device.u8(index), device.u8(places), bits);
+    device.free(places);
+    return { y, saved: { index } };
+  },
+  backward(run, dy, { pool, input }) {
+    const { kernels, device } = run.engine;
+    const places = device.allocate(dy.size, "gradients", run.site);
+    kernels.unpackBits(device.u8(places), run.bits("index"), indexBits(pool));
+    const dx = run.empty(input);
+    kernels.maxPoolBackward(dx.data, dy.data, device.u8(places), pool);
+    device.free(places);
+    dy.dispose();
+    return [dx];
+  },
+};
+
+export const maxPool2d = (x: Tensor, options: PoolOptions, site?: string): Tensor =>
+  apply(maxPool2dOp, [x], poolAttributes(site ?? "maxPool2d", x, options), site);
+
+export const avgPool2dOp: Op<PoolAttributes> = {
+  name: "avgPool2d",
+  saves: {},
+  forward(run, [x], { pool, output }) {
+    const y = run.empty(output);
+    run.engine.kernels.avgPool(y.data, x!.data, pool);
+    return { y };
+  },
+  backward(run, dy, { pool, input }) {
+    const dx = run.empty(input);
+    run.engine.kernels.avgPoolBackward(dx.data, dy.data, pool);
+    dy.dispose();
+    return [dx];
+  },
+};
+
+export const avgPool2d = (x: Tensor, options: PoolOptions, site?: string): Tensor =>
+  apply(avgPool2dOp, [x], poolAttributes(site ?? "avgPool2d", x, options), site);
+
+/** N × C × H × W → N × C × 1 × 1: the mean of each plane. */
+export function globalAvgPool2d(x: Tensor, site?: string): Tensor {
+  const [N, C, H, W] = x.shape as [number, number, number, number];
+  const pool: PoolShape = { planes: N * C, H, W, R: H, S: W, P: 1, Q: 1, stride: 1, padding: 0 };
+  return apply(avgPool2dOp, [x], { pool, input: x.shape, output: [N, C, 1, 1] }, site ?? "globalAvgPool2d");
+}

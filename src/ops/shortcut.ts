@@ -1,0 +1,61 @@
+/**
+ * The parameter-free shortcut between stages of a residual network (He et al., 2016, option A): every stride-th row
+ * and column, with zero channels around the old ones. It only copies, twice in a forward pass of a whole network, so
+ * it is plain TypeScript.
+ *
+ *   y[n, c + before, p, q] = x[n, c, stride·p, stride·q],   before = ⌊(K − C)/2⌋
+ */
+import { apply, type Op } from "../op.js";
+import type { Tensor } from "../tensor.js";
+
+interface Downsample {
+  stride: number;
+  input: readonly [number, number, number, number];
+  output: readonly [number, number, number, number];
+}
+
+/** Calls `visit` with the offsets of each pair (pixel of x, pixel of y) that the copy connects. */
+function pairs({ stride, input, output }: Downsample, visit: (x: number, y: number) => void): void {
+  const [N, C, H, W] = input;
+  const [, K, P, Q] = output;
+  const before = Math.floor((K - C) / 2);
+  for (let n = 0; n < N; n++) {
+    for (let c = 0; c < C; c++) {
+      const [from, to] = [(n * C + c) * H * W, (n * K + c + before) * P * Q];
+      for (let p = 0; p < P; p++) {
+        for (let q = 0; q < Q; q++) visit(from + stride * (p * W + q), to + p * Q + q);
+      }
+    }
+  }
+}
+
+const downsampleOp: Op<Downsample> = {
+  name: "downsample",
+  saves: {},
+  forward(run, [x], attributes) {
+    const y = run.empty(attributes.output);
+    const [from, to] = [x!.data, y.data];
+    run.engine.kernels.fill(to, 0);
+    pairs(attributes, (i, j) => {
+      to[j] = from[i]!;
+    });
+    return { y };
+  },
+  backward(run, dy, attributes) {
+    const dx = run.empty(attributes.input);
+    const [from, to] = [dy.data, dx.data];
+    run.engine.kernels.fill(to, 0);
+    pairs(attributes, (i, j) => {
+      to[i] = from[j]!;
+    });
+    dy.dispose();
+    return [dx];
+  },
+};
+
+/** x: N × C × H × W → N × channels × ⌈H/stride⌉ × ⌈W/stride⌉. */
+export function downsample(x: Tensor, stride: number, channels: number, site?: string): Tensor {
+  const [N, C, H, W] = x.shape as [number, number, number, number];
+  const output = [N, channels, Math.ceil(H / stride), Math.ceil(W / stride)] as const;
+  return apply(downsampleOp, [x], { stride, input: [N, C, H, W], output }, site);
+}
