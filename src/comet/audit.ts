@@ -4,7 +4,10 @@
  * correctly rounded far below the bound).
  */
 
-/** Some channels of a tensor before and after, for pictures. */
+/** The most rows and columns of a sample. */
+const sampleExtent = 64;
+
+/** The upper left corner of some channels of a tensor's first image, before and after: for pictures. */
 export interface Sample {
   site: string;
   bound: number;
@@ -48,17 +51,16 @@ export class Audit {
     // A bound is rounded down to float32 before use, so the ratio to the given one is below 1 too.
     this.worst = Math.max(this.worst, worst / bound);
     if (shape.length !== 4) return;
-    const [height, width] = shape.slice(2) as [number, number];
+    const [rows, columns] = shape.slice(2) as [number, number];
+    const [height, width] = [Math.min(rows, sampleExtent), Math.min(columns, sampleExtent)];
+    const corner = (values: Float32Array, plane: number) =>
+      Float32Array.from(
+        { length: height * width },
+        (_, i) => values[(plane * rows + Math.floor(i / width)) * columns + (i % width)]!,
+      );
     for (let plane = 0; plane < Math.min(this.#planes, shape[1]!); plane++) {
-      const [start, end] = [plane * height * width, (plane + 1) * height * width];
-      this.samples.push({
-        site,
-        bound,
-        height,
-        width,
-        original: original.slice(start, end),
-        decoded: decoded.slice(start, end),
-      });
+      const [before, after] = [corner(original, plane), corner(decoded, plane)];
+      this.samples.push({ site, bound, height, width, original: before, decoded: after });
     }
   }
 }
