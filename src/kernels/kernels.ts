@@ -71,7 +71,7 @@ export interface Kernels {
   // ── matrix products ── each output element is one chain: start at 0 (or the bias), add products in ascending k.
   gemm(c: Float32Array, a: Float32Array, b: Float32Array, shape: GemmShape): void;
 
-  // ── convolution ── chains ascend over c, r, s (forward), k, r, s (input gradient), n, p, q (weight gradient);
+  // ── convolution ── chains ascend over c, r, s (forward, from the bias), k, r, s (input gradient), n, p, q (weight gradient);
   // window positions in the padding contribute the product with 0.
   conv2dForward(
     y: Float32Array,
@@ -182,11 +182,12 @@ export interface Kernels {
   // ── optimiser ──
   /**
    * One pass, PyTorch's order: g += weightDecay·w; m = momentum·m + g; w −= lr·(nesterov ? g + momentum·m : m).
+   * The array g itself keeps its values.
    * With m null (momentum 0): w −= lr·g.
    */
   sgd(w: Float32Array, g: Float32Array, m: Float32Array | null, step: SgdStep): void;
 
-  // ── observation ── sums in binary64 of blocks summed as the reference writes; returned as JavaScript numbers.
+  // ── observation ── sums in the order of reference/order.ts (float32 lanes in blocks, blocks in binary64), as JavaScript numbers.
   sum(x: Float32Array): number;
   sumAbs(x: Float32Array): number;
   sumSquares(x: Float32Array): number;

@@ -1,0 +1,19 @@
+/** Numbers about a whole tensor. Sums follow the one order. */
+import { orderedSum } from "./order.js";
+
+const { abs, fround } = Math;
+
+export const sum = (x: Float32Array): number => orderedSum(0, x.length, (i) => x[i]!);
+
+export const sumAbs = (x: Float32Array): number => orderedSum(0, x.length, (i) => abs(x[i]!));
+
+export const sumSquares = (x: Float32Array): number => orderedSum(0, x.length, (i) => fround(x[i]! * x[i]!));
+
+/** NaN if any value is. */
+export const maxAbs = (x: Float32Array): number => x.reduce((max, value) => Math.max(max, abs(value)), 0);
+
+/** −0 is zero, NaN is not. */
+export const countNonZero = (x: Float32Array): number =>
+  x.reduce((count, value) => (value !== 0 ? count + 1 : count), 0);
+
+export const nonFinite = (x: Float32Array): number => x.findIndex((value) => !Number.isFinite(value));
