@@ -19,7 +19,7 @@ export interface Split {
     labels: Float32Array,
     rng: Rng | null,
   ): void | Promise<void>;
-  /** Announces the next call of `batch`, so that slow decoding can begin ahead of it. Changes no result. */
+  /** Announces a coming call of `batch` (same indices, same rng object): slow decoding begins. Changes no result. */
   prepare?(indices: Uint32Array, rng: Rng | null): void;
 }
 

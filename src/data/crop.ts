@@ -1,0 +1,83 @@
+/**
+ * Which part of a photograph a network sees. Evaluation: short side to `resize`, then the centre `size` × `size`.
+ * Training: a random part of 8 % to 100 % of the area and of aspect 3:4 to 4:3, stretched to `size` × `size`,
+ * mirrored half the time.
+ */
+import type { Rng } from "../rng.js";
+import type { Picture } from "./picture.js";
+import { type Box, resize } from "./resize.js";
+
+export interface CropSettings {
+  /** Side of the square that comes out, in pixels. */
+  size: number;
+  /** Short side before the centre crop of evaluation. */
+  resize: number;
+}
+
+const attempts = 10;
+const drawsPerAttempt = 5;
+
+/** All that a training crop may need: uniform numbers in [0, 1), drawn ahead so that a worker can use them. */
+export function drawCrop(rng: Rng): Float32Array {
+  return Float32Array.from({ length: attempts * drawsPerAttempt + 1 }, () => rng.uniform());
+}
+
+/** 3 × size × size bytes, planes red, green, blue; `draws` null is evaluation. */
+export function cropPicture(
+  picture: Picture,
+  settings: CropSettings,
+  draws: Float32Array | null,
+): Uint8Array {
+  if (draws === null) {
+    return centreCrop(picture, settings);
+  }
+  const planes = resize(picture, randomBox(picture, draws), settings.size, settings.size);
+  return draws[attempts * drawsPerAttempt]! < 0.5 ? planes : mirror(planes, settings.size);
+}
+
+function centreCrop(picture: Picture, { size, resize: short }: CropSettings): Uint8Array {
+  const { width, height } = picture;
+  const least = Math.min(width, height);
+  const [outWidth, outHeight] = [width, height].map((side) => Math.trunc((short * side) / least)) as [
+    number,
+    number,
+  ];
+  const window = {
+    x: Math.round((outWidth - size) / 2),
+    y: Math.round((outHeight - size) / 2),
+    width: size,
+    height: size,
+  };
+  return resize(picture, { x: 0, y: 0, width, height }, outWidth, outHeight, window);
+}
+
+/**
+ * Area and aspect are drawn until the box fits; failing that, the largest centred box of a permitted aspect. The
+ * aspect is uniform in 1 … 4/3, upright or lying by a coin (rather than uniform in its logarithm, for which engines
+ * do not agree on the bits).
+ */
+export function randomBox({ width, height }: { width: number; height: number }, draws: Float32Array): Box {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const first = attempt * drawsPerAttempt;
+    const [share, stretch, coin, left, top] = draws.subarray(first, first + drawsPerAttempt);
+    const area = width * height * (0.08 + 0.92 * share!);
+    const aspect = coin! < 0.5 ? 1 + stretch! / 3 : 1 / (1 + stretch! / 3);
+    const w = Math.round(Math.sqrt(area * aspect));
+    const h = Math.round(Math.sqrt(area / aspect));
+    if (w > 0 && h > 0 && w <= width && h <= height) {
+      const x = Math.floor(left! * (width - w + 1));
+      const y = Math.floor(top! * (height - h + 1));
+      return { x, y, width: w, height: h };
+    }
+  }
+  const w = Math.min(width, Math.max(1, Math.round((height * 4) / 3)));
+  const h = Math.min(height, Math.max(1, Math.round((width * 4) / 3)));
+  return { x: Math.trunc((width - w) / 2), y: Math.trunc((height - h) / 2), width: w, height: h };
+}
+
+function mirror(planes: Uint8Array, size: number): Uint8Array {
+  for (let row = 0; row < planes.length; row += size) {
+    planes.subarray(row, row + size).reverse();
+  }
+  return planes;
+}

@@ -1,0 +1,100 @@
+/**
+ * From an image file to the square that a network sees, here or in a worker thread ahead of the step that needs it.
+ * The result is the same bytes either way.
+ */
+import { readFile } from "node:fs/promises";
+import { Worker } from "node:worker_threads";
+import { type CropSettings, cropPicture } from "./crop.js";
+import { unreadable } from "./files.js";
+import { decodePicture } from "./picture.js";
+
+/** `draws` as from drawCrop, or null for evaluation. */
+export interface Task {
+  path: string;
+  settings: CropSettings;
+  draws: Float32Array | null;
+}
+
+export interface Loader {
+  /** 3 × size × size bytes. Rejects with a DataError that names the file. */
+  load(task: Task): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export async function loadHere({ path, settings, draws }: Task): Promise<Uint8Array> {
+  const bytes = await readFile(path).catch((cause) => {
+    throw unreadable(path, cause);
+  });
+  return cropPicture(await decodePicture(bytes, path), settings, draws);
+}
+
+/** What worker.ts answers: the bytes, or null for a file that it could not load. */
+export interface Answer {
+  id: number;
+  planes: Uint8Array | null;
+}
+
+/** `workers` 0 loads on the calling thread. */
+export function createLoader(workers: number): Loader {
+  const members = Array.from({ length: workers }, createMember);
+  let next = 0;
+  return {
+    load(task) {
+      if (members.length === 0) {
+        return loadHere(task);
+      }
+      next = (next + 1) % members.length;
+      return members[next]!.load(task);
+    },
+    close: async () => {
+      await Promise.all(members.map((member) => member.close()));
+    },
+  };
+}
+
+interface Waiting {
+  task: Task;
+  resolve(planes: Uint8Array | Promise<Uint8Array>): void;
+}
+
+function createMember(): Loader {
+  const worker = new Worker(new URL("./worker.js", import.meta.url));
+  const waiting = new Map<number, Waiting>();
+  let id = 0;
+  const answer = (key: number, planes: Uint8Array | null) => {
+    const { task, resolve } = waiting.get(key)!;
+    waiting.delete(key);
+    // A file that failed there is loaded again here, for its error; so is all that a dead worker leaves behind.
+    resolve(planes ?? loadHere(task));
+    if (waiting.size === 0) {
+      worker.unref();
+    }
+  };
+  let alive = true;
+  const end = () => {
+    alive = false;
+    for (const key of [...waiting.keys()]) {
+      answer(key, null);
+    }
+  };
+  worker.on("message", ({ id: key, planes }: Answer) => answer(key, planes));
+  worker.on("error", end);
+  worker.on("exit", end);
+  worker.unref();
+  return {
+    load(task) {
+      if (!alive) {
+        return loadHere(task);
+      }
+      return new Promise((resolve) => {
+        const key = id++;
+        waiting.set(key, { task, resolve });
+        worker.ref();
+        worker.postMessage({ id: key, task });
+      });
+    },
+    close: async () => {
+      await worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,9 @@
+/** A worker thread of loader.ts: takes tasks, answers with pixels. */
+import { parentPort } from "node:worker_threads";
+import { type Answer, loadHere, type Task } from "./loader.js";
+
+parentPort!.on("message", async ({ id, task }: { id: number; task: Task }) => {
+  const planes = await loadHere(task).catch(() => null);
+  const answer: Answer = { id, planes };
+  parentPort!.postMessage(answer, planes ? [planes.buffer as ArrayBuffer] : []);
+});
