@@ -19,7 +19,7 @@ import { downsample } from "../ops/shortcut.js";
 import type { Tensor } from "../tensor.js";
 import type { Input } from "./models.js";
 
-class BasicBlock extends Module {
+export class BasicBlock extends Module {
   readonly #channels: number;
   readonly #stride: number;
 

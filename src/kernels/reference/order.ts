@@ -22,7 +22,7 @@ export function orderedSum(start: number, end: number, term: (i: number) => numb
     sums.fill(0);
     const stop = Math.min(block + blockLength, end);
     for (let i = block; i < stop; i++) sums[(i - block) % lanes]! += term(i);
-    for (let half = lanes / 2; half > 0; half /= 2) {
+    for (let half = lanes / 2; half >= 1; half /= 2) {
       for (let j = 0; j < half; j++) sums[j] = fround(sums[j]! + sums[j + half]!);
     }
     total += sums[0]!;
