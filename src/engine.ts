@@ -1,0 +1,52 @@
+/** Putting an engine together: a device, kernels on it, and a store. */
+import { Device } from "./device/device.js";
+import { parseBytes } from "./device/ledger.js";
+import { UsageError } from "./error.js";
+import type { Kernels } from "./kernels/kernels.js";
+import { referenceKernels } from "./kernels/reference.js";
+import { simdKernels } from "./kernels/simd.js";
+import type { Engine } from "./op.js";
+import { PlainStore, type Store } from "./store.js";
+
+export interface EngineOptions {
+  /** The device's budget: bytes, or text like "512MiB". Default 1 GiB. */
+  memory?: number | string;
+  /** "simd" runs; "reference" is slow, readable, and returns the same bits. */
+  kernels?: "simd" | "reference";
+  /** Threads that share each kernel's work. Default 1. */
+  threads?: number;
+  store?: Store;
+  /** Which build of the SIMD kernels. */
+  build?: "release" | "debug";
+}
+
+export function createEngine(options: EngineOptions = {}): Engine {
+  const {
+    memory = "1GiB",
+    kernels = "simd",
+    threads = 1,
+    store = new PlainStore(),
+    build = "release",
+  } = options;
+  const bytes = typeof memory === "number" ? memory : parseBytes(memory);
+  if (bytes === null) {
+    throw new UsageError({
+      where: "--memory",
+      expected: "an amount of bytes",
+      got: String(memory),
+      remedy: "write for example 1GiB or 512MiB",
+    });
+  }
+  const device = new Device({ memory: bytes, build });
+  const chosen: Kernels = kernels === "reference" ? referenceKernels : simdKernels(device, { threads });
+  return {
+    device,
+    kernels: chosen,
+    store,
+    observer: null,
+    recording: true,
+    tape: [],
+    stepSeed: 0,
+    onOutput: null,
+  };
+}

@@ -1,0 +1,144 @@
+/** A session: everything one training run holds, from its settings. */
+import { WasmCodec } from "./codec/wasm.js";
+import { Controller, fixed, law, type Policy, paper } from "./comet/controller.js";
+import { CometStore, type Mode, type Quantizer } from "./comet/store.js";
+import type { Dataset } from "./data/dataset.js";
+import { createEngine } from "./engine.js";
+import { UsageError } from "./error.js";
+import { createModel } from "./models/models.js";
+import { build, type Module } from "./nn.js";
+import type { Engine } from "./op.js";
+import { constant, type Schedule, Sgd, schedules, warmUp } from "./optim.js";
+
+/** All that decides a run's numbers, besides the data. Written into its manifest. */
+export interface Settings {
+  model: string;
+  store: "plain" | "comet";
+  /** COMET only. */
+  policy: "law" | "paper" | "fixed";
+  /** Policy `fixed` only: absolute error bound. */
+  bound: number;
+  /** W: steps between collections. */
+  every: number;
+  /** Accepted σ as a share of mean |momentum|. */
+  share: number;
+  quantizer: Quantizer;
+  mode: Mode;
+  epochs: number;
+  /** Stops after so many steps; 0 for no such limit. */
+  steps: number;
+  batch: number;
+  lr: number;
+  momentum: number;
+  weightDecay: number;
+  nesterov: boolean;
+  schedule: string;
+  warmup: number;
+  smoothing: number;
+  augment: boolean;
+  seed: number;
+  memory: string;
+  threads: number;
+}
+
+export const defaults: Settings = {
+  model: "resnet8",
+  store: "comet",
+  policy: "law",
+  bound: 1e-3,
+  every: 10,
+  share: 0.01,
+  quantizer: "support",
+  mode: "auto",
+  epochs: 1,
+  steps: 0,
+  batch: 64,
+  lr: 0.1,
+  momentum: 0.9,
+  weightDecay: 5e-4,
+  nesterov: false,
+  schedule: "cosine",
+  warmup: 0,
+  smoothing: 0,
+  augment: true,
+  seed: 1,
+  memory: "1GiB",
+  threads: 1,
+};
+
+export interface Session {
+  readonly settings: Settings;
+  readonly dataset: Dataset;
+  readonly engine: Engine;
+  readonly model: Module;
+  readonly optimizer: Sgd;
+  readonly schedule: Schedule;
+  /** Null with the plain store. */
+  readonly comet: CometStore | null;
+}
+
+function policyOf({ policy, bound }: Settings): Policy {
+  if (policy === "fixed") return fixed(bound);
+  return policy === "paper" ? paper : law;
+}
+
+function whole(where: string, value: number, least: number): void {
+  if (Number.isInteger(value) && value >= least) return;
+  throw new UsageError({
+    where,
+    expected: `a whole number of at least ${least}`,
+    got: String(value),
+    remedy: `give for example ${Math.max(least, 1) * 32}`,
+  });
+}
+
+export function createSession(settings: Settings, dataset: Dataset): Session {
+  whole("--batch", settings.batch, 1);
+  whole("--epochs", settings.epochs, 1);
+  whole("--steps", settings.steps, 0);
+  const schedule = schedules[settings.schedule];
+  if (!schedule) {
+    throw new UsageError({
+      where: "--schedule",
+      expected: `one of ${Object.keys(schedules).join(", ")}`,
+      got: settings.schedule,
+      remedy: "choose one of them",
+    });
+  }
+  const controller = new Controller({
+    policy: policyOf(settings),
+    every: settings.every,
+    share: settings.share,
+  });
+  const { memory, threads } = settings;
+  const engine = createEngine({ memory, threads });
+  const { channels, height, width, classes } = dataset;
+  const model = createModel(settings.model, build(engine, settings.seed), {
+    channels,
+    height,
+    width,
+    classes: classes.length,
+  });
+  const optimizer = new Sgd(engine, model.allParameters(), settings);
+  let comet: CometStore | null = null;
+  if (settings.store === "comet") {
+    comet = new CometStore(deviceCodec(engine), controller, settings);
+    engine.store = comet;
+    engine.observer = controller;
+  }
+  return {
+    settings,
+    dataset,
+    engine,
+    model,
+    optimizer,
+    schedule: settings.warmup > 0 ? warmUp(settings.warmup, schedule) : (schedule ?? constant),
+    comet,
+  };
+}
+
+/** The codec on the engine's device, with a scratch block of its own. */
+export function deviceCodec({ device }: Engine): WasmCodec {
+  const scratch = device.allocate(WasmCodec.scratchBytes, "workspace", "codec");
+  return new WasmCodec(device.exports, device.memory, scratch.address);
+}

@@ -1,0 +1,364 @@
+/**
+ * The training loop. One seed decides the weights, the order of the images, their augmentation and the dropout masks;
+ * the store decides nothing of that, so a plain run and a COMET run of one seed see the same numbers until the first
+ * compressed tensor.
+ */
+import { createHash } from "node:crypto";
+import type { Audit } from "./comet/audit.js";
+import { type ProbeRow, probe, weightGradients } from "./comet/probe.js";
+import type { PackRecord } from "./comet/store.js";
+import type { Split } from "./data/dataset.js";
+import type { Bytes } from "./device/ledger.js";
+import { NumericError } from "./error.js";
+import type { Module } from "./nn.js";
+import { abandon, assertNothingLeaks, backward } from "./op.js";
+import { crossEntropy } from "./ops/loss.js";
+import { createRng } from "./rng.js";
+import type { Session } from "./session.js";
+import { Tensor } from "./tensor.js";
+
+export interface StepRecord {
+  kind: "step";
+  step: number;
+  epoch: number;
+  /** Mean cross entropy of the batch, and share of it classified rightly. */
+  loss: number;
+  accuracy: number;
+  lr: number;
+  ms: number;
+  /** The step's peaks, in bytes of the device. */
+  savedPeakBytes: number;
+  devicePeakBytes: number;
+  /** Inputs of convolutions: as float32, and as stored. */
+  convRawBytes: number;
+  convPackedBytes: number;
+  /** All tensors that were packed, masks included. */
+  rawBytes: number;
+  packedBytes: number;
+}
+
+export interface SiteRecord {
+  kind: "sites";
+  step: number;
+  sites: {
+    name: string;
+    bound: number | null;
+    acceptedSigma: number;
+    nonZero: number;
+    rawBytes: number;
+    packedBytes: number;
+  }[];
+}
+
+export interface EpochRecord {
+  kind: "epoch";
+  epoch: number;
+  testLoss: number;
+  testAccuracy: number;
+  seconds: number;
+  /** SHA-256 of all weights and running statistics. */
+  weights: string;
+}
+
+/** The device's live bytes after each allocation of one step. */
+export interface MemoryRecord {
+  kind: "memory";
+  step: number;
+  timeline: Bytes[];
+}
+
+export interface ProbeRecord {
+  kind: "probe";
+  step: number;
+  rows: ProbeRow[];
+}
+
+/** A channel of a saved tensor before and after, at most 64 × 64 of it. */
+export interface SampleRecord {
+  kind: "sample";
+  step: number;
+  site: string;
+  bound: number;
+  height: number;
+  width: number;
+  original: number[];
+  decoded: number[];
+}
+
+export type TrainRecord = StepRecord | SiteRecord | EpochRecord | MemoryRecord | ProbeRecord | SampleRecord;
+
+export interface TrainHooks {
+  onRecord?(record: TrainRecord): void;
+  /** Steps whose gradients are measured against the exact ones (COMET only). */
+  probeAt?(step: number): boolean;
+  /** Steps whose every frame is compared with its original (COMET only), and with what. */
+  auditAt?(step: number): Audit | null;
+  /** Ends the run after the step under way. */
+  signal?: AbortSignal;
+}
+
+export interface Outcome {
+  steps: number;
+  aborted: boolean;
+  testAccuracy: number;
+  weights: string;
+}
+
+/** Steps in a run. */
+export function totalSteps({ settings, dataset }: Session): number {
+  const { epochs, batch, steps } = settings;
+  const all = epochs * Math.ceil(dataset.train.length / batch);
+  return steps > 0 ? Math.min(steps, all) : all;
+}
+
+export async function train(session: Session, hooks: TrainHooks = {}): Promise<Outcome> {
+  const { settings, dataset, engine, model, comet } = session;
+  const steps = totalSteps(session);
+  const perEpoch = Math.ceil(dataset.train.length / settings.batch);
+  const rng = createRng(settings.seed);
+  const emit = (record: TrainRecord) => hooks.onRecord?.(record);
+  let step = 0;
+  let outcome: Outcome = { steps: 0, aborted: false, testAccuracy: Number.NaN, weights: "" };
+  model.train(true);
+  for (let epoch = 0; step < steps; epoch++) {
+    const started = performance.now();
+    const order = rng.fork(`order ${epoch}`).permutation(dataset.train.length);
+    const augmentation = settings.augment ? rng.fork(`augmentation ${epoch}`) : null;
+    const indices = (i: number) => order.subarray(i * settings.batch, (i + 1) * settings.batch);
+    for (let i = 0; i < perEpoch && step < steps && !hooks.signal?.aborted; i++, step++) {
+      const next = i + 1 < perEpoch ? indices(i + 1) : null;
+      const batch = await loadBatch(session, dataset.train, indices(i), augmentation);
+      if (next) dataset.train.prepare?.(next, augmentation);
+      engine.stepSeed = rng.fork(`step ${step}`).integer(0, 0x7fffffff);
+      if (step === 0 && comet) calibrate(session, batch);
+      comet?.controller.begin(step);
+      if (comet && hooks.probeAt?.(step)) {
+        const forward = () => lossOf(session, batch.images.ref, batch.labels.ref);
+        emit({ kind: "probe", step, rows: probe(engine, comet.controller, model, forward) });
+      }
+      const loss = trainStep(session, batch, { step, epoch, steps, hooks, emit, last: step === steps - 1 });
+      if (!Number.isFinite(loss)) {
+        const same = await loadBatch(session, dataset.train, indices(i), augmentation);
+        throw nonFiniteLoss(session, step, loss, same);
+      }
+      assertNothingLeaks(engine);
+    }
+    const aborted = hooks.signal?.aborted ?? false;
+    const weights = hashWeights(model);
+    if (aborted) return { ...outcome, steps: step, aborted, weights };
+    const { loss, accuracy } = await evaluate(session, dataset.test);
+    const seconds = (performance.now() - started) / 1000;
+    emit({ kind: "epoch", epoch, testLoss: loss, testAccuracy: accuracy, seconds, weights });
+    outcome = { steps: step, aborted, testAccuracy: accuracy, weights };
+  }
+  return outcome;
+}
+
+interface Batch {
+  images: Tensor;
+  labels: Tensor;
+}
+
+async function loadBatch(
+  { engine, dataset }: Session,
+  split: Split,
+  indices: Uint32Array,
+  augmentation: ReturnType<typeof createRng> | null,
+): Promise<Batch> {
+  const { channels, height, width } = dataset;
+  const images = Tensor.empty(engine, [indices.length, channels, height, width], "images");
+  const labels = Tensor.empty(engine, [indices.length], "labels");
+  await split.batch(indices, images.data, labels.data, augmentation);
+  return { images, labels };
+}
+
+/** The mean loss of a batch, on the tape. Consumes both. `seen` gets the share classified rightly. */
+function lossOf(
+  { model, settings }: Session,
+  images: Tensor,
+  labels: Tensor,
+  seen: { accuracy: number } = { accuracy: 0 },
+): Tensor {
+  const logits = model.forward(images);
+  seen.accuracy = countRight(logits, labels) / labels.size;
+  return crossEntropy(logits, labels, { smoothing: settings.smoothing });
+}
+
+function countRight(logits: Tensor, labels: Tensor): number {
+  const [values, wanted] = [logits.data, labels.data];
+  const classes = logits.shape[1]!;
+  let right = 0;
+  for (let row = 0; row < wanted.length; row++) {
+    const scores = values.subarray(row * classes, (row + 1) * classes);
+    let best = 0;
+    for (let j = 1; j < classes; j++) if (scores[j]! > scores[best]!) best = j;
+    if (best === wanted[row]) right++;
+  }
+  return right;
+}
+
+interface StepContext {
+  step: number;
+  epoch: number;
+  steps: number;
+  hooks: TrainHooks;
+  emit(record: TrainRecord): void;
+  last: boolean;
+}
+
+/** One step; consumes the batch. Returns the loss; if that is not finite, nothing was updated. */
+function trainStep(session: Session, { images, labels }: Batch, context: StepContext): number {
+  const { engine, optimizer, comet, settings, schedule } = session;
+  const { step, epoch, steps, hooks, emit } = context;
+  const started = performance.now();
+  const { ledger } = engine.device;
+  const packs: PackRecord[] = [];
+  const timeline: Bytes[] = [];
+  ledger.resetPeak();
+  ledger.onChange = context.last ? (live) => timeline.push({ ...live }) : null;
+  if (comet) {
+    comet.audit = hooks.auditAt?.(step) ?? null;
+    comet.onPack = (record) => packs.push(record);
+  }
+  const seen = { accuracy: 0 };
+  const loss = lossOf(session, images, labels, seen);
+  const value = loss.data[0]!;
+  if (!Number.isFinite(value)) {
+    loss.dispose();
+    abandon(engine);
+    return value;
+  }
+  backward(loss);
+  const lr = settings.lr * schedule(step, steps);
+  optimizer.step(schedule(step, steps));
+  comet?.controller.assess((parameter) => meanAbs(session, optimizer.momentumOf(parameter)));
+  ledger.onChange = null;
+  const total = (records: PackRecord[], key: "rawBytes" | "packedBytes") =>
+    records.reduce((sum, record) => sum + record[key], 0);
+  const conv = packs.filter(({ op, bound }) => op === "conv2d" && bound !== null);
+  emit({
+    kind: "step",
+    step,
+    epoch,
+    loss: value,
+    accuracy: seen.accuracy,
+    lr,
+    ms: performance.now() - started,
+    savedPeakBytes: ledger.peak.saved,
+    devicePeakBytes: ledger.peakTotal,
+    convRawBytes: total(conv, "rawBytes"),
+    convPackedBytes: total(conv, "packedBytes"),
+    rawBytes: total(packs, "rawBytes"),
+    packedBytes: total(packs, "packedBytes"),
+  });
+  for (const { original, decoded, ...sample } of comet?.audit?.samples.splice(0) ?? []) {
+    emit({ kind: "sample", step, ...sample, original: [...original], decoded: [...decoded] });
+  }
+  if (comet?.controller.collecting) emit({ kind: "sites", step, sites: siteRows(session, packs) });
+  if (context.last) emit({ kind: "memory", step, timeline: thin(timeline, 600) });
+  return value;
+}
+
+function siteRows({ comet }: Session, packs: PackRecord[]): SiteRecord["sites"] {
+  return [...comet!.controller.sites.values()].map(({ site, applied, acceptedSigma, observation }) => {
+    const pack = packs.find((record) => record.site === site.name);
+    return {
+      name: site.name,
+      bound: applied,
+      acceptedSigma,
+      nonZero: observation?.nonZero ?? Number.NaN,
+      rawBytes: pack?.rawBytes ?? 0,
+      packedBytes: pack?.packedBytes ?? 0,
+    };
+  });
+}
+
+/** At most `most` entries, evenly chosen, and the one with the largest total among them. */
+function thin(timeline: Bytes[], most: number): Bytes[] {
+  if (timeline.length <= most) return timeline;
+  const total = (bytes: Bytes) => Object.values(bytes).reduce((a, b) => a + b, 0);
+  const peak = timeline.reduce((best, bytes, i) => (total(bytes) > total(timeline[best]!) ? i : best), 0);
+  const stride = timeline.length / most;
+  return timeline.filter((_, i) => i === peak || Math.floor(i / stride) !== Math.floor((i - 1) / stride));
+}
+
+/** Gives the controller something to go by before the first step: see Controller.calibrate. */
+function calibrate(session: Session, { images, labels }: Batch): void {
+  const { engine, model, comet } = session;
+  const N = labels.size;
+  const n = Math.max(1, Math.floor(N / 8));
+  const cut = (whole: Tensor, site: string) =>
+    Tensor.from(engine, whole.data.subarray(0, (whole.size / N) * n), [n, ...whole.shape.slice(1)], site);
+  const gradients = weightGradients(model, () =>
+    lossOf(session, cut(images, "calibration images"), cut(labels, "calibration labels")),
+  );
+  comet!.controller.calibrate(n / N, (parameter) => {
+    const gradient = gradients.get(parameter)!;
+    return gradient.reduce((sum, g) => sum + Math.abs(g), 0) / gradient.length;
+  });
+}
+
+const meanAbs = ({ engine }: Session, tensor: Tensor | null): number =>
+  tensor === null ? 0 : engine.kernels.sumAbs(tensor.data) / tensor.size;
+
+/** Runs the batch once more, looking at every output, to say where the numbers went wrong. */
+function nonFiniteLoss(
+  session: Session,
+  step: number,
+  loss: number,
+  { images, labels }: Batch,
+): NumericError {
+  const { engine, model } = session;
+  const bad = (tensor: Tensor) => engine.kernels.nonFinite(tensor.data) >= 0;
+  let first: string | null = bad(images) ? "the input images" : null;
+  if (first === null) {
+    for (const { name, value } of model.allParameters())
+      if (first === null && bad(value)) first = `weight ${name}`;
+  }
+  engine.recording = false;
+  engine.onOutput = (site, y) => {
+    if (first === null && bad(y)) first = `the output of ${site}`;
+  };
+  model.forward(images).dispose();
+  labels.dispose();
+  engine.onOutput = null;
+  engine.recording = true;
+  return new NumericError({
+    where: `step ${step}`,
+    expected: "a finite loss",
+    got: `${loss}; first non-finite value in ${first ?? "the loss itself"}`,
+    remedy: "use a smaller --lr, or a --warmup of some steps",
+  });
+}
+
+/** Mean loss and accuracy over a split, with running statistics and without the tape. */
+export async function evaluate(session: Session, split: Split): Promise<{ loss: number; accuracy: number }> {
+  const { engine, model, settings } = session;
+  engine.recording = false;
+  model.train(false);
+  let [loss, right] = [0, 0];
+  for (let start = 0; start < split.length; start += settings.batch) {
+    const n = Math.min(settings.batch, split.length - start);
+    const indices = Uint32Array.from({ length: n }, (_, i) => start + i);
+    const { images, labels } = await loadBatch(session, split, indices, null);
+    const seen = { accuracy: 0 };
+    const mean = lossOf(session, images, labels, seen);
+    loss += mean.data[0]! * n;
+    right += seen.accuracy * n;
+    mean.dispose();
+  }
+  engine.recording = true;
+  model.train(true);
+  return { loss: loss / split.length, accuracy: Math.round(right) / split.length };
+}
+
+/** SHA-256 over names and bytes of all weights and running statistics, in order. */
+export function hashWeights(model: Module): string {
+  const hash = createHash("sha256");
+  for (const [name, tensor] of model.state()) {
+    const { data } = tensor;
+    hash.update(name);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice());
+  }
+  return hash.digest("hex");
+}
