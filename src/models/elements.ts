@@ -11,7 +11,7 @@ export interface ElementType {
 }
 
 /** By the names that safetensors gives them. */
-export const elementTypes: Readonly<Record<string, ElementType>> = {
+export const elementTypes = {
   F32: { bytes: 4, read: (raw) => new Float32Array(raw) },
   F16: { bytes: 2, read: (raw) => fromBits(new Uint16Array(raw), halfToSingle) },
   BF16: { bytes: 2, read: (raw) => fromBits(new Uint16Array(raw), (bits) => bits << 16) },
@@ -25,7 +25,12 @@ export const elementTypes: Readonly<Record<string, ElementType>> = {
   I32: { bytes: 4, read: (raw) => new Int32Array(raw) },
   U64: { bytes: 8, read: (raw) => new BigUint64Array(raw) },
   I64: { bytes: 8, read: (raw) => new BigInt64Array(raw) },
-};
+} as const satisfies Record<string, ElementType>;
+
+export type NamedType = keyof typeof elementTypes;
+
+export const isNamedType = (name: unknown): name is NamedType =>
+  typeof name === "string" && Object.hasOwn(elementTypes, name);
 
 /** `where` names the tensor; a value that float32 does not hold exactly is a DataError. */
 export function widen(type: ElementType, bytes: Uint8Array, where: string): Float32Array {

@@ -9,7 +9,7 @@
 import { readFile } from "node:fs/promises";
 import { writeAtomically } from "../atomic.js";
 import { DataError } from "../error.js";
-import { type ElementType, elementTypes, widen } from "./elements.js";
+import { type ElementType, elementTypes, isNamedType, widen } from "./elements.js";
 
 export interface NamedTensor {
   shape: number[];
@@ -140,9 +140,7 @@ function checkEntry(entry: unknown, name: string, where: string, bodyBytes: numb
     throw damaged(at, "{ dtype, shape, data_offsets }", JSON.stringify(entry));
   }
   const { dtype, shape, data_offsets: offsets } = entry;
-  const type =
-    typeof dtype === "string" && Object.hasOwn(elementTypes, dtype) ? elementTypes[dtype] : undefined;
-  if (!type) {
+  if (!isNamedType(dtype)) {
     throw new DataError({
       where: at,
       expected: `one of the types ${Object.keys(elementTypes).join(", ")}`,
@@ -153,6 +151,7 @@ function checkEntry(entry: unknown, name: string, where: string, bodyBytes: numb
   if (!isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) {
     throw damaged(at, "a shape and two offsets, all whole numbers", JSON.stringify({ shape, offsets }));
   }
+  const type = elementTypes[dtype];
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > bodyBytes) {
     throw damaged(at, `offsets within the ${bodyBytes} bytes of data`, `[${begin}, ${end}]`);
