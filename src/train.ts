@@ -4,7 +4,7 @@
  * compressed tensor.
  */
 import { createHash } from "node:crypto";
-import type { Audit } from "./comet/audit.js";
+import { Audit } from "./comet/audit.js";
 import { type ProbeRow, probe, weightGradients } from "./comet/probe.js";
 import type { PackRecord } from "./comet/store.js";
 import type { Split } from "./data/dataset.js";
@@ -85,14 +85,35 @@ export interface SampleRecord {
   decoded: number[];
 }
 
-export type TrainRecord = StepRecord | SiteRecord | EpochRecord | MemoryRecord | ProbeRecord | SampleRecord;
+/** What an audited step saw: every frame against its original. */
+export interface AuditRecord {
+  kind: "audit";
+  step: number;
+  frames: number;
+  values: number;
+  /** The largest |x − x̂| ÷ bound. */
+  worst: number;
+  /** Values whose sign or zero changed. */
+  moved: number;
+}
+
+export type TrainRecord =
+  | StepRecord
+  | SiteRecord
+  | EpochRecord
+  | MemoryRecord
+  | ProbeRecord
+  | SampleRecord
+  | AuditRecord;
 
 export interface TrainHooks {
   onRecord?(record: TrainRecord): void;
   /** Steps whose gradients are measured against the exact ones (COMET only). */
   probeAt?(step: number): boolean;
-  /** Steps whose every frame is compared with its original (COMET only), and with what. */
-  auditAt?(step: number): Audit | null;
+  /** Steps whose every frame is compared with its original (COMET only). */
+  auditAt?(step: number): boolean;
+  /** Channels of each tensor that an audited step keeps as samples. */
+  samplesAt?(step: number): number;
   /** Ends the run after the step under way. */
   signal?: AbortSignal;
 }
@@ -217,7 +238,7 @@ function trainStep(session: Session, { images, labels }: Batch, context: StepCon
   ledger.resetPeak();
   ledger.onChange = context.last ? (live) => timeline.push({ ...live }) : null;
   if (comet) {
-    comet.audit = hooks.auditAt?.(step) ?? null;
+    comet.audit = hooks.auditAt?.(step) ? new Audit(hooks.samplesAt?.(step) ?? 0) : null;
     comet.onPack = (record) => packs.push(record);
   }
   const seen = { accuracy: 0 };
@@ -251,8 +272,12 @@ function trainStep(session: Session, { images, labels }: Batch, context: StepCon
     rawBytes: total(packs, "rawBytes"),
     packedBytes: total(packs, "packedBytes"),
   });
-  for (const { original, decoded, ...sample } of comet?.audit?.samples.splice(0) ?? []) {
-    emit({ kind: "sample", step, ...sample, original: [...original], decoded: [...decoded] });
+  if (comet?.audit) {
+    const { frames, values, worst, moved, samples } = comet.audit;
+    emit({ kind: "audit", step, frames, values, worst, moved });
+    for (const { original, decoded, ...sample } of samples) {
+      emit({ kind: "sample", step, ...sample, original: [...original], decoded: [...decoded] });
+    }
   }
   if (comet?.controller.collecting) emit({ kind: "sites", step, sites: siteRows(session, packs) });
   if (context.last) emit({ kind: "memory", step, timeline: thin(timeline, 600) });

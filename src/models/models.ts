@@ -1,6 +1,6 @@
 /** The models by name. */
-import { distance } from "fastest-levenshtein";
 import { UsageError } from "../error.js";
+import { suggestion } from "../nearest.js";
 import { type Build, type Module, name } from "../nn.js";
 import { alexnet } from "./alexnet.js";
 import { lenet } from "./lenet.js";
@@ -29,14 +29,13 @@ export const models: Readonly<Record<string, Entry>> = {
 
 export function createModel(model: string, b: Build, input: Input): Module {
   const entry = Object.hasOwn(models, model) ? models[model] : undefined;
-  const names = Object.keys(models);
   if (!entry) {
-    const near = names.toSorted((x, y) => distance(x, model) - distance(y, model))[0];
+    const names = Object.keys(models);
     throw new UsageError({
       where: "--model",
       expected: `one of ${names.join(", ")}`,
-      got: model,
-      remedy: `did you mean ${near}?`,
+      got: `"${model}"`,
+      remedy: suggestion(model, names),
     });
   }
   if (Math.min(input.height, input.width) < entry.least) {

@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+/** The command line: `comet COMMAND`. Each command registers itself; errors become one line and exit code 1. */
+import { Command } from "commander";
+import { CometError } from "../error.js";
+import { registerCompress } from "./compress.js";
+import { registerData } from "./data.js";
+import { registerDemo } from "./demo.js";
+import { registerReport } from "./report.js";
+import { registerTrain } from "./train.js";
+
+const program = new Command("comet")
+  .description("Train CNNs while every saved activation is stored under a proved error bound.")
+  .showSuggestionAfterError()
+  .showHelpAfterError("(add --help for the options)");
+
+for (const register of [registerDemo, registerTrain, registerReport, registerData, registerCompress]) {
+  register(program);
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CometError)) throw error;
+  process.stderr.write(`comet: ${error.name}: ${error.message}\n`);
+  process.exitCode = 1;
+}

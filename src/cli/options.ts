@@ -1,0 +1,114 @@
+/** The options of a training run, as the command line takes them: one help line and one example each. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { models } from "../models/models.js";
+import { schedules } from "../optim.js";
+import { defaults, type Settings } from "../session.js";
+
+/** Where things come from and go to; the rest of a run's options are its Settings. */
+export interface Places {
+  data: string;
+  out: string;
+  skipBad: boolean;
+  json: boolean;
+  probeEvery: number;
+  auditEvery: number;
+}
+
+const number = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("It is not a number.");
+  return value;
+};
+
+const hint = (example: string) => (example === "" ? "" : ` (e.g. ${example})`);
+
+export function addTrainOptions(command: Command): Command {
+  const option = (flags: string, text: string, example: string, value: unknown) =>
+    new Option(flags, `${text}${hint(example)}`).default(value);
+  const choice = (flags: string, text: string, choices: readonly string[], value: string) =>
+    option(flags, text, "", value).choices(choices);
+  const numeric = (flags: string, text: string, example: string, value: number) =>
+    option(flags, text, example, value).argParser(number);
+  return command
+    .addOption(
+      option(
+        "--model <name>",
+        `network: ${Object.keys(models).join(", ")}`,
+        "--model resnet20",
+        defaults.model,
+      ),
+    )
+    .addOption(
+      option(
+        "--data <name|path>",
+        "data: fashion-mnist, cifar10, cifar100, or a folder of images",
+        "--data ./photos",
+        "fashion-mnist",
+      ),
+    )
+    .addOption(
+      choice("--store <kind>", "how tensors are kept for backward", ["comet", "plain"], defaults.store),
+    )
+    .addOption(choice("--policy <name>", "how bounds are chosen", ["law", "paper", "fixed"], defaults.policy))
+    .addOption(
+      numeric("--bound <eb>", "absolute error bound of --policy fixed", "--bound 1e-3", defaults.bound),
+    )
+    .addOption(
+      numeric(
+        "--share <s>",
+        "accepted gradient σ as a share of mean |momentum|",
+        "--share 0.01",
+        defaults.share,
+      ),
+    )
+    .addOption(numeric("--every <W>", "steps between collections", "--every 20", defaults.every))
+    .addOption(
+      choice(
+        "--quantizer <name>",
+        "see docs/format.md",
+        ["support", "paper", "dithered"],
+        defaults.quantizer,
+      ),
+    )
+    .addOption(choice("--mode <name>", "the codec's mode", ["auto", "fast", "dense"], defaults.mode))
+    .addOption(numeric("--epochs <n>", "passes over the training images", "--epochs 2", defaults.epochs))
+    .addOption(numeric("--steps <n>", "stop after so many steps; 0: no limit", "--steps 100", defaults.steps))
+    .addOption(numeric("--batch <N>", "images a step", "--batch 128", defaults.batch))
+    .addOption(numeric("--lr <rate>", "learning rate at the start", "--lr 0.05", defaults.lr))
+    .addOption(numeric("--momentum <m>", "SGD momentum", "--momentum 0.9", defaults.momentum))
+    .addOption(numeric("--weight-decay <d>", "L2 penalty", "--weight-decay 1e-4", defaults.weightDecay))
+    .addOption(option("--nesterov", "Nesterov momentum", "", defaults.nesterov))
+    .addOption(
+      choice("--schedule <name>", "course of the learning rate", Object.keys(schedules), defaults.schedule),
+    )
+    .addOption(numeric("--warmup <n>", "steps of linear warm-up", "--warmup 50", defaults.warmup))
+    .addOption(numeric("--smoothing <e>", "label smoothing", "--smoothing 0.1", defaults.smoothing))
+    .addOption(option("--no-augment", "train on the images as they are", "", defaults.augment))
+    .addOption(
+      numeric("--seed <n>", "decides weights, order, augmentation and masks", "--seed 7", defaults.seed),
+    )
+    .addOption(option("--memory <bytes>", "the device's budget", "--memory 512MiB", defaults.memory))
+    .addOption(
+      numeric("--threads <n>", "threads; results do not depend on it", "--threads 2", defaults.threads),
+    )
+    .addOption(option("--out <folder>", "where runs are written", "--out runs", "runs"))
+    .addOption(option("--skip-bad", "skip images that cannot be read, and count them", "", false))
+    .addOption(
+      numeric("--probe-every <n>", "measure gradient errors every n steps; 0: never", "--probe-every 50", 0),
+    )
+    .addOption(
+      numeric(
+        "--audit-every <n>",
+        "compare all frames with their originals every n steps; 0: never",
+        "--audit-every 20",
+        0,
+      ),
+    )
+    .addOption(option("--json", "print one JSON line at the end instead of a table", "", false));
+}
+
+/** Splits what commander parsed. */
+export function parsed(options: Settings & Places): { settings: Settings; places: Places } {
+  const { data, out, skipBad, json, probeEvery, auditEvery, ...settings } = options;
+  return { settings, places: { data, out, skipBad, json, probeEvery, auditEvery } };
+}

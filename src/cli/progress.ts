@@ -1,0 +1,41 @@
+/** The live line of a training run; on stderr, and only where that is a terminal. */
+import { SingleBar } from "cli-progress";
+import { formatBytes } from "../device/ledger.js";
+import type { StepRecord } from "../train.js";
+
+export class Progress {
+  readonly #bar: SingleBar;
+  /** Exponential averages, so that the figures can be read while they change. */
+  #loss = Number.NaN;
+  #accuracy = Number.NaN;
+
+  constructor(title: string, steps: number) {
+    this.#bar = new SingleBar({
+      format: `${title} {bar} {value}/{total} | loss {loss} | acc {accuracy} | {ratio} | saved {saved} | peak {peak} | ETA {eta_formatted}`,
+      barsize: 18,
+      hideCursor: true,
+      stopOnComplete: true,
+      etaBuffer: 50,
+    });
+    const unknown = { loss: "…", accuracy: "…", ratio: "ratio …", saved: "…", peak: "…" };
+    this.#bar.start(steps, 0, unknown);
+  }
+
+  step(record: StepRecord): void {
+    const smooth = (old: number, value: number) => (Number.isNaN(old) ? value : 0.95 * old + 0.05 * value);
+    this.#loss = smooth(this.#loss, record.loss);
+    this.#accuracy = smooth(this.#accuracy, record.accuracy);
+    const { convRawBytes, convPackedBytes } = record;
+    this.#bar.update(record.step + 1, {
+      loss: this.#loss.toFixed(3),
+      accuracy: `${(100 * this.#accuracy).toFixed(1)} %`,
+      ratio: convPackedBytes > 0 ? `ratio ${(convRawBytes / convPackedBytes).toFixed(1)}` : "raw",
+      saved: formatBytes(record.savedPeakBytes),
+      peak: formatBytes(record.devicePeakBytes),
+    });
+  }
+
+  stop(): void {
+    this.#bar.stop();
+  }
+}

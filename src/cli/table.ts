@@ -1,0 +1,45 @@
+/** Results side by side, a column a run. */
+import Table from "cli-table3";
+import { formatBytes } from "../device/ledger.js";
+import type { Result } from "./run.js";
+
+const percent = (share: number | null) => (share === null ? "–" : `${(100 * share).toFixed(2)} %`);
+const times = (ratio: number | null) => (ratio === null ? "–" : `${ratio.toFixed(2)}x`);
+
+const rows: readonly [label: string, cell: (result: Result) => string][] = [
+  ["test accuracy", ({ summary }) => percent(summary.testAccuracy)],
+  ["saved for backward, peak", ({ summary }) => formatBytes(summary.savedPeakBytes)],
+  ["conv-input ratio, whole run", ({ summary }) => times(summary.convRatio)],
+  ["device memory, peak", ({ summary }) => formatBytes(summary.devicePeakBytes)],
+  ["resident memory, peak (OS)", ({ residentPeakBytes }) => formatBytes(residentPeakBytes)],
+  ["seconds in steps", ({ summary }) => summary.stepSeconds.toFixed(1)],
+  ["seconds, all", ({ seconds }) => seconds.toFixed(1)],
+  [
+    "worst error ÷ bound",
+    ({ summary }) =>
+      summary.worstErrorRatio === null
+        ? "–"
+        : `${summary.worstErrorRatio.toFixed(6)} (${summary.auditedFrames} frames)`,
+  ],
+];
+
+export function resultTable(results: readonly Result[], titles: readonly string[]): string {
+  const table = new Table({ head: ["", ...titles], style: { head: [], border: [] } });
+  for (const [label, cell] of rows) table.push([label, ...results.map(cell)]);
+  return table.toString();
+}
+
+/** σ of each layer's weight gradient error: what the law says and what was measured. Empty without probes. */
+export function sigmaTable({ summary }: Result): string {
+  if (summary.sigma.length === 0) return "";
+  const table = new Table({
+    head: ["weight", "σ predicted", "σ measured", "predicted ÷ measured"],
+    style: { head: [], border: [] },
+    colAligns: ["left", "right", "right", "right"],
+  });
+  for (const { parameter, predicted, measured } of summary.sigma) {
+    const scientific = (value: number) => value.toExponential(3);
+    table.push([parameter, scientific(predicted), scientific(measured), (predicted / measured).toFixed(3)]);
+  }
+  return table.toString();
+}

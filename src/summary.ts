@@ -1,0 +1,80 @@
+/** A run in a few figures, from its records. */
+import type { ProbeRecord, StepRecord, TrainRecord } from "./train.js";
+
+export interface SigmaRow {
+  parameter: string;
+  /** Root mean squares over all probed steps. */
+  predicted: number;
+  measured: number;
+}
+
+export interface Summary {
+  steps: number;
+  finalLoss: number | null;
+  testAccuracy: number | null;
+  /** The most that any step held for its backward pass, and held on the device at all, in bytes. */
+  savedPeakBytes: number;
+  devicePeakBytes: number;
+  /** Inputs of convolutions over the whole run: float32 bytes ÷ stored bytes; null for a plain run. */
+  convRatio: number | null;
+  /** Seconds in steps, without loading data, evaluation, probes. */
+  stepSeconds: number;
+  /** Over all audited frames; null where none was. */
+  worstErrorRatio: number | null;
+  auditedFrames: number;
+  sigma: SigmaRow[];
+}
+
+/** Takes records as they come. */
+export class Summarizer {
+  readonly #steps: StepRecord[] = [];
+  readonly #squares = new Map<string, { predicted: number; measured: number; count: number }>();
+  #accuracy: number | null = null;
+  #worst: number | null = null;
+  #frames = 0;
+
+  add(record: TrainRecord): void {
+    if (record.kind === "step") this.#steps.push(record);
+    else if (record.kind === "epoch") this.#accuracy = record.testAccuracy;
+    else if (record.kind === "probe") this.#addProbe(record);
+    else if (record.kind === "audit" && record.frames > 0) {
+      this.#worst = Math.max(this.#worst ?? 0, record.worst);
+      this.#frames += record.frames;
+    }
+  }
+
+  #addProbe({ rows }: ProbeRecord): void {
+    for (const { parameter, predicted, measured } of rows) {
+      const squares = this.#squares.get(parameter) ?? { predicted: 0, measured: 0, count: 0 };
+      squares.predicted += predicted ** 2;
+      squares.measured += measured ** 2;
+      squares.count++;
+      this.#squares.set(parameter, squares);
+    }
+  }
+
+  get summary(): Summary {
+    const steps = this.#steps;
+    const sum = (key: "ms" | "convRawBytes" | "convPackedBytes") =>
+      steps.reduce((total, record) => total + record[key], 0);
+    const most = (key: "savedPeakBytes" | "devicePeakBytes") =>
+      steps.reduce((largest, record) => Math.max(largest, record[key]), 0);
+    const packed = sum("convPackedBytes");
+    return {
+      steps: steps.length,
+      finalLoss: steps.at(-1)?.loss ?? null,
+      testAccuracy: this.#accuracy,
+      savedPeakBytes: most("savedPeakBytes"),
+      devicePeakBytes: most("devicePeakBytes"),
+      convRatio: packed > 0 ? sum("convRawBytes") / packed : null,
+      stepSeconds: sum("ms") / 1000,
+      worstErrorRatio: this.#worst,
+      auditedFrames: this.#frames,
+      sigma: [...this.#squares].map(([parameter, { predicted, measured, count }]) => ({
+        parameter,
+        predicted: Math.sqrt(predicted / count),
+        measured: Math.sqrt(measured / count),
+      })),
+    };
+  }
+}
