@@ -1,0 +1,29 @@
+/**
+ * The engine's kernels in WebAssembly SIMD. src/kernels/simd.ts calls them; src/kernels/reference says what they mean.
+ *
+ * Arguments: addresses in the device's memory, then sizes and scalars, then the range of units to do (begin, end),
+ * then the address of a workspace of this caller's own. A unit's outputs depend on no other unit, so any split of
+ * the range over workers gives the same bits. Shapes are read from memory, as i32 in the order of their classes.
+ */
+export * from "./kernels/channel";
+export * from "./kernels/classification";
+export {
+  conv2dForward,
+  conv2dForwardWorkspace,
+  conv2dInputGradient,
+  conv2dInputGradientWorkspace,
+  conv2dPackForward,
+  conv2dPackInputGradient,
+} from "./kernels/conv2d";
+export { conv2dWeightGradient, conv2dWeightGradientWorkspace } from "./kernels/conv2d_weight";
+export * from "./kernels/elementwise";
+export { gemm, gemmWorkspace } from "./kernels/gemm";
+export * from "./kernels/mask";
+export { conv2dNoiseEnergy, conv2dNoiseEnergyWorkspace } from "./kernels/noise";
+export * from "./kernels/observation";
+export * from "./kernels/pool";
+export { sgd } from "./kernels/sgd";
+
+const firstFree: usize = __heap_base;
+/** The first byte behind the module's static data: the device's memory begins here. */
+export { firstFree as __heap_base };

@@ -1,0 +1,335 @@
+/**
+ * Convolution forward and its input gradient: both slide a window over a source and multiply by packed weights.
+ *
+ *   tile:  4 outputs of a plane  ×  8 output channels      rows of the tile = windows, lanes = channels
+ *   chain: over the window's elements, whose places come from the table of taps: no im2col, not even a packed one
+ *
+ * The input gradient with a stride is `stride²` such problems: the inputs of phase (a, b) = (h mod stride, w mod
+ * stride) meet only the taps r ≡ a + padding, s ≡ b + padding, and over those it is a convolution of step 1 by the
+ * window turned round.
+ */
+import { packSteps } from "./pack";
+import {
+  multiply,
+  pieceOf,
+  readPlanes,
+  startTile,
+  tileBytes,
+  tileLanes,
+  tileRows,
+  writePlanes,
+} from "./tile";
+import { copyBytes, layOut, place, Source, writeTaps, writeWindows } from "./window";
+
+@unmanaged
+export class Conv2dShape {
+  N: i32;
+  C: i32;
+  H: i32;
+  W: i32;
+  K: i32;
+  R: i32;
+  S: i32;
+  P: i32;
+  Q: i32;
+  stride: i32;
+  padding: i32;
+  groups: i32;
+}
+
+/** Where the outputs of a slide go. */
+@unmanaged
+class Target {
+  address: usize;
+  bias: usize;
+  imageChannels: i32;
+  channels: i32;
+  /** Size of a plane. */
+  H: i32;
+  W: i32;
+  /** Output (i, j) of the grid is at row `top + i·stride`, column `left + j·stride` of the plane. */
+  top: i32;
+  left: i32;
+  stride: i32;
+}
+
+function panelsOf(channels: i32): i32 {
+  return (channels + tileLanes - 1) / tileLanes;
+}
+
+/** Fills in the source of the forward pass, which is also that of the weight gradient. */
+export function forwardSource(source: Source, x: usize, s: Conv2dShape): void {
+  source.address = x;
+  source.imageChannels = s.C;
+  source.channels = s.C / s.groups;
+  source.H = s.H;
+  source.W = s.W;
+  source.R = s.R;
+  source.S = s.S;
+  source.top = -s.padding;
+  source.left = -s.padding;
+  source.step = s.stride;
+  source.rows = s.P;
+  source.columns = s.Q;
+}
+
+/** How many of 0 … size−1 have the remainder of phase + padding when divided by stride, and the first of them. */
+function firstTap(phase: i32, s: Conv2dShape): i32 {
+  return (phase + s.padding) % s.stride;
+}
+function tapCount(first: i32, size: i32, s: Conv2dShape): i32 {
+  return first < size ? (size - 1 - first) / s.stride + 1 : 0;
+}
+
+/** Fills in the source of phase (a, b) of the input gradient. */
+function phaseSource(source: Source, dy: usize, s: Conv2dShape, a: i32, b: i32): void {
+  const firstR = firstTap(a, s);
+  const firstS = firstTap(b, s);
+  source.address = dy;
+  source.imageChannels = s.K;
+  source.channels = s.K / s.groups;
+  source.H = s.P;
+  source.W = s.Q;
+  source.R = tapCount(firstR, s.R, s);
+  source.S = tapCount(firstS, s.S, s);
+  source.top = (a + s.padding - firstR) / s.stride - (source.R - 1);
+  source.left = (b + s.padding - firstS) / s.stride - (source.S - 1);
+  source.step = 1;
+  source.rows = (s.H - a + s.stride - 1) / s.stride;
+  source.columns = (s.W - b + s.stride - 1) / s.stride;
+}
+
+function isEmpty(source: Source): bool {
+  return source.R * source.S * source.rows * source.columns === 0;
+}
+
+/** Workspace of a slide: source | target | acc | taps | windows | places | copy. */
+function slideBytes(source: Source): i32 {
+  layOut(source, false);
+  const outputs = source.blockRows * source.columns;
+  const taps = source.channels * source.R * source.S;
+  return 512 + tileBytes + taps * 4 + outputs * 8 + copyBytes(source);
+}
+
+/** Output rows [begin, end) of the grid, counted through the images with `unitRows` an image. */
+function slide(
+  source: Source,
+  target: Target,
+  weights: usize,
+  groups: i32,
+  unitRows: i32,
+  begin: i32,
+  end: i32,
+  reversed: bool,
+  workspace: usize,
+): void {
+  layOut(source, false);
+  const depth = source.channels * source.R * source.S;
+  const piece = pieceOf(depth);
+  const panels = panelsOf(target.channels);
+  const pitch = (<usize>(target.H * target.W)) << 2;
+  const near = target.stride === 1 && source.columns === target.W;
+  const acc = workspace;
+  const taps = acc + tileBytes;
+  const windows = taps + ((<usize>depth) << 2);
+  const places = windows + ((<usize>(source.blockRows * source.columns)) << 2);
+  const copy = places + ((<usize>(source.blockRows * source.columns)) << 2);
+  writeTaps(taps, source, reversed);
+  writeWindows(windows, source);
+  writePlaces(places, source, target);
+
+  for (let unit = begin; unit < end; ) {
+    const n = unit / unitRows;
+    const row = unit % unitRows;
+    const taken = min(min(source.blockRows, end - unit), unitRows - row);
+    unit += taken;
+    const rows = min(taken, source.rows - row);
+    const outputs = rows * source.columns;
+    for (let g = 0; g < groups && rows > 0; g++) {
+      const base = place(copy, source, n, 1, row, rows, g * source.channels);
+      const plane = (n * target.imageChannels + g * target.channels) * target.H;
+      const first = (plane + target.top + row * target.stride) * target.W + target.left;
+      for (let l = 0; l < depth; l += piece) {
+        for (let panel = 0; panel < panels; panel++) {
+          const lanes = min(tileLanes, target.channels - panel * tileLanes);
+          const channel = g * target.channels + panel * tileLanes;
+          const bias = target.bias ? target.bias + ((<usize>channel) << 2) : 0;
+          const b = weights + ((<usize>((g * panels + panel) * depth + l)) << 5);
+          const out = target.address + ((<usize>first) << 2) + pitch * (panel * tileLanes);
+          for (let i = 0; i < outputs; i += tileRows) {
+            const tall = min(tileRows, outputs - i);
+            const w = windows + ((<usize>i) << 2);
+            const at = places + ((<usize>i) << 2);
+            if (l === 0) startTile(acc, bias, lanes);
+            else readPlanes(acc, out, pitch, at, tall, lanes, near);
+            multiply(
+              base + <usize>load<u32>(w),
+              base + <usize>load<u32>(w + (tall > 1 ? 4 : 0)),
+              base + <usize>load<u32>(w + (tall > 2 ? 8 : 0)),
+              base + <usize>load<u32>(w + (tall > 3 ? 12 : 0)),
+              taps + ((<usize>l) << 2),
+              b,
+              min(piece, depth - l),
+              acc,
+            );
+            writePlanes(acc, out, pitch, at, tall, lanes, near);
+          }
+        }
+      }
+    }
+  }
+}
+
+/** places[i]: where output i of a block lies, from the block's first output on. */
+function writePlaces(places: usize, source: Source, target: Target): void {
+  for (let i = 0; i < source.blockRows; i++) {
+    for (let j = 0; j < source.columns; j++, places += 4) {
+      store<u32>(places, ((i * target.W + j) * target.stride) << 2);
+    }
+  }
+}
+
+// ── forward ──
+
+/** Packed weights: groups × panels of 8 output channels × (c, r, s) × 8. Units: groups · panels. */
+export function conv2dPackForward(packed: usize, w: usize, shape: usize, begin: i32, end: i32): void {
+  const s = changetype<Conv2dShape>(shape);
+  const channels = s.K / s.groups;
+  const panels = panelsOf(channels);
+  const depth = (s.C / s.groups) * s.R * s.S;
+  const pitch = (<usize>depth) << 2;
+  for (let unit = begin; unit < end; unit++) {
+    const first = (unit % panels) * tileLanes;
+    const k = (unit / panels) * channels + first;
+    packSteps(packed + pitch * 8 * unit, w + pitch * k, pitch, depth, min(tileLanes, channels - first));
+  }
+}
+
+/** `room`: bytes for a Source, scratch. */
+export function conv2dForwardWorkspace(shape: usize, room: usize): i32 {
+  const source = changetype<Source>(room);
+  forwardSource(source, 0, changetype<Conv2dShape>(shape));
+  return slideBytes(source);
+}
+
+/** Units: output rows, N · P. */
+export function conv2dForward(
+  y: usize,
+  x: usize,
+  packed: usize,
+  bias: usize,
+  shape: usize,
+  begin: i32,
+  end: i32,
+  workspace: usize,
+): void {
+  const s = changetype<Conv2dShape>(shape);
+  const source = changetype<Source>(workspace);
+  const target = changetype<Target>(workspace + 256);
+  forwardSource(source, x, s);
+  target.address = y;
+  target.bias = bias;
+  target.imageChannels = s.K;
+  target.channels = s.K / s.groups;
+  target.H = s.P;
+  target.W = s.Q;
+  target.top = 0;
+  target.left = 0;
+  target.stride = 1;
+  slide(source, target, packed, s.groups, s.P, begin, end, false, workspace + 512);
+}
+
+// ── input gradient ──
+
+/** Packed weights: for each phase, groups × panels of 8 input channels × (k, r, s) × 8. Units: groups · panels. */
+export function conv2dPackInputGradient(packed: usize, w: usize, shape: usize, begin: i32, end: i32): void {
+  const s = changetype<Conv2dShape>(shape);
+  const channels = s.C / s.groups;
+  const outputs = s.K / s.groups;
+  const panels = panelsOf(channels);
+  for (let a = 0; a < s.stride; a++) {
+    for (let b = 0; b < s.stride; b++) {
+      const firstR = firstTap(a, s);
+      const firstS = firstTap(b, s);
+      const steps = outputs * tapCount(firstR, s.R, s) * tapCount(firstS, s.S, s);
+      for (let unit = begin; unit < end; unit++) {
+        const c = (unit % panels) * tileLanes;
+        const lanes = min(tileLanes, channels - c);
+        let to = packed + ((<usize>(unit * steps)) << 5);
+        for (let k = 0; k < outputs; k++) {
+          const from = ((unit / panels) * outputs + k) * channels + c;
+          for (let r = firstR; r < s.R; r += s.stride) {
+            for (let t = firstS; t < s.S; t += s.stride, to += 32) {
+              for (let lane = 0; lane < tileLanes; lane++) {
+                const tap = w + ((<usize>(((from + lane) * s.R + r) * s.S + t)) << 2);
+                store<u32>(to + ((<usize>lane) << 2), lane < lanes ? load<u32>(tap) : 0);
+              }
+            }
+          }
+        }
+      }
+      packed += (<usize>(s.groups * panels * steps)) << 5;
+    }
+  }
+}
+
+/** `room`: bytes for a Source, scratch. */
+export function conv2dInputGradientWorkspace(shape: usize, room: usize): i32 {
+  const s = changetype<Conv2dShape>(shape);
+  const source = changetype<Source>(room);
+  let bytes = 512;
+  for (let a = 0; a < s.stride; a++) {
+    for (let b = 0; b < s.stride; b++) {
+      phaseSource(source, 0, s, a, b);
+      if (!isEmpty(source)) bytes = max(bytes, slideBytes(source));
+    }
+  }
+  return bytes;
+}
+
+/** Units: rows of the largest phase, N · ⌈H / stride⌉; unit i of an image is its input rows i·stride … + stride − 1. */
+export function conv2dInputGradient(
+  dx: usize,
+  dy: usize,
+  packed: usize,
+  shape: usize,
+  begin: i32,
+  end: i32,
+  workspace: usize,
+): void {
+  const s = changetype<Conv2dShape>(shape);
+  const source = changetype<Source>(workspace);
+  const target = changetype<Target>(workspace + 256);
+  const unitRows = (s.H + s.stride - 1) / s.stride;
+  const panels = panelsOf(s.C / s.groups);
+  if (s.stride > min(s.R, s.S)) clearRows(dx, s, unitRows, begin, end);
+  for (let a = 0; a < s.stride; a++) {
+    for (let b = 0; b < s.stride; b++) {
+      phaseSource(source, dy, s, a, b);
+      if (isEmpty(source)) continue;
+      target.address = dx;
+      target.bias = 0;
+      target.imageChannels = s.C;
+      target.channels = s.C / s.groups;
+      target.H = s.H;
+      target.W = s.W;
+      target.top = a;
+      target.left = b;
+      target.stride = s.stride;
+      slide(source, target, packed, s.groups, unitRows, begin, end, true, workspace + 512);
+      packed += (<usize>(s.groups * panels * source.channels * source.R * source.S)) << 5;
+    }
+  }
+}
+
+/** Inputs that no window touches have the gradient 0. */
+function clearRows(dx: usize, s: Conv2dShape, unitRows: i32, begin: i32, end: i32): void {
+  for (let unit = begin; unit < end; unit++) {
+    const row = (unit % unitRows) * s.stride;
+    const rows = min(s.stride, s.H - row);
+    for (let c = 0; c < s.C; c++) {
+      const from = (((unit / unitRows) * s.C + c) * s.H + row) * s.W;
+      memory.fill(dx + ((<usize>from) << 2), 0, (<usize>(rows * s.W)) << 2);
+    }
+  }
+}

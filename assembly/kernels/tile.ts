@@ -1,0 +1,163 @@
+/**
+ * The micro-kernel under every product, and what surrounds it.
+ *
+ *              b: 8 lanes              acc[i][j] += Σ_l  a_i[offset[l]] · b[l][j]      l ascending, one chain each
+ *            ┌──────────┐
+ *   a_0 … a_3│ 4 × 8    │              a_i:  four rows anywhere in memory, read at the offsets of a table (bytes).
+ *            └──────────┘                    Matrix rows and window positions are both such rows: no copy of A.
+ *                                      b:    a panel, 8 floats for each l, packed
+ *
+ * 8 accumulators, 2 vectors of b, 1 broadcast and 1 product fit the 15 vector registers. Unrolling over l by hand
+ * makes the compiler hoist the loads and spill.
+ */
+import { loadSome, storeColumns, storeSome } from "./vector";
+
+export const tileRows: i32 = 4;
+export const tileLanes: i32 = 8;
+/** Bytes of acc: 4 rows of 8 floats. */
+export const tileBytes: i32 = 128;
+
+/** The longest piece of a chain that is done at once: its panel of b (32 bytes a step) then stays in the L1 cache. */
+const deepest: i32 = 384;
+
+/** How to cut a chain of `depth` into equal pieces that are no longer than `deepest`. */
+export function pieceOf(depth: i32): i32 {
+  const pieces = (depth + deepest - 1) / deepest;
+  return pieces > 0 ? (depth + pieces - 1) / pieces : 1;
+}
+
+export function multiply(
+  a0: usize,
+  a1: usize,
+  a2: usize,
+  a3: usize,
+  offsets: usize,
+  b: usize,
+  depth: i32,
+  acc: usize,
+): void {
+  let c00 = v128.load(acc);
+  let c01 = v128.load(acc, 16);
+  let c10 = v128.load(acc, 32);
+  let c11 = v128.load(acc, 48);
+  let c20 = v128.load(acc, 64);
+  let c21 = v128.load(acc, 80);
+  let c30 = v128.load(acc, 96);
+  let c31 = v128.load(acc, 112);
+  for (; depth > 0; depth--) {
+    const at = <usize>load<u32>(offsets);
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    let a = v128.load32_splat(a0 + at);
+    c00 = f32x4.add(c00, f32x4.mul(a, b0));
+    c01 = f32x4.add(c01, f32x4.mul(a, b1));
+    a = v128.load32_splat(a1 + at);
+    c10 = f32x4.add(c10, f32x4.mul(a, b0));
+    c11 = f32x4.add(c11, f32x4.mul(a, b1));
+    a = v128.load32_splat(a2 + at);
+    c20 = f32x4.add(c20, f32x4.mul(a, b0));
+    c21 = f32x4.add(c21, f32x4.mul(a, b1));
+    a = v128.load32_splat(a3 + at);
+    c30 = f32x4.add(c30, f32x4.mul(a, b0));
+    c31 = f32x4.add(c31, f32x4.mul(a, b1));
+    offsets += 4;
+    b += 32;
+  }
+  v128.store(acc, c00);
+  v128.store(acc, c01, 16);
+  v128.store(acc, c10, 32);
+  v128.store(acc, c11, 48);
+  v128.store(acc, c20, 64);
+  v128.store(acc, c21, 80);
+  v128.store(acc, c30, 96);
+  v128.store(acc, c31, 112);
+}
+
+/** acc = the same 8 floats in every row; `from` null: 0. Lanes from `lanes` on are 0. */
+export function startTile(acc: usize, from: usize, lanes: i32): void {
+  let low = f32x4.splat(0);
+  let high = low;
+  if (from) {
+    low = loadSome(from, lanes);
+    if (lanes > 4) high = loadSome(from + 16, lanes - 4);
+  }
+  for (let i = 0; i < tileRows; i++, acc += 32) {
+    v128.store(acc, low);
+    v128.store(acc, high, 16);
+  }
+}
+
+/** acc ↔ matrix rows `pitch` bytes apart, lanes side by side. */
+export function readRows(acc: usize, c: usize, pitch: usize, rows: i32, lanes: i32): void {
+  for (let i = 0; i < rows; i++, acc += 32, c += pitch) {
+    v128.store(acc, loadSome(c, lanes));
+    if (lanes > 4) v128.store(acc, loadSome(c + 16, lanes - 4), 16);
+  }
+}
+
+export function writeRows(acc: usize, c: usize, pitch: usize, rows: i32, lanes: i32): void {
+  for (let i = 0; i < rows; i++, acc += 32, c += pitch) {
+    storeSome(c, v128.load(acc), lanes);
+    if (lanes > 4) storeSome(c + 16, v128.load(acc, 16), lanes - 4);
+  }
+}
+
+/** acc ↔ planes: lane j lives `pitch` bytes behind lane j−1, row i at `places[i]` bytes; `near` says: side by side. */
+export function readPlanes(
+  acc: usize,
+  c: usize,
+  pitch: usize,
+  places: usize,
+  rows: i32,
+  lanes: i32,
+  near: bool,
+): void {
+  let j = 0;
+  if (near && rows === tileRows) {
+    c += <usize>load<u32>(places);
+    for (; j + 4 <= lanes; j += 4, c += pitch * 4) {
+      const to = acc + ((<usize>j) << 2);
+      storeColumns(
+        to,
+        32,
+        v128.load(c),
+        v128.load(c + pitch),
+        v128.load(c + pitch * 2),
+        v128.load(c + pitch * 3),
+      );
+    }
+    c -= <usize>load<u32>(places);
+  }
+  for (; j < lanes; j++, c += pitch) {
+    for (let i = 0; i < rows; i++) {
+      const from = c + <usize>load<u32>(places + ((<usize>i) << 2));
+      store<u32>(acc + ((<usize>(i * tileLanes + j)) << 2), load<u32>(from));
+    }
+  }
+}
+
+export function writePlanes(
+  acc: usize,
+  c: usize,
+  pitch: usize,
+  places: usize,
+  rows: i32,
+  lanes: i32,
+  near: bool,
+): void {
+  let j = 0;
+  if (near && rows === tileRows) {
+    c += <usize>load<u32>(places);
+    for (; j + 4 <= lanes; j += 4, c += pitch * 4) {
+      const from = acc + ((<usize>j) << 2);
+      storeColumns(c, pitch, v128.load(from), v128.load(from, 32), v128.load(from, 64), v128.load(from, 96));
+    }
+    c -= <usize>load<u32>(places);
+  }
+  for (; j < lanes; j++, c += pitch) {
+    for (let i = 0; i < rows; i++) {
+      const to = c + <usize>load<u32>(places + ((<usize>i) << 2));
+      store<u32>(to, load<u32>(acc + ((<usize>(i * tileLanes + j)) << 2)));
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/** The last vector of an array may be short: nothing behind its end is read or written. */
+
+/** The first `count` (1 …) floats at `p`, at most 4; the other lanes are 0. */
+export function loadSome(p: usize, count: i32): v128 {
+  if (count >= 4) return v128.load(p);
+  if (count === 1) return v128.load32_zero(p);
+  const low = v128.load64_zero(p);
+  return count === 2 ? low : v128.load_lane<u32>(p, low, 2, 8);
+}
+
+/** Writes the first `count` (1 …) lanes to `p`, at most 4. */
+export function storeSome(p: usize, x: v128, count: i32): void {
+  if (count >= 4) {
+    v128.store(p, x);
+    return;
+  }
+  if (count === 1) {
+    v128.store_lane<u32>(p, x, 0);
+    return;
+  }
+  v128.store_lane<u64>(p, x, 0);
+  if (count === 3) v128.store_lane<u32>(p, x, 2, 8);
+}
+
+/** All ones in the first `count` (0 …) lanes, at most 4. */
+export function lanesBelow(count: i32): v128 {
+  return i32x4.gt_s(i32x4.splat(count), i32x4(0, 1, 2, 3));
+}
+
+/** Four rows a b c d in, four columns out, `pitch` bytes apart. */
+export function storeColumns(to: usize, pitch: usize, a: v128, b: v128, c: v128, d: v128): void {
+  const ab = v128.shuffle<f32>(a, b, 0, 4, 1, 5); // a0 b0 a1 b1
+  const cd = v128.shuffle<f32>(c, d, 0, 4, 1, 5); // c0 d0 c1 d1
+  v128.store(to, v128.shuffle<i64>(ab, cd, 0, 2)); // a0 b0 c0 d0
+  v128.store(to + pitch, v128.shuffle<i64>(ab, cd, 1, 3)); // a1 b1 c1 d1
+  const ab2 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+  const cd2 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+  v128.store(to + pitch * 2, v128.shuffle<i64>(ab2, cd2, 0, 2));
+  v128.store(to + pitch * 3, v128.shuffle<i64>(ab2, cd2, 1, 3));
+}

@@ -1,0 +1,136 @@
+/**
+ * What a kernel must be able to rely on before it touches memory: lengths that fit the shape, buffers that lie in
+ * the device and do not overlap where they must not.
+ */
+import { ShapeError, UsageError } from "../error.js";
+import type { Conv2dShape, PoolShape } from "./kernels.js";
+
+export type View = Float32Array | Uint8Array;
+
+/** Views by name, with the number of elements that each must have. */
+export type Lengths = Record<string, [view: View | null, length: number]>;
+
+export function checkLengths(where: string, lengths: Lengths): void {
+  for (const [name, [view, length]] of Object.entries(lengths)) {
+    if (view && view.length !== length) {
+      throw new ShapeError({
+        where: `${where}: ${name}`,
+        expected: `${length} elements`,
+        got: String(view.length),
+        remedy: "give a buffer that fits the shape",
+      });
+    }
+  }
+}
+
+export function checkDevice(where: string, buffer: ArrayBufferLike, views: readonly (View | null)[]): void {
+  for (const view of views) {
+    if (view && view.buffer !== buffer) {
+      throw new UsageError({
+        where,
+        expected: "buffers in the device's memory",
+        got: "one outside",
+        remedy: "allocate it with device.allocate and view it with device.f32 or device.u8",
+      });
+    }
+  }
+}
+
+/** `inPlace`: the output may be exactly an input, but not a shifted part of it. */
+export function checkOverlap(
+  where: string,
+  outputs: readonly (View | null)[],
+  inputs: readonly (View | null)[],
+  inPlace: boolean,
+): void {
+  const present = (view: View | null): view is View => view !== null && view.length > 0;
+  outputs.filter(present).forEach((output, i) => {
+    for (const other of [...inputs, ...outputs.slice(i + 1)].filter(present)) {
+      const apart =
+        output.byteOffset + output.byteLength <= other.byteOffset ||
+        other.byteOffset + other.byteLength <= output.byteOffset;
+      const same = output.byteOffset === other.byteOffset && output.byteLength === other.byteLength;
+      if (!apart && !(inPlace && same && inputs.includes(other))) {
+        throw new UsageError({
+          where,
+          expected: inPlace
+            ? "an output that is an input or apart from it"
+            : "an output apart from the inputs",
+          got: `bytes ${output.byteOffset}–${output.byteOffset + output.byteLength} over ${other.byteOffset}–${other.byteOffset + other.byteLength}`,
+          remedy: "give the output memory of its own",
+        });
+      }
+    }
+  });
+}
+
+/** Sizes are whole and not negative. */
+export function checkSizes(where: string, shape: object, least = 0): void {
+  for (const [name, value] of Object.entries(shape)) {
+    if (typeof value === "number" && !(Number.isInteger(value) && value >= least)) {
+      throw new ShapeError({
+        where: `${where}: ${name}`,
+        expected: `a whole number from ${least}`,
+        got: String(value),
+        remedy: "correct the shape",
+      });
+    }
+  }
+}
+
+export function checkBits(where: string, bits: number): void {
+  if (!(Number.isInteger(bits) && bits >= 1 && bits <= 8)) {
+    throw new UsageError({
+      where: `${where}: bits`,
+      expected: "a whole number from 1 to 8",
+      got: String(bits),
+      remedy: "use a byte array for wider values",
+    });
+  }
+}
+
+function checkWindow(where: string, shape: Conv2dShape | PoolShape): void {
+  const { H, W, R, S, P, Q, stride, padding } = shape;
+  checkSizes(where, { H, W, R, S, P, Q, stride }, 1);
+  checkSizes(where, { padding });
+  const rows = Math.floor((H + 2 * padding - R) / stride) + 1;
+  const columns = Math.floor((W + 2 * padding - S) / stride) + 1;
+  if (P !== rows || Q !== columns) {
+    throw new ShapeError({
+      where,
+      expected: `${rows} × ${columns} outputs of ${R} × ${S} windows, stride ${stride}, padding ${padding}, on ${H} × ${W}`,
+      got: `${P} × ${Q}`,
+      remedy: "correct P and Q, or use a larger input or padding",
+    });
+  }
+}
+
+export function checkConv2d(where: string, shape: Conv2dShape): void {
+  const { N, C, K, groups } = shape;
+  checkSizes(where, { N });
+  checkSizes(where, { C, K, groups }, 1);
+  checkWindow(where, shape);
+  if (C % groups !== 0 || K % groups !== 0) {
+    throw new ShapeError({
+      where,
+      expected: `groups that divide ${C} input and ${K} output channels`,
+      got: `${groups} groups`,
+      remedy: "correct the groups or the channels",
+    });
+  }
+}
+
+/** Padding is narrower than the window, so that every window meets its plane. */
+export function checkPool(where: string, shape: PoolShape): void {
+  checkSizes(where, { planes: shape.planes });
+  checkWindow(where, shape);
+  const narrow = shape.padding < Math.min(shape.R, shape.S);
+  if (!narrow || shape.R * shape.S > 256) {
+    throw new ShapeError({
+      where,
+      expected: "a window of at most 256 positions, wider than its padding",
+      got: `${shape.R} × ${shape.S} with padding ${shape.padding}`,
+      remedy: "correct the window or the padding",
+    });
+  }
+}

@@ -1,0 +1,120 @@
+/** Kernels that work channel by channel or plane by plane, on the wasm side. */
+import { checkPool, checkSizes } from "../check.js";
+import type { ChannelShape, Kernels, PoolShape } from "../kernels.js";
+import { addressOf, type Launcher } from "./launch.js";
+
+type Planes = Pick<
+  Kernels,
+  | "addBias"
+  | "biasGradient"
+  | "channelMoments"
+  | "batchNormForward"
+  | "batchNormBackward"
+  | "inverseStd"
+  | "blend"
+  | "maxPool"
+  | "maxPoolBackward"
+  | "avgPool"
+  | "avgPoolBackward"
+>;
+
+const elements = ({ N, C, size }: ChannelShape): number => N * C * size;
+
+export function planeKernels(launcher: Launcher): Planes {
+  const check = launcher.check.bind(launcher);
+
+  function perChannel(kernel: string, views: Float32Array[], s: ChannelShape): void {
+    const shape = launcher.shape([s.N, s.C, s.size]);
+    launcher.launch(kernel, [...views.map(addressOf), shape], s.C, { perUnit: s.N * s.size });
+  }
+
+  function perPlane(kernel: string, views: (Float32Array | Uint8Array)[], s: PoolShape): void {
+    const shape = launcher.shape([s.planes, s.H, s.W, s.R, s.S, s.P, s.Q, s.stride, s.padding]);
+    launcher.launch(kernel, [...views.map(addressOf), shape], s.planes, { perUnit: s.P * s.Q * s.R * s.S });
+  }
+
+  return {
+    addBias(y, bias, s) {
+      checkSizes("addBias", s);
+      check("addBias", { y: [y, elements(s)] }, { bias: [bias, s.C] });
+      perChannel("addBias", [y, bias], s);
+    },
+    biasGradient(db, dy, s) {
+      checkSizes("biasGradient", s);
+      check("biasGradient", { db: [db, s.C] }, { dy: [dy, elements(s)] });
+      perChannel("biasGradient", [db, dy], s);
+    },
+    channelMoments(mean, variance, x, s) {
+      checkSizes("channelMoments", s);
+      check("channelMoments", { mean: [mean, s.C], variance: [variance, s.C] }, { x: [x, elements(s)] });
+      perChannel("channelMoments", [mean, variance, x], s);
+    },
+    batchNormForward(y, x, mean, invStd, gamma, beta, s) {
+      checkSizes("batchNormForward", s);
+      check(
+        "batchNormForward",
+        { y: [y, elements(s)] },
+        {
+          x: [x, elements(s)],
+          mean: [mean, s.C],
+          invStd: [invStd, s.C],
+          gamma: [gamma, s.C],
+          beta: [beta, s.C],
+        },
+        true,
+      );
+      perChannel("batchNormForward", [y, x, mean, invStd, gamma, beta], s);
+    },
+    batchNormBackward(dx, dgamma, dbeta, dy, x, mean, invStd, gamma, s) {
+      checkSizes("batchNormBackward", s);
+      check(
+        "batchNormBackward",
+        { dx: [dx, elements(s)], dgamma: [dgamma, s.C], dbeta: [dbeta, s.C] },
+        {
+          dy: [dy, elements(s)],
+          x: [x, elements(s)],
+          mean: [mean, s.C],
+          invStd: [invStd, s.C],
+          gamma: [gamma, s.C],
+        },
+        true,
+      );
+      perChannel("batchNormBackward", [dx, dgamma, dbeta, dy, x, mean, invStd, gamma], s);
+    },
+    inverseStd(out, variance, eps) {
+      check("inverseStd", { out: [out, out.length] }, { variance: [variance, out.length] }, true);
+      launcher.launch("inverseStd", [addressOf(out), addressOf(variance), eps], out.length, { perUnit: 8 });
+    },
+    blend(running, value, rate) {
+      check("blend", { running: [running, running.length] }, { value: [value, running.length] }, true);
+      launcher.launch("blend", [addressOf(running), addressOf(value), rate], running.length, { perUnit: 1 });
+    },
+
+    maxPool(y, index, x, s) {
+      checkPool("maxPool", s);
+      const outputs = s.planes * s.P * s.Q;
+      check("maxPool", { y: [y, outputs], index: [index, outputs] }, { x: [x, s.planes * s.H * s.W] });
+      perPlane("maxPool", [y, index, x], s);
+    },
+    maxPoolBackward(dx, dy, index, s) {
+      checkPool("maxPoolBackward", s);
+      const outputs = s.planes * s.P * s.Q;
+      check(
+        "maxPoolBackward",
+        { dx: [dx, s.planes * s.H * s.W] },
+        { dy: [dy, outputs], index: [index, outputs] },
+      );
+      perPlane("maxPoolBackward", [dx, dy, index], s);
+    },
+    avgPool(y, x, s) {
+      checkPool("avgPool", s);
+      check("avgPool", { y: [y, s.planes * s.P * s.Q] }, { x: [x, s.planes * s.H * s.W] });
+      perPlane("avgPool", [y, x], s);
+    },
+    avgPoolBackward(dx, dy, s) {
+      checkPool("avgPoolBackward", s);
+      check("avgPoolBackward", { dx: [dx, s.planes * s.H * s.W] }, { dy: [dy, s.planes * s.P * s.Q] });
+      perPlane("avgPoolBackward", [dx, dy], s);
+    },
+  };
+}

@@ -1,0 +1,114 @@
+/**
+ * Running a kernel of the wasm module over a range of units, split over the threads.
+ *
+ *   launch("relu", [y, x], units)   →   relu(y, x, 0, m)   relu(y, x, m, units)      one call a thread
+ *
+ * A unit's outputs depend on that unit alone, so every split gives the same bits.
+ */
+import type { Device } from "../../device/device.js";
+import type { Team } from "../../device/workers.js";
+import { checkDevice, checkLengths, checkOverlap, type Lengths, type View } from "../check.js";
+
+/** A shape has at most this many integers; the wasm side finds as much room again behind them for its own use. */
+const shapeBytes = 1024;
+const roomOffset = 512;
+
+/** Below this many multiply-adds or elements a thread, the hand-off costs more than it saves. */
+const leastWork = 1 << 15;
+
+export interface Work {
+  /** Multiply-adds or elements a unit; decides whether splitting pays. */
+  perUnit: number;
+  /** Ranges begin at multiples of this. */
+  grain?: number;
+  /** Bytes of workspace a thread; the kernel then takes its address behind the range. */
+  workspace?: number;
+}
+
+export class Launcher {
+  readonly #device: Device;
+  readonly #team: Team;
+  readonly #shape: number;
+
+  constructor(device: Device, team: Team) {
+    this.#device = device;
+    this.#team = team;
+    this.#shape = device.allocate(shapeBytes, "workspace", "kernel shapes").address;
+  }
+
+  get threads(): number {
+    return this.#team.size;
+  }
+
+  /** Checks a kernel's buffers: lengths, place, overlap. */
+  check(where: string, outputs: Lengths, inputs: Lengths, inPlace = false): void {
+    checkLengths(where, outputs);
+    checkLengths(where, inputs);
+    const views = (lengths: Lengths): (View | null)[] => Object.values(lengths).map(([view]) => view);
+    checkDevice(where, this.#device.memory.buffer, [...views(outputs), ...views(inputs)]);
+    checkOverlap(where, views(outputs), views(inputs), inPlace);
+  }
+
+  /** Writes a shape's integers where the kernels read them; returns the address. */
+  shape(values: readonly (number | boolean)[]): number {
+    new Int32Array(this.#device.memory.buffer, this.#shape, values.length).set(values.map(Number));
+    return this.#shape;
+  }
+
+  /** Asks the wasm side how much workspace a thread needs for a kernel and the shape written last. */
+  workspace(question: string): number {
+    return this.#team.call(question, [this.#shape, this.#shape + roomOffset]);
+  }
+
+  /** Runs `kernel(...args, begin, end[, workspace])` over `units`; returns each thread's result, in ascending order. */
+  launch(kernel: string, args: readonly number[], units: number, work: Work): number[] {
+    const ranges = this.split(units, work.perUnit, work.grain);
+    return this.run(
+      kernel,
+      ranges.map(([begin, end]) => [...args, begin, end]),
+      work.workspace,
+    );
+  }
+
+  /** Cuts [0, units) into at most one range a thread. */
+  split(units: number, perUnit: number, grain = 1): [begin: number, end: number][] {
+    const grains = Math.ceil(units / grain);
+    const parts = Math.max(1, Math.min(this.threads, grains, Math.floor((units * perUnit) / leastWork)));
+    return Array.from({ length: units > 0 ? parts : 0 }, (_, i) => [
+      Math.floor((grains * i) / parts) * grain,
+      Math.min(Math.floor((grains * (i + 1)) / parts) * grain, units),
+    ]);
+  }
+
+  /** Runs one call a thread, each with a workspace of its own behind its arguments where `bytes` says so. */
+  run(kernel: string, calls: readonly number[][], bytes?: number): number[] {
+    if (bytes === undefined) return this.#team.run(kernel, calls);
+    return this.borrow(bytes * calls.length, kernel, (address) =>
+      this.#team.run(
+        kernel,
+        calls.map((args, i) => [...args, address + bytes * i]),
+      ),
+    );
+  }
+
+  /** Memory of the device for as long as `use` runs. */
+  borrow<T>(bytes: number, site: string, use: (address: number) => T): T {
+    const block = this.#device.allocate(bytes, "workspace", site);
+    try {
+      return use(block.address);
+    } finally {
+      this.#device.free(block);
+    }
+  }
+
+  /** Binary64 numbers in the device. */
+  f64(address: number, count: number): Float64Array {
+    return new Float64Array(this.#device.memory.buffer, address, count);
+  }
+}
+
+/** Where a view begins; 0 for none. */
+export const addressOf = (view: View | null): number => view?.byteOffset ?? 0;
+
+/** `workspace` bytes of the threads follow each other, so each is kept a multiple of a cache line. */
+export const wholeLines = (bytes: number): number => Math.ceil(bytes / 64) * 64;

@@ -1,0 +1,131 @@
+/** Matrix products and convolutions on the wasm side: checks, packing of the weights, the split of the work. */
+import { checkConv2d, checkSizes } from "../check.js";
+import type { Conv2dShape, Kernels } from "../kernels.js";
+import { addressOf, type Launcher, wholeLines } from "./launch.js";
+
+type Products = Pick<
+  Kernels,
+  "gemm" | "conv2dForward" | "conv2dInputGradient" | "conv2dWeightGradient" | "conv2dNoiseEnergy"
+>;
+
+/** Lanes of a tile: output channels, input channels or columns that are computed side by side. */
+const lanes = 8;
+const tileRows = 4;
+
+const inputLength = (s: Conv2dShape): number => s.N * s.C * s.H * s.W;
+const outputLength = (s: Conv2dShape): number => s.N * s.K * s.P * s.Q;
+const weightLength = (s: Conv2dShape): number => (s.K * s.C * s.R * s.S) / s.groups;
+/** Multiply-adds of a convolution. */
+const products = (s: Conv2dShape): number => (outputLength(s) * s.C * s.R * s.S) / s.groups;
+
+export function matrixProducts(launcher: Launcher): Products {
+  const writeShape = (s: Conv2dShape): number =>
+    launcher.shape([s.N, s.C, s.H, s.W, s.K, s.R, s.S, s.P, s.Q, s.stride, s.padding, s.groups]);
+
+  /** Packs w with `pack`, 8 of `channels` (a group's) at a time, and hands the packed weights to `use`. */
+  function withPacked(
+    pack: string,
+    w: Float32Array,
+    shape: number,
+    panels: number,
+    depth: number,
+    use: (packed: number) => void,
+  ): void {
+    const perPanel = depth * lanes;
+    launcher.borrow(panels * perPanel * 4, pack, (packed) => {
+      launcher.launch(pack, [packed, addressOf(w), shape], panels, { perUnit: perPanel });
+      use(packed);
+    });
+  }
+
+  return {
+    gemm(c, a, b, shape) {
+      const { m, n, k, transposeA, transposeB } = shape;
+      checkSizes("gemm", { m, n, k });
+      launcher.check("gemm", { c: [c, m * n] }, { a: [a, m * k], b: [b, k * n] });
+      if (k === 0) {
+        c.fill(0);
+        return;
+      }
+      const at = launcher.shape([m, n, k, transposeA, transposeB]);
+      const args = [addressOf(c), addressOf(a), addressOf(b), at];
+      // Columns are split where there are enough of them: then each thread packs only its own of b.
+      const byColumns = n >= m || n >= 16 * lanes;
+      const ranges = byColumns ? launcher.split(n, m * k, lanes) : launcher.split(m, n * k, tileRows);
+      const calls = ranges.map(([begin, end]) =>
+        byColumns ? [...args, 0, m, begin, end] : [...args, begin, end, 0, n],
+      );
+      launcher.run("gemm", calls, wholeLines(launcher.workspace("gemmWorkspace")));
+    },
+
+    conv2dForward(y, x, w, bias, s) {
+      checkConv2d("conv2dForward", s);
+      launcher.check(
+        "conv2dForward",
+        { y: [y, outputLength(s)] },
+        { x: [x, inputLength(s)], w: [w, weightLength(s)], bias: [bias, s.K] },
+      );
+      if (s.N === 0) return;
+      const shape = writeShape(s);
+      const workspace = wholeLines(launcher.workspace("conv2dForwardWorkspace"));
+      const panels = s.groups * Math.ceil(s.K / s.groups / lanes);
+      const depth = (s.C / s.groups) * s.R * s.S;
+      withPacked("conv2dPackForward", w, shape, panels, depth, (packed) => {
+        const units = s.N * s.P;
+        const args = [addressOf(y), addressOf(x), packed, addressOf(bias), shape];
+        launcher.launch("conv2dForward", args, units, { perUnit: products(s) / units, workspace });
+      });
+    },
+
+    conv2dInputGradient(dx, dy, w, s) {
+      checkConv2d("conv2dInputGradient", s);
+      launcher.check(
+        "conv2dInputGradient",
+        { dx: [dx, inputLength(s)] },
+        { dy: [dy, outputLength(s)], w: [w, weightLength(s)] },
+      );
+      if (s.N === 0) return;
+      const shape = writeShape(s);
+      const workspace = wholeLines(launcher.workspace("conv2dInputGradientWorkspace"));
+      const panels = s.groups * Math.ceil(s.C / s.groups / lanes);
+      const depth = (s.K / s.groups) * s.R * s.S;
+      withPacked("conv2dPackInputGradient", w, shape, panels, depth, (packed) => {
+        const units = s.N * Math.ceil(s.H / s.stride);
+        const args = [addressOf(dx), addressOf(dy), packed, shape];
+        launcher.launch("conv2dInputGradient", args, units, { perUnit: products(s) / units, workspace });
+      });
+    },
+
+    conv2dWeightGradient(dw, dy, x, s) {
+      checkConv2d("conv2dWeightGradient", s);
+      launcher.check(
+        "conv2dWeightGradient",
+        { dw: [dw, weightLength(s)] },
+        { dy: [dy, outputLength(s)], x: [x, inputLength(s)] },
+      );
+      if (s.N === 0) {
+        dw.fill(0);
+        return;
+      }
+      const shape = writeShape(s);
+      const workspace = wholeLines(launcher.workspace("conv2dWeightGradientWorkspace"));
+      const panels = s.groups * Math.ceil(s.K / s.groups / lanes);
+      const units = panels * Math.ceil(((s.C / s.groups) * s.R * s.S) / tileRows);
+      const args = [addressOf(dw), addressOf(dy), addressOf(x), shape];
+      launcher.launch("conv2dWeightGradient", args, units, { perUnit: products(s) / units, workspace });
+    },
+
+    conv2dNoiseEnergy(energy, dy, x, s) {
+      checkConv2d("conv2dNoiseEnergy", s);
+      launcher.check(
+        "conv2dNoiseEnergy",
+        { energy: [energy, s.K] },
+        { dy: [dy, outputLength(s)], x: [x, inputLength(s)] },
+      );
+      const shape = writeShape(s);
+      const workspace = wholeLines(launcher.workspace("conv2dNoiseEnergyWorkspace"));
+      const args = [addressOf(energy), addressOf(dy), addressOf(x), shape];
+      launcher.launch("conv2dNoiseEnergy", args, s.K, { perUnit: s.N * s.P * s.Q, workspace });
+    },
+  };
+}
