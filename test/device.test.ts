@@ -1,0 +1,147 @@
+/** The device: what is taken is disjoint and aligned, what is given back is free again, and the ledger adds up. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { Allocator, alignment, alignUp } from "../src/device/allocator.js";
+import { type Block, Device } from "../src/device/device.js";
+import { categories, formatBytes, parseBytes } from "../src/device/ledger.js";
+import { MemoryError, UsageError } from "../src/error.js";
+import { seed } from "./arbitrary/seed.js";
+
+const end = 64 * 1024;
+
+/** A history: sizes to take (low or high), and which of the live pieces to give back in between. */
+const history = fc.array(
+  fc.record({
+    bytes: fc.integer({ min: 1, max: 9000 }),
+    high: fc.boolean(),
+    giveBack: fc.option(fc.nat(20)),
+  }),
+  { maxLength: 60 },
+);
+
+type Take = Pick<Allocator, "take" | "give" | "freeBytes">;
+
+function allocatorLaw(create: () => Take): void {
+  fc.assert(
+    fc.property(history, (events) => {
+      const allocator = create();
+      const live: { start: number; bytes: number }[] = [];
+      for (const { bytes: wanted, high, giveBack } of events) {
+        const bytes = alignUp(wanted);
+        const start = allocator.take(bytes, high ? "high" : "low");
+        if (start !== null) {
+          assert.equal(start % alignment, 0);
+          assert.ok(start >= 128 && start + bytes <= end, "outside the memory");
+          for (const other of live) {
+            assert.ok(
+              start + bytes <= other.start || other.start + other.bytes <= start,
+              "two pieces overlap",
+            );
+          }
+          live.push({ start, bytes });
+        }
+        if (giveBack !== null && giveBack < live.length) {
+          const [piece] = live.splice(giveBack, 1);
+          allocator.give(piece!.start, piece!.bytes);
+        }
+        const taken = live.reduce((sum, piece) => sum + piece.bytes, 0);
+        assert.equal(allocator.freeBytes, end - 128 - taken);
+      }
+      for (const { start, bytes } of live) allocator.give(start, bytes);
+      // Everything has coalesced: the whole memory is one piece again.
+      assert.equal(allocator.take(end - 128, "low"), 128);
+    }),
+    { seed, numRuns: 300 },
+  );
+}
+
+test("the allocator hands out disjoint aligned pieces and gets the whole back", () => {
+  allocatorLaw(() => new Allocator(100, end));
+});
+
+test("the allocator's law catches one that forgets to coalesce, and one that overlaps", () => {
+  class Lazy extends Allocator {
+    override give(start: number, bytes: number): void {
+      super.give(start, bytes / 2);
+    }
+  }
+  class Greedy extends Allocator {
+    override take(bytes: number, place: "low" | "high"): number | null {
+      const start = super.take(bytes, place);
+      return start !== null && place === "high" ? start - alignment : start;
+    }
+  }
+  assert.throws(() => allocatorLaw(() => new Lazy(100, end)));
+  assert.throws(() => allocatorLaw(() => new Greedy(100, end)));
+});
+
+test("the ledger knows every category's live and peak bytes", () => {
+  const device = new Device({ memory: 2 ** 20 });
+  const a = device.allocate(1000, "activations", "a");
+  const b = device.allocate(64, "saved", "b", "high");
+  assert.equal(device.ledger.live.activations, 1024);
+  device.recategorise(a, "saved");
+  assert.deepEqual([device.ledger.live.activations, device.ledger.live.saved], [0, 1088]);
+  assert.equal(device.ledger.peak.saved, 1088);
+  device.free(a);
+  device.free(b);
+  assert.equal(device.ledger.total, 0);
+  assert.equal(device.ledger.peakTotal, 1088);
+  assert.ok(categories.every((category) => device.ledger.live[category] === 0));
+});
+
+test("fill keeps exactly what was written, at the high end", () => {
+  const device = new Device({ memory: 2 ** 20 });
+  const low = device.allocate(640, "activations", "below");
+  const block: Block = device.fill("saved", "frame", 100, (address, capacity) => {
+    assert.ok(capacity > 2 ** 19);
+    device.bytes().set([1, 2, 3, 4, 5], address);
+    return 5;
+  });
+  assert.deepEqual([...device.u8(block)], [1, 2, 3, 4, 5]);
+  assert.equal(block.bytes, 5);
+  assert.ok(block.address > low.address + 2 ** 19);
+});
+
+test("out of memory says what was asked, by whom, what is live and what would help", () => {
+  const device = new Device({ memory: 2 ** 20 });
+  device.allocate(500_000, "activations", "layer1.conv");
+  assert.throws(
+    () => device.allocate(900_000, "gradients", "layer2.conv"),
+    (error: Error) => {
+      assert.ok(error instanceof MemoryError);
+      assert.match(
+        error.message,
+        /layer2\.conv \(gradients\): expected 879 KiB more of the device's 1.00 MiB/,
+      );
+      assert.match(error.message, /live: activations 488 KiB/);
+      assert.match(error.message, /smaller --batch, a larger --memory, or --store comet/);
+      return true;
+    },
+  );
+});
+
+test("a budget that is none is refused", () => {
+  for (const memory of [0, 1000, -5, Number.NaN, 2 ** 33]) {
+    assert.throws(() => new Device({ memory }), UsageError);
+  }
+});
+
+test("amounts of bytes are read and written", () => {
+  assert.deepEqual(["1GiB", "512 MiB", "1.5kb", "7", "x", "-1"].map(parseBytes), [
+    2 ** 30,
+    2 ** 29,
+    1500,
+    7,
+    null,
+    null,
+  ]);
+  assert.deepEqual([0, 1023, 1536, 2 ** 30, 123456789].map(formatBytes), [
+    "0 B",
+    "1023 B",
+    "1.50 KiB",
+    "1.00 GiB",
+    "118 MiB",
+  ]);
+});
