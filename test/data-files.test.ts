@@ -6,11 +6,14 @@ import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { cifar10, cifar100, openCifar } from "../src/data/cifar.js";
+import type { Split } from "../src/data/dataset.js";
 import { decodeIdx, encodeIdx } from "../src/data/idx.js";
 import { fashionClasses, openIdxFolder } from "../src/data/mnist.js";
+import { openDataset } from "../src/data/open.js";
 import { DataError } from "../src/error.js";
 import { createRng } from "../src/rng.js";
 import { seed } from "./arbitrary/seed.js";
+import { cuttingChangesNothing, onlyTrainingIsRandom } from "./laws/split.js";
 
 async function folderFor(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "comet-"));
@@ -166,35 +169,19 @@ test("CIFAR files that are missing, cut or mislabelled are named", async (t) => 
   await rejects(open(), /data_batch_3.bin: expected labels 0 to 9, got label 10 at record 0/);
 });
 
-test("augmentation: a padded crop, mirrored or not, the same however the epoch is cut", async (t) => {
+test("augmentation is a crop of the padded image, mirrored or not", async (t) => {
   const folder = await folderFor(t);
   await writeCifar10(folder);
   const { train } = await openCifar(folder, cifar10, counts);
   const size = 3 * plane;
-  const run = async (batches: number[][], rng = createRng(seed).fork("epoch 3")) => {
-    const images = new Map<number, Float32Array>();
-    for (const batch of batches) {
-      const buffer = new Float32Array(batch.length * size);
-      await train.batch(Uint32Array.from(batch), buffer, new Float32Array(batch.length), rng);
-      batch.forEach((index, n) => {
-        images.set(index, buffer.slice(n * size, (n + 1) * size));
-      });
-    }
-    return images;
-  };
-  const whole = await run([[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]]);
-  const cut = await run([[9, 2], [0], [5, 4, 3, 8], [1, 7, 6]]);
-  for (const [index, image] of whole) {
-    assert.deepEqual(cut.get(index), image, `image ${index}`);
-  }
-  const other = await run([[0, 1, 2, 3]], createRng(seed).fork("epoch 4"));
-  assert.ok([0, 1, 2, 3].some((i) => !other.get(i)!.every((v, k) => v === whole.get(i)![k])));
+  const images = new Float32Array(size);
+  await train.batch(Uint32Array.of(0), images, new Float32Array(1), createRng(seed));
 
   // Red, told apart from the black of the padding: byte 0 appears in no image of this test.
   const black = Math.fround(Math.fround(0 - Math.fround(0.485)) / Math.fround(0.229));
   const plain = new Float32Array(size);
   await train.batch(Uint32Array.of(0), plain, new Float32Array(1), null);
-  const seen = whole.get(0)!;
+  const seen = images;
   const matches = (dy: number, dx: number, mirror: boolean) => {
     for (let y = 0; y < 32; y++) {
       for (let x = 0; x < 32; x++) {
@@ -214,6 +201,38 @@ test("augmentation: a padded crop, mirrored or not, the same however the epoch i
     }
   }
   assert.equal(views.length, 1);
+});
+
+test("how an epoch is cut changes nothing, and the law catches a split that draws in turn", async (t) => {
+  const folder = await folderFor(t);
+  await writeCifar10(folder);
+  const data = await openCifar(folder, cifar10, counts);
+  await cuttingChangesNothing(data, data.train, seed);
+  await onlyTrainingIsRandom(data, data.train, seed);
+
+  const inTurn: Split = {
+    length: data.train.length,
+    batch(indices, images, labels, rng) {
+      // What is drawn depends on how much was drawn before: the error that forking for each image prevents.
+      const shift = rng ? rng.integer(0, 1000) : 0;
+      data.train.batch(indices, images, labels, rng?.fork(`shift ${shift}`) ?? null);
+    },
+  };
+  await assert.rejects(cuttingChangesNothing(data, inTurn, seed), assert.AssertionError);
+  await assert.rejects(onlyTrainingIsRandom(data, data.test, seed), assert.AssertionError);
+});
+
+test("openDataset knows a folder by its files", async (t) => {
+  const folder = await folderFor(t);
+  await writeIdxFolder(folder, [3, 9]);
+  assert.equal((await openDataset(folder)).train.length, 2);
+  await writeFile(join(folder, "train.bin"), "");
+  await rejects(
+    openDataset(folder),
+    /train.bin: expected 153700000 bytes \(50000 records of 3074\), got 0 bytes/,
+  );
+  await writeFile(join(folder, "data_batch_1.bin"), "");
+  await rejects(openDataset(folder), /data_batch_1.bin: expected 30730000 bytes/);
 });
 
 test("a batch that does not fit its buffers, or names no image, is refused", async (t) => {

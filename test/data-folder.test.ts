@@ -17,6 +17,7 @@ import { resize } from "../src/data/resize.js";
 import { DataError, UsageError } from "../src/error.js";
 import { createRng } from "../src/rng.js";
 import { seed } from "./arbitrary/seed.js";
+import { cuttingChangesNothing, onlyTrainingIsRandom } from "./laws/split.js";
 
 before(async () => {
   const wasm = createRequire(import.meta.url).resolve("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm");
@@ -213,6 +214,8 @@ test("a folder of photographs: classes, sizes, and the same bits with and withou
     }
     await data.train.batch(indices, images, labels, rng);
     assert.deepEqual([...labels], [1, 0, 1, 0]);
+    await cuttingChangesNothing(data, data.train, seed);
+    await onlyTrainingIsRandom(data, data.train, seed);
     const plain = new Float32Array(2 * 3 * 256);
     await data.test.batch(Uint32Array.of(0, 1), plain, new Float32Array(2), null);
     results.push(Float32Array.of(...images, ...plain));
