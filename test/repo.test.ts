@@ -1,0 +1,76 @@
+/** The repository's own laws: layers, names, sizes of files. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+function filesBelow(folder: string, extension: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(extension))
+    .map((name) => join(folder, name));
+}
+
+/** From low to high; a file belongs to the first entry that is its name or a folder above it. */
+const layers: readonly (readonly string[])[] = [
+  ["error.ts", "rng.ts", "nearest.ts", "atomic.ts"],
+  ["device/"],
+  ["codec/"],
+  ["kernels/"],
+  ["tensor.ts", "store.ts", "op.ts", "engine.ts"],
+  ["ops/"],
+  ["nn.ts", "optim.ts", "models/", "data/"],
+  ["comet/", "rivals/"],
+  ["session.ts", "train.ts", "run.ts", "summary.ts", "report/"],
+  ["cli/", "index.ts"],
+];
+
+function layerOf(file: string): number {
+  const layer = layers.findIndex((members) =>
+    members.some((member) => (member.endsWith("/") ? file.startsWith(member) : file === member)),
+  );
+  assert.notEqual(layer, -1, `src/${file} belongs to no layer; add it to test/repo.test.ts`);
+  return layer;
+}
+
+/** Imports that exist at run time or in types, as paths below src. */
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(root, "src", file), "utf8");
+  const found = [...text.matchAll(/from "(\.[^"]+)\.js"/g), ...text.matchAll(/import\("(\.[^"]+)\.js"\)/g)];
+  return found.map((match) => normalize(join(dirname(file), `${match[1]}.ts`)));
+}
+
+/** The names of files below src that import a higher layer. */
+function climbers(imports: (file: string) => string[]): string[] {
+  return filesBelow("src", ".ts")
+    .map((file) => relative("src", file))
+    .filter((file) => imports(file).some((target) => layerOf(target) > layerOf(file)));
+}
+
+test("a lower layer never imports a higher one", () => {
+  assert.deepEqual(climbers(importsOf), []);
+});
+
+test("the layer law catches a climber", () => {
+  const withClimber = (file: string) => (file === "tensor.ts" ? ["train.ts"] : importsOf(file));
+  assert.deepEqual(climbers(withClimber), ["tensor.ts"]);
+});
+
+test("the codec imports nothing but the errors", () => {
+  const outside = filesBelow("src/codec", ".ts")
+    .map((file) => relative("src", file))
+    .flatMap(importsOf)
+    .filter((target) => !target.startsWith("codec/") && target !== "error.ts");
+  assert.deepEqual(outside, []);
+});
+
+test("no file is a drawer for odds and ends, and none is too long to be one concept", () => {
+  const files = [...filesBelow("src", ".ts"), ...filesBelow("assembly", ".ts"), ...filesBelow("test", ".ts")];
+  for (const file of files) {
+    assert.doesNotMatch(file, /(util|helper|common|misc)s?(\/|\.ts$)/);
+    const lines = readFileSync(join(root, file), "utf8").split("\n").length;
+    assert.ok(lines <= 400, `${file} has ${lines} lines`);
+  }
+});
