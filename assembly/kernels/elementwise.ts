@@ -9,7 +9,7 @@ export function relu(y: usize, x: usize, begin: i32, end: i32): void {
   const zero = f32x4.splat(0);
   for (let i = begin; i < end; i += 4) {
     const v = loadSome(at(x, i), end - i);
-    storeSome(at(y, i), v128.and(v, f32x4.gt(v, zero)), end - i);
+    storeSome(at(y, i), v128.andnot(v, f32x4.le(v, zero)), end - i);
   }
 }
 

@@ -126,7 +126,7 @@ export interface Kernels {
   blend(running: Float32Array, value: Float32Array, rate: number): void;
 
   // ── elementwise ── outputs may be their inputs.
-  /** max(x, 0); −0 and NaN both give what `x > 0 ? x : 0` gives, so NaN does not survive it (PyTorch's does): see nonFinite. */
+  /** x ≤ 0 ? 0 : x. −0 gives 0; NaN stays NaN, so that a number gone wrong reaches the loss and is seen. */
   relu(y: Float32Array, x: Float32Array): void;
   /** dx = y > 0 ? dy : 0. */
   reluBackward(dx: Float32Array, dy: Float32Array, y: Float32Array): void;

@@ -3,8 +3,7 @@
 const { fround } = Math;
 
 export function relu(y: Float32Array, x: Float32Array): void {
-  // biome-ignore lint/complexity/useMathMinMax: Math.max keeps NaN, and this does not.
-  for (let i = 0; i < y.length; i++) y[i] = x[i]! > 0 ? x[i]! : 0;
+  for (let i = 0; i < y.length; i++) y[i] = x[i]! <= 0 ? 0 : x[i]!;
 }
 
 export function reluBackward(dx: Float32Array, dy: Float32Array, y: Float32Array): void {
