@@ -27,3 +27,4 @@ export { sgd } from "./kernels/sgd";
 const firstFree: usize = __heap_base;
 /** The first byte behind the module's static data: the device's memory begins here. */
 export { firstFree as __heap_base };
+export * from "./codec";

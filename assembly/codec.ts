@@ -1,0 +1,4 @@
+// The codec's exports. Alone: build/codec.wasm; beside the kernels: assembly/index.ts.
+export { checksumAdd, checksumFold, checksumStart } from "./codec/checksum";
+export { decodeFast, encodeFast } from "./codec/chunk";
+export { configure, initialize, scratchBytes } from "./codec/scratch";

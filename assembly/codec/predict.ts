@@ -1,0 +1,158 @@
+// Integers ↔ folded residuals, a block of 64 at a time; src/codec/predict.ts defines the predictors.
+// `lag` is in bytes here, and zeros lie before the chunk, so that neighbours are plain loads.
+//
+//   lorenzo   r = (v − left) − (up − corner)          corner  up
+//                                                     left    v
+
+/** Plans 0 to 3 are the predictors with a fold; this one is `none` without. */
+export const UNSIGNED: u32 = 4;
+
+@inline
+function zigzag16(r: v128): v128 {
+  return v128.xor(i16x8.shl(r, 1), i16x8.shr_s(r, 15));
+}
+
+@inline
+function unzigzag16(u: v128): v128 {
+  return v128.xor(i16x8.shr_u(u, 1), i16x8.neg(v128.and(u, i16x8.splat(1))));
+}
+
+@inline
+function zigzag32(r: v128): v128 {
+  return v128.xor(i32x4.shl(r, 1), i32x4.shr_s(r, 31));
+}
+
+@inline
+function unzigzag32(u: v128): v128 {
+  return v128.xor(i32x4.shr_u(u, 1), i32x4.neg(v128.and(u, i32x4.splat(1))));
+}
+
+@inline
+export function folded16(v: v128, unsigned: bool): v128 {
+  return unsigned ? v : zigzag16(v);
+}
+
+@inline
+export function unfolded16(u: v128, unsigned: bool): v128 {
+  return unsigned ? u : unzigzag16(u);
+}
+
+@inline
+function residual16(at: usize, lag: usize, plan: u32): v128 {
+  const v = v128.load(at);
+  if (plan == UNSIGNED) return v;
+  if (plan == 0) return zigzag16(v);
+  if (plan == 1) return zigzag16(i16x8.sub(v, v128.load(at - 2)));
+  if (plan == 2) return zigzag16(i16x8.sub(v, v128.load(at - lag)));
+  const above = i16x8.sub(v128.load(at - lag), v128.load(at - lag - 2));
+  return zigzag16(i16x8.sub(i16x8.sub(v, v128.load(at - 2)), above));
+}
+
+@inline
+function residual32(at: usize, lag: usize, plan: u32): v128 {
+  const v = v128.load(at);
+  if (plan == UNSIGNED) return v;
+  if (plan == 0) return zigzag32(v);
+  if (plan == 1) return zigzag32(i32x4.sub(v, v128.load(at - 4)));
+  if (plan == 2) return zigzag32(i32x4.sub(v, v128.load(at - lag)));
+  const above = i32x4.sub(v128.load(at - lag), v128.load(at - lag - 4));
+  return zigzag32(i32x4.sub(i32x4.sub(v, v128.load(at - 4)), above));
+}
+
+@inline
+function predictWith(to: usize, at: usize, lag: usize, wide: bool, plan: u32): v128 {
+  let all = i32x4.splat(0);
+  const bytes: usize = wide ? 256 : 128;
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const r = wide ? residual32(at + i, lag, plan) : residual16(at + i, lag, plan);
+    v128.store(to + i, r);
+    all = v128.or(all, r);
+  }
+  return all;
+}
+
+@inline
+function predictEach(to: usize, at: usize, lag: usize, wide: bool, plan: u32): v128 {
+  if (plan == UNSIGNED) return predictWith(to, at, lag, wide, UNSIGNED);
+  if (plan == 0) return predictWith(to, at, lag, wide, 0);
+  if (plan == 1) return predictWith(to, at, lag, wide, 1);
+  if (plan == 2) return predictWith(to, at, lag, wide, 2);
+  return predictWith(to, at, lag, wide, 3);
+}
+
+/** The bits that the largest lane of `all` needs, where lanes are or-ed together. */
+@inline
+export function widthOf(all: v128, wide: bool): u32 {
+  const two = i64x2.extract_lane(all, 0) | i64x2.extract_lane(all, 1);
+  const word = (two | (two >>> 32)) as u32;
+  if (wide) return 32 - clz(word);
+  return 32 - clz((word | (word >>> 16)) & 0xffff);
+}
+
+/** The residuals of `count` integers (the rest of the block becomes 0), folded. Returns their width. */
+export function predict(to: usize, at: usize, lag: usize, wide: bool, plan: u32, count: usize): u32 {
+  let all = wide ? predictEach(to, at, lag, true, plan) : predictEach(to, at, lag, false, plan);
+  if (count >= 64) return widthOf(all, wide);
+  const size: usize = wide ? 4 : 2;
+  memory.fill(to + count * size, 0, (64 - count) * size);
+  all = i32x4.splat(0);
+  for (let i: usize = 0; i < size * 64; i += 16) all = v128.or(all, v128.load(to + i));
+  return widthOf(all, wide);
+}
+
+/** Running sums of eight 16-bit integers, on top of `carry` in all lanes. */
+@inline
+function prefix16(r: v128, carry: v128): v128 {
+  const zero = i32x4.splat(0);
+  let s = i16x8.add(r, i8x16.shuffle(zero, r, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29));
+  s = i16x8.add(s, i8x16.shuffle(zero, s, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27));
+  s = i16x8.add(s, i8x16.shuffle(zero, s, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23));
+  return i16x8.add(s, carry);
+}
+
+@inline
+function prefix32(r: v128, carry: v128): v128 {
+  const zero = i32x4.splat(0);
+  let s = i32x4.add(r, i8x16.shuffle(zero, r, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27));
+  s = i32x4.add(s, i8x16.shuffle(zero, s, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23));
+  return i32x4.add(s, carry);
+}
+
+@inline
+function restoreWith(at: usize, block: usize, lag: usize, wide: bool, plan: u32, carry0: v128): v128 {
+  let carry = carry0;
+  const bytes: usize = wide ? 256 : 128;
+  for (let i: usize = 0; i < bytes; i += 16) {
+    let v = v128.load(block + i);
+    if (plan != UNSIGNED) v = wide ? unzigzag32(v) : unzigzag16(v);
+    if (plan == 1 || plan == 3) {
+      v = wide ? prefix32(v, carry) : prefix16(v, carry);
+      carry = wide
+        ? i8x16.shuffle(v, v, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15)
+        : i8x16.shuffle(v, v, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15);
+    }
+    if (plan == 2 || plan == 3) {
+      v = wide ? i32x4.add(v, v128.load(at + i - lag)) : i16x8.add(v, v128.load(at + i - lag));
+    }
+    v128.store(at + i, v);
+  }
+  return carry;
+}
+
+/** A block's integers from its folded residuals. Takes and returns the running sum in all lanes. */
+@inline
+function restoreEach(at: usize, block: usize, lag: usize, wide: bool, plan: u32, carry: v128): v128 {
+  if (plan == UNSIGNED) return restoreWith(at, block, lag, wide, UNSIGNED, carry);
+  if (plan == 0) return restoreWith(at, block, lag, wide, 0, carry);
+  if (plan == 1) return restoreWith(at, block, lag, wide, 1, carry);
+  if (plan == 2) return restoreWith(at, block, lag, wide, 2, carry);
+  return restoreWith(at, block, lag, wide, 3, carry);
+}
+
+export function restore16(at: usize, block: usize, lag: usize, plan: u32, carry: v128): v128 {
+  return restoreEach(at, block, lag, false, plan, carry);
+}
+
+export function restore32(at: usize, block: usize, lag: usize, plan: u32, carry: v128): v128 {
+  return restoreEach(at, block, lag, true, plan, carry);
+}

@@ -1,0 +1,232 @@
+// Values → integers and back; the formulas are those of src/codec/quantize.ts, lane by lane in the same order.
+import { mix } from "./checksum";
+import { ESCAPES, POSITIONS, Q, settings } from "./scratch";
+
+export const LOSSLESS: u32 = 0;
+export const SUPPORT: u32 = 1;
+export const PAPER: u32 = 2;
+export const DITHERED: u32 = 3;
+
+/** 1.5·2^23: added to |t| ≤ 2^22, it leaves round-half-even(t) in the low mantissa bits. */
+const MAGIC: f32 = 12582912;
+const MAGIC_BITS: i32 = 0x4b400000;
+/** 2^23: the same for whole numbers from 0 to 2^23. */
+const WHOLE: f32 = 8388608;
+const WHOLE_BITS: i32 = 0x4b000000;
+const LARGEST_QUOTIENT: f32 = 4194304;
+
+@inline
+function magnitude(x: v128): v128 {
+  return v128.and(x, i32x4.splat(0x7fffffff));
+}
+
+/** The largest magnitude's bits among n values, n a multiple of 8; NaN and infinities sort highest. */
+export function scan(x: usize, n: usize): u32 {
+  let a = i32x4.splat(0);
+  let b = a;
+  for (let at = x, end = x + n * 4; at < end; at += 32) {
+    a = i32x4.max_s(a, magnitude(v128.load(at)));
+    b = i32x4.max_s(b, magnitude(v128.load(at, 16)));
+  }
+  a = i32x4.max_s(a, b);
+  a = i32x4.max_s(a, i8x16.shuffle(a, a, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return max(i32x4.extract_lane(a, 0), i32x4.extract_lane(a, 1)) as u32;
+}
+
+/** The horizontal least and largest of eight, as low and high half of the result. */
+@inline
+function range16(low: v128, high: v128): u32 {
+  let least: i32 = i16x8.extract_lane_s(low, 0);
+  let most: i32 = i16x8.extract_lane_s(high, 0);
+  for (let k = 1; k < 8; k++) {
+    low = i8x16.shuffle(low, low, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1);
+    high = i8x16.shuffle(high, high, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1);
+    least = min(least, i16x8.extract_lane_s(low, 0) as i32);
+    most = max(most, i16x8.extract_lane_s(high, 0) as i32);
+  }
+  return ((least & 0xffff) | (most << 16)) as u32;
+}
+
+/**
+ * Where no |x| exceeds 2^12 steps, every value is within the bound (docs/format.md, "Why most chunks need no
+ * check"), so eight at a time need no reconstruction. Writes 16-bit integers; n is a multiple of 8.
+ *
+ *   support  ⌊|x|·inverse⌋ + 1, masked where x is ±0, with the sign put back on sixteen-bit lanes:
+ *            saturation keeps both "is zero" and the sign when 32-bit patterns shrink to 16
+ */
+export function quantizeNear(x: usize, n: usize, q: usize, quantizer: u32, inverse: f32): u32 {
+  const scale = f32x4.splat(inverse);
+  let least = i16x8.splat(0x7fff);
+  let most = i16x8.splat(-0x8000);
+  const zero = i16x8.splat(0);
+  let to = q;
+  if (quantizer == SUPPORT) {
+    const one = f32x4.splat(WHOLE + 1);
+    const base = i32x4.splat(WHOLE_BITS);
+    for (let at = x, end = x + n * 4; at < end; at += 32, to += 16) {
+      const x0 = v128.load(at);
+      const x1 = v128.load(at, 16);
+      const a0 = magnitude(x0);
+      const a1 = magnitude(x1);
+      const m0 = i32x4.sub(f32x4.add(f32x4.floor(f32x4.mul(a0, scale)), one), base);
+      const m1 = i32x4.sub(f32x4.add(f32x4.floor(f32x4.mul(a1, scale)), one), base);
+      const some = i16x8.gt_s(i16x8.narrow_i32x4_s(a0, a1), zero);
+      const sign = i16x8.shr_s(i16x8.narrow_i32x4_s(x0, x1), 15);
+      const m = v128.and(i16x8.narrow_i32x4_s(m0, m1), some);
+      const r = i16x8.sub(v128.xor(m, sign), sign);
+      v128.store(to, r);
+      least = i16x8.min_s(least, r);
+      most = i16x8.max_s(most, r);
+    }
+  } else {
+    const magic = f32x4.splat(MAGIC);
+    const base = i32x4.splat(MAGIC_BITS);
+    for (let at = x, end = x + n * 4; at < end; at += 32, to += 16) {
+      const r0 = i32x4.sub(f32x4.add(f32x4.mul(v128.load(at), scale), magic), base);
+      const r1 = i32x4.sub(f32x4.add(f32x4.mul(v128.load(at, 16), scale), magic), base);
+      const r = i16x8.narrow_i32x4_s(r0, r1);
+      v128.store(to, r);
+      least = i16x8.min_s(least, r);
+      most = i16x8.max_s(most, r);
+    }
+  }
+  return range16(least, most);
+}
+
+/** Four elements' dither; `index` holds their numbers. */
+@inline
+function dither(key: v128, index: v128): v128 {
+  let h = i32x4.add(i32x4.mul(index, i32x4.splat(0x9e3779b9)), key);
+  h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 16)), i32x4.splat(0x7feb352d));
+  h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 15)), i32x4.splat(0x846ca68b));
+  h = i32x4.shr_u(v128.xor(h, i32x4.shr_u(h, 16)), 9);
+  const k = f32x4.convert_i32x4_s(h);
+  return f32x4.add(f32x4.mul(k, f32x4.splat(1.1920928955078125e-7)), f32x4.splat(-0.499999940395355224609375));
+}
+
+/** An integer clamped to ±½: half a step towards zero, and 0 for 0. */
+@inline
+function half(q: v128): v128 {
+  return f32x4.pmax(f32x4.pmin(q, f32x4.splat(0.5)), f32x4.splat(-0.5));
+}
+
+/** The decoder's formula for four integers. */
+@inline
+function valueOf(integer: v128, quantizer: u32, step: v128, negativeStep: v128, u: v128): v128 {
+  const q = f32x4.convert_i32x4_s(integer);
+  if (quantizer == PAPER) return f32x4.mul(q, step);
+  if (quantizer == SUPPORT) {
+    const side = v128.bitselect(negativeStep, step, i32x4.shr_s(integer, 31));
+    return f32x4.mul(f32x4.sub(q, half(q)), side);
+  }
+  const zero = i32x4.splat(0);
+  // Comparison lanes are −1 where true: adding one takes 1 from the positive integers.
+  const shifted = f32x4.convert_i32x4_s(i32x4.add(integer, i32x4.gt_s(integer, zero)));
+  return v128.and(f32x4.mul(f32x4.sub(shifted, u), step), i32x4.ne(integer, zero));
+}
+
+/**
+ * Every value, checked by reconstruction. Writes 32-bit integers from place `at0` of scratch + Q on, notes escapes
+ * behind the `count0` there are, and returns how many there are then, or −1 if more than `most`. n is a multiple of 4.
+ */
+export function quantizeChecked(x: usize, n: usize, at0: usize, count0: u32, most: u32, scratch: usize, first: u32): i32 {
+  const s = settings(scratch);
+  const quantizer = s.quantizer;
+  const key = i32x4.splat(mix(s.seed));
+  const zero = i32x4.splat(0);
+  const limit = f32x4.splat(LARGEST_QUOTIENT);
+  const steps = f32x4.splat(s.step);
+  const negativeSteps = f32x4.splat(s.negativeStep);
+  const inverse = f32x4.splat(s.inverse);
+  const negativeInverse = f32x4.splat(s.negativeInverse);
+  let index = i32x4.add(i32x4.splat(first + (at0 as u32)), i32x4(0, 1, 2, 3));
+  let count = count0;
+  for (let i: usize = 0; i < n; i += 4) {
+    const value = v128.load(x + i * 4);
+    const negative = f32x4.lt(value, f32x4.splat(0));
+    const some = f32x4.ne(value, f32x4.splat(0));
+    let integer: v128;
+    let quotient: v128;
+    let u = zero;
+    let bounds = f32x4.splat(s.bound);
+    if (quantizer == SUPPORT) {
+      const scale = v128.bitselect(negativeInverse, inverse, negative);
+      bounds = v128.bitselect(f32x4.splat(s.negativeBound), bounds, negative);
+      quotient = f32x4.mul(f32x4.abs(value), scale);
+      const m = i32x4.add(i32x4.trunc_sat_f32x4_s(f32x4.floor(quotient)), i32x4.splat(1));
+      integer = i32x4.sub(v128.xor(v128.and(m, some), negative), negative);
+    } else {
+      quotient = f32x4.mul(value, inverse);
+      if (quantizer == DITHERED) {
+        u = dither(key, index);
+        quotient = f32x4.add(quotient, u);
+      }
+      integer = i32x4.trunc_sat_f32x4_s(f32x4.nearest(quotient));
+      if (quantizer == DITHERED) {
+        const up = i32x4.add(integer, i32x4.add(i32x4.splat(1), i32x4.lt_s(integer, zero)));
+        integer = v128.and(up, some);
+      }
+    }
+    const back = valueOf(integer, quantizer, steps, negativeSteps, u);
+    let within = f32x4.lt(f32x4.abs(f32x4.sub(value, back)), bounds);
+    within = v128.and(within, v128.or(f32x4.lt(f32x4.abs(quotient), limit), v128.not(some)));
+    v128.store(scratch + Q + (at0 + i) * 4, v128.and(integer, within));
+    index = i32x4.add(index, i32x4.splat(4));
+    const bad = 15 ^ i32x4.bitmask(within);
+    if (bad == 0) continue;
+    for (let lane: usize = 0; lane < 4; lane++) {
+      if (((bad >> (lane as i32)) & 1) == 0) continue;
+      if (count >= most) return -1;
+      store<u32>(scratch + ESCAPES + 4 * (count as usize), load<u32>(x + (i + lane) * 4));
+      store<u16>(scratch + POSITIONS + 2 * (count as usize), (at0 + i + lane) as u16);
+      count++;
+    }
+  }
+  return count as i32;
+}
+
+/** Bits → integers in the order of the floats, and back; n is a multiple of 4. */
+export function orderBits(to: usize, from: usize, n: usize): void {
+  for (let i: usize = 0; i < n * 4; i += 16) {
+    const bits = v128.load(from + i);
+    v128.store(to + i, v128.xor(bits, v128.and(i32x4.shr_s(bits, 31), i32x4.splat(0x7fffffff))));
+  }
+}
+
+/** The values of 64 integers, `wide` 32-bit ones or else 16-bit ones. `first`: the first one's number. */
+@inline
+export function dequantize64(to: usize, integers: usize, wide: bool, scratch: usize, first: u32): void {
+  const s = settings(scratch);
+  const quantizer = s.quantizer;
+  const steps = f32x4.splat(s.step);
+  const negativeSteps = f32x4.splat(s.negativeStep);
+  if (quantizer == DITHERED) {
+    const key = i32x4.splat(mix(s.seed));
+    let index = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
+    for (let i: usize = 0; i < 64; i += 4) {
+      const q = wide ? v128.load(integers + i * 4) : i32x4.extend_low_i16x8_s(v128.load64_zero(integers + i * 2));
+      v128.store(to + i * 4, valueOf(q, DITHERED, steps, steps, dither(key, index)));
+      index = i32x4.add(index, i32x4.splat(4));
+    }
+    return;
+  }
+  for (let i: usize = 0; i < 64; i += 8) {
+    let a: v128;
+    let b: v128;
+    if (wide) {
+      a = v128.load(integers + i * 4);
+      b = v128.load(integers + i * 4, 16);
+    } else {
+      const eight = v128.load(integers + i * 2);
+      a = i32x4.extend_low_i16x8_s(eight);
+      b = i32x4.extend_high_i16x8_s(eight);
+    }
+    if (quantizer == SUPPORT) {
+      v128.store(to + i * 4, valueOf(a, SUPPORT, steps, negativeSteps, a));
+      v128.store(to + i * 4, valueOf(b, SUPPORT, steps, negativeSteps, b), 16);
+    } else {
+      v128.store(to + i * 4, valueOf(a, PAPER, steps, steps, a));
+      v128.store(to + i * 4, valueOf(b, PAPER, steps, steps, b), 16);
+    }
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * The codec's own working memory, at an address that the caller owns (256 KiB). All its state between two calls are
+ * the two tables, which `initialize` writes.
+ *
+ *        0  gather table   256 × 16 bytes: lanes of the set bits, moved down
+ *     4096  scatter table  256 × 16 bytes: lanes moved up to the set bits
+ *     8192  margin         zeros before the chunk: 4096 words
+ *    24576  q              16,384 integers (16 or 32 bits) and a block's width of slack
+ *    90624  packed         a sparse chunk's integers without zeros, same size
+ *   156672  block          64 words
+ *   156928  escapes        1024 words, then their positions
+ *   163136  staging      a whole encoded chunk, where the target may be too small for the worst case
+ *   237568  settings     one word each: quantizer, bounds, steps and inverses (of values ≥ 0, then of negative
+ *                        ones), seed, lag, and the largest magnitude whose chunk needs no check
+ */
+export const GATHER: usize = 0;
+export const SCATTER: usize = 4096;
+export const MARGIN: usize = 8192;
+export const Q: usize = 24576;
+export const PACKED: usize = 90624;
+export const BLOCK: usize = 156672;
+export const ESCAPES: usize = 156928;
+export const POSITIONS: usize = 161024;
+export const STAGING: usize = 163136;
+const SETTINGS: usize = 237568;
+
+export class Settings {
+  quantizer: u32;
+  bound: f32;
+  negativeBound: f32;
+  step: f32;
+  negativeStep: f32;
+  inverse: f32;
+  negativeInverse: f32;
+  seed: u32;
+  lag: u32;
+  near: u32;
+}
+
+export function settings(scratch: usize): Settings {
+  return changetype<Settings>(scratch + SETTINGS);
+}
+
+/** What the next encodes and decodes work with. */
+export function configure(
+  scratch: usize,
+  quantizer: u32,
+  bound: f32,
+  step: f32,
+  inverse: f32,
+  negativeBound: f32,
+  negativeStep: f32,
+  negativeInverse: f32,
+  seed: u32,
+  lag: u32,
+): void {
+  const s = settings(scratch);
+  s.quantizer = quantizer;
+  s.bound = bound;
+  s.step = step;
+  s.inverse = inverse;
+  s.negativeBound = negativeBound;
+  s.negativeStep = negativeStep;
+  s.negativeInverse = negativeInverse;
+  s.seed = seed;
+  s.lag = lag;
+  const provable = (quantizer == 1 || quantizer == 2) && bound == negativeBound && step < <f32>1e30;
+  s.near = provable ? reinterpret<u32>(step * <f32>4096) : 0;
+}
+
+export function scratchBytes(): usize {
+  return 262144;
+}
+
+/** Lane k is bytes 2k and 2k+1; 0x80 selects zero. */
+export function initialize(scratch: usize): void {
+  for (let mask = 0; mask < 256; mask++) {
+    const gather = scratch + GATHER + (mask << 4);
+    const scatter = scratch + SCATTER + (mask << 4);
+    v128.store(gather, i8x16.splat(-128));
+    v128.store(scatter, i8x16.splat(-128));
+    let count: usize = 0;
+    for (let lane: usize = 0; lane < 8; lane++) {
+      if (((mask >> (lane as i32)) & 1) == 0) continue;
+      store<u16>(gather + count * 2, (0x0100 + 0x0202 * lane) as u16);
+      store<u16>(scatter + lane * 2, (0x0100 + 0x0202 * count) as u16);
+      count++;
+    }
+  }
+}

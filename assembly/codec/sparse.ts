@@ -1,0 +1,91 @@
+// Zeros into a bitmap, the others moved together; and back. Lanes of eight 16-bit integers move by a table lookup,
+// 32-bit integers one at a time.
+//
+//   v      0  7  0  0  3  0  9  0      bitmap byte 0b01010010
+//   packed 7  3  9                     the next eight go behind the 9
+import { folded16, unfolded16, widthOf } from "./predict";
+import { GATHER, PACKED, Q, SCATTER } from "./scratch";
+
+@inline
+function fold32(v: u32, unsigned: bool): u32 {
+  return unsigned ? v : (v << 1) ^ ((v as i32) >> 31);
+}
+
+/** The folded integers less 1 of `n` at scratch + Q go to scratch + PACKED; returns how many. */
+export function gather(bitmap: usize, n: usize, wide: bool, unsigned: bool, scratch: usize): usize {
+  const q = scratch + Q;
+  let to = scratch + PACKED;
+  const bytes = (n + 7) >> 3;
+  if (wide) {
+    memory.fill(bitmap, 0, bytes);
+    for (let i: usize = 0; i < n; i++) {
+      const v = load<u32>(q + i * 4);
+      if (v == 0) continue;
+      store<u8>(bitmap + (i >> 3), load<u8>(bitmap + (i >> 3)) | ((1 as u8) << ((i & 7) as u8)));
+      store<u32>(to, fold32(v, unsigned) - 1);
+      to += 4;
+    }
+    memory.fill(to, 0, 256);
+    return (to - scratch - PACKED) >> 2;
+  }
+  const zero = i16x8.splat(0);
+  for (let i: usize = 0; i < bytes; i++) {
+    const v = v128.load(q + i * 16);
+    const mask = i16x8.bitmask(i16x8.ne(v, zero));
+    store<u8>(bitmap + i, mask);
+    const lifted = i16x8.sub(folded16(v, unsigned), i16x8.splat(1));
+    v128.store(to, i8x16.swizzle(lifted, v128.load(scratch + GATHER + ((mask as usize) << 4))));
+    to += popcnt(mask) << 1;
+  }
+  memory.fill(to, 0, 128);
+  return (to - scratch - PACKED) >> 1;
+}
+
+/** The inverse; integers beyond the last set bit come from nowhere and are zero. */
+export function scatter(bitmap: usize, n: usize, wide: bool, unsigned: bool, scratch: usize): void {
+  const q = scratch + Q;
+  let from = scratch + PACKED;
+  if (wide) {
+    for (let i: usize = 0; i < n; i++) {
+      let v: u32 = 0;
+      if ((load<u8>(bitmap + (i >> 3)) >> ((i & 7) as u8)) & 1) {
+        const u = load<u32>(from) + 1;
+        v = unsigned ? u : (u >> 1) ^ (0 - (u & 1));
+        from += 4;
+      }
+      store<u32>(q + i * 4, v);
+    }
+    return;
+  }
+  for (let i: usize = 0, bytes = (n + 7) >> 3; i < bytes; i++) {
+    const mask = load<u8>(bitmap + i) as usize;
+    const r = unfolded16(i16x8.add(v128.load(from), i16x8.splat(1)), unsigned);
+    v128.store(q + i * 16, i8x16.swizzle(r, v128.load(scratch + SCATTER + (mask << 4))));
+    from += popcnt(mask as u32) << 1;
+  }
+}
+
+/** The bits that a block would take in sparse form. */
+export function sparseCost(at: usize, count: usize, wide: bool, unsigned: bool): u32 {
+  let some: u32 = 0;
+  let all: u32 = 0;
+  if (wide) {
+    for (let i: usize = 0; i < count; i++) {
+      const v = load<u32>(at + i * 4);
+      if (v == 0) continue;
+      all |= fold32(v, unsigned) - 1;
+      some++;
+    }
+    return 64 + some * (32 - clz(all));
+  }
+  const zero = i16x8.splat(0);
+  let lanes = zero;
+  // A ragged block is followed by zeros.
+  for (let i: usize = 0; i < count; i += 8) {
+    const v = v128.load(at + i * 2);
+    const set = i16x8.ne(v, zero);
+    lanes = v128.or(lanes, v128.and(i16x8.sub(folded16(v, unsigned), i16x8.splat(1)), set));
+    some += popcnt(i16x8.bitmask(set));
+  }
+  return 64 + some * widthOf(lanes, false);
+}

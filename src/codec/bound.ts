@@ -1,0 +1,61 @@
+/**
+ * From the bound that a caller asks for to the numbers that the quantisers use. Everything here is binary32.
+ *
+ *   bound  the caller's number, rounded DOWN to float32, at most 2^126
+ *   step   fl(bound · (2 − 2^−8)): the width of a bin, a little under 2·bound, so that rounding errors of values
+ *          within 2^12 steps never leave the bound and ties never touch it
+ *   inverse  fl(1 / step)
+ */
+import { BoundError } from "../error.js";
+
+export type Quantizer = "support" | "paper" | "dithered";
+
+/** One side's numbers. */
+export interface Bin {
+  bound: number;
+  step: number;
+  inverse: number;
+}
+
+export interface Quantization {
+  /** `lossless`: the bits themselves are coded; bins are not used. */
+  quantizer: Quantizer | "lossless";
+  /** For values ≥ 0, or for all where there is one bound. */
+  positive: Bin;
+  /** For values < 0; differs from `positive` in `support` alone. */
+  negative: Bin;
+  /** Of the dither; 32 bits. */
+  seed: number;
+}
+
+const largestBound = 2 ** 126;
+/** Below this, inverses come near overflow: such frames are lossless. */
+export const smallestBound = 2 ** -120;
+
+const words = new DataView(new ArrayBuffer(4));
+
+/** The largest float32 that is ≤ x, for finite x > 0. */
+export function roundDown(x: number): number {
+  words.setFloat32(0, x);
+  if (words.getFloat32(0) > x) words.setUint32(0, words.getUint32(0) - 1);
+  return words.getFloat32(0);
+}
+
+/** `bound`: a float32 between smallestBound and 2^126. */
+export function bin(bound: number): Bin {
+  const step = Math.fround(bound * (2 - 2 ** -8));
+  return { bound, step, inverse: Math.fround(1 / step) };
+}
+
+/** The bound as the frame keeps it. Throws a BoundError unless it is finite and positive. */
+export function checkedBound(bound: number, where: string): number {
+  if (!(bound > 0 && bound < Infinity)) {
+    throw new BoundError({
+      where,
+      expected: "a finite bound > 0",
+      got: String(bound),
+      remedy: "give the largest error you accept, for example 1e-3",
+    });
+  }
+  return Math.min(roundDown(bound), largestBound);
+}

@@ -1,0 +1,217 @@
+/**
+ * Fast mode: chunks of 16,384 values, each on its own. Quantise, predict, fold, pack in blocks of 64.
+ *
+ *   kind · [escapes] · constant | [bitmap] widths blocks
+ *
+ * Which integers, which predictor, and whether zeros go into a bitmap of their own is settled per chunk.
+ */
+import { FrameError } from "../error.js";
+import type { Quantization } from "./bound.js";
+import { type ByteReader, ByteWriter } from "./bytes.js";
+import { bitLength, blockBytes, blockLength, pack, unpack } from "./pack.js";
+import { type Bits, type Predictor, predict, restore, unzigzag, zigzag } from "./predict.js";
+import { dequantize, orderedBits, quantize } from "./quantize.js";
+
+export const chunkLength = 16384;
+
+/** The bits of the kind byte; bits 0–1 are the predictor. */
+export const kindBits = { sparse: 4, wide: 8, unsigned: 16, constant: 32, exact: 64, escapes: 128 } as const;
+
+/** The most bytes that n values can take. */
+export const chunkCapacity = (n: number): number => 32 + 6 * (n >> 4) + (n >> 3) + 257 * Math.ceil(n / blockLength);
+
+/** How a chunk's integers become unsigned ones. */
+interface Plan {
+  predictor: Predictor;
+  sparse: boolean;
+  /** No value is negative and nothing is predicted, so nothing needs folding. */
+  unsigned: boolean;
+}
+
+/** Zeros are gone from a sparse chunk, so its integers count from 1. */
+const lift = (sparse: boolean): number => (sparse ? 1 : 0);
+
+/** Σ over some sixteen blocks of the bits that each plan would take; the least wins, the earliest among equals. */
+function choosePlan(q: Int32Array, lag: number, bits: Bits): Plan {
+  const unsigned = q.every((value) => value >= 0);
+  const fold = (value: number) => (unsigned ? value : zigzag(value, bits));
+  const blocks = Math.ceil(q.length / blockLength);
+  const stride = Math.max(1, blocks >> 4);
+  const plans: (Plan & { cost: number })[] = [];
+
+  const addPlan = (predictor: Predictor, sparse: boolean, cost: (from: number, to: number) => number) => {
+    let sum = 0;
+    for (let b = stride >> 1; b < blocks; b += stride) {
+      sum += cost(b * blockLength, Math.min(q.length, (b + 1) * blockLength));
+    }
+    plans.push({ predictor, sparse, unsigned: unsigned && predictor === 0, cost: sum });
+  };
+
+  for (const predictor of [0, 1, 2, 3] as const) {
+    if (predictor >= 2 && lag === 0) continue;
+    const r = new Int32Array(q.length);
+    predict(r, q, predictor, lag, bits);
+    addPlan(predictor, false, (from, to) => {
+      let all = 0;
+      for (let i = from; i < to; i++) all |= predictor === 0 ? fold(r[i]!) : zigzag(r[i]!, bits);
+      return blockLength * bitLength(all);
+    });
+  }
+  addPlan(0, true, (from, to) => {
+    let all = 0;
+    let count = 0;
+    for (let i = from; i < to; i++) {
+      if (q[i] === 0) continue;
+      all |= fold(q[i]!) - 1;
+      count++;
+    }
+    return blockLength + count * bitLength(all);
+  });
+  return plans.reduce((best, plan) => (plan.cost < best.cost ? plan : best));
+}
+
+/** The unsigned integers that a plan packs. */
+function fold(q: Int32Array, { predictor, sparse, unsigned }: Plan, lag: number, bits: Bits): Uint32Array {
+  const r = new Int32Array(q.length);
+  predict(r, q, predictor, lag, bits);
+  const kept = sparse ? r.filter((value) => value !== 0) : r;
+  return Uint32Array.from(kept, (value) => (unsigned ? value : zigzag(value, bits)) - lift(sparse));
+}
+
+function writeBlocks(out: ByteWriter, values: Uint32Array, wide: boolean): void {
+  const blocks = Math.ceil(values.length / blockLength);
+  const widths = out.take(wide ? blocks : (blocks + 1) >> 1).fill(0);
+  const block = new Uint32Array(blockLength);
+  for (let b = 0; b < blocks; b++) {
+    block.fill(0);
+    block.set(values.subarray(b * blockLength, (b + 1) * blockLength));
+    let width = bitLength(block.reduce((all, value) => all | value, 0));
+    // A narrow width is a nibble, and 15 of them means 16.
+    if (wide) widths[b] = width;
+    else {
+      widths[b >> 1]! |= Math.min(width, 15) << (4 * (b & 1));
+      if (width === 15) width = 16;
+    }
+    const at = out.at;
+    out.take(blockBytes(width));
+    pack(out.bytes, at, block, width);
+  }
+}
+
+/** A chunk of x. `first`: the index of its first value in the whole tensor. */
+export function encodeChunk(x: Float32Array, first: number, lag: number, quantization: Quantization): Uint8Array {
+  const out = new ByteWriter(chunkCapacity(x.length));
+  const words = new Int32Array(x.buffer, x.byteOffset, x.length);
+  const q = new Int32Array(x.length);
+  let escapes = quantization.quantizer === "lossless" ? null : quantize(q, x, first, quantization);
+  // Where many values have to stay raw, the bits themselves are the better integers.
+  if (escapes !== null && escapes.length > x.length >> 4) escapes = null;
+  const exact = escapes === null;
+  if (exact) for (let i = 0; i < q.length; i++) q[i] = orderedBits(words[i]!);
+
+  const wide = exact || q.some((value) => value !== (value << 16) >> 16);
+  const bits: Bits = wide ? 32 : 16;
+  const constant = q.every((value) => value === q[0]);
+  const plan: Plan = constant
+    ? { predictor: 0, sparse: false, unsigned: false }
+    : choosePlan(q, lag, bits);
+
+  out.u8(
+    plan.predictor |
+      (plan.sparse ? kindBits.sparse : 0) |
+      (wide ? kindBits.wide : 0) |
+      (plan.unsigned ? kindBits.unsigned : 0) |
+      (constant ? kindBits.constant : 0) |
+      (exact ? kindBits.exact : 0) |
+      (escapes?.length ? kindBits.escapes : 0),
+  );
+  if (escapes?.length) {
+    out.u16(escapes.length);
+    for (const i of escapes) out.u16(i);
+    for (const i of escapes) out.u32(words[i]!);
+  }
+  if (constant) {
+    out.u32(q[0]!);
+    return out.written();
+  }
+  if (plan.sparse) {
+    const bitmap = out.take((x.length + 7) >> 3).fill(0);
+    for (let i = 0; i < q.length; i++) if (q[i] !== 0) bitmap[i >> 3]! |= 1 << (i & 7);
+  }
+  writeBlocks(out, fold(q, plan, lag, bits), wide);
+  return out.written();
+}
+
+function fail(where: string, expected: string, got: string): never {
+  throw new FrameError({ where, expected, got, remedy: "encode the tensor again: these bytes are damaged" });
+}
+
+function readBlocks(input: ByteReader, count: number, wide: boolean): Uint32Array {
+  const blocks = Math.ceil(count / blockLength);
+  const nibbles = input.take(wide ? blocks : (blocks + 1) >> 1, "widths");
+  const values = new Uint32Array(blocks * blockLength);
+  for (let b = 0; b < blocks; b++) {
+    let width = nibbles[b]!;
+    if (!wide) {
+      width = (nibbles[b >> 1]! >> (4 * (b & 1))) & 15;
+      if (width === 15) width = 16;
+    }
+    if (width > 32) fail("widths", "at most 32 bits", String(width));
+    const bytes = input.take(blockBytes(width), "blocks");
+    unpack(values.subarray(b * blockLength, (b + 1) * blockLength), bytes, 0, width);
+  }
+  return values.subarray(0, count);
+}
+
+/** Fills x, a chunk's values, from the reader. The inverse of encodeChunk. */
+export function decodeChunk(
+  x: Float32Array,
+  input: ByteReader,
+  first: number,
+  lag: number,
+  quantization: Quantization,
+): void {
+  const words = new Int32Array(x.buffer, x.byteOffset, x.length);
+  const kind = input.u8("kind");
+  const has = (bit: number) => (kind & bit) !== 0;
+  const predictor = (kind & 3) as Predictor;
+  const wide = has(kindBits.wide);
+  const sparse = has(kindBits.sparse);
+  const exact = has(kindBits.exact);
+  const bits: Bits = wide ? 32 : 16;
+  const nonsense =
+    (predictor !== 0 && (sparse || has(kindBits.unsigned) || has(kindBits.constant))) ||
+    (predictor >= 2 && lag === 0) ||
+    (has(kindBits.constant) && (sparse || has(kindBits.unsigned))) ||
+    (exact && (!wide || has(kindBits.escapes))) ||
+    (!exact && quantization.quantizer === "lossless");
+  if (nonsense) fail("kind", "a combination that encoders write", `0x${kind.toString(16)}`);
+
+  const escapes = has(kindBits.escapes) ? input.u16("escape count") : 0;
+  const positions = Array.from({ length: escapes }, () => input.u16("escape positions"));
+  for (const i of positions) if (i >= x.length) fail("escape positions", `below ${x.length}`, String(i));
+  const raw = positions.map(() => input.u32("escape values"));
+
+  const q = new Int32Array(x.length);
+  if (has(kindBits.constant)) q.fill(input.u32("constant"));
+  else {
+    let set: number[] | null = null;
+    if (sparse) {
+      const bitmap = input.take((x.length + 7) >> 3, "bitmap");
+      set = [];
+      for (let i = 0; i < 8 * bitmap.length; i++) if ((bitmap[i >> 3]! >> (i & 7)) & 1) set.push(i);
+      if (set.length > 0 && set.at(-1)! >= x.length) fail("bitmap", "zeros behind the last value", "a one");
+    }
+    const values = readBlocks(input, set?.length ?? x.length, wide);
+    for (let k = 0; k < values.length; k++) {
+      // Sixteen-bit arithmetic throughout a narrow chunk, so that every byte string means something.
+      const lifted = wide ? (values[k]! + lift(sparse)) >>> 0 : (values[k]! + lift(sparse)) & 0xffff;
+      const r = has(kindBits.unsigned) ? lifted : unzigzag(lifted);
+      q[set ? set[k]! : k] = wide ? r : (r << 16) >> 16;
+    }
+    restore(q, q, predictor, lag, bits);
+  }
+  if (exact) for (let i = 0; i < q.length; i++) words[i] = orderedBits(q[i]!);
+  else dequantize(x, q, first, quantization);
+  for (let k = 0; k < escapes; k++) words[positions[k]!] = raw[k]!;
+}

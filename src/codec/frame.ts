@@ -1,0 +1,131 @@
+/**
+ * The frame around a payload: docs/format.md draws it. Field names are those of the page.
+ */
+import { FrameError, ShapeError } from "../error.js";
+import { bin, type Quantization, smallestBound } from "./bound.js";
+import { ByteReader, ByteWriter } from "./bytes.js";
+
+export const version = 1;
+export const headerCapacity = 96;
+const magic = [0x43, 0x4d, 0x54]; // CMT
+const quantizers = ["lossless", "support", "paper", "dithered"] as const;
+const modes = ["fast", "dense"] as const;
+const mostDimensions = 8;
+
+export type Mode = (typeof modes)[number];
+
+export interface Header {
+  mode: Mode;
+  shape: number[];
+  quantization: Quantization;
+}
+
+export const lengthOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+
+/** `shape` as given, or [x.length]. Throws a ShapeError where it does not hold the values. */
+export function checkedShape(shape: readonly number[] | undefined, length: number): number[] {
+  const checked = shape === undefined ? [length] : [...shape];
+  const whole = checked.every((size) => Number.isInteger(size) && size >= 0);
+  if (!whole || checked.length > mostDimensions || lengthOf(checked) !== length) {
+    throw new ShapeError({
+      where: "encode shape",
+      expected: `at most ${mostDimensions} whole sizes with product ${length}`,
+      got: `[${checked.join(", ")}]`,
+      remedy: "give the tensor's own shape, or none",
+    });
+  }
+  return checked;
+}
+
+/**
+ * The distance to the value above: the last size that is not 1, or its least multiple from 8 on. 0 where nothing
+ * lies above, or too far.
+ */
+export function lagOf(shape: readonly number[]): number {
+  const sizes = shape.filter((size) => size !== 1);
+  const width = sizes.at(-1) ?? 0;
+  if (sizes.length < 2 || width === 0 || width > 4095) return 0;
+  return width * Math.ceil(8 / width);
+}
+
+/** Everything but the checksum and the frame's length, which `sealHeader` adds when they are known. */
+export function writeHeader({ mode, shape, quantization }: Header): Uint8Array {
+  const { quantizer, positive, negative, seed } = quantization;
+  const out = new ByteWriter(headerCapacity);
+  const twoBounds = positive.bound !== negative.bound;
+  for (const byte of magic) out.u8(byte);
+  out.u8(version);
+  out.u32(0);
+  out.u32(0);
+  out.u8(quantizers.indexOf(quantizer) | (modes.indexOf(mode) << 2) | (twoBounds ? 16 : 0));
+  out.u8(shape.length);
+  for (const size of shape) out.varint(size);
+  const float = new DataView(new ArrayBuffer(4));
+  const f32 = (value: number) => {
+    float.setFloat32(0, value);
+    out.u32(float.getUint32(0));
+  };
+  if (quantizer !== "lossless") f32(positive.bound);
+  if (twoBounds) f32(negative.bound);
+  if (quantizer === "dithered") out.u32(seed);
+  return out.written();
+}
+
+function fail(where: string, expected: string, got: string, remedy: string): never {
+  throw new FrameError({ where, expected, got, remedy });
+}
+
+/**
+ * The header of a frame and where its payload starts. `bytes` may be longer than the header, and must be as long as
+ * the frame says. The checksum is compared with `checksum`, that of all bytes from 8 on.
+ */
+export function readHeader(bytes: Uint8Array, checksum: (from8: Uint8Array) => number): Header & { payload: number } {
+  const input = new ByteReader(bytes);
+  const start = input.take(3, "magic");
+  if (magic.some((byte, i) => start[i] !== byte)) {
+    fail("magic", "43 4d 54", [...start].map((b) => b.toString(16)).join(" "), "give bytes that encode returned");
+  }
+  const found = input.u8("version");
+  if (found !== version) fail("version", `at most ${version}`, String(found), "use a newer comet-ts");
+  const sum = input.u32("checksum");
+  const frameBytes = input.u32("frame bytes");
+  if (frameBytes !== bytes.length) {
+    fail("frame bytes", `${bytes.length}, as given`, String(frameBytes), "decode the whole frame, and nothing behind it");
+  }
+  const actual = checksum(bytes.subarray(8));
+  if (sum !== actual) {
+    fail("checksum", sum.toString(16), actual.toString(16), "encode the tensor again: these bytes are damaged");
+  }
+  const layout = input.u8("layout");
+  if (layout & 0xe8) fail("layout", "zeros in bits 3, 5, 6 and 7", `0x${layout.toString(16)}`, "use a newer comet-ts");
+  const quantizer = quantizers[layout & 3]!;
+  const twoBounds = (layout & 16) !== 0;
+  if (twoBounds && quantizer !== "support") fail("layout", "two bounds in support alone", quantizer, "use a newer comet-ts");
+  const rank = input.u8("rank");
+  if (rank > mostDimensions) fail("rank", `at most ${mostDimensions}`, String(rank), "encode with fewer dimensions");
+  const shape = Array.from({ length: rank }, () => input.varint("shape"));
+  if (!(lengthOf(shape) < 2 ** 32)) {
+    fail("shape", "fewer than 2^32 values", `[${shape.join(", ")}]`, "encode the tensor in parts");
+  }
+  const float = new DataView(new ArrayBuffer(4));
+  const boundField = (field: string): number => {
+    float.setUint32(0, input.u32(field));
+    const bound = float.getFloat32(0);
+    if (!(bound >= smallestBound && bound <= 2 ** 126)) {
+      fail(field, "2^-120 to 2^126", String(bound), "encode the tensor again: these bytes are damaged");
+    }
+    return bound;
+  };
+  const positive = bin(quantizer === "lossless" ? 1 : boundField("bound"));
+  const negative = twoBounds ? bin(boundField("negative bound")) : positive;
+  const seed = quantizer === "dithered" ? input.u32("seed") : 0;
+  const mode = modes[(layout >> 2) & 1]!;
+  return { mode, shape, quantization: { quantizer, positive, negative, seed }, payload: input.at };
+}
+
+/** Puts length and checksum into the first bytes of a whole frame. */
+export function sealHeader(bytes: Uint8Array, frameBytes: number, checksum: (from8: Uint8Array) => number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  view.setUint32(8, frameBytes, true);
+  view.setUint32(4, checksum(bytes.subarray(8, frameBytes)), true);
+}

@@ -1,0 +1,65 @@
+/**
+ * Blocks of 64 unsigned integers in the fewest whole bits that hold the largest of them, and back.
+ *
+ * A width w is written as planes: whole bytes first, then 4, 2 and 1 bits as the binary digits of w mod 8 say.
+ * A block lies as four rows of sixteen, and each plane puts rows beside each other within a byte:
+ *
+ *   8 bits  64 bytes  row 0 | row 1 | row 2 | row 3
+ *   4 bits  32 bytes  row 0 + 16·row 1 | row 2 + 16·row 3
+ *   2 bits  16 bytes  row 0 + 4·row 1 + 16·row 2 + 64·row 3
+ *   1 bit    8 bytes  n(j) + 16·n(j + 8), with n = row 0 + 2·row 1 + 4·row 2 + 8·row 3
+ */
+export const blockLength = 64;
+
+/** Bits that hold `value`, an unsigned 32-bit integer. */
+export const bitLength = (value: number): number => 32 - Math.clz32(value);
+
+/** A block of width w takes 8·w bytes. */
+export const blockBytes = (width: number): number => 8 * width;
+
+/** The width of each plane, lowest bits of the values first. */
+function planesOf(width: number): number[] {
+  const planes: number[] = [];
+  for (let rest = width; rest >= 8; rest -= 8) planes.push(8);
+  for (const bits of [4, 2, 1]) if (width & bits) planes.push(bits);
+  return planes;
+}
+
+/** Where value i of a plane lies: byte within the plane, and shift within the byte. */
+function placeOf(i: number, bits: number): { byte: number; shift: number } {
+  const row = i >> 4;
+  const lane = i & 15;
+  if (bits === 8) return { byte: i, shift: 0 };
+  if (bits === 4) return { byte: (row >> 1) * 16 + lane, shift: (row & 1) * 4 };
+  if (bits === 2) return { byte: lane, shift: row * 2 };
+  return { byte: lane & 7, shift: (lane >> 3) * 4 + row };
+}
+
+export function pack(bytes: Uint8Array, at: number, values: Uint32Array, width: number): void {
+  bytes.fill(0, at, at + blockBytes(width));
+  let done = 0;
+  let plane = at;
+  for (const bits of planesOf(width)) {
+    for (let i = 0; i < blockLength; i++) {
+      const { byte, shift } = placeOf(i, bits);
+      bytes[plane + byte]! |= ((values[i]! >>> done) & ((1 << bits) - 1)) << shift;
+    }
+    done += bits;
+    plane += blockBytes(bits);
+  }
+}
+
+export function unpack(values: Uint32Array, bytes: Uint8Array, at: number, width: number): void {
+  values.fill(0);
+  let done = 0;
+  let plane = at;
+  for (const bits of planesOf(width)) {
+    for (let i = 0; i < blockLength; i++) {
+      const { byte, shift } = placeOf(i, bits);
+      const digit = (bytes[plane + byte]! >>> shift) & ((1 << bits) - 1);
+      values[i] = (values[i]! | (digit << done)) >>> 0;
+    }
+    done += bits;
+    plane += blockBytes(bits);
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Integers → small integers, and back. A chunk is one flat sequence; `lag` is the distance to the value above
+ * (usually the row length), and whatever lies before the chunk counts as 0.
+ *
+ *   none     r[i] = q[i]                       left     r[i] = q[i] − q[i−1]
+ *   up       r[i] = q[i] − q[i−lag]            lorenzo  r[i] = q[i] − q[i−1] − q[i−lag] + q[i−lag−1]
+ *
+ * All arithmetic wraps at 16 or 32 bits, so that every residual has an inverse. zigzag folds the sign away:
+ * 0, −1, 1, −2, … → 0, 1, 2, 3, …
+ */
+export const predictors = ["none", "left", "up", "lorenzo"] as const;
+export type Predictor = 0 | 1 | 2 | 3;
+
+export type Bits = 16 | 32;
+
+const wrap = (value: number, bits: Bits): number => (bits === 16 ? (value << 16) >> 16 : value | 0);
+
+export function zigzag(r: number, bits: Bits): number {
+  const folded = (r << 1) ^ (r >> (bits - 1));
+  return bits === 16 ? folded & 0xffff : folded >>> 0;
+}
+
+export const unzigzag = (u: number): number => (u >>> 1) ^ -(u & 1);
+
+export function predict(r: Int32Array, q: Int32Array, predictor: Predictor, lag: number, bits: Bits): void {
+  const at = (i: number) => (i < 0 ? 0 : q[i]!);
+  for (let i = 0; i < q.length; i++) {
+    const left = predictor & 1 ? at(i - 1) : 0;
+    const up = predictor & 2 ? at(i - lag) : 0;
+    const corner = predictor === 3 ? at(i - lag - 1) : 0;
+    r[i] = wrap(q[i]! - left - up + corner, bits);
+  }
+}
+
+/** In place is fine: q may be r. */
+export function restore(q: Int32Array, r: Int32Array, predictor: Predictor, lag: number, bits: Bits): void {
+  let sum = 0;
+  for (let i = 0; i < r.length; i++) {
+    sum = predictor & 1 ? wrap(sum + r[i]!, bits) : r[i]!;
+    const up = predictor & 2 && i >= lag ? q[i - lag]! : 0;
+    q[i] = wrap(sum + up, bits);
+  }
+}
