@@ -2,3 +2,8 @@
 export { checksumAdd, checksumFold, checksumStart } from "./codec/checksum";
 export { decodeFast, encodeFast } from "./codec/chunk";
 export { configure, initialize, scratchBytes } from "./codec/scratch";
+
+/** The first byte behind the module's static data. */
+export function memoryBase(): usize {
+  return __heap_base;
+}

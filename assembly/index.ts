@@ -5,6 +5,7 @@
  * then the address of a workspace of this caller's own. A unit's outputs depend on no other unit, so any split of
  * the range over workers gives the same bits. Shapes are read from memory, as i32 in the order of their classes.
  */
+export * from "./codec";
 export * from "./kernels/channel";
 export * from "./kernels/classification";
 export {
@@ -25,6 +26,6 @@ export * from "./kernels/pool";
 export { sgd } from "./kernels/sgd";
 
 const firstFree: usize = __heap_base;
+
 /** The first byte behind the module's static data: the device's memory begins here. */
 export { firstFree as __heap_base };
-export * from "./codec";

@@ -1,15 +1,14 @@
 // Fast mode, chunk by chunk; src/codec/chunk.ts is the same in plain TypeScript, docs/format.md draws the bytes.
-import { pack16, pack32, unpack16, unpack32 } from "./pack";
+import { pack16, pack32, packTail, unpack16, unpack32, unpackTail } from "./pack";
 import { predict, restore16, restore32, UNSIGNED } from "./predict";
 import { dequantize64, LOSSLESS, orderBits, quantizeChecked, quantizeNear, scan } from "./quantize";
 import { BLOCK, ESCAPES, PACKED, POSITIONS, Q, STAGING, settings } from "./scratch";
-import { gather, scatter, sparseCost } from "./sparse";
+import { gather, scatter, sparseBits } from "./sparse";
 
 const CHUNK: usize = 16384;
 
 const SPARSE: u32 = 4;
 const WIDE: u32 = 8;
-const UNFOLDED: u32 = 16;
 const CONSTANT: u32 = 32;
 const EXACT: u32 = 64;
 const HAS_ESCAPES: u32 = 128;
@@ -74,7 +73,9 @@ function choosePlan(q: usize, n: usize, lag: usize, wide: bool, none: u32, block
   let cost1: u32 = 0;
   let cost2: u32 = 0;
   let cost3: u32 = 0;
-  let costSparse: u32 = 0;
+  let sampled: u32 = 0;
+  let some: u32 = 0;
+  let bits: u32 = 0;
   for (let b = stride >> 1; b < blocks; b += stride) {
     const at = q + b * size;
     const count = min<usize>(64, n - b * 64);
@@ -84,7 +85,10 @@ function choosePlan(q: usize, n: usize, lag: usize, wide: bool, none: u32, block
       cost2 += predict(block, at, lag, wide, 2, count);
       cost3 += predict(block, at, lag, wide, 3, count);
     }
-    costSparse += sparseCost(at, count, wide, none == UNSIGNED);
+    const set = sparseBits(at, count, wide, none == UNSIGNED);
+    some += (set >>> 32) as u32;
+    bits |= set as u32;
+    sampled++;
   }
   let best = costNone << 6;
   let plan = none;
@@ -100,7 +104,8 @@ function choosePlan(q: usize, n: usize, lag: usize, wide: bool, none: u32, block
     best = cost3 << 6;
     plan = 3;
   }
-  return costSparse < best ? SPARSE | (none == UNSIGNED ? UNFOLDED : 0) : plan;
+  // Without their zeros the blocks mix, so the widest of all sampled integers counts.
+  return (sampled << 6) + some * (32 - clz(bits)) < best ? SPARSE | none : plan;
 }
 
 /** Writes widths and blocks of `count` integers, predicted by `plan` or taken as they are. Returns the end. */
@@ -113,7 +118,7 @@ function writeBlocks(to: usize, from: usize, count: usize, lag: usize, wide: boo
     if (wide) {
       const width = predict(block, from + b * 256, lag, true, plan, rest);
       store<u8>(to + b, width);
-      at = pack32(at, block, width);
+      at = rest < 64 ? packTail(at, block, rest, width, true) : pack32(at, block, width);
     } else {
       let width = predict(block, from + b * 128, lag, false, plan, rest);
       // A narrow width is a nibble, and 15 of them means 16.
@@ -121,7 +126,7 @@ function writeBlocks(to: usize, from: usize, count: usize, lag: usize, wide: boo
       const nibble = min<u32>(width, 15);
       if (b & 1) store<u8>(to + (b >> 1), load<u8>(to + (b >> 1)) | (nibble << 4));
       else store<u8>(to + (b >> 1), nibble);
-      at = pack16(at, block, width);
+      at = rest < 64 ? packTail(at, block, rest, width, false) : pack16(at, block, width);
     }
   }
   return at;
@@ -190,7 +195,7 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
   if (constant) kind |= CONSTANT;
   else {
     plan = choosePlan(q, n, lag, wide, none, scratch + BLOCK);
-    kind |= plan == UNSIGNED ? UNFOLDED : plan;
+    kind |= plan;
   }
   store<u8>(to, kind);
   let at = to + 1;
@@ -243,15 +248,20 @@ function countBits(bitmap: usize, n: usize): i32 {
   return (load<u8>(bitmap + bytes - 1) as u32) >> (8 - behind) && behind ? -1 : count;
 }
 
-/** The bytes of the blocks whose widths are given; −1 where a width is beyond 32. */
-function blocksBytes(widths: usize, blocks: usize, wide: bool): i32 {
-  let sum: i32 = 0;
-  for (let b: usize = 0; b < blocks; b++) {
+/** The bytes of `count` integers whose blocks' widths are given; −1 where a width is beyond 32. */
+function blocksBytes(widths: usize, count: usize, wide: bool): i32 {
+  let sum: u32 = 0;
+  for (let b: usize = 0; b << 6 < count; b++) {
     const width = widthAt(widths, b, wide);
     if (width > 32) return -1;
-    sum += (width << 3) as i32;
+    sum += bytesOf(width, count - b * 64);
   }
-  return sum;
+  return sum as i32;
+}
+
+@inline
+function bytesOf(width: u32, count: usize): u32 {
+  return (width * (min<usize>(64, count) as u32) + 7) >> 3;
 }
 
 @inline
@@ -280,13 +290,13 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
   const predictor = kind & 3;
   const sparse = (kind & SPARSE) != 0;
   const wide = (kind & WIDE) != 0;
-  const unsigned = (kind & UNFOLDED) != 0;
+  const unsigned = (kind & UNSIGNED) != 0;
   const constant = (kind & CONSTANT) != 0;
   const exact = (kind & EXACT) != 0;
   const lag = (s.lag as usize) * (wide ? 4 : 2);
-  if (predictor != 0 && kind & (SPARSE | UNFOLDED | CONSTANT)) return BAD_KIND;
+  if (predictor != 0 && kind & (SPARSE | UNSIGNED | CONSTANT)) return BAD_KIND;
   if (predictor >= 2 && lag == 0) return BAD_KIND;
-  if (constant && kind & (SPARSE | UNFOLDED)) return BAD_KIND;
+  if (constant && kind & (SPARSE | UNSIGNED)) return BAD_KIND;
   if (exact && (!wide || kind & HAS_ESCAPES)) return BAD_KIND;
   if (!exact && s.quantizer == LOSSLESS) return BAD_KIND;
 
@@ -323,7 +333,7 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
     const packedBlocks = (count + 63) >> 6;
     const widthBytes = wide ? packedBlocks : (packedBlocks + 1) >> 1;
     if (end - at < widthBytes) return TRUNCATED;
-    const bytes = blocksBytes(widths, packedBlocks, wide);
+    const bytes = blocksBytes(widths, count, wide);
     if (bytes < 0) return BAD_WIDTH;
     at += widthBytes;
     if (end - at < (bytes as usize)) return TRUNCATED;
@@ -333,9 +343,11 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
     for (let b: usize = 0; b < packedBlocks; b++) {
       const width = widthAt(widths, b, wide);
       const to = sparse ? scratch + PACKED + size * b : block;
-      if (wide) unpack32(to, at, width, scratch + STAGING);
+      const rest = count - b * 64;
+      if (rest < 64) unpackTail(to, at, rest, width, wide);
+      else if (wide) unpack32(to, at, width, scratch + STAGING);
       else unpack16(to, at, width, scratch + STAGING);
-      at += width << 3;
+      at += bytesOf(width, rest);
       if (sparse) continue;
       const here = q + size * b;
       const plan = unsigned ? UNSIGNED : predictor;

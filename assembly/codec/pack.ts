@@ -215,3 +215,35 @@ export function unpack32(block: usize, from: usize, width: u32, rows: usize): vo
     }
   }
 }
+
+/** Fewer than 64 integers, of 16 or 32 bits each: a string of bits. Returns its end. */
+export function packTail(to: usize, block: usize, count: usize, width: u32, wide: bool): usize {
+  let at = to;
+  let held: u64 = 0;
+  let bits: u32 = 0;
+  for (let i: usize = 0; i < count; i++) {
+    const value: u32 = wide ? load<u32>(block + i * 4) : (load<u16>(block + i * 2) as u32);
+    held |= (value as u64) << (bits as u64);
+    for (bits += width; bits >= 8; bits -= 8) {
+      store<u8>(at++, held as u8);
+      held >>= 8;
+    }
+  }
+  if (bits > 0) store<u8>(at++, held as u8);
+  return at;
+}
+
+export function unpackTail(block: usize, from: usize, count: usize, width: u32, wide: bool): void {
+  const mask: u64 = ((1 as u64) << (width as u64)) - 1;
+  let at = from;
+  let held: u64 = 0;
+  let bits: u32 = 0;
+  for (let i: usize = 0; i < count; i++) {
+    for (; bits < width; bits += 8) held |= (load<u8>(at++) as u64) << (bits as u64);
+    const value = (held & mask) as u32;
+    if (wide) store<u32>(block + i * 4, value);
+    else store<u16>(block + i * 2, value as u16);
+    held >>= width as u64;
+    bits -= width;
+  }
+}

@@ -4,8 +4,8 @@
 //   lorenzo   r = (v − left) − (up − corner)          corner  up
 //                                                     left    v
 
-/** Plans 0 to 3 are the predictors with a fold; this one is `none` without. */
-export const UNSIGNED: u32 = 4;
+/** Plans 0 to 3 are the predictors with a fold; this one, a bit of the kind byte, is `none` without. */
+export const UNSIGNED: u32 = 16;
 
 @inline
 function zigzag16(r: v128): v128 {
@@ -80,13 +80,23 @@ function predictEach(to: usize, at: usize, lag: usize, wide: bool, plan: u32): v
   return predictWith(to, at, lag, wide, 3);
 }
 
-/** The bits that the largest lane of `all` needs, where lanes are or-ed together. */
+/** All lanes or-ed together. */
 @inline
-export function widthOf(all: v128, wide: bool): u32 {
-  const two = i64x2.extract_lane(all, 0) | i64x2.extract_lane(all, 1);
-  const word = (two | (two >>> 32)) as u32;
-  if (wide) return 32 - clz(word);
-  return 32 - clz((word | (word >>> 16)) & 0xffff);
+function or32(lanes: v128): u32 {
+  const two = i64x2.extract_lane(lanes, 0) | i64x2.extract_lane(lanes, 1);
+  return (two | (two >>> 32)) as u32;
+}
+
+@inline
+export function or16(lanes: v128): u32 {
+  const word = or32(lanes);
+  return (word | (word >>> 16)) & 0xffff;
+}
+
+/** The bits that the largest lane needs. */
+@inline
+function widthOf(all: v128, wide: bool): u32 {
+  return 32 - clz(wide ? or32(all) : or16(all));
 }
 
 /** The residuals of `count` integers (the rest of the block becomes 0), folded. Returns their width. */

@@ -3,7 +3,7 @@
 //
 //   v      0  7  0  0  3  0  9  0      bitmap byte 0b01010010
 //   packed 7  3  9                     the next eight go behind the 9
-import { folded16, unfolded16, widthOf } from "./predict";
+import { folded16, or16, unfolded16 } from "./predict";
 import { GATHER, PACKED, Q, SCATTER } from "./scratch";
 
 @inline
@@ -65,8 +65,8 @@ export function scatter(bitmap: usize, n: usize, wide: bool, unsigned: bool, scr
   }
 }
 
-/** The bits that a block would take in sparse form. */
-export function sparseCost(at: usize, count: usize, wide: bool, unsigned: bool): u32 {
+/** Of a block: how many integers are not 0 (high half), and the or of these, folded, less 1 (low half or lane). */
+export function sparseBits(at: usize, count: usize, wide: bool, unsigned: bool): u64 {
   let some: u32 = 0;
   let all: u32 = 0;
   if (wide) {
@@ -76,7 +76,7 @@ export function sparseCost(at: usize, count: usize, wide: bool, unsigned: bool):
       all |= fold32(v, unsigned) - 1;
       some++;
     }
-    return 64 + some * (32 - clz(all));
+    return ((some as u64) << 32) | (all as u64);
   }
   const zero = i16x8.splat(0);
   let lanes = zero;
@@ -87,5 +87,5 @@ export function sparseCost(at: usize, count: usize, wide: bool, unsigned: bool):
     lanes = v128.or(lanes, v128.and(i16x8.sub(folded16(v, unsigned), i16x8.splat(1)), set));
     some += popcnt(i16x8.bitmask(set));
   }
-  return 64 + some * widthOf(lanes, false);
+  return ((some as u64) << 32) | (or16(lanes) as u64);
 }

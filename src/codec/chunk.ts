@@ -18,7 +18,8 @@ export const chunkLength = 16384;
 export const kindBits = { sparse: 4, wide: 8, unsigned: 16, constant: 32, exact: 64, escapes: 128 } as const;
 
 /** The most bytes that n values can take. */
-export const chunkCapacity = (n: number): number => 32 + 6 * (n >> 4) + (n >> 3) + 257 * Math.ceil(n / blockLength);
+export const chunkCapacity = (n: number): number =>
+  32 + 6 * (n >> 4) + (n >> 3) + 257 * Math.ceil(n / blockLength);
 
 /** How a chunk's integers become unsigned ones. */
 interface Plan {
@@ -31,42 +32,34 @@ interface Plan {
 /** Zeros are gone from a sparse chunk, so its integers count from 1. */
 const lift = (sparse: boolean): number => (sparse ? 1 : 0);
 
-/** Σ over some sixteen blocks of the bits that each plan would take; the least wins, the earliest among equals. */
+/** Estimates each plan's bits from some sixteen blocks; the least wins, the earliest among equals. */
 function choosePlan(q: Int32Array, lag: number, bits: Bits): Plan {
-  const unsigned = q.every((value) => value >= 0);
-  const fold = (value: number) => (unsigned ? value : zigzag(value, bits));
+  const nonNegative = q.every((value) => value >= 0);
   const blocks = Math.ceil(q.length / blockLength);
   const stride = Math.max(1, blocks >> 4);
+  const starts: number[] = [];
+  for (let b = stride >> 1; b < blocks; b += stride) starts.push(b * blockLength);
+
   const plans: (Plan & { cost: number })[] = [];
-
-  const addPlan = (predictor: Predictor, sparse: boolean, cost: (from: number, to: number) => number) => {
-    let sum = 0;
-    for (let b = stride >> 1; b < blocks; b += stride) {
-      sum += cost(b * blockLength, Math.min(q.length, (b + 1) * blockLength));
-    }
-    plans.push({ predictor, sparse, unsigned: unsigned && predictor === 0, cost: sum });
-  };
-
   for (const predictor of [0, 1, 2, 3] as const) {
     if (predictor >= 2 && lag === 0) continue;
-    const r = new Int32Array(q.length);
-    predict(r, q, predictor, lag, bits);
-    addPlan(predictor, false, (from, to) => {
-      let all = 0;
-      for (let i = from; i < to; i++) all |= predictor === 0 ? fold(r[i]!) : zigzag(r[i]!, bits);
-      return blockLength * bitLength(all);
-    });
-  }
-  addPlan(0, true, (from, to) => {
-    let all = 0;
-    let count = 0;
-    for (let i = from; i < to; i++) {
-      if (q[i] === 0) continue;
-      all |= fold(q[i]!) - 1;
-      count++;
+    const plan: Plan = { predictor, sparse: false, unsigned: nonNegative && predictor === 0 };
+    const u = fold(q, plan, lag, bits);
+    let cost = 0;
+    for (const start of starts) {
+      cost +=
+        blockLength *
+        bitLength(u.subarray(start, start + blockLength).reduce((all, value) => all | value, 0));
     }
-    return blockLength + count * bitLength(all);
-  });
+    plans.push({ ...plan, cost });
+  }
+
+  // Without their zeros the blocks mix, so the widest of all sampled integers counts.
+  const sparse: Plan = { predictor: 0, sparse: true, unsigned: nonNegative };
+  const sampled = starts.map((start) => fold(q.subarray(start, start + blockLength), sparse, lag, bits));
+  const count = sampled.reduce((sum, u) => sum + u.length, 0);
+  const width = bitLength(sampled.reduce((all, u) => u.reduce((or, value) => or | value, all), 0));
+  plans.push({ ...sparse, cost: blockLength * starts.length + count * width });
   return plans.reduce((best, plan) => (plan.cost < best.cost ? plan : best));
 }
 
@@ -81,10 +74,8 @@ function fold(q: Int32Array, { predictor, sparse, unsigned }: Plan, lag: number,
 function writeBlocks(out: ByteWriter, values: Uint32Array, wide: boolean): void {
   const blocks = Math.ceil(values.length / blockLength);
   const widths = out.take(wide ? blocks : (blocks + 1) >> 1).fill(0);
-  const block = new Uint32Array(blockLength);
   for (let b = 0; b < blocks; b++) {
-    block.fill(0);
-    block.set(values.subarray(b * blockLength, (b + 1) * blockLength));
+    const block = values.subarray(b * blockLength, (b + 1) * blockLength);
     let width = bitLength(block.reduce((all, value) => all | value, 0));
     // A narrow width is a nibble, and 15 of them means 16.
     if (wide) widths[b] = width;
@@ -93,13 +84,18 @@ function writeBlocks(out: ByteWriter, values: Uint32Array, wide: boolean): void 
       if (width === 15) width = 16;
     }
     const at = out.at;
-    out.take(blockBytes(width));
+    out.take(blockBytes(width, block.length));
     pack(out.bytes, at, block, width);
   }
 }
 
 /** A chunk of x. `first`: the index of its first value in the whole tensor. */
-export function encodeChunk(x: Float32Array, first: number, lag: number, quantization: Quantization): Uint8Array {
+export function encodeChunk(
+  x: Float32Array,
+  first: number,
+  lag: number,
+  quantization: Quantization,
+): Uint8Array {
   const out = new ByteWriter(chunkCapacity(x.length));
   const words = new Int32Array(x.buffer, x.byteOffset, x.length);
   const q = new Int32Array(x.length);
@@ -112,9 +108,7 @@ export function encodeChunk(x: Float32Array, first: number, lag: number, quantiz
   const wide = exact || q.some((value) => value !== (value << 16) >> 16);
   const bits: Bits = wide ? 32 : 16;
   const constant = q.every((value) => value === q[0]);
-  const plan: Plan = constant
-    ? { predictor: 0, sparse: false, unsigned: false }
-    : choosePlan(q, lag, bits);
+  const plan: Plan = constant ? { predictor: 0, sparse: false, unsigned: false } : choosePlan(q, lag, bits);
 
   out.u8(
     plan.predictor |
@@ -149,7 +143,7 @@ function fail(where: string, expected: string, got: string): never {
 function readBlocks(input: ByteReader, count: number, wide: boolean): Uint32Array {
   const blocks = Math.ceil(count / blockLength);
   const nibbles = input.take(wide ? blocks : (blocks + 1) >> 1, "widths");
-  const values = new Uint32Array(blocks * blockLength);
+  const values = new Uint32Array(count);
   for (let b = 0; b < blocks; b++) {
     let width = nibbles[b]!;
     if (!wide) {
@@ -157,10 +151,10 @@ function readBlocks(input: ByteReader, count: number, wide: boolean): Uint32Arra
       if (width === 15) width = 16;
     }
     if (width > 32) fail("widths", "at most 32 bits", String(width));
-    const bytes = input.take(blockBytes(width), "blocks");
-    unpack(values.subarray(b * blockLength, (b + 1) * blockLength), bytes, 0, width);
+    const block = values.subarray(b * blockLength, (b + 1) * blockLength);
+    unpack(block, input.take(blockBytes(width, block.length), "blocks"), 0, width);
   }
-  return values.subarray(0, count);
+  return values;
 }
 
 /** Fills x, a chunk's values, from the reader. The inverse of encodeChunk. */

@@ -20,7 +20,8 @@ export interface Header {
   quantization: Quantization;
 }
 
-export const lengthOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+export const lengthOf = (shape: readonly number[]): number =>
+  shape.reduce((product, size) => product * size, 1);
 
 /** `shape` as given, or [x.length]. Throws a ShapeError where it does not hold the values. */
 export function checkedShape(shape: readonly number[] | undefined, length: number): number[] {
@@ -79,30 +80,51 @@ function fail(where: string, expected: string, got: string, remedy: string): nev
  * The header of a frame and where its payload starts. `bytes` may be longer than the header, and must be as long as
  * the frame says. The checksum is compared with `checksum`, that of all bytes from 8 on.
  */
-export function readHeader(bytes: Uint8Array, checksum: (from8: Uint8Array) => number): Header & { payload: number } {
+export function readHeader(
+  bytes: Uint8Array,
+  checksum: (from8: Uint8Array) => number,
+): Header & { payload: number } {
   const input = new ByteReader(bytes);
   const start = input.take(3, "magic");
   if (magic.some((byte, i) => start[i] !== byte)) {
-    fail("magic", "43 4d 54", [...start].map((b) => b.toString(16)).join(" "), "give bytes that encode returned");
+    fail(
+      "magic",
+      "43 4d 54",
+      [...start].map((b) => b.toString(16)).join(" "),
+      "give bytes that encode returned",
+    );
   }
   const found = input.u8("version");
   if (found !== version) fail("version", `at most ${version}`, String(found), "use a newer comet-ts");
   const sum = input.u32("checksum");
   const frameBytes = input.u32("frame bytes");
   if (frameBytes !== bytes.length) {
-    fail("frame bytes", `${bytes.length}, as given`, String(frameBytes), "decode the whole frame, and nothing behind it");
+    fail(
+      "frame bytes",
+      `${bytes.length}, as given`,
+      String(frameBytes),
+      "decode the whole frame, and nothing behind it",
+    );
   }
   const actual = checksum(bytes.subarray(8));
   if (sum !== actual) {
-    fail("checksum", sum.toString(16), actual.toString(16), "encode the tensor again: these bytes are damaged");
+    fail(
+      "checksum",
+      sum.toString(16),
+      actual.toString(16),
+      "encode the tensor again: these bytes are damaged",
+    );
   }
   const layout = input.u8("layout");
-  if (layout & 0xe8) fail("layout", "zeros in bits 3, 5, 6 and 7", `0x${layout.toString(16)}`, "use a newer comet-ts");
+  if (layout & 0xe8)
+    fail("layout", "zeros in bits 3, 5, 6 and 7", `0x${layout.toString(16)}`, "use a newer comet-ts");
   const quantizer = quantizers[layout & 3]!;
   const twoBounds = (layout & 16) !== 0;
-  if (twoBounds && quantizer !== "support") fail("layout", "two bounds in support alone", quantizer, "use a newer comet-ts");
+  if (twoBounds && quantizer !== "support")
+    fail("layout", "two bounds in support alone", quantizer, "use a newer comet-ts");
   const rank = input.u8("rank");
-  if (rank > mostDimensions) fail("rank", `at most ${mostDimensions}`, String(rank), "encode with fewer dimensions");
+  if (rank > mostDimensions)
+    fail("rank", `at most ${mostDimensions}`, String(rank), "encode with fewer dimensions");
   const shape = Array.from({ length: rank }, () => input.varint("shape"));
   if (!(lengthOf(shape) < 2 ** 32)) {
     fail("shape", "fewer than 2^32 values", `[${shape.join(", ")}]`, "encode the tensor in parts");
@@ -124,7 +146,11 @@ export function readHeader(bytes: Uint8Array, checksum: (from8: Uint8Array) => n
 }
 
 /** Puts length and checksum into the first bytes of a whole frame. */
-export function sealHeader(bytes: Uint8Array, frameBytes: number, checksum: (from8: Uint8Array) => number): void {
+export function sealHeader(
+  bytes: Uint8Array,
+  frameBytes: number,
+  checksum: (from8: Uint8Array) => number,
+): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   view.setUint32(8, frameBytes, true);
   view.setUint32(4, checksum(bytes.subarray(8, frameBytes)), true);

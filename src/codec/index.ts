@@ -15,7 +15,7 @@ const page = 65536;
 /** A memory of the codec's own: static data, scratch, then whatever a call needs. It grows and never shrinks. */
 const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
 const exports = instantiate(memory);
-const scratch = Math.ceil((exports["__heap_base"] as WebAssembly.Global).value / 64) * 64;
+const scratch = Math.ceil((exports.memoryBase as () => number)() / 64) * 64;
 const base = scratch + scratchBytes;
 
 function reserve(end: number): void {

@@ -52,9 +52,9 @@ export function headerFor(length: number, options: EncodeOptions): Header {
   };
 }
 
-/** Five bytes hold a chunk at best. So a small frame cannot ask for a large tensor. */
+/** A whole chunk takes five bytes at best, the last one two. So a small frame cannot ask for a large tensor. */
 export function leastPayload(values: number, bytes: number): void {
-  const least = 5 * Math.ceil(values / chunkLength);
+  const least = 5 * Math.floor(values / chunkLength) + (values % chunkLength ? 2 : 0);
   if (bytes >= least) return;
   throw new FrameError({
     where: "shape",

@@ -8,14 +8,17 @@
  *   4 bits  32 bytes  row 0 + 16·row 1 | row 2 + 16·row 3
  *   2 bits  16 bytes  row 0 + 4·row 1 + 16·row 2 + 64·row 3
  *   1 bit    8 bytes  n(j) + 16·n(j + 8), with n = row 0 + 2·row 1 + 4·row 2 + 8·row 3
+ *
+ * Fewer than 64 integers, the last of a chunk, are a plain string of bits: integer i from bit i·w on.
  */
 export const blockLength = 64;
 
 /** Bits that hold `value`, an unsigned 32-bit integer. */
 export const bitLength = (value: number): number => 32 - Math.clz32(value);
 
-/** A block of width w takes 8·w bytes. */
-export const blockBytes = (width: number): number => 8 * width;
+/** What `count` ≤ 64 integers of one width take. */
+export const blockBytes = (width: number, count: number = blockLength): number =>
+  Math.ceil((count * width) / 8);
 
 /** The width of each plane, lowest bits of the values first. */
 function planesOf(width: number): number[] {
@@ -36,7 +39,14 @@ function placeOf(i: number, bits: number): { byte: number; shift: number } {
 }
 
 export function pack(bytes: Uint8Array, at: number, values: Uint32Array, width: number): void {
-  bytes.fill(0, at, at + blockBytes(width));
+  bytes.fill(0, at, at + blockBytes(width, values.length));
+  if (values.length < blockLength) {
+    for (let bit = 0; bit < values.length * width; bit++) {
+      const digit = (values[Math.floor(bit / width)]! >>> (bit % width)) & 1;
+      bytes[at + (bit >> 3)]! |= digit << (bit & 7);
+    }
+    return;
+  }
   let done = 0;
   let plane = at;
   for (const bits of planesOf(width)) {
@@ -51,6 +61,13 @@ export function pack(bytes: Uint8Array, at: number, values: Uint32Array, width: 
 
 export function unpack(values: Uint32Array, bytes: Uint8Array, at: number, width: number): void {
   values.fill(0);
+  if (values.length < blockLength) {
+    for (let bit = 0; bit < values.length * width; bit++) {
+      const digit = (bytes[at + (bit >> 3)]! >> (bit & 7)) & 1;
+      values[Math.floor(bit / width)]! |= digit << (bit % width);
+    }
+    return;
+  }
   let done = 0;
   let plane = at;
   for (const bits of planesOf(width)) {

@@ -42,7 +42,7 @@ function sideOf(x: number, { quantizer, positive, negative }: Quantization): Bin
 }
 
 /** The integer of x, whether or not it is within the bound; NaN where it has none. */
-function integerOf(x: number, i: number, key: number, quantization: Quantization): number {
+function integerAt(x: number, i: number, key: number, quantization: Quantization): number {
   const { inverse } = sideOf(x, quantization);
   if (quantization.quantizer === "support") {
     const quotient = f32(Math.abs(x) * inverse);
@@ -62,7 +62,7 @@ function integerOf(x: number, i: number, key: number, quantization: Quantization
 }
 
 /** The decoder's formula, defined for every 32-bit integer. */
-function valueOf(integer: number, i: number, key: number, quantization: Quantization): number {
+function valueAt(integer: number, i: number, key: number, quantization: Quantization): number {
   const { step } = sideOf(integer, quantization);
   const q = f32(integer);
   if (quantization.quantizer === "support") return f32(f32(q - half(q)) * step);
@@ -75,12 +75,17 @@ function valueOf(integer: number, i: number, key: number, quantization: Quantiza
  * Writes the integers of x to q, 0 for values that must stay raw, and returns the positions of those.
  * `first`: the index of x[0] in the whole tensor; the dither counts from there.
  */
-export function quantize(q: Int32Array, x: Float32Array, first: number, quantization: Quantization): number[] {
+export function quantize(
+  q: Int32Array,
+  x: Float32Array,
+  first: number,
+  quantization: Quantization,
+): number[] {
   const key = mix(quantization.seed);
   const escapes: number[] = [];
   for (let i = 0; i < x.length; i++) {
-    const integer = integerOf(x[i]!, first + i, key, quantization);
-    const error = Math.abs(f32(x[i]! - valueOf(integer, first + i, key, quantization)));
+    const integer = integerAt(x[i]!, first + i, key, quantization);
+    const error = Math.abs(f32(x[i]! - valueAt(integer, first + i, key, quantization)));
     const within = error < sideOf(x[i]!, quantization).bound;
     q[i] = within ? integer : 0;
     if (!within) escapes.push(i);
@@ -90,7 +95,7 @@ export function quantize(q: Int32Array, x: Float32Array, first: number, quantiza
 
 export function dequantize(x: Float32Array, q: Int32Array, first: number, quantization: Quantization): void {
   const key = mix(quantization.seed);
-  for (let i = 0; i < x.length; i++) x[i] = valueOf(q[i]!, first + i, key, quantization);
+  for (let i = 0; i < x.length; i++) x[i] = valueAt(q[i]!, first + i, key, quantization);
 }
 
 /** The same float order on integers: negative floats' magnitude bits flip. Its own inverse; all bits survive. */

@@ -5,7 +5,15 @@ import { FrameError } from "../error.js";
 import { ByteReader } from "./bytes.js";
 import { checksum } from "./checksum.js";
 import { chunkLength, decodeChunk, encodeChunk } from "./chunk.js";
-import { type Header, headerCapacity, lagOf, lengthOf, readHeader, sealHeader, writeHeader } from "./frame.js";
+import {
+  type Header,
+  headerCapacity,
+  lagOf,
+  lengthOf,
+  readHeader,
+  sealHeader,
+  writeHeader,
+} from "./frame.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
 
 export function encode(x: Float32Array, options: EncodeOptions): Uint8Array {

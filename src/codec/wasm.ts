@@ -2,7 +2,15 @@
  * The codec on a WebAssembly memory: tensors and frames are addresses in it, nothing is copied.
  */
 import { FrameError } from "../error.js";
-import { type Header, headerCapacity, lagOf, lengthOf, readHeader, sealHeader, writeHeader } from "./frame.js";
+import {
+  type Header,
+  headerCapacity,
+  lagOf,
+  lengthOf,
+  readHeader,
+  sealHeader,
+  writeHeader,
+} from "./frame.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
 
 /** The exports that assembly/codec.ts lists. */
@@ -56,7 +64,14 @@ export class WasmCodec {
     if (head.length > capacity) return -1;
     this.#bytes(out, head.length).set(head);
     this.configure(header);
-    const payload = this.#wasm.encodeFast(this.#scratch, x, length, 0, out + head.length, capacity - head.length);
+    const payload = this.#wasm.encodeFast(
+      this.#scratch,
+      x,
+      length,
+      0,
+      out + head.length,
+      capacity - head.length,
+    );
     if (payload < 0) return -1;
     const frameBytes = head.length + payload;
     sealHeader(this.#bytes(out, frameBytes), frameBytes, () => this.checksum(out + 8, frameBytes - 8));

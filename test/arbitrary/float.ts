@@ -1,0 +1,93 @@
+/**
+ * Float32 arrays as bit patterns, leaning to where codecs break: specials, ties, the bound ± one ulp, binade edges,
+ * huge and tiny ratios, planes of zeros, smooth planes, constants.
+ */
+import fc from "fast-check";
+
+const words = new DataView(new ArrayBuffer(4));
+
+export function fromBits(bits: number): number {
+  words.setUint32(0, bits);
+  return words.getFloat32(0);
+}
+
+export function toBits(x: number): number {
+  words.setFloat32(0, x);
+  return words.getUint32(0);
+}
+
+/** ±0, the least and the largest subnormal, the least normal, the largest finite, ±Inf, quiet and signalling NaN. */
+export const specials = [
+  0x00000000, 0x80000000, 0x00000001, 0x80000001, 0x007fffff, 0x00800000, 0x7f7fffff, 0xff7fffff, 0x7f800000,
+  0xff800000, 0x7fc00000, 0x7f800001, 0xffc12345, 0x3f800000, 0xbf800000,
+];
+
+export const anyBits = fc.integer({ min: -0x80000000, max: 0x7fffffff }).map((word) => word >>> 0);
+
+/** Bounds over all of the range, with powers of two among them. */
+export const bound = fc.oneof(
+  fc.integer({ min: -60, max: 60 }).map((e) => 2 ** e),
+  fc.double({ min: 1e-6, max: 10, noNaN: true }),
+  fc.constantFrom(1e-3, 0.1, 0.125, 1, 1e-30, 1e30, 3e38, 1e-37, 1e-40),
+);
+
+/** Values near k·bound, k a half integer, give or take some ulps: ties and edges of bins. */
+const nearEdge = (eb: number) =>
+  fc.tuple(fc.integer({ min: -9000, max: 9000 }), fc.integer({ min: -3, max: 3 })).map(([halves, ulps]) => {
+    const bits = toBits((halves / 2) * eb);
+    return (bits + ulps) >>> 0;
+  });
+
+/** The bits of one value to be coded with bound eb. */
+export const valueBits = (eb: number) =>
+  fc.oneof(
+    { weight: 5, arbitrary: nearEdge(eb) },
+    { weight: 3, arbitrary: fc.double({ min: -100, max: 100, noNaN: true }).map((k) => toBits(k * eb)) },
+    { weight: 1, arbitrary: anyBits },
+    { weight: 1, arbitrary: fc.constantFrom(...specials) },
+    { weight: 2, arbitrary: fc.constant(0) },
+  );
+
+/** A tensor of given length: one of several textures, all made of its drawn values. */
+export function tensor(eb: number, length: number): fc.Arbitrary<Float32Array> {
+  const few = fc.array(valueBits(eb), { minLength: 1, maxLength: 40 });
+  return fc.tuple(few, fc.nat(5), fc.nat(1 << 30)).map(([pool, texture, salt]) => {
+    const bits = new Uint32Array(length);
+    const x = new Float32Array(bits.buffer);
+    let state = salt | 1;
+    const next = () => {
+      state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9;
+      return (state ^ (state >>> 13)) >>> 0;
+    };
+    for (let i = 0; i < length; i++) {
+      const drawn = pool[next() % pool.length]!;
+      if (texture === 0) bits[i] = drawn;
+      else if (texture === 1) bits[i] = next() % 4 ? 0 : drawn;
+      else if (texture === 2) bits[i] = pool[0]!;
+      else if (texture === 3) x[i] = Math.sin(i / 9 + salt) * 50 * eb;
+      else if (texture === 4) x[i] = Math.max(0, Math.cos(i / 7 + salt) * 3000 * eb);
+      else if (next() % 97 === 0) bits[i] = drawn;
+      else x[i] = ((next() % 65536) - 32768) * eb;
+    }
+    return x;
+  });
+}
+
+/** A shape and its number of values, odd sizes and units among them. */
+export const shape = fc.oneof(
+  fc.constantFrom(
+    [],
+    [0],
+    [1],
+    [3, 0, 2],
+    [1, 1, 1, 1],
+    [17],
+    [64],
+    [65],
+    [2, 3, 7, 7],
+    [5, 1, 1],
+    [40, 4097],
+    [3, 130, 130],
+  ),
+  fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 4 }),
+);

@@ -1,0 +1,139 @@
+/** The codec's laws, applied to the reference and to every build; and errors, one by one. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { BoundError, decode, encode, FrameError, inspect, ShapeError } from "../src/codec/index.js";
+import * as reference from "../src/codec/reference.js";
+import { scratchBytes, WasmCodec } from "../src/codec/wasm.js";
+import { specials } from "./arbitrary/float.js";
+import { bitsOf, boundHolds, type Codec, equals, secondPassIsStill, supportIsExact } from "./laws/codec.js";
+
+/** The codec inside the engine's module: a shared memory, addresses, and a frame that must not leave its capacity. */
+function seam(build: string): Codec {
+  const memory = new WebAssembly.Memory({ initial: 200, maximum: 200, shared: true });
+  const bytes = readFileSync(new URL(`../../build/${build}`, import.meta.url));
+  const abort = () => assert.fail("abort");
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory, abort } });
+  const heap = (instance.exports.memoryBase as () => number)();
+  const scratch = Math.ceil(heap / 64) * 64;
+  const codec = new WasmCodec(instance.exports, memory, scratch);
+  const x0 = scratch + scratchBytes;
+  return {
+    encode(x, options) {
+      const out = x0 + 4 * x.length;
+      new Float32Array(memory.buffer, x0, x.length).set(x);
+      const capacity = memory.buffer.byteLength - out;
+      const length = codec.encodeAt(x0, x.length, options, out, capacity);
+      const frame = new Uint8Array(memory.buffer, out, length).slice();
+      // Exactly enough room gives the same frame, one byte less is refused, and nothing behind is touched.
+      const fence = new Uint8Array(memory.buffer, out + length, 64).fill(0xa5);
+      assert.equal(codec.encodeAt(x0, x.length, options, out, length), length);
+      assert.deepEqual(new Uint8Array(memory.buffer, out, length).slice(), frame);
+      assert.equal(codec.encodeAt(x0, x.length, options, out, length - 1), -1);
+      assert.ok(fence.every((byte) => byte === 0xa5));
+      return frame;
+    },
+    decode(frame) {
+      const length = reference.decode(frame).length;
+      const at = x0 + 4 * length + 64;
+      new Uint8Array(memory.buffer, at, frame.length).set(frame);
+      const fence = new Uint8Array(memory.buffer, x0 + 4 * length, 64).fill(0xa5);
+      codec.decodeAt(at, frame.length, x0);
+      assert.ok(fence.every((byte) => byte === 0xa5));
+      return new Float32Array(memory.buffer, x0, length).slice();
+    },
+  };
+}
+
+const wasm: Codec = { encode, decode };
+
+test("the bound holds, reference", () => boundHolds(reference, 60));
+test("the bound holds, wasm", () => boundHolds(wasm, 1000));
+test("support keeps zeros and signs, reference", () => supportIsExact(reference, 60));
+test("support keeps zeros and signs, wasm", () => supportIsExact(wasm, 1000));
+test("decoded values stay within the bound when coded again", () => secondPassIsStill(wasm));
+test("wasm gives the reference's bytes and bits", () => equals(reference, wasm, 200));
+test("the release build in shared memory gives the reference's bytes and bits", () =>
+  equals(reference, seam("comet.wasm"), 100));
+test("the debug build in shared memory gives the reference's bytes and bits", () =>
+  equals(reference, seam("comet.debug.wasm"), 60));
+
+test("the bound's law catches a decoder that is an ulp off and an encoder without a check", () => {
+  const shifted: Codec = {
+    encode,
+    decode: (frame) => decode(frame).map((value) => value + inspect(frame).bound * 2 ** -8),
+  };
+  assert.throws(() => boundHolds(shifted));
+  const unchecked: Codec = {
+    encode: (x, options) =>
+      encode(
+        x.map((value) => Math.min(1e6, Math.max(-1e6, value))),
+        options,
+      ),
+    decode,
+  };
+  assert.throws(() => boundHolds(unchecked));
+});
+
+test("support's law catches the paper's quantiser", () => {
+  assert.throws(() =>
+    supportIsExact({
+      encode: (x, options) => encode(x, { bound: options.bound, quantizer: "paper" }),
+      decode,
+    }),
+  );
+});
+
+test("raw bits survive: NaN payloads, infinities, and everything where the bound leaves nothing to quantise", () => {
+  const bits = Uint32Array.from(specials);
+  const x = new Float32Array(bits.buffer);
+  for (const bound of [1e-3, 1e-44, 3e38]) {
+    const back = bitsOf(decode(encode(x, { bound })));
+    for (let i = 0; i < x.length; i++) if (!Number.isFinite(x[i])) assert.equal(back[i], bits[i]);
+    if (bound === 1e-44) assert.deepEqual(back, bits);
+  }
+});
+
+test("inspect tells what was asked", () => {
+  const frame = encode(new Float32Array(12).fill(3), { bound: 0.1, negativeBound: 0.5, shape: [3, 4] });
+  const { ratio, ...rest } = inspect(frame);
+  assert.deepEqual(rest, {
+    shape: [3, 4],
+    mode: "fast",
+    quantizer: "support",
+    bound: 0.09999999403953552,
+    negativeBound: 0.5,
+    seed: 0,
+    frameBytes: frame.length,
+  });
+  assert.ok(frame.length <= 32, `a constant takes ${frame.length} bytes`);
+  assert.ok(ratio > 1);
+});
+
+test("a bound that is no bound is a BoundError", () => {
+  const x = new Float32Array(3);
+  for (const bound of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+    assert.throws(() => encode(x, { bound }), BoundError);
+    assert.throws(() => encode(x, { bound: 1, negativeBound: bound }), BoundError);
+  }
+  assert.throws(() => encode(x, { bound: 1, negativeBound: 2, quantizer: "paper" }), BoundError);
+});
+
+test("a shape that does not hold the values is a ShapeError", () => {
+  for (const shape of [[2], [4], [3.5], [-3], [1, 1, 1, 1, 1, 1, 1, 1, 3]]) {
+    assert.throws(() => encode(new Float32Array(3), { bound: 1, shape }), ShapeError);
+  }
+});
+
+test("every single-bit flip and every truncation of a frame is a FrameError", () => {
+  const x = Float32Array.from({ length: 150 }, (_, i) => Math.max(0, Math.sin(i / 5)));
+  const frame = encode(x, { bound: 1e-2, shape: [10, 15] });
+  for (let bit = 0; bit < 8 * frame.length; bit++) {
+    const damaged = frame.slice();
+    damaged[bit >> 3]! ^= 1 << (bit & 7);
+    assert.throws(() => decode(damaged), FrameError);
+  }
+  for (let length = 0; length < frame.length; length++) {
+    assert.throws(() => decode(frame.subarray(0, length)), FrameError);
+  }
+});
