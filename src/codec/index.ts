@@ -37,7 +37,7 @@ export function encode(x: Float32Array, options: EncodeOptions): Uint8Array {
   const capacity = frameCapacity(x.length);
   reserve(out + capacity);
   new Float32Array(memory.buffer, base, x.length).set(x);
-  const bytes = codec.encodeAt(base, x.length, options, out, capacity);
+  const bytes = codec.encodeAt(base, x.length, options.shape ?? [x.length], options, out, capacity);
   return new Uint8Array(memory.buffer, out, bytes).slice();
 }
 

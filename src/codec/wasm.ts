@@ -50,16 +50,21 @@ export class WasmCodec {
     this.#wasm.initialize(scratch);
   }
 
-  static scratchBytes(): number {
-    return scratchBytes;
-  }
+  static readonly scratchBytes = scratchBytes;
 
   /**
    * Encodes `length` float32 at `x` (4-byte aligned) to `out`. Returns the frame's bytes, or −1 if `capacity` does not
    * hold them; what lies at `out` is then undefined, and nothing behind `capacity` is touched.
    */
-  encodeAt(x: number, length: number, options: EncodeOptions, out: number, capacity: number): number {
-    const header = headerFor(length, options);
+  encodeAt(
+    x: number,
+    length: number,
+    shape: readonly number[],
+    options: Omit<EncodeOptions, "shape">,
+    out: number,
+    capacity: number,
+  ): number {
+    const header = headerFor(length, { ...options, shape });
     const head = writeHeader(header);
     if (head.length > capacity) return -1;
     this.#bytes(out, head.length).set(head);
