@@ -306,7 +306,7 @@ export function conv2dInputGradient(
   for (let a = 0; a < s.stride; a++) {
     for (let b = 0; b < s.stride; b++) {
       phaseSource(source, dy, s, a, b);
-      if (isEmpty(source)) continue;
+      const steps = source.channels * source.R * source.S;
       target.address = dx;
       target.bias = 0;
       target.imageChannels = s.C;
@@ -316,8 +316,10 @@ export function conv2dInputGradient(
       target.top = a;
       target.left = b;
       target.stride = s.stride;
-      slide(source, target, packed, s.groups, unitRows, begin, end, true, workspace + 512);
-      packed += (<usize>(s.groups * panels * source.channels * source.R * source.S)) << 5;
+      if (!isEmpty(source)) {
+        slide(source, target, packed, s.groups, unitRows, begin, end, true, workspace + 512);
+      }
+      packed += (<usize>(s.groups * panels * steps)) << 5;
     }
   }
 }

@@ -1,0 +1,82 @@
+/** Shapes of convolutions, pools and matrices: small ones that shrink, and some that cross every block border. */
+import fc from "fast-check";
+import type { Conv2dShape, GemmShape, PoolShape } from "../../src/kernels/kernels.js";
+
+const outputs = (size: number, window: number, stride: number, padding: number): number =>
+  Math.floor((size + 2 * padding - window) / stride) + 1;
+
+export const conv2dShape: fc.Arbitrary<Conv2dShape> = fc
+  .record({
+    N: fc.integer({ min: 1, max: 3 }),
+    groups: fc.constantFrom(1, 1, 1, 2, 3),
+    groupC: fc.integer({ min: 1, max: 5 }),
+    groupK: fc.integer({ min: 1, max: 10 }),
+    R: fc.integer({ min: 1, max: 5 }),
+    S: fc.integer({ min: 1, max: 5 }),
+    stride: fc.integer({ min: 1, max: 3 }),
+    padding: fc.integer({ min: 0, max: 3 }),
+    moreH: fc.integer({ min: 0, max: 8 }),
+    moreW: fc.integer({ min: 0, max: 8 }),
+  })
+  .map(({ N, groups, groupC, groupK, R, S, stride, padding, moreH, moreW }) => {
+    const H = Math.max(1, R - 2 * padding) + moreH;
+    const W = Math.max(1, S - 2 * padding) + moreW;
+    const P = outputs(H, R, stride, padding);
+    const Q = outputs(W, S, stride, padding);
+    return { N, C: groups * groupC, H, W, K: groups * groupK, R, S, P, Q, stride, padding, groups };
+  });
+
+/** One channel in, one or two out, a group each: depthwise. */
+export const depthwiseShape: fc.Arbitrary<Conv2dShape> = fc
+  .tuple(conv2dShape, fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 2 }))
+  .map(([shape, C, perChannel]) => ({ ...shape, C, K: C * perChannel, groups: C }));
+
+const square = (
+  N: number,
+  C: number,
+  size: number,
+  K: number,
+  R: number,
+  stride: number,
+  padding: number,
+): Conv2dShape => {
+  const P = outputs(size, R, stride, padding);
+  return { N, C, H: size, W: size, K, R, S: R, P, Q: P, stride, padding, groups: 1 };
+};
+
+/** Chains longer than a piece, planes larger than a block, blocks of several images, windows 1, 7 and 11 wide. */
+export const largeConv2dShapes: Conv2dShape[] = [
+  square(1, 50, 6, 9, 3, 1, 1),
+  square(1, 3, 40, 5, 3, 1, 1),
+  square(9, 5, 9, 6, 3, 1, 1),
+  square(1, 2, 37, 3, 7, 2, 3),
+  square(1, 2, 35, 3, 11, 4, 2),
+  square(2, 130, 4, 17, 1, 1, 0),
+  square(2, 33, 7, 10, 1, 2, 0),
+];
+
+export const gemmShape: fc.Arbitrary<GemmShape> = fc.record({
+  m: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.constant(261)),
+  n: fc.integer({ min: 1, max: 20 }),
+  k: fc.oneof(fc.integer({ min: 0, max: 20 }), fc.constant(401)),
+  transposeA: fc.boolean(),
+  transposeB: fc.boolean(),
+});
+
+export const poolShape: fc.Arbitrary<PoolShape> = fc
+  .record({
+    planes: fc.integer({ min: 1, max: 5 }),
+    R: fc.integer({ min: 1, max: 4 }),
+    S: fc.integer({ min: 1, max: 4 }),
+    stride: fc.integer({ min: 1, max: 3 }),
+    padding: fc.integer({ min: 0, max: 3 }),
+    moreH: fc.integer({ min: 0, max: 20 }),
+    moreW: fc.integer({ min: 0, max: 20 }),
+  })
+  .map(({ planes, R, S, stride, padding, moreH, moreW }) => {
+    const pad = Math.min(padding, R - 1, S - 1);
+    const H = Math.max(1, R - 2 * pad) + moreH;
+    const W = Math.max(1, S - 2 * pad) + moreW;
+    const P = outputs(H, R, stride, pad);
+    return { planes, H, W, R, S, P, Q: outputs(W, S, stride, pad), stride, padding: pad };
+  });

@@ -1,0 +1,267 @@
+/**
+ * The one law of kernels: an implementation leaves the same bits in every buffer as the reference does, and returns
+ * the same number. (A NaN equals any NaN: which payload survives an operation is the processor's choice.)
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Kernels } from "../../src/kernels/kernels.js";
+import { referenceKernels } from "../../src/kernels/reference.js";
+import { type Data, data } from "../arbitrary/data.js";
+import { conv2dShape, depthwiseShape, gemmShape, largeConv2dShapes, poolShape } from "../arbitrary/shape.js";
+
+export type View = Float32Array | Uint8Array;
+
+/** An implementation, and how its buffers are made: `lend` copies them in, `use` calls, and they are read again. */
+export interface Subject {
+  kernels: Kernels;
+  withBuffers(originals: readonly View[], use: (buffers: View[]) => void): void;
+}
+
+/** One call of one kernel on buffers filled beforehand, outputs with rubbish. */
+interface Call {
+  /** What the case was made from; a failure prints it. */
+  from?: unknown;
+  buffers: View[];
+  run(kernels: Kernels, buffers: View[]): unknown;
+}
+
+const f32 = (view: View | undefined): Float32Array => view as Float32Array;
+const u8 = (view: View | undefined): Uint8Array => view as Uint8Array;
+
+function sameBits(actual: View, expected: View): void {
+  assert.equal(actual.length, expected.length);
+  const words = (view: View) =>
+    view instanceof Float32Array ? new Uint32Array(view.buffer, view.byteOffset, view.length) : view;
+  const [a, e] = [words(actual), words(expected)];
+  for (let i = 0; i < a.length; i++) {
+    const bothNaN = Number.isNaN(actual[i]) && Number.isNaN(expected[i]);
+    if (a[i] !== e[i] && !bothNaN) assert.fail(`element ${i}: ${actual[i]}, reference ${expected[i]}`);
+  }
+}
+
+export function agrees(
+  subject: Subject,
+  calls: fc.Arbitrary<Call>,
+  options: { seed: number; numRuns: number },
+) {
+  fc.assert(
+    fc.property(calls, ({ buffers, run }) => {
+      const expected = buffers.map((buffer) => buffer.slice());
+      const result = run(referenceKernels, expected);
+      subject.withBuffers(buffers, (actual) => {
+        assert.deepEqual(run(subject.kernels, actual), result);
+        for (const [i, view] of actual.entries()) sameBits(view, expected[i]!);
+      });
+    }),
+    options,
+  );
+}
+
+/** A law's cases: from some parameters and data, the call. */
+function cases<P>(parameters: fc.Arbitrary<P>, make: (p: P, d: Data) => Call): fc.Arbitrary<Call> {
+  return fc.tuple(parameters, data).map(([p, d]) => ({ from: [p, d.taste], ...make(p, d) }));
+}
+
+const length = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.constantFrom(1023, 1024, 1025, 2100));
+const scalar = fc.float({ noNaN: true, noDefaultInfinity: true, min: -4, max: 4 });
+const conv = fc.oneof(
+  { weight: 5, arbitrary: conv2dShape },
+  { weight: 2, arbitrary: depthwiseShape },
+  { weight: 1, arbitrary: fc.constantFrom(...largeConv2dShapes) },
+);
+const channels = fc.record({
+  N: fc.integer({ min: 1, max: 3 }),
+  C: fc.integer({ min: 1, max: 5 }),
+  size: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(1024, 1030)),
+});
+const rows = fc.record({
+  rows: fc.integer({ min: 0, max: 5 }),
+  classes: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.constant(1001)),
+  smoothing: fc.constantFrom(0, 0.1),
+  inPlace: fc.boolean(),
+});
+const maybe = fc.boolean();
+
+/** kernel(y, …inputs) on n elements; in place the output is the first input. */
+function pointwise(inputs: number, run: (k: Kernels, y: Float32Array, x: Float32Array[], a: number) => void) {
+  return cases(fc.tuple(length, maybe, scalar), ([n, inPlace, a], d) => ({
+    buffers: Array.from({ length: inputs + 1 }, () => d.floats(n)),
+    run: (k, [y, ...x]) => run(k, f32(inPlace && x.length > 0 ? x[0] : y), x.map(f32), a),
+  }));
+}
+
+/** number = kernel(x). */
+const observed = (run: (k: Kernels, x: Float32Array) => number) =>
+  cases(length, (n, d) => ({ buffers: [d.floats(n)], run: (k, [x]) => run(k, f32(x)) }));
+
+export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
+  gemm: cases(gemmShape, (s, d) => ({
+    buffers: [d.floats(s.m * s.n), d.floats(s.m * s.k), d.floats(s.k * s.n)],
+    run: (k, [c, a, b]) => k.gemm(f32(c), f32(a), f32(b), s),
+  })),
+  conv2dForward: cases(fc.tuple(conv, maybe), ([s, biased], d) => ({
+    buffers: [
+      d.floats(s.N * s.K * s.P * s.Q),
+      d.floats(s.N * s.C * s.H * s.W),
+      d.floats((s.K * s.C * s.R * s.S) / s.groups),
+      d.floats(s.K),
+    ],
+    run: (k, [y, x, w, bias]) => k.conv2dForward(f32(y), f32(x), f32(w), biased ? f32(bias) : null, s),
+  })),
+  conv2dInputGradient: cases(conv, (s, d) => ({
+    buffers: [
+      d.floats(s.N * s.C * s.H * s.W),
+      d.floats(s.N * s.K * s.P * s.Q),
+      d.floats((s.K * s.C * s.R * s.S) / s.groups),
+    ],
+    run: (k, [dx, dy, w]) => k.conv2dInputGradient(f32(dx), f32(dy), f32(w), s),
+  })),
+  conv2dWeightGradient: cases(conv, (s, d) => ({
+    buffers: [
+      d.floats((s.K * s.C * s.R * s.S) / s.groups),
+      d.floats(s.N * s.K * s.P * s.Q),
+      d.floats(s.N * s.C * s.H * s.W),
+    ],
+    run: (k, [dw, dy, x]) => k.conv2dWeightGradient(f32(dw), f32(dy), f32(x), s),
+  })),
+  conv2dNoiseEnergy: cases(conv, (s, d) => ({
+    buffers: [d.floats(s.K), d.floats(s.N * s.K * s.P * s.Q), d.floats(s.N * s.C * s.H * s.W)],
+    run: (k, [energy, dy, x]) => k.conv2dNoiseEnergy(f32(energy), f32(dy), f32(x), s),
+  })),
+
+  addBias: cases(channels, (s, d) => ({
+    buffers: [d.floats(s.N * s.C * s.size), d.floats(s.C)],
+    run: (k, [y, bias]) => k.addBias(f32(y), f32(bias), s),
+  })),
+  biasGradient: cases(channels, (s, d) => ({
+    buffers: [d.floats(s.C), d.floats(s.N * s.C * s.size)],
+    run: (k, [db, dy]) => k.biasGradient(f32(db), f32(dy), s),
+  })),
+  channelMoments: cases(channels, (s, d) => ({
+    buffers: [d.floats(s.C), d.floats(s.C), d.floats(s.N * s.C * s.size)],
+    run: (k, [mean, variance, x]) => k.channelMoments(f32(mean), f32(variance), f32(x), s),
+  })),
+  batchNormForward: cases(fc.tuple(channels, maybe), ([s, inPlace], d) => ({
+    buffers: [...[0, 1].map(() => d.floats(s.N * s.C * s.size)), ...[0, 1, 2, 3].map(() => d.floats(s.C))],
+    run: (k, [y, x, mean, invStd, gamma, beta]) =>
+      k.batchNormForward(f32(inPlace ? x : y), f32(x), f32(mean), f32(invStd), f32(gamma), f32(beta), s),
+  })),
+  batchNormBackward: cases(fc.tuple(channels, maybe), ([s, inPlace], d) => ({
+    buffers: [
+      ...[0, 1, 2].map(() => d.floats(s.N * s.C * s.size)),
+      ...[0, 1, 2, 3, 4].map(() => d.floats(s.C)),
+    ],
+    run: (k, [dx, dy, x, ...perChannel]) => {
+      const [dgamma, dbeta, mean, invStd, gamma] = perChannel.map(f32) as [
+        Float32Array,
+        Float32Array,
+        Float32Array,
+        Float32Array,
+        Float32Array,
+      ];
+      const out = f32(inPlace ? dy : dx);
+      k.batchNormBackward(out, dgamma, dbeta, f32(dy), f32(x), mean, invStd, gamma, s);
+    },
+  })),
+  inverseStd: pointwise(1, (k, y, [x], a) => k.inverseStd(y, x!, a)),
+  blend: pointwise(1, (k, y, [x], a) => k.blend(y, x!, a)),
+
+  relu: pointwise(1, (k, y, [x]) => k.relu(y, x!)),
+  reluBackward: pointwise(2, (k, dx, [dy, y]) => k.reluBackward(dx, dy!, y!)),
+  add: pointwise(2, (k, y, [a, b]) => k.add(y, a!, b!)),
+  scale: pointwise(1, (k, y, [x], a) => k.scale(y, x!, a)),
+  fill: pointwise(0, (k, y, _, a) => k.fill(y, a)),
+
+  packPositive: cases(length, (n, d) => ({
+    buffers: [d.bytes(Math.ceil(n / 8)), d.floats(n)],
+    run: (k, [mask, x]) => k.packPositive(u8(mask), f32(x)),
+  })),
+  applyMask: cases(fc.tuple(length, scalar, maybe), ([n, factor, inPlace], d) => ({
+    buffers: [d.floats(n), d.floats(n), d.bytes(Math.ceil(n / 8))],
+    run: (k, [dx, dy, mask]) => k.applyMask(f32(inPlace ? dy : dx), f32(dy), u8(mask), factor),
+  })),
+  dropoutMask: cases(
+    fc.tuple(length, fc.double({ min: 0, max: 0.99, noNaN: true }), fc.integer()),
+    ([n, p, seed], d) => ({
+      buffers: [d.bytes(Math.ceil(n / 8))],
+      run: (k, [mask]) => k.dropoutMask(u8(mask), n, p, seed),
+    }),
+  ),
+  packBits: cases(fc.tuple(length, fc.integer({ min: 1, max: 8 })), ([n, bits], d) => ({
+    buffers: [d.bytes(Math.ceil((n * bits) / 8)), d.bytes(n)],
+    run: (k, [packed, values]) => k.packBits(u8(packed), u8(values), bits),
+  })),
+  unpackBits: cases(fc.tuple(length, fc.integer({ min: 1, max: 8 })), ([n, bits], d) => ({
+    buffers: [d.bytes(n), d.bytes(Math.ceil((n * bits) / 8))],
+    run: (k, [values, packed]) => k.unpackBits(u8(values), u8(packed), bits),
+  })),
+
+  maxPool: cases(poolShape, (s, d) => ({
+    buffers: [d.floats(s.planes * s.P * s.Q), d.bytes(s.planes * s.P * s.Q), d.floats(s.planes * s.H * s.W)],
+    run: (k, [y, index, x]) => k.maxPool(f32(y), u8(index), f32(x), s),
+  })),
+  maxPoolBackward: cases(poolShape, (s, d) => {
+    const index = d.bytes(s.planes * s.P * s.Q);
+    referenceKernels.maxPool(d.floats(index.length), index, d.floats(s.planes * s.H * s.W), s);
+    return {
+      buffers: [d.floats(s.planes * s.H * s.W), d.floats(index.length), index],
+      run: (k, [dx, dy, found]) => k.maxPoolBackward(f32(dx), f32(dy), u8(found), s),
+    };
+  }),
+  avgPool: cases(poolShape, (s, d) => ({
+    buffers: [d.floats(s.planes * s.P * s.Q), d.floats(s.planes * s.H * s.W)],
+    run: (k, [y, x]) => k.avgPool(f32(y), f32(x), s),
+  })),
+  avgPoolBackward: cases(poolShape, (s, d) => ({
+    buffers: [d.floats(s.planes * s.H * s.W), d.floats(s.planes * s.P * s.Q)],
+    run: (k, [dx, dy]) => k.avgPoolBackward(f32(dx), f32(dy), s),
+  })),
+
+  softmax: cases(rows, (s, d) => ({
+    buffers: [d.floats(s.rows * s.classes), d.floats(s.rows * s.classes)],
+    run: (k, [y, x]) => k.softmax(f32(s.inPlace ? x : y), f32(x), s.rows, s.classes),
+  })),
+  crossEntropy: cases(rows, (s, d) => ({
+    buffers: [
+      d.floats(s.rows),
+      d.floats(s.rows * s.classes),
+      d.floats(s.rows * s.classes),
+      Float32Array.from({ length: s.rows }, () => d.rng.integer(0, s.classes - 1)),
+    ],
+    run: (k, [loss, probabilities, x, labels]) =>
+      k.crossEntropy(f32(loss), f32(probabilities), f32(x), f32(labels), s.rows, s.classes, s.smoothing),
+  })),
+  crossEntropyBackward: cases(fc.tuple(rows, scalar), ([s, factor], d) => ({
+    buffers: [
+      d.floats(s.rows * s.classes),
+      d.floats(s.rows * s.classes),
+      Float32Array.from({ length: s.rows }, () => d.rng.integer(0, s.classes - 1)),
+    ],
+    run: (k, [dx, probabilities, labels]) => {
+      const out = f32(s.inPlace ? probabilities : dx);
+      k.crossEntropyBackward(out, f32(probabilities), f32(labels), s.rows, s.classes, s.smoothing, factor);
+    },
+  })),
+
+  sgd: cases(
+    fc.record({
+      n: length,
+      lr: scalar,
+      momentum: scalar,
+      weightDecay: scalar,
+      nesterov: maybe,
+      plain: maybe,
+    }),
+    (s, d) => ({
+      buffers: [d.floats(s.n), d.floats(s.n), d.floats(s.n)],
+      run: (k, [w, g, m]) => k.sgd(f32(w), f32(g), s.plain ? null : f32(m), s),
+    }),
+  ),
+
+  sum: observed((k, x) => k.sum(x)),
+  sumAbs: observed((k, x) => k.sumAbs(x)),
+  sumSquares: observed((k, x) => k.sumSquares(x)),
+  maxAbs: observed((k, x) => k.maxAbs(x)),
+  countNonZero: observed((k, x) => k.countNonZero(x)),
+  nonFinite: observed((k, x) => k.nonFinite(x)),
+};
