@@ -5,6 +5,7 @@ import { CometError } from "../error.js";
 import { registerCompress } from "./compress.js";
 import { registerData } from "./data.js";
 import { registerDemo } from "./demo.js";
+import { registerEvaluate } from "./evaluate.js";
 import { registerReport } from "./report.js";
 import { registerTrain } from "./train.js";
 
@@ -13,7 +14,14 @@ const program = new Command("comet")
   .showSuggestionAfterError()
   .showHelpAfterError("(add --help for the options)");
 
-for (const register of [registerDemo, registerTrain, registerReport, registerData, registerCompress]) {
+for (const register of [
+  registerDemo,
+  registerTrain,
+  registerEvaluate,
+  registerReport,
+  registerData,
+  registerCompress,
+]) {
   register(program);
 }
 

@@ -126,7 +126,7 @@ export interface Kernels {
   blend(running: Float32Array, value: Float32Array, rate: number): void;
 
   // ── elementwise ── outputs may be their inputs.
-  /** x ≤ 0 ? 0 : x. −0 gives 0; NaN stays NaN, so that a number gone wrong reaches the loss and is seen. */
+  /** max(x, 0). −0 gives 0; NaN stays NaN, so that a number gone wrong reaches the loss and is seen. */
   relu(y: Float32Array, x: Float32Array): void;
   /** dx = y > 0 ? dy : 0. */
   reluBackward(dx: Float32Array, dy: Float32Array, y: Float32Array): void;

@@ -3,7 +3,7 @@
 const { fround } = Math;
 
 export function relu(y: Float32Array, x: Float32Array): void {
-  for (let i = 0; i < y.length; i++) y[i] = x[i]! <= 0 ? 0 : x[i]!;
+  for (let i = 0; i < y.length; i++) y[i] = Math.max(x[i]!, 0);
 }
 
 export function reluBackward(dx: Float32Array, dy: Float32Array, y: Float32Array): void {

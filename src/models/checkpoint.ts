@@ -1,0 +1,61 @@
+/** A model's weights and running statistics in and out of safetensors files, by PyTorch's names. */
+import { type CometError, DataError, ShapeError } from "../error.js";
+import { suggestion } from "../nearest.js";
+import type { Module } from "../nn.js";
+import { type NamedTensor, readSafetensors, writeSafetensors } from "./safetensors.js";
+
+/** PyTorch counts the batches a batch norm has seen; nothing here depends on it. */
+const ignored = (name: string) => name.endsWith("num_batches_tracked");
+
+/**
+ * Fills the model from a file. Every tensor of the model must be there in its shape and nothing else may be; all of it
+ * is checked before anything is loaded.
+ */
+export async function loadWeights(model: Module, path: string): Promise<void> {
+  const { tensors: found } = await readSafetensors(path);
+  const wanted = new Map(model.state());
+  const names = [...wanted.keys()];
+  for (const name of found.keys()) {
+    if (wanted.has(name) || ignored(name)) continue;
+    throw new DataError({
+      where: path,
+      expected: "tensors of this model only",
+      got: `"${name}", which the model does not have`,
+      remedy: suggestion(name, names),
+    });
+  }
+  for (const [name, tensor] of wanted) {
+    const source = found.get(name);
+    const problem: CometError | null =
+      source === undefined
+        ? new DataError({
+            where: path,
+            expected: `"${name}" [${tensor.shape}]`,
+            got: "no such tensor",
+            remedy: "choose the --model that the file was written for",
+          })
+        : source.shape.join() !== tensor.shape.join()
+          ? new ShapeError({
+              where: `${path}, "${name}"`,
+              expected: `[${tensor.shape}]`,
+              got: `[${source.shape}]`,
+              remedy: "choose the --model and the data that the file was written for",
+            })
+          : null;
+    if (problem) throw problem;
+  }
+  for (const [name, tensor] of wanted) tensor.data.set(found.get(name)!.data);
+}
+
+/** Writes all weights and running statistics; the file appears whole or not at all. */
+export async function saveWeights(
+  model: Module,
+  path: string,
+  metadata: Record<string, string> = {},
+): Promise<void> {
+  const tensors = [...model.state()].map(([name, { shape, data }]): [string, NamedTensor] => [
+    name,
+    { shape: [...shape], data: data.slice() },
+  ]);
+  await writeSafetensors(path, tensors, metadata);
+}
