@@ -45,6 +45,7 @@ export const data: fc.Arbitrary<Data> = fc
     return {
       taste,
       rng,
+      [fc.toStringMethod]: () => `${taste} data`,
       floats: (n) => Float32Array.from({ length: n }, () => float(rng, taste)),
       bytes: (n, limit = 256) => Uint8Array.from({ length: n }, () => rng.integer(0, limit - 1)),
     };

@@ -8,19 +8,12 @@ import type { Kernels } from "../../src/kernels/kernels.js";
 import { referenceKernels } from "../../src/kernels/reference.js";
 import { type Data, data } from "../arbitrary/data.js";
 import { conv2dShape, depthwiseShape, gemmShape, largeConv2dShapes, poolShape } from "../arbitrary/shape.js";
-
-export type View = Float32Array | Uint8Array;
-
-/** An implementation, and how its buffers are made: `lend` copies them in, `use` calls, and they are read again. */
-export interface Subject {
-  kernels: Kernels;
-  withBuffers(originals: readonly View[], use: (buffers: View[]) => void): void;
-}
+import type { Subject, View } from "./subject.js";
 
 /** One call of one kernel on buffers filled beforehand, outputs with rubbish. */
 interface Call {
-  /** What the case was made from; a failure prints it. */
-  from?: unknown;
+  /** What a failure prints instead of thousands of numbers. */
+  [fc.toStringMethod]?: () => string;
   buffers: View[];
   run(kernels: Kernels, buffers: View[]): unknown;
 }
@@ -59,7 +52,10 @@ export function agrees(
 
 /** A law's cases: from some parameters and data, the call. */
 function cases<P>(parameters: fc.Arbitrary<P>, make: (p: P, d: Data) => Call): fc.Arbitrary<Call> {
-  return fc.tuple(parameters, data).map(([p, d]) => ({ from: [p, d.taste], ...make(p, d) }));
+  return fc.tuple(parameters, data).map(([p, d]) => ({
+    [fc.toStringMethod]: () => `${JSON.stringify(p)} on ${d.taste} data`,
+    ...make(p, d),
+  }));
 }
 
 const length = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.constantFrom(1023, 1024, 1025, 2100));

@@ -1,0 +1,103 @@
+/**
+ * Convolution against its definition in binary64, written another way: every product of an input, a weight and an
+ * output gradient is visited once and added to all three results.
+ *
+ * Law: a chain of n products in float32 is within γ·Σ|products| of the exact sum, γ = (n + 1)·2^-24·1.01.
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Conv2dShape } from "../../src/kernels/kernels.js";
+import { type Data, data } from "../arbitrary/data.js";
+import { conv2dShape, depthwiseShape, largeConv2dShapes } from "../arbitrary/shape.js";
+import type { Subject } from "./subject.js";
+
+/** Sums and sums of magnitudes. */
+class Sums {
+  readonly sum: Float64Array;
+  readonly magnitude: Float64Array;
+  readonly count: Float64Array;
+
+  constructor(n: number) {
+    this.sum = new Float64Array(n);
+    this.magnitude = new Float64Array(n);
+    this.count = new Float64Array(n);
+  }
+
+  add(i: number, product: number): void {
+    this.sum[i]! += product;
+    this.magnitude[i]! += Math.abs(product);
+    this.count[i]! += 1;
+  }
+
+  assertNear(actual: Float32Array, what: string): void {
+    for (let i = 0; i < actual.length; i++) {
+      const allowed = (this.count[i]! + 1) * 2 ** -24 * 1.01 * this.magnitude[i]! + 2 ** -140;
+      const error = Math.abs(actual[i]! - this.sum[i]!);
+      assert.ok(
+        error <= allowed,
+        `${what}[${i}]: ${actual[i]} is ${error} from ${this.sum[i]}, allowed ${allowed}`,
+      );
+    }
+  }
+}
+
+function exact(x: Float32Array, w: Float32Array, dy: Float32Array, s: Conv2dShape): [Sums, Sums, Sums] {
+  const [y, dx, dw] = [new Sums(dy.length), new Sums(x.length), new Sums(w.length)];
+  const groupC = s.C / s.groups;
+  const groupK = s.K / s.groups;
+  for (let i = 0; i < x.length; i++) {
+    const column = i % s.W;
+    const row = Math.floor(i / s.W) % s.H;
+    const c = Math.floor(i / (s.W * s.H)) % s.C;
+    const n = Math.floor(i / (s.W * s.H * s.C));
+    for (let j = 0; j < groupK * s.R * s.S; j++) {
+      const k = Math.floor(c / groupC) * groupK + Math.floor(j / (s.R * s.S));
+      const r = Math.floor(j / s.S) % s.R;
+      const t = j % s.S;
+      const p = (row + s.padding - r) / s.stride;
+      const q = (column + s.padding - t) / s.stride;
+      if (!Number.isInteger(p) || !Number.isInteger(q) || p < 0 || q < 0 || p >= s.P || q >= s.Q) continue;
+      const weight = ((k * groupC + (c % groupC)) * s.R + r) * s.S + t;
+      const output = ((n * s.K + k) * s.P + p) * s.Q + q;
+      y.add(output, x[i]! * w[weight]!);
+      dx.add(i, dy[output]! * w[weight]!);
+      dw.add(weight, x[i]! * dy[output]!);
+    }
+  }
+  return [y, dx, dw];
+}
+
+const shapes = fc.oneof(
+  { weight: 4, arbitrary: conv2dShape },
+  { weight: 1, arbitrary: depthwiseShape },
+  { weight: 1, arbitrary: fc.constantFrom(...largeConv2dShapes) },
+);
+const tame = data.filter((d: Data) => d.taste !== "wild");
+
+export function convolvesExactly(subject: Subject, options: { seed: number; numRuns: number }): void {
+  fc.assert(
+    fc.property(shapes, tame, (s, d) => {
+      const x = d.floats(s.N * s.C * s.H * s.W);
+      const w = d.floats((s.K * s.C * s.R * s.S) / s.groups);
+      const dy = d.floats(s.N * s.K * s.P * s.Q);
+      const [y, dx, dw] = exact(x, w, dy, s);
+      subject.withBuffers([x, w, dy, dy, x, w], (buffers) => {
+        const [px, pw, pdy, outY, outX, outW] = buffers as Float32Array[] as [
+          Float32Array,
+          Float32Array,
+          Float32Array,
+          Float32Array,
+          Float32Array,
+          Float32Array,
+        ];
+        subject.kernels.conv2dForward(outY, px, pw, null, s);
+        subject.kernels.conv2dInputGradient(outX, pdy, pw, s);
+        subject.kernels.conv2dWeightGradient(outW, pdy, px, s);
+        y.assertNear(outY, "y");
+        dx.assertNear(outX, "dx");
+        dw.assertNear(outW, "dw");
+      });
+    }),
+    options,
+  );
+}

@@ -1,0 +1,56 @@
+/** Implementations of the kernels as the laws see them: how buffers are lent to them. */
+import assert from "node:assert/strict";
+import type { Device } from "../../src/device/device.js";
+import type { Kernels } from "../../src/kernels/kernels.js";
+
+export type View = Float32Array | Uint8Array;
+
+/** `withBuffers` lends copies of the originals to `use`. */
+export interface Subject {
+  kernels: Kernels;
+  withBuffers(originals: readonly View[], use: (buffers: View[]) => void): void;
+}
+
+/** Buffers on the JavaScript heap. */
+export const onHeap = (kernels: Kernels): Subject => ({
+  kernels,
+  withBuffers: (originals, use) => use(originals.map((original) => original.slice())),
+});
+
+const guardBytes = 64;
+const guardByte = 0xa5;
+
+/** Buffers in the device at every 4-byte alignment, between guard bytes that must survive. */
+export function onDevice(device: Device, kernels: Kernels): Subject {
+  let placed = 0;
+  return {
+    kernels,
+    withBuffers(originals, use) {
+      const blocks = originals.map((original) =>
+        device.allocate(original.byteLength + 2 * guardBytes + 16, "activations", "test"),
+      );
+      try {
+        const views = originals.map((original, i): View => {
+          device.u8(blocks[i]!).fill(guardByte);
+          const address = blocks[i]!.address + guardBytes + 4 * (placed++ % 4);
+          const view =
+            original instanceof Float32Array
+              ? new Float32Array(device.memory.buffer, address, original.length)
+              : new Uint8Array(device.memory.buffer, address, original.length);
+          view.set(original);
+          return view;
+        });
+        use(views);
+        for (const [i, view] of views.entries()) {
+          const bytes = device.u8(blocks[i]!);
+          const start = view.byteOffset - blocks[i]!.address;
+          const guards = [...bytes.subarray(0, start), ...bytes.subarray(start + view.byteLength)];
+          const intact = guards.every((byte) => byte === guardByte);
+          assert.ok(intact, `something was written beside buffer ${i}`);
+        }
+      } finally {
+        for (const block of blocks) device.free(block);
+      }
+    },
+  };
+}
