@@ -10,7 +10,9 @@
     - [within_sound]: if [|x - xh| < eb] holds in float32 arithmetic and eb is finite, then x and xh are finite and
       the real distance is below eb. NaN fails every comparison; an overflowing difference is infinite and is
       not below a finite eb; so nothing needs to be asked of x and xh.
+    - [within_exact]: between finite floats the check is the comparison of the rounded real distance.
     - [within_complete]: finite x and xh at a real distance of at most the float before eb are accepted.
+    - [mul_correct], [ofI32_correct]: a finite product is the rounded product; integers of 32 bits convert by rounding.
     - [lt_sound], [lt_complete]: ordered comparison of finite floats is that of the reals. *)
 
 From Coq Require Import ZArith Reals Bool Lra Lia.
@@ -53,6 +55,9 @@ Definition toI32 (x : f32) : Z :=
 
 (** f32x4.convert_i32x4_s: rounds to nearest even when |n| > 2^24. *)
 Definition ofI32 (n : Z) : f32 := binary_normalize 24 128 eq_refl eq_refl mode_NE n 0 false.
+
+(** The integer part, of any size, as a mathematical integer. *)
+Definition integer (x : f32) : Z := Btrunc 24 128 x.
 
 (** A shorthand for constants: the float32 nearest to n * 2^e. *)
 Definition float (n e : Z) : f32 := binary_normalize 24 128 eq_refl eq_refl mode_NE n e false.
@@ -141,17 +146,91 @@ Proof.
   now intros [_ [Fd _]].
 Qed.
 
+Theorem within_exact (eb x xh : f32) :
+  finite x = true -> finite xh = true -> finite eb = true ->
+  within eb x xh = true <-> Rabs (rnd (toR x - toR xh)) < toR eb.
+Proof.
+  intros Fx Fxh Feb. split; intros near.
+  - assert (Fd := abs_lt_finite _ _ Feb near).
+    rewrite <- sub_correct by exact Fd. rewrite <- abs_correct.
+    apply lt_sound; auto. now rewrite abs_finite.
+  - assert (Fd : finite (sub x xh) = true).
+    { apply sub_small; auto. apply Rlt_trans with (1 := near).
+      apply Rle_lt_trans with (Rabs (toR eb)); [apply Rle_abs | apply toR_lt_max]. }
+    apply lt_complete; auto.
+    + now rewrite abs_finite.
+    + now rewrite abs_correct, sub_correct.
+Qed.
+
 Theorem within_complete (eb x xh : f32) :
   finite x = true -> finite xh = true -> finite eb = true -> 0 < toR eb ->
   Rabs (toR x - toR xh) <= pred radix2 fexp32 (toR eb) -> within eb x xh = true.
 Proof.
-  intros Fx Fxh Feb pos near.
-  assert (below : Rabs (rnd (toR x - toR xh)) < toR eb) by (apply strict_complete; auto; apply toR_F32).
-  assert (Fd : finite (sub x xh) = true).
-  { apply sub_small; auto.
-    apply Rlt_trans with (1 := below).
-    apply Rle_lt_trans with (Rabs (toR eb)); [apply Rle_abs | apply toR_lt_max]. }
-  unfold within. apply lt_complete; auto.
-  - now rewrite abs_finite.
-  - now rewrite abs_correct, sub_correct.
+  intros Fx Fxh Feb pos near. apply within_exact; auto.
+  apply strict_complete; auto. apply toR_F32.
+Qed.
+
+Lemma mul_finite (x y : f32) : finite (mul x y) = true -> finite x = true /\ finite y = true.
+Proof. destruct x as [[]|[]| |[]], y as [[]|[]| |[]]; now split. Qed.
+
+Theorem mul_correct (x y : f32) : finite (mul x y) = true -> toR (mul x y) = rnd (toR x * toR y).
+Proof.
+  intros Fp.
+  generalize (Bmult_correct 24 128 eq_refl eq_refl binop_nan_pl32 mode_NE x y).
+  destruct (Rlt_bool_spec (Rabs (round radix2 (SpecFloat.fexp 24 128) (round_mode mode_NE) (B2R 24 128 x * B2R 24 128 y)))
+    (bpow radix2 128)) as [small | large].
+  - now intros [exact _].
+  - intros overflow. exfalso. revert Fp overflow.
+    unfold finite, mul, b32_mult. generalize (Bmult 24 128 eq_refl eq_refl binop_nan_pl32 mode_NE x y).
+    intros p Fp. destruct p; try discriminate Fp; destruct (xorb _ _); discriminate.
+Qed.
+
+Theorem ofI32_correct (n : Z) : (Z.abs n <= 2 ^ 32)%Z -> finite (ofI32 n) = true /\ toR (ofI32 n) = rnd (IZR n).
+Proof.
+  intros range.
+  generalize (binary_normalize_correct 24 128 eq_refl eq_refl mode_NE n 0 false).
+  replace (F2R (Float radix2 n 0)) with (IZR n) by (unfold F2R; simpl; ring).
+  rewrite Rlt_bool_true.
+  - now intros [exact [Fn _]].
+  - apply Rle_lt_trans with (bpow radix2 32); [|now apply bpow_lt].
+    apply abs_round_le_generic; try typeclasses eauto.
+    + apply generic_format_bpow'; [typeclasses eauto | now compute].
+    + rewrite <- abs_IZR, <- (IZR_Zpower radix2) by lia. now apply IZR_le.
+Qed.
+
+Lemma F32_small_integer (n : Z) : (Z.abs n <= 2 ^ 24)%Z -> F32 (IZR n).
+Proof.
+  intros range. apply generic_format_FLT.
+  destruct (Z.eq_dec (Z.abs n) (2 ^ 24)) as [edge | inside].
+  - exists (Float radix2 (Z.sgn n * 2 ^ 23) 1).
+    + unfold F2R; simpl. rewrite <- mult_IZR. f_equal. lia.
+    + simpl. lia.
+    + simpl. lia.
+  - exists (Float radix2 n 0); [unfold F2R; simpl; ring | simpl; lia | simpl; lia].
+Qed.
+
+Lemma zero_toR (x : f32) : finite x = true -> toR x = 0 -> exists s, x = B754_zero 24 128 s.
+Proof.
+  destruct x as [s | s | s pl ok | s m e ok]; try discriminate; intros _ R0; [now exists s|].
+  exfalso. unfold toR, B2R in R0. apply eq_0_F2R in R0. now destruct s.
+Qed.
+
+Lemma mul_small (x y : f32) :
+  finite x = true -> finite y = true -> Rabs (rnd (toR x * toR y)) < bpow radix2 128 ->
+  finite (mul x y) = true /\ toR (mul x y) = rnd (toR x * toR y).
+Proof.
+  intros Fx Fy small.
+  generalize (Bmult_correct 24 128 eq_refl eq_refl binop_nan_pl32 mode_NE x y).
+  rewrite Rlt_bool_true by exact small. fold (finite x) (finite y). rewrite Fx, Fy.
+  intros [exact [fin _]]. now split.
+Qed.
+
+Lemma div_small (x y : f32) :
+  finite x = true -> toR y <> 0 -> Rabs (rnd (toR x / toR y)) < bpow radix2 128 ->
+  finite (div x y) = true /\ toR (div x y) = rnd (toR x / toR y).
+Proof.
+  intros Fx nz small.
+  generalize (Bdiv_correct 24 128 eq_refl eq_refl binop_nan_pl32 mode_NE x y nz).
+  rewrite Rlt_bool_true by exact small. fold (finite x). rewrite Fx.
+  intros [exact [fin _]]. now split.
 Qed.

@@ -10,6 +10,7 @@
       disjoint fields and fills the plane's 8 * bits bytes exactly. By evaluation of all 64 * 64 pairs.
     - [planes_sum]: the planes of a width w <= 32 have w bits together. By evaluation.
     - [join_split]: the digits of a value, put together again, are its low bits.
+    - [unpack_pack_string]: fewer than 64 integers, packed end to end, come back.
     - [unpack_pack]: a block of any width 0 ... 32 comes back. *)
 
 From Coq Require Import ZArith List Bool Lia.
@@ -90,6 +91,16 @@ Section Fields.
     - rewrite andb_false_r. symmetry. now apply (fits_high width).
   Qed.
 End Fields.
+
+(** ** Fewer than 64 integers: a plain string of bits *)
+
+Theorem string_apart (w : Z) (n : nat) : 0 <= w -> apart w (fun i => Z.of_nat i * w) n.
+Proof. intros wide. split; intros; nia. Qed.
+
+Theorem unpack_pack_string (w : Z) (values : list Z) :
+  0 <= w -> Forall (fits w) values ->
+  map (get w (fun i => Z.of_nat i * w) (put (fun i => Z.of_nat i * w) values)) (seq 0 (length values)) = values.
+Proof. intros wide fit. apply get_put; auto. now apply string_apart. Qed.
 
 (** ** The layout of a plane
 

@@ -1,0 +1,462 @@
+(** * Narrow: why most chunks need no check
+
+    The encoder's check costs a reconstruction and a comparison per value. It can be left out where it cannot fail.
+    Bins are a 2^-9th narrower than twice the bound; that slack pays for every rounding error on the way to the
+    integer and back, as long as a value is not too many bins from zero, for these errors grow with the distance.
+
+    Let s be the step, y = x/s, eps = 2^-24, and |y| <= 2^12. The quotient in float32 is off by at most
+    (2 eps + eps^2) |y|, a bin's centre t is at most 1/2 from it, and t*s is rounded once more. Altogether
+
+        |x - xh|  <=  s (1/2 + 3 * 2^12 * eps + tiny)  <  s (1/2 + 2^-10)  <  (1 - 2^-12) bound.
+
+    Main results
+    - [near_core]: that inequality, for any rounding of the quotient to a centre at most half a step away.
+    - [support_near], [paper_near]: a finite x with |x| <= 2^12 steps is always coded as an integer, of magnitude at most
+      2^12 + 1. So a chunk whose largest magnitude is at most 2^12 steps needs no check, holds no NaN or
+      infinity, and its integers fit 16 bits.
+    - [magic_nearest]: adding and subtracting 1.5 * 2^23 rounds to the nearest integer, ties to even, up to 2^22. *)
+
+From Coq Require Import ZArith Reals Bool Lra Lia.
+From Flocq Require Import Core BinarySingleNaN Binary Bits Relative.
+From Comet Require Import Bound Binary32 Quantize.
+Open Scope R_scope.
+
+(** ** Rounding errors *)
+
+Definition eps := bpow radix2 (-24).
+Definition eta := bpow radix2 (-150).
+
+Lemma rnd_error (z : R) : Rabs (rnd z - z) <= eps * Rabs z + eta.
+Proof.
+  destruct (relative_error_N_FLT'_ex radix2 (-149) 24 eq_refl (fun n => negb (Z.even n)) z)
+    as [d [e [small_d [small_e [_ split]]]]].
+  unfold rnd, fexp32. rewrite split.
+  replace (z * (1 + d) + e - z) with (d * z + e) by ring.
+  apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_mult.
+  apply Rplus_le_compat.
+  - apply Rmult_le_compat_r; [apply Rabs_pos|].
+    apply Rle_trans with (1 := small_d). unfold u_ro, eps. simpl. lra.
+  - apply Rle_trans with (1 := small_e). unfold eta. simpl. lra.
+Qed.
+
+Lemma rnd_relative (z : R) : bpow radix2 (-126) <= Rabs z -> Rabs (rnd z - z) <= eps * Rabs z.
+Proof.
+  intros normal.
+  replace eps with (/ 2 * bpow radix2 (-24 + 1)) by (unfold eps; simpl; lra).
+  now apply (relative_error_N_FLT radix2 (-149) 24 eq_refl).
+Qed.
+
+(** ** The inequality *)
+
+Section Core.
+  Variable b : R.
+  Hypothesis small : bpow radix2 (-120) <= b.
+
+  Let s := rnd (b * (511 / 256)).
+  Let i := rnd (1 / s).
+
+  Lemma b_pos : 0 < b.
+  Proof. apply Rlt_le_trans with (2 := small). apply bpow_gt_0. Qed.
+
+  Lemma step_range : (1 - eps) * (511 / 256) * b <= s <= (1 + eps) * (511 / 256) * b.
+  Proof.
+    pose proof b_pos.
+    assert (normal : bpow radix2 (-126) <= Rabs (b * (511 / 256))).
+    { rewrite Rabs_pos_eq by lra. apply Rle_trans with b; [|lra].
+      apply Rle_trans with (2 := small). now apply bpow_le. }
+    generalize (rnd_relative _ normal). fold s. rewrite (Rabs_pos_eq (b * (511 / 256))) by lra.
+    intros close. apply Rabs_le_inv in close. lra.
+  Qed.
+
+  Lemma eps_value : eps = / 16777216.
+  Proof. unfold eps. simpl. lra. Qed.
+
+  Lemma s_pos : 0 < s.
+  Proof. pose proof step_range. pose proof b_pos. rewrite eps_value in *. lra. Qed.
+
+  Lemma eta_small : eta <= / 536870912 * s.
+  Proof.
+    pose proof step_range. pose proof b_pos. rewrite eps_value in *.
+    apply Rle_trans with (/ 536870912 * b); [|lra].
+    apply Rle_trans with (/ 536870912 * bpow radix2 (-120)); [|lra].
+    replace (/ 536870912) with (bpow radix2 (-29)) by (simpl; lra).
+    rewrite <- bpow_plus. now apply bpow_le.
+  Qed.
+
+  Hypothesis large : s <= bpow radix2 120.
+
+  Lemma inverse_close : Rabs (i * s - 1) <= eps.
+  Proof.
+    pose proof s_pos.
+    assert (normal : bpow radix2 (-126) <= Rabs (1 / s)).
+    { rewrite Rabs_pos_eq by (apply Rlt_le; unfold Rdiv; rewrite Rmult_1_l; now apply Rinv_0_lt_compat).
+      unfold Rdiv. rewrite Rmult_1_l. apply Rle_trans with (/ bpow radix2 120).
+      - rewrite <- bpow_opp. now apply bpow_le.
+      - now apply Rinv_le. }
+    generalize (rnd_relative _ normal). fold i. intros close.
+    replace (i * s - 1) with ((i - 1 / s) * s) by (field; lra).
+    rewrite Rabs_mult, (Rabs_pos_eq s) by lra.
+    apply Rle_trans with (eps * Rabs (1 / s) * s); [apply Rmult_le_compat_r; lra|].
+    rewrite Rabs_pos_eq by (apply Rlt_le; unfold Rdiv; rewrite Rmult_1_l; now apply Rinv_0_lt_compat).
+    right. field. lra.
+  Qed.
+
+  Variable x : R.
+  Hypothesis near : Rabs x <= 4096 * s.
+  Let y := x / s.
+  Let v := rnd (x * i).
+
+  Lemma y_small : Rabs y <= 4096.
+  Proof.
+    pose proof s_pos. unfold y, Rdiv. rewrite Rabs_mult, Rabs_inv, (Rabs_pos_eq s) by lra.
+    apply Rmult_le_reg_r with s; [lra|]. rewrite Rmult_assoc, Rinv_l by lra. lra.
+  Qed.
+
+  Lemma quotient_close : Rabs (v - y) <= / 2000.
+  Proof.
+    pose proof s_pos. pose proof y_small. pose proof inverse_close.
+    assert (x * i - y = y * (i * s - 1)) by (unfold y; field; lra).
+    assert (first : Rabs (x * i - y) <= eps * 4096).
+    { rewrite H2, Rabs_mult, Rmult_comm. apply Rmult_le_compat; auto using Rabs_pos. }
+    assert (size : Rabs (x * i) <= 4097).
+    { replace (x * i) with ((x * i - y) + y) by ring.
+      apply Rle_trans with (1 := Rabs_triang _ _). rewrite eps_value in *. lra. }
+    pose proof (rnd_error (x * i)) as second. fold v in second.
+    assert (eps * Rabs (x * i) <= eps * 4097) by (apply Rmult_le_compat_l; [rewrite eps_value; lra | exact size]).
+    assert (eta <= eps) by (unfold eta, eps; now apply bpow_le).
+    replace (v - y) with ((v - x * i) + (x * i - y)) by ring.
+    apply Rle_trans with (1 := Rabs_triang _ _). rewrite eps_value in *. lra.
+  Qed.
+
+  Lemma quotient_small : Rabs v <= 4097.
+  Proof.
+    replace v with ((v - y) + y) by ring. apply Rle_trans with (1 := Rabs_triang _ _).
+    pose proof quotient_close. pose proof y_small. lra.
+  Qed.
+
+  Theorem near_core (t : R) : Rabs (v - t) <= / 2 -> Rabs (x - rnd (t * s)) <= (1 - / 4096) * b.
+  Proof.
+    intros centre. pose proof s_pos as pos. pose proof y_small. pose proof quotient_close as close.
+    pose proof step_range as range. pose proof eta_small. pose proof b_pos.
+    assert (ty : Rabs (y - t) <= / 2 + / 2000).
+    { replace (y - t) with ((v - t) - (v - y)) by ring.
+      apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
+    assert (ts : Rabs (t * s) <= 4097 * s).
+    { rewrite Rabs_mult, (Rabs_pos_eq s) by lra. apply Rmult_le_compat_r; [lra|].
+      replace t with (y - (y - t)) by ring. apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
+    pose proof (rnd_error (t * s)) as last.
+    assert (eps * Rabs (t * s) <= eps * (4097 * s)) by (apply Rmult_le_compat_l; [rewrite eps_value; lra | exact ts]).
+    assert (first : Rabs (x - t * s) <= (/ 2 + / 2000) * s).
+    { replace (x - t * s) with ((y - t) * s) by (unfold y; field; lra).
+      rewrite Rabs_mult, (Rabs_pos_eq s) by lra. apply Rmult_le_compat_r; lra. }
+    replace (x - rnd (t * s)) with ((x - t * s) - (rnd (t * s) - t * s)) by ring.
+    apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp.
+    rewrite eps_value in *. lra.
+  Qed.
+
+  Lemma near_strict (t : R) : Rabs (v - t) <= / 2 -> Rabs (rnd (x - rnd (t * s))) < b.
+  Proof.
+    intros centre. pose proof (near_core t centre) as close. pose proof (rnd_error (x - rnd (t * s))) as last.
+    pose proof b_pos. pose proof eta_small. pose proof step_range.
+    set (d := x - rnd (t * s)) in *.
+    replace (rnd d) with ((rnd d - d) + d) by ring. apply Rle_lt_trans with (1 := Rabs_triang _ _).
+    rewrite eps_value in *. lra.
+  Qed.
+End Core.
+
+(** ** The same on bit patterns
+
+    models assembly/codec/quantize.ts:quantizeNear *)
+
+Section Near.
+  Variable b : f32.
+  Hypothesis Fb : finite b = true.
+  Hypothesis small : bpow radix2 (-120) <= toR b.
+  Hypothesis large : toR b <= bpow radix2 100.
+
+  Let B := binOf b.
+
+  Lemma bound_pos : 0 < toR b.
+  Proof. exact (b_pos _ small). Qed.
+
+  Lemma toR_511 : toR (float 511 (-8)) = 511 / 256.
+  Proof.
+    unfold toR. rewrite <- FF2R_B2FF. change (B2FF 24 128 (float 511 (-8))) with (F754_finite false 16744448 (-23)).
+    cbn; unfold F2R; cbn. lra.
+  Qed.
+
+  Lemma step_real : finite (step B) = true /\ toR (step B) = rnd (toR b * (511 / 256)).
+  Proof.
+    rewrite <- toR_511. apply mul_small; [exact Fb | reflexivity |]. rewrite toR_511.
+    pose proof (step_range _ small). pose proof bound_pos. rewrite eps_value in *.
+    rewrite Rabs_pos_eq by lra. apply Rle_lt_trans with (2 * bpow radix2 100); [lra|].
+    change 2 with (bpow radix2 1). rewrite <- bpow_plus. now apply bpow_lt.
+  Qed.
+
+  Lemma step_upper : toR (step B) <= bpow radix2 101.
+  Proof.
+    destruct step_real as [_ ->]. pose proof (step_range _ small). pose proof bound_pos. rewrite eps_value in *.
+    replace (bpow radix2 101) with (2 * bpow radix2 100) by (change 2 with (bpow radix2 1); now rewrite <- bpow_plus).
+    lra.
+  Qed.
+
+  Lemma step_large : toR (step B) <= bpow radix2 120.
+  Proof. apply Rle_trans with (1 := step_upper). now apply bpow_le. Qed.
+
+  Lemma toR_one : toR one = 1.
+  Proof. unfold toR. rewrite <- FF2R_B2FF. change (B2FF 24 128 one) with (F754_finite false 8388608 (-23)). cbn; unfold F2R; cbn. lra. Qed.
+
+  Lemma inverse_real : finite (inverse B) = true /\ toR (inverse B) = rnd (1 / toR (step B)).
+  Proof.
+    assert (pos : 0 < toR (step B)) by (destruct step_real as [_ ->]; exact (s_pos _ small)).
+    rewrite <- toR_one. apply div_small; [reflexivity | lra |]. rewrite toR_one.
+    pose proof step_large as top. destruct step_real as [_ S]. rewrite S in *.
+    pose proof (inverse_close _ small top) as close.
+    set (s := rnd (toR b * (511 / 256))) in *. set (i := rnd (1 / s)) in *.
+    apply Rle_lt_trans with (2 * bpow radix2 122).
+    - apply Rmult_le_reg_r with s; [exact pos|].
+      rewrite <- (Rabs_pos_eq s) at 1 by lra. rewrite <- Rabs_mult.
+      apply Rle_trans with 2.
+      + replace (i * s) with ((i * s - 1) + 1) by ring. apply Rle_trans with (1 := Rabs_triang _ _).
+        rewrite (Rabs_pos_eq 1) by lra. rewrite eps_value in close. lra.
+      + rewrite Rmult_assoc. apply Rle_trans with (2 * 1); [lra|]. apply Rmult_le_compat_l; [lra|].
+        pose proof (step_range _ small) as range. fold s in range. rewrite eps_value in range.
+        apply Rle_trans with (bpow radix2 122 * bpow radix2 (-120)).
+        * rewrite <- bpow_plus. change 1 with (bpow radix2 0). now apply bpow_le.
+        * apply Rmult_le_compat_l; [apply bpow_ge_0|]. pose proof bound_pos. lra.
+    - change 2 with (bpow radix2 1). rewrite <- bpow_plus. now apply bpow_lt.
+  Qed.
+
+  Lemma inverse_pos : 0 < toR (inverse B).
+  Proof.
+    destruct inverse_real as [_ ->]. pose proof step_large as top. destruct step_real as [_ S]. rewrite S in *.
+    pose proof (inverse_close _ small top) as close. apply Rabs_le_inv in close. rewrite eps_value in close.
+    pose proof (s_pos _ small) as pos. set (s := rnd (toR b * (511 / 256))) in *.
+    apply Rmult_lt_reg_r with s; [exact pos|]. lra.
+  Qed.
+
+  Variable x : f32.
+  Hypothesis Fx : finite x = true.
+  Hypothesis near : Rabs (toR x) <= 4096 * toR (step B).
+
+  Let s := toR (step B).
+  Let v := rnd (toR x * rnd (1 / s)).
+
+  Lemma v_small : Rabs v <= 4097.
+  Proof.
+    pose proof step_large as top. unfold v, s. destruct step_real as [_ S]. rewrite S in *.
+    exact (quotient_small _ small top _ near).
+  Qed.
+
+  Lemma coded (t : R) : Rabs (v - t) <= / 2 -> Rabs (rnd (toR x - rnd (t * s))) < toR b.
+  Proof.
+    pose proof step_large as top. unfold v, s. destruct step_real as [_ S]. rewrite S in *.
+    exact (near_strict _ small top _ near t).
+  Qed.
+
+  Lemma back_small (t : R) : Rabs (v - t) <= / 2 -> Rabs (rnd (t * s)) < bpow radix2 128.
+  Proof.
+    intros centre. pose proof v_small. pose proof step_upper as top. fold s in top.
+    assert (spos : 0 < s) by (unfold s; destruct step_real as [_ ->]; exact (s_pos _ small)).
+    assert (far : Rabs t <= 8192).
+    { replace t with (v - (v - t)) by ring. apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
+    apply Rle_lt_trans with (bpow radix2 114); [|now apply bpow_lt].
+    apply abs_round_le_generic; try typeclasses eauto.
+    - apply generic_format_bpow'; [typeclasses eauto | now compute].
+    - replace (bpow radix2 114) with (8192 * bpow radix2 101)
+        by (change 8192 with (bpow radix2 13); now rewrite <- bpow_plus).
+      rewrite Rabs_mult, (Rabs_pos_eq s) by lra. apply Rmult_le_compat; auto using Rabs_pos. lra.
+  Qed.
+
+  (** The quotient as computed. *)
+  Lemma quotient_real : finite (mul x (inverse B)) = true /\ toR (mul x (inverse B)) = v.
+  Proof.
+    destruct inverse_real as [Fi I]. unfold v, s. rewrite <- I. apply mul_small; auto.
+    rewrite I. fold s v. apply Rle_lt_trans with (1 := v_small).
+    apply Rlt_trans with (bpow radix2 13); [simpl; lra | now apply bpow_lt].
+  Qed.
+
+  (** A float t within half a step of the quotient, times the step, passes the check. *)
+  Lemma passes (t : f32) : finite t = true -> Rabs (v - toR t) <= / 2 -> within b x (mul t (step B)) = true.
+  Proof.
+    intros Ft centre. destruct step_real as [Fs _].
+    destruct (mul_small t (step B) Ft Fs (back_small _ centre)) as [Fy Y].
+    apply within_exact; auto. rewrite Y. now apply coded.
+  Qed.
+
+  Lemma below_limit (y : f32) : finite y = true -> Rabs (toR y) <= 4097 -> lt (abs y) limit = true.
+  Proof.
+    intros Fy few. apply lt_complete; [now rewrite abs_finite | reflexivity |].
+    rewrite abs_correct, toR_limit. apply Rle_lt_trans with (1 := few). lra.
+  Qed.
+
+  Lemma small_integer (n : Z) : (Z.abs n <= 5000)%Z -> finite (ofI32 n) = true /\ toR (ofI32 n) = IZR n.
+  Proof.
+    intros few. destruct (ofI32_correct n ltac:(lia)) as [F ->]. split; [exact F|].
+    apply round_generic; [typeclasses eauto | apply F32_small_integer; lia].
+  Qed.
+
+  Let c k := Quantization k B B.
+
+  Lemma few_of_real (n : Z) : Rabs (IZR n) <= 4098 -> (Z.abs n <= 4098)%Z.
+  Proof. rewrite <- abs_IZR. apply le_IZR. Qed.
+
+  Theorem paper_near (u : f32) : exists q, encode (c Paper) u x = Integer q /\ (Z.abs q <= 4098)%Z.
+  Proof.
+    destruct quotient_real as [Fq Q].
+    set (n := ZnearestE v).
+    assert (I : integer (nearest (mul x (inverse B))) = n).
+    { unfold integer. apply eq_IZR. rewrite Btrunc_correct by reflexivity.
+      unfold nearest. rewrite (proj1 (Bnearbyint_correct 24 128 eq_refl unop_nan_pl32 mode_NE (mul x (inverse B)))).
+      fold (toR (mul x (inverse B))). rewrite Q. simpl round_mode.
+      rewrite round_generic; [|typeclasses eauto | apply generic_format_round; typeclasses eauto].
+      apply round_FIX_IZR. }
+    assert (half_step : Rabs (v - IZR n) <= / 2) by apply Znearest_half.
+    assert (few : (Z.abs n <= 4098)%Z).
+    { apply few_of_real. replace (IZR n) with (v - (v - IZR n)) by ring.
+      apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. pose proof v_small. lra. }
+    exists n. split; [|exact few].
+    unfold encode, integerOf, side, c. cbn [kind positive].
+    rewrite below_limit by (rewrite ?Q; auto using v_small). rewrite I.
+    destruct (small_integer n ltac:(lia)) as [Fn N].
+    unfold valueOf, side. cbn [kind positive].
+    rewrite passes; [reflexivity | exact Fn | now rewrite N].
+  Qed.
+
+  (** The centre of a bin is exact: (2 |q| - 1) / 2 is a float. *)
+  Lemma F32_halves (n : Z) : (Z.abs n <= 2 ^ 23)%Z -> F32 (IZR n / 2).
+  Proof.
+    intros few. apply generic_format_FLT. exists (Float radix2 n (-1)).
+    - unfold F2R; simpl. lra.
+    - simpl. lia.
+    - simpl. lia.
+  Qed.
+
+  Lemma centre_exact (q : Z) : (Z.abs q <= 5000)%Z -> q <> 0%Z ->
+    finite (sub (ofI32 q) (half q)) = true /\
+    toR (sub (ofI32 q) (half q)) = IZR q - (if (q <? 0)%Z then - / 2 else / 2).
+  Proof.
+    intros few nz. destruct (small_integer q few) as [Fq Q].
+    assert (H : finite (half q) = true /\ toR (half q) = if (q <? 0)%Z then - / 2 else / 2).
+    { unfold half. destruct (Z.ltb_spec q 0); [split; [reflexivity | apply toR_float_minus_half]|].
+      destruct (Z.ltb_spec 0 q); [|lia]. split; [reflexivity | apply toR_float_half]. }
+    destruct H as [Fh H].
+    assert (exact : rnd (IZR q - (if (q <? 0)%Z then - / 2 else / 2)) = IZR q - (if (q <? 0)%Z then - / 2 else / 2)).
+    { apply round_generic; [typeclasses eauto|].
+      replace (IZR q - (if (q <? 0)%Z then - / 2 else / 2))
+        with (IZR (2 * q + (if (q <? 0)%Z then 1 else -1)) / 2)
+        by (rewrite plus_IZR, mult_IZR; destruct (q <? 0)%Z; lra).
+      apply F32_halves. destruct (q <? 0)%Z; lia. }
+    assert (fin : finite (sub (ofI32 q) (half q)) = true).
+    { apply sub_small; auto. rewrite Q, H, exact.
+      apply Rlt_trans with (bpow radix2 14); [|now apply bpow_lt].
+      replace (bpow radix2 14) with 16384 by (simpl; lra).
+      apply Rle_lt_trans with (Rabs (IZR q) + 1).
+      - apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp.
+        apply Rplus_le_compat_l. destruct (q <? 0)%Z; [rewrite Rabs_left | rewrite Rabs_pos_eq]; lra.
+      - rewrite <- abs_IZR. assert (IZR (Z.abs q) <= 5000) by (apply IZR_le; lia). lra. }
+    split; [exact fin|]. now rewrite sub_correct, Q, H, exact.
+  Qed.
+
+  Theorem support_near (u : f32) : exists q, encode (c Support) u x = Integer q /\ (Z.abs q <= 4098)%Z.
+  Proof.
+    destruct step_real as [Fs S]. destruct inverse_real as [Fi I].
+    destruct (isZero x) eqn:null.
+    { destruct (isZero_shape x null) as [sign ->].
+      exists 0%Z. split; [|lia]. apply support_zero; [reflexivity|].
+      split; [split; [exact Fb | exact bound_pos]|].
+      split; [split; [exact Fs | change (0 < toR (step B)); rewrite S; exact (s_pos _ small)]|]. exact Fi. }
+    destruct quotient_real as [Fq Q].
+    (* the quotient of |x| is |v| *)
+    assert (M : finite (mul (abs x) (inverse B)) = true /\ toR (mul (abs x) (inverse B)) = Rabs v).
+    { assert (R : rnd (Rabs (toR x) * toR (inverse B)) = Rabs v).
+      { rewrite <- Q, (mul_correct _ _ Fq).
+        unfold rnd. rewrite <- round_NE_abs by typeclasses eauto. f_equal.
+        rewrite Rabs_mult, (Rabs_pos_eq (toR (inverse B))); [reflexivity|].
+        apply Rlt_le, inverse_pos. }
+      rewrite <- R, <- abs_correct. apply mul_small; [now rewrite abs_finite | exact Fi |].
+      rewrite abs_correct, R, Rabs_Rabsolu.
+      apply Rle_lt_trans with (1 := v_small). apply Rlt_trans with (bpow radix2 13); [simpl; lra | now apply bpow_lt]. }
+    destruct M as [Fm M].
+    set (f := Zfloor (Rabs v)).
+    assert (trunc : integer (mul (abs x) (inverse B)) = f).
+    { unfold integer. apply eq_IZR. rewrite Btrunc_correct by reflexivity. fold (toR (mul (abs x) (inverse B))).
+      rewrite M, round_FIX_IZR. unfold f. now rewrite Ztrunc_floor by apply Rabs_pos. }
+    assert (low : (0 <= f)%Z) by (apply Zfloor_lub; apply Rabs_pos).
+    assert (floor_le : IZR f <= Rabs v) by apply Zfloor_lb.
+    assert (floor_gt : Rabs v < IZR f + 1) by apply Zfloor_ub.
+    assert (few : (f <= 4097)%Z) by (apply le_IZR; pose proof v_small; lra).
+    assert (some : integerOf (c Support) u x = Some (if lt x zero then - (f + 1) else f + 1)%Z).
+    { unfold integerOf, side, c. cbn [kind positive negative].
+      replace (if lt x zero then B else B) with B by (now destruct (lt x zero)).
+      replace (mul (abs x) (inverse B)) with (mul (abs x) (inverse B)) by reflexivity.
+      assert (lt (mul (abs x) (inverse B)) limit = true) as ->.
+      { apply lt_complete; [exact Fm | reflexivity |]. rewrite M, toR_limit. pose proof v_small. lra. }
+      now rewrite null, trunc. }
+    set (q := (if lt x zero then - (f + 1) else f + 1)%Z) in *.
+    assert (size : (Z.abs q <= 4098)%Z) by (unfold q; destruct (lt x zero); lia).
+    assert (nz : q <> 0%Z) by (unfold q; destruct (lt x zero); lia).
+    exists q. split; [|exact size].
+    unfold encode. rewrite some. unfold valueOf, side, c. cbn [kind positive negative].
+    replace (if lt x zero then B else B) with B by (now destruct (lt x zero)).
+    replace (if (q <? 0)%Z then B else B) with B by (now destruct (q <? 0)%Z).
+    destruct (centre_exact q ltac:(lia) nz) as [Fc C].
+    rewrite passes; [reflexivity | exact Fc |]. rewrite C.
+    (* the sign of v is that of x *)
+    unfold q. destruct (lt x zero) eqn:below.
+    - apply lt_zero in below; [|exact Fx].
+      assert (v <= 0).
+      { rewrite <- Q, (mul_correct _ _ Fq). apply round_le_generic; try typeclasses eauto; [apply generic_format_0|].
+        pose proof inverse_pos. nra. }
+      destruct (Z.ltb_spec (- (f + 1)) 0); [|lia].
+      rewrite Rabs_left1 in floor_le, floor_gt by assumption.
+      rewrite opp_IZR, plus_IZR. apply Rabs_le. lra.
+    - assert (0 <= toR x) by (now apply lt_false in below).
+      assert (0 <= v).
+      { rewrite <- Q, (mul_correct _ _ Fq). apply round_ge_generic; try typeclasses eauto; [apply generic_format_0|].
+        pose proof inverse_pos. nra. }
+      destruct (Z.ltb_spec (f + 1) 0); [lia|].
+      rewrite Rabs_pos_eq in floor_le, floor_gt by assumption.
+      rewrite plus_IZR. apply Rabs_le. lra.
+  Qed.
+End Near.
+
+(** ** Rounding by adding: 1.5 * 2^23 leaves no bits for a fraction
+
+    models src/codec/quantize.ts:nearest *)
+
+Definition magic : Z := 12582912.
+
+Lemma Znearest_shift (v : R) (n : Z) : Z.even n = true -> ZnearestE (v + IZR n) = (ZnearestE v + n)%Z.
+Proof.
+  intros even. unfold Znearest.
+  assert (down : Zfloor (v + IZR n) = (Zfloor v + n)%Z).
+  { apply Zfloor_imp. pose proof (Zfloor_lb v). pose proof (Zfloor_ub v). rewrite !plus_IZR. lra. }
+  assert (up : Zceil (v + IZR n) = (Zceil v + n)%Z).
+  { unfold Zceil. replace (- (v + IZR n)) with (- v + IZR (- n)) by (rewrite opp_IZR; ring).
+    assert (Zfloor (- v + IZR (- n)) = (Zfloor (- v) + - n)%Z) as ->; [|lia].
+    apply Zfloor_imp. pose proof (Zfloor_lb (- v)). pose proof (Zfloor_ub (- v)). rewrite !plus_IZR. lra. }
+  rewrite down, up, plus_IZR.
+  replace (v + IZR n - (IZR (Zfloor v) + IZR n)) with (v - IZR (Zfloor v)) by ring.
+  rewrite Z.even_add, even. destruct (Z.even (Zfloor v)); simpl; now destruct (Rcompare _ _).
+Qed.
+
+Theorem magic_nearest (v : R) :
+  Rabs v < IZR (2 ^ 22) -> rnd (rnd (v + IZR magic) - IZR magic) = IZR (ZnearestE v).
+Proof.
+  intros small. apply Rabs_lt_inv in small.
+  set (y := v + IZR magic).
+  assert (binade : mag radix2 y = 24%Z :> Z).
+  { apply mag_unique. unfold y, magic. rewrite Rabs_pos_eq by (simpl; lra). simpl. lra. }
+  assert (whole : rnd y = IZR (ZnearestE v + magic)).
+  { unfold rnd, round, scaled_mantissa, cexp. rewrite binade.
+    change (fexp32 24) with 0%Z. simpl (bpow radix2 (- 0)). rewrite Rmult_1_r.
+    unfold F2R; simpl. rewrite Rmult_1_r. f_equal. now apply Znearest_shift. }
+  rewrite whole, plus_IZR. replace (IZR (ZnearestE v) + IZR magic - IZR magic) with (IZR (ZnearestE v)) by ring.
+  apply round_generic; [typeclasses eauto|]. apply F32_small_integer.
+  assert (Rabs (IZR (ZnearestE v)) <= IZR (2 ^ 22) + 1).
+  { replace (IZR (ZnearestE v)) with (v - (v - IZR (ZnearestE v))) by ring.
+    apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp.
+    pose proof (Znearest_half (fun x => negb (Z.even x)) v). assert (Rabs v <= IZR (2 ^ 22)) by (apply Rabs_le; lra). lra. }
+  rewrite <- abs_IZR, <- plus_IZR in H. apply le_IZR in H. lia.
+Qed.
