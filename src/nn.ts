@@ -8,7 +8,7 @@ import { type Conv2dOptions, conv2d, linear } from "./ops/conv.js";
 import { batchNorm2d } from "./ops/norm.js";
 import { dropout, flatten, relu } from "./ops/pointwise.js";
 import { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from "./ops/pool.js";
-import { createRng, type Rng } from "./rng.js";
+import { createRng, deriveSeed, type Rng } from "./rng.js";
 import { sizeOf, Tensor } from "./tensor.js";
 
 export abstract class Module {
@@ -197,8 +197,7 @@ export class Dropout extends Module {
   /** The mask depends on the step's seed and on the layer's path only. */
   forward(x: Tensor): Tensor {
     if (!this.training) return x;
-    const seed = createRng(x.engine.stepSeed).fork(this.path).integer(0, 0x7fffffff);
-    return dropout(x, this.#p, seed, this.path);
+    return dropout(x, this.#p, deriveSeed(x.engine.stepSeed, this.path) >>> 0, this.path);
   }
 }
 

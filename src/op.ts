@@ -80,7 +80,7 @@ export interface Backward {
   wants(input: number): boolean;
   /** A saved tensor, within its bound; the op disposes of it. */
   take(name: string): Tensor;
-  /** dx = saved > 0 ? dy : 0; consumes dy. */
+  /** dx = saved ≠ 0 ? dy : 0; consumes dy. */
   gate(name: string, dy: Tensor): Tensor;
   /** Saved bits; valid until the backward of this op returns. */
   bits(name: string): Uint8Array;

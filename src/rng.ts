@@ -6,12 +6,11 @@ import { uniformFloat32 } from "pure-rand/distribution/uniformFloat32";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 
-/** FNV-1a over UTF-16 code units: 32 bits that differ for differing names. */
-function hashName(name: string): number {
+/** The seed of the stream `name` below `seed`: FNV-1a over both as text, 32 bits. */
+export function deriveSeed(seed: number, name: string): number {
+  const text = `${seed | 0}/${name}`;
   let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) {
-    hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  }
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash | 0;
 }
 
@@ -43,6 +42,6 @@ export function createRng(seed: number): Rng {
       }
       return order;
     },
-    fork: (name) => createRng(hashName(`${seed | 0}/${name}`)),
+    fork: (name) => createRng(deriveSeed(seed, name)),
   };
 }

@@ -48,7 +48,7 @@ export const defaults: Settings = {
   bound: 1e-3,
   every: 10,
   share: 0.01,
-  quantizer: "support",
+  quantizer: "dithered",
   mode: "auto",
   epochs: 1,
   steps: 0,

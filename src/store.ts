@@ -3,7 +3,7 @@
  *
  * A put is a claim on the tensor's storage. It is settled when the forward pass has no further use of the bytes, and
  * not before: by then all ops that save this tensor are known, so they share one packed copy, made once, at the
- * tightest bound among them, and an op that needs only the signs rides along for nothing.
+ * tightest bound among them, and an op that needs only the support rides along for nothing.
  *
  * A store decides one thing: how to pack. Plain, COMET, rivals, recomputation and offload differ only there.
  */
@@ -14,9 +14,9 @@ import { type Claim, type Storage, Tensor } from "./tensor.js";
 
 /**
  * What backward needs of a saved tensor: its values within a bound (an op that says so has a noise law), exactly its
- * values, or merely which elements are positive.
+ * values, or merely its support, which is where it is not zero.
  */
-export type Need = "value" | "exact" | "sign";
+export type Need = "value" | "exact" | "support";
 
 export interface Claimant {
   readonly site: Site;
@@ -27,7 +27,7 @@ export interface Claimant {
 export interface Packed {
   /** The values. */
   unpack(): Tensor;
-  /** dx = x > 0 ? dy : 0; consumes dy. */
+  /** dx = x ≠ 0 ? dy : 0; consumes dy. */
   gate(dy: Tensor): Tensor;
   free(): void;
 }
@@ -126,7 +126,7 @@ export abstract class Store {
     return tensor;
   }
 
-  /** dx = saved > 0 ? dy : 0; consumes dy. */
+  /** dx = saved ≠ 0 ? dy : 0; consumes dy. */
   gate(handle: Handle, dy: Tensor): Tensor {
     const dx = this.#open(handle).current.gate(dy);
     this.drop(handle);
@@ -159,7 +159,7 @@ const takenTwice = ({ site }: Handle): FreedError =>
     remedy: "put once for each take",
   });
 
-/** dx = x > 0 ? dy : 0 from a tensor's own values. */
+/** dx = x ≠ 0 ? dy : 0 from a tensor's own values. */
 export function gateBy(x: Tensor, dy: Tensor): Tensor {
   const values = dy.data;
   const dx = dy.recycle("gate");

@@ -12,7 +12,7 @@ export interface Summary {
   steps: number;
   finalLoss: number | null;
   testAccuracy: number | null;
-  /** The most that any step held for its backward pass, and held on the device at all, in bytes. */
+  /** The most that any step that was not audited held for its backward pass, and held on the device at all, in bytes. */
   savedPeakBytes: number;
   devicePeakBytes: number;
   /** Inputs of convolutions over the whole run: float32 bytes ÷ stored bytes; null for a plain run. */
@@ -55,10 +55,11 @@ export class Summarizer {
 
   get summary(): Summary {
     const steps = this.#steps;
+    const undisturbed = steps.filter(({ audited }) => !audited);
     const sum = (key: "ms" | "convRawBytes" | "convPackedBytes") =>
       steps.reduce((total, record) => total + record[key], 0);
     const most = (key: "savedPeakBytes" | "devicePeakBytes") =>
-      steps.reduce((largest, record) => Math.max(largest, record[key]), 0);
+      undisturbed.reduce((largest, record) => Math.max(largest, record[key]), 0);
     const packed = sum("convPackedBytes");
     return {
       steps: steps.length,

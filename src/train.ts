@@ -13,7 +13,7 @@ import { NumericError } from "./error.js";
 import type { Module } from "./nn.js";
 import { abandon, assertNothingLeaks, backward } from "./op.js";
 import { crossEntropy } from "./ops/loss.js";
-import { createRng } from "./rng.js";
+import { createRng, deriveSeed } from "./rng.js";
 import type { Session } from "./session.js";
 import { Tensor } from "./tensor.js";
 
@@ -32,6 +32,8 @@ export interface StepRecord {
   /** Inputs of convolutions: as float32, and as stored. */
   convRawBytes: number;
   convPackedBytes: number;
+  /** Whether the step was audited: then its time and peaks hold the audit's decoding as well. */
+  audited: boolean;
   /** All tensors that were packed, masks included. */
   rawBytes: number;
   packedBytes: number;
@@ -93,7 +95,7 @@ export interface AuditRecord {
   values: number;
   /** The largest |x − x̂| ÷ bound. */
   worst: number;
-  /** Values whose sign or zero changed. */
+  /** Values that became zero, or zeros that became something. */
   moved: number;
 }
 
@@ -150,11 +152,11 @@ export async function train(session: Session, hooks: TrainHooks = {}): Promise<O
       const next = i + 1 < perEpoch ? indices(i + 1) : null;
       const batch = await loadBatch(session, dataset.train, indices(i), augmentation);
       if (next) dataset.train.prepare?.(next, augmentation);
-      engine.stepSeed = rng.fork(`step ${step}`).integer(0, 0x7fffffff);
+      engine.stepSeed = deriveSeed(settings.seed, `step ${step}`);
       if (step === 0 && comet) calibrate(session, batch);
       comet?.controller.begin(step);
       if (comet && hooks.probeAt?.(step)) {
-        const forward = () => lossOf(session, batch.images.ref, batch.labels.ref);
+        const forward = () => lossOf(session, copy(batch.images), copy(batch.labels));
         emit({ kind: "probe", step, rows: probe(engine, comet.controller, model, forward) });
       }
       const loss = trainStep(session, batch, { step, epoch, steps, hooks, emit, last: step === steps - 1 });
@@ -192,6 +194,10 @@ async function loadBatch(
   await split.batch(indices, images.data, labels.data, augmentation);
   return { images, labels };
 }
+
+/** A tensor of its own, so that the store may pack it while the original stays. */
+const copy = (tensor: Tensor): Tensor =>
+  Tensor.from(tensor.engine, tensor.data, tensor.shape, "copy of the batch");
 
 /** The mean loss of a batch, on the tape. Consumes both. `seen` gets the share classified rightly. */
 function lossOf(
@@ -269,6 +275,7 @@ function trainStep(session: Session, { images, labels }: Batch, context: StepCon
     devicePeakBytes: ledger.peakTotal,
     convRawBytes: total(conv, "rawBytes"),
     convPackedBytes: total(conv, "packedBytes"),
+    audited: comet?.audit != null,
     rawBytes: total(packs, "rawBytes"),
     packedBytes: total(packs, "packedBytes"),
   });

@@ -131,8 +131,8 @@ const mutants: { [K in keyof Kernels]?: [fault: string, Kernels[K]] } = {
   ],
   reluBackward: [
     "passes at zero",
-    (dx, dy, y) => {
-      for (let i = 0; i < dx.length; i++) dx[i] = y[i]! >= 0 ? dy[i]! : 0;
+    (dx, dy) => {
+      for (let i = 0; i < dx.length; i++) dx[i] = dy[i]!;
     },
   ],
   add: [
@@ -150,10 +150,10 @@ const mutants: { [K in keyof Kernels]?: [fault: string, Kernels[K]] } = {
     },
   ],
   fill: ["misses the last", (y, value) => void y.subarray(0, -1).fill(value)],
-  packPositive: [
+  packNonZero: [
     "one bit off",
     (mask, x) => {
-      right.packPositive(mask, x);
+      right.packNonZero(mask, x);
       for (let i = 0; i < mask.length; i++) mask[i] = (mask[i]! << 1) | (mask[i]! >> 7);
     },
   ],

@@ -16,8 +16,8 @@ export function relu(y: usize, x: usize, begin: i32, end: i32): void {
 export function reluBackward(dx: usize, dy: usize, y: usize, begin: i32, end: i32): void {
   const zero = f32x4.splat(0);
   for (let i = begin; i < end; i += 4) {
-    const positive = f32x4.gt(loadSome(at(y, i), end - i), zero);
-    storeSome(at(dx, i), v128.and(loadSome(at(dy, i), end - i), positive), end - i);
+    const nonZero = f32x4.ne(loadSome(at(y, i), end - i), zero);
+    storeSome(at(dx, i), v128.and(loadSome(at(dy, i), end - i), nonZero), end - i);
   }
 }
 

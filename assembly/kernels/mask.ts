@@ -7,16 +7,16 @@ function selectBits(byte: i32, high: bool): v128 {
   return i32x4.eq(v128.and(i32x4.splat(byte), bits), bits);
 }
 
-function positives(x: usize, count: i32): i32 {
-  return count > 0 ? i32x4.bitmask(f32x4.gt(loadSome(x, count), f32x4.splat(0))) : 0;
+function nonZeros(x: usize, count: i32): i32 {
+  return count > 0 ? i32x4.bitmask(f32x4.ne(loadSome(x, count), f32x4.splat(0))) : 0;
 }
 
 /** n: elements in all. */
-export function packPositive(mask: usize, x: usize, n: i32, begin: i32, end: i32): void {
+export function packNonZero(mask: usize, x: usize, n: i32, begin: i32, end: i32): void {
   for (let byte = begin; byte < end; byte++) {
     const from = x + ((<usize>byte) << 5);
     const left = n - (byte << 3);
-    store<u8>(mask + byte, positives(from, left) | (positives(from + 16, left - 4) << 4));
+    store<u8>(mask + byte, nonZeros(from, left) | (nonZeros(from + 16, left - 4) << 4));
   }
 }
 

@@ -22,7 +22,7 @@ export class Audit {
   worst = 0;
   values = 0;
   frames = 0;
-  /** Zeros that did not come back as zeros, and signs that changed. */
+  /** Zeros that did not come back as zeros, and the other way round. */
   moved = 0;
   readonly samples: Sample[] = [];
   readonly #planes: number;
@@ -46,7 +46,7 @@ export class Audit {
       const [x, back] = [original[i]!, decoded[i]!];
       const error = Math.abs(x - back);
       if (error > worst) worst = error;
-      if (x > 0 !== back > 0 || x < 0 !== back < 0) this.moved++;
+      if ((x === 0) !== (back === 0)) this.moved++;
     }
     // A bound is rounded down to float32 before use, so the ratio to the given one is below 1 too.
     this.worst = Math.max(this.worst, worst / bound);

@@ -1,4 +1,4 @@
-/** A saved tensor of which only the signs are needed: one bit an element. */
+/** A saved tensor of which only the support is needed: one bit an element. */
 import type { Block } from "../device/device.js";
 import { FreedError } from "../error.js";
 import type { Packed } from "../store.js";
@@ -11,7 +11,7 @@ export class Mask implements Packed {
   constructor(x: Tensor, site: string) {
     this.#engine = x.engine;
     this.#block = x.engine.device.allocate(Math.ceil(x.size / 8), "saved", site, "high");
-    x.engine.kernels.packPositive(x.engine.device.u8(this.#block), x.data);
+    x.engine.kernels.packNonZero(x.engine.device.u8(this.#block), x.data);
   }
 
   get bytes(): number {
@@ -22,7 +22,7 @@ export class Mask implements Packed {
     throw new FreedError({
       where: this.#block.site,
       expected: "values",
-      got: "a tensor that was saved for its signs only",
+      got: "a tensor that was saved for its support only",
       remedy: 'declare the save as "value"',
     });
   }

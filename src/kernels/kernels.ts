@@ -128,15 +128,15 @@ export interface Kernels {
   // ── elementwise ── outputs may be their inputs.
   /** max(x, 0). −0 gives 0; NaN stays NaN, so that a number gone wrong reaches the loss and is seen. */
   relu(y: Float32Array, x: Float32Array): void;
-  /** dx = y > 0 ? dy : 0. */
+  /** dx = y ≠ 0 ? dy : 0, y the output of relu: positive where it is not 0. */
   reluBackward(dx: Float32Array, dy: Float32Array, y: Float32Array): void;
   add(y: Float32Array, a: Float32Array, b: Float32Array): void;
   scale(y: Float32Array, x: Float32Array, factor: number): void;
   fill(y: Float32Array, value: number): void;
 
   // ── masks and indices in the fewest whole bits ── little-endian: item i sits at bit i·bits of the byte string.
-  /** One bit an element: x > 0. mask: ⌈n/8⌉ bytes. */
-  packPositive(mask: Uint8Array, x: Float32Array): void;
+  /** One bit an element: x ≠ 0. mask: ⌈n/8⌉ bytes. */
+  packNonZero(mask: Uint8Array, x: Float32Array): void;
   /** dx = bit ? dy·factor : 0. */
   applyMask(dx: Float32Array, dy: Float32Array, mask: Uint8Array, factor: number): void;
   /**

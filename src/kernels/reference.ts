@@ -33,7 +33,7 @@ export const referenceKernels: Kernels = {
   add: elementwise.add,
   scale: elementwise.scale,
   fill: elementwise.fill,
-  packPositive: mask.packPositive,
+  packNonZero: mask.packNonZero,
   applyMask: mask.applyMask,
   dropoutMask: mask.dropoutMask,
   packBits: mask.packBits,

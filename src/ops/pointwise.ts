@@ -1,7 +1,7 @@
 /**
  * Elementwise ops, and flatten, which only renames the axes.
  *
- *   relu     y = max(x, 0)      ∇x = δ where y > 0: the sign of y is all that backward needs
+ *   relu     y = max(x, 0)      ∇x = δ where y ≠ 0: the support of y is all that backward needs
  *   add      y = a + b          ∇a = ∇b = δ
  *   dropout  y = x·m/(1 − p)    ∇x = δ·m/(1 − p), m one bit an element
  */
@@ -11,7 +11,7 @@ import { sizeOf, type Tensor } from "../tensor.js";
 
 export const reluOp: Op<null> = {
   name: "relu",
-  saves: { y: "sign" },
+  saves: { y: "support" },
   forward(run, [x]) {
     const values = x!.data;
     const y = x!.recycle(run.site);

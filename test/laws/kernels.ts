@@ -168,9 +168,9 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
   scale: pointwise(1, (k, y, [x], a) => k.scale(y, x!, a)),
   fill: pointwise(0, (k, y, _, a) => k.fill(y, a)),
 
-  packPositive: cases(length, (n, d) => ({
+  packNonZero: cases(length, (n, d) => ({
     buffers: [d.bytes(Math.ceil(n / 8)), d.floats(n)],
-    run: (k, [mask, x]) => k.packPositive(u8(mask), f32(x)),
+    run: (k, [mask, x]) => k.packNonZero(u8(mask), f32(x)),
   })),
   applyMask: cases(fc.tuple(length, scalar, maybe), ([n, factor, inPlace], d) => ({
     buffers: [d.floats(n), d.floats(n), d.bytes(Math.ceil(n / 8))],

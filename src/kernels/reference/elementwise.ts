@@ -7,7 +7,7 @@ export function relu(y: Float32Array, x: Float32Array): void {
 }
 
 export function reluBackward(dx: Float32Array, dy: Float32Array, y: Float32Array): void {
-  for (let i = 0; i < dx.length; i++) dx[i] = y[i]! > 0 ? dy[i]! : 0;
+  for (let i = 0; i < dx.length; i++) dx[i] = y[i]! !== 0 ? dy[i]! : 0;
 }
 
 export function add(y: Float32Array, a: Float32Array, b: Float32Array): void {

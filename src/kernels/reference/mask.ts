@@ -7,9 +7,9 @@
 
 const { fround } = Math;
 
-export function packPositive(mask: Uint8Array, x: Float32Array): void {
+export function packNonZero(mask: Uint8Array, x: Float32Array): void {
   mask.fill(0);
-  for (let i = 0; i < x.length; i++) if (x[i]! > 0) mask[i >> 3]! |= 1 << (i & 7);
+  for (let i = 0; i < x.length; i++) if (x[i]! !== 0) mask[i >> 3]! |= 1 << (i & 7);
 }
 
 export function applyMask(dx: Float32Array, dy: Float32Array, mask: Uint8Array, factor: number): void {

@@ -11,7 +11,7 @@ type Elements = Pick<
   | "add"
   | "scale"
   | "fill"
-  | "packPositive"
+  | "packNonZero"
   | "applyMask"
   | "dropoutMask"
   | "packBits"
@@ -73,10 +73,10 @@ export function elementKernels(launcher: Launcher): Elements {
     scale: (y, x, factor) => pointwise("scale", y, [x], [factor]),
     fill: (y, value) => pointwise("fill", y, [], [value]),
 
-    packPositive(mask, x) {
+    packNonZero(mask, x) {
       const bytes = bytesFor(x.length, 1);
-      launcher.check("packPositive", { mask: [mask, bytes] }, { x: [x, x.length] });
-      launcher.launch("packPositive", [addressOf(mask), addressOf(x), x.length], bytes, { perUnit: 8 });
+      launcher.check("packNonZero", { mask: [mask, bytes] }, { x: [x, x.length] });
+      launcher.launch("packNonZero", [addressOf(mask), addressOf(x), x.length], bytes, { perUnit: 8 });
     },
     applyMask(dx, dy, mask, factor) {
       const n = dx.length;
