@@ -36,6 +36,7 @@ export class Device {
   /** The kernels' exports, running on this memory. */
   readonly exports: Exports;
   readonly budget: number;
+  readonly build: "release" | "debug";
   readonly #allocator: Allocator;
   readonly #blocks = new Map<number, Block>();
 
@@ -50,6 +51,7 @@ export class Device {
       });
     }
     this.budget = pages * pageBytes;
+    this.build = build;
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     this.exports = loadModule(build, this.memory);
     this.#allocator = new Allocator(this.exports.__heap_base.value, this.budget);

@@ -1,20 +1,52 @@
 /**
  * The team that runs kernels: the calling thread and its workers, all on the device's one memory.
+ *
+ * Workers sleep between calls and never keep the process alive. The calling thread does a share of its own; a call
+ * whose worker is not there (yet) it makes itself, which changes the time but no bit of the results.
  */
-
+import { Worker } from "node:worker_threads";
+import { CometError, UsageError } from "../error.js";
 import type { Device } from "./device.js";
+import { kernelNames, Mailbox, mailboxBytes } from "./mailbox.js";
 import type { Kernel } from "./module.js";
+import type { WorkerSetup } from "./worker.js";
+
+/** More than this many threads share no kernel well. */
+const mostThreads = 64;
+
+interface Member {
+  worker: Worker;
+  mailbox: Mailbox;
+}
 
 export class Team {
   readonly #device: Device;
+  readonly #members: Member[] = [];
+  readonly #index: Map<string, number>;
 
-  constructor(device: Device) {
+  /** `threads`: how many share the work, the calling one included. */
+  constructor(device: Device, threads: number) {
+    if (!(Number.isInteger(threads) && threads >= 1 && threads <= mostThreads)) {
+      throw new UsageError({
+        where: "--threads",
+        expected: `a whole number from 1 to ${mostThreads}`,
+        got: String(threads),
+        remedy: "give for example --threads 2",
+      });
+    }
     this.#device = device;
+    this.#index = new Map(kernelNames(device.exports).map((name, i) => [name, i]));
+    for (let i = 1; i < threads; i++) this.#members.push(this.#hire());
   }
 
   /** How many threads share the work, the calling one included. */
   get size(): number {
-    return 1;
+    return this.#members.length + 1;
+  }
+
+  /** How many of them have started. */
+  get ready(): number {
+    return 1 + this.#members.filter(({ mailbox }) => mailbox.isReady).length;
   }
 
   /** One call on the calling thread. */
@@ -22,8 +54,51 @@ export class Team {
     return (this.#device.exports[kernel] as Kernel)(...args);
   }
 
-  /** At most one call a thread, at the same time; returns their results in order. */
+  /** At most one call a thread, at the same time; returns their results in order, or throws what one of them threw. */
   run(kernel: string, calls: readonly (readonly number[])[]): number[] {
-    return calls.map((args) => this.call(kernel, args));
+    const posted = calls.map((args, i) => {
+      const mailbox = i > 0 ? this.#members[i - 1]!.mailbox : undefined;
+      if (!mailbox?.isReady) return null;
+      mailbox.post(this.#index.get(kernel)!, args);
+      return mailbox;
+    });
+    // All workers end before anything is thrown: they write to memory that the caller may free.
+    const outcomes = calls.map((args, i) => (posted[i] ? null : attempt(() => this.call(kernel, args))));
+    const ends = outcomes.map((outcome, i) => outcome ?? posted[i]!.collect());
+    return ends.map((end) => {
+      if ("result" in end) return end.result;
+      throw new CometError({
+        where: `kernel ${kernel}`,
+        expected: "a result",
+        got: end.error,
+        remedy: "report it with the shapes; --threads 1 tells whether a worker is to blame",
+      });
+    });
+  }
+
+  /** Ends the workers. */
+  async close(): Promise<void> {
+    await Promise.all(this.#members.splice(0).map(({ worker }) => worker.terminate()));
+  }
+
+  #hire(): Member {
+    const buffer = new SharedArrayBuffer(mailboxBytes);
+    const mailbox = new Mailbox(buffer);
+    mailbox.open();
+    const setup: WorkerSetup = { build: this.#device.build, memory: this.#device.memory, mailbox: buffer };
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: setup, execArgv: [] });
+    worker.unref();
+    worker.on("error", (error) => {
+      process.emitWarning(`a worker did not start (${error.message}); the calling thread does its share`);
+    });
+    return { worker, mailbox };
+  }
+}
+
+function attempt(call: () => number): { result: number } | { error: string } {
+  try {
+    return { result: call() };
+  } catch (error) {
+    return { error: String(error) };
   }
 }

@@ -2,6 +2,7 @@
  * The kernels in WebAssembly SIMD, on a device: the same bits as `referenceKernels`, at the machine's speed.
  * Here are the checks and the split of the work over the threads; the loops are in assembly/.
  */
+import { availableParallelism } from "node:os";
 import type { Device } from "../device/device.js";
 import { Team } from "../device/workers.js";
 import type { Kernels } from "./kernels.js";
@@ -11,15 +12,27 @@ import { Launcher } from "./simd/launch.js";
 import { matrixProducts } from "./simd/matmul.js";
 
 export interface SimdOptions {
-  /** How many threads share the work. */
+  /** How many threads share the work; the bits do not depend on it. Default: the machine's cores. */
   threads?: number;
+  /** Work is split only above this many multiply-adds or elements a thread. */
+  leastWork?: number;
 }
 
-export function simdKernels(device: Device, _options: SimdOptions = {}): Kernels {
-  const launcher = new Launcher(device, new Team(device));
+export interface SimdKernels extends Kernels {
+  /** How many of the threads have started; until all have, the calling one does their share. */
+  ready(): number;
+  /** Ends the workers; kernels then run on the calling thread alone. */
+  close(): Promise<void>;
+}
+
+export function simdKernels(device: Device, options: SimdOptions = {}): SimdKernels {
+  const team = new Team(device, options.threads ?? availableParallelism());
+  const launcher = new Launcher(device, team, options.leastWork ?? 1 << 15);
   return {
     name: "simd",
-    threads: launcher.threads,
+    threads: team.size,
+    ready: () => team.ready,
+    close: () => team.close(),
     ...matrixProducts(launcher),
     ...planeKernels(launcher),
     ...elementKernels(launcher),

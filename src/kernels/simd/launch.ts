@@ -13,9 +13,6 @@ import { checkDevice, checkLengths, checkOverlap, type Lengths, type View } from
 const shapeBytes = 1024;
 const roomOffset = 512;
 
-/** Below this many multiply-adds or elements a thread, the hand-off costs more than it saves. */
-const leastWork = 1 << 15;
-
 export interface Work {
   /** Multiply-adds or elements a unit; decides whether splitting pays. */
   perUnit: number;
@@ -28,11 +25,14 @@ export interface Work {
 export class Launcher {
   readonly #device: Device;
   readonly #team: Team;
+  readonly #leastWork: number;
   readonly #shape: number;
 
-  constructor(device: Device, team: Team) {
+  /** `leastWork`: multiply-adds or elements a thread below which the hand-off would cost more than it saves. */
+  constructor(device: Device, team: Team, leastWork: number) {
     this.#device = device;
     this.#team = team;
+    this.#leastWork = leastWork;
     this.#shape = device.allocate(shapeBytes, "workspace", "kernel shapes").address;
   }
 
@@ -73,7 +73,10 @@ export class Launcher {
   /** Cuts [0, units) into at most one range a thread. */
   split(units: number, perUnit: number, grain = 1): [begin: number, end: number][] {
     const grains = Math.ceil(units / grain);
-    const parts = Math.max(1, Math.min(this.threads, grains, Math.floor((units * perUnit) / leastWork)));
+    const parts = Math.max(
+      1,
+      Math.min(this.threads, grains, Math.floor((units * perUnit) / this.#leastWork)),
+    );
     return Array.from({ length: units > 0 ? parts : 0 }, (_, i) => [
       Math.floor((grains * i) / parts) * grain,
       Math.min(Math.floor((grains * (i + 1)) / parts) * grain, units),

@@ -1,0 +1,82 @@
+/** The workers: same bits for any number of them, errors that reach the caller, no process kept alive. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Device } from "../src/device/device.js";
+import { Team } from "../src/device/workers.js";
+import { CometError, UsageError } from "../src/error.js";
+import { simdKernels } from "../src/kernels/simd.js";
+import { seed } from "./arbitrary/seed.js";
+import { agrees, laws } from "./laws/kernels.js";
+import { onDevice } from "./laws/subject.js";
+
+async function untilReady(size: number, ready: () => number): Promise<void> {
+  for (let i = 0; ready() < size && i < 1000; i++) await sleep(10);
+  assert.equal(ready(), size);
+}
+
+for (const threads of [2, 3]) {
+  test(`${threads} threads return the reference's bits, in every kernel`, async () => {
+    const device = new Device({ memory: 64 << 20 });
+    const kernels = simdKernels(device, { threads, leastWork: 1 });
+    await untilReady(threads, kernels.ready);
+    const subject = onDevice(device, kernels);
+    for (const [name, calls] of Object.entries(laws)) {
+      assert.doesNotThrow(() => agrees(subject, calls, { seed, numRuns: 25 }), name);
+    }
+    await kernels.close();
+  });
+}
+
+test("before its workers have started, a team does their share", () => {
+  const device = new Device({ memory: 16 << 20 });
+  const kernels = simdKernels(device, { threads: 4, leastWork: 1 });
+  const x = device.f32(device.allocate(4000, "activations", "test")).fill(-1);
+  kernels.relu(x, x);
+  assert.ok(x.every((value) => value === 0));
+  return kernels.close();
+});
+
+test("an error in a worker reaches the caller, and the worker lives on", async () => {
+  const device = new Device({ memory: 1 << 20 });
+  const team = new Team(device, 2);
+  await untilReady(2, () => team.ready);
+  const { address } = device.allocate(4096, "activations", "test");
+  const good = [address, 1, 0, 4];
+  const outside = [device.budget, 1, 0, 4];
+  assert.throws(
+    () => team.run("fill", [good, outside]),
+    (error: unknown) => error instanceof CometError && /kernel fill.*out of bounds/.test(error.message),
+  );
+  assert.throws(() => team.run("fill", [outside, good]), /out of bounds/);
+  const results = team.run("countNonZero", [
+    [address, 0, 4],
+    [address, 0, 3],
+  ]);
+  assert.deepEqual(results, [4, 3]);
+  await team.close();
+  assert.equal(team.size, 1);
+});
+
+test("a number of threads that makes no sense is refused", () => {
+  const device = new Device({ memory: 1 << 20 });
+  for (const threads of [0, -1, 1.5, Number.NaN, 1000]) {
+    assert.throws(() => new Team(device, threads), UsageError);
+  }
+});
+
+test("workers do not keep the process alive", () => {
+  const script = `
+    import { Device } from "./dist/src/device/device.js";
+    import { simdKernels } from "./dist/src/kernels/simd.js";
+    const device = new Device({ memory: 1 << 20 });
+    const kernels = simdKernels(device, { threads: 3, leastWork: 1 });
+    while (kernels.ready() < 3) await new Promise((done) => setTimeout(done, 5));
+    kernels.fill(device.f32(device.allocate(4096, "activations", "test")), 1);
+    console.log("done");
+  `;
+  const child = spawnSync(process.execPath, ["--input-type=module", "-e", script], { timeout: 60_000 });
+  assert.equal(child.status, 0, String(child.stderr));
+  assert.equal(String(child.stdout), "done\n");
+});
