@@ -1,0 +1,31 @@
+/** Draws the figures that the page has, and again whenever its width changes. */
+import { append, type Drawing } from "./frame.js";
+import { byLayer, pooled, sigma, sigmaRatio } from "./gradients.js";
+import { bound, ratio, zeros } from "./layers.js";
+import { memory } from "./memory.js";
+import { samples } from "./samples.js";
+import { accuracy, loss, saved } from "./training.js";
+
+const drawings: Record<string, Drawing> = {
+  ...{ loss, accuracy, memory, saved, bound, zeros, ratio, samples },
+  ...{ histogram: pooled, histograms: byLayer, sigma, "sigma-ratio": sigmaRatio },
+};
+
+function drawAll(): void {
+  for (const box of document.querySelectorAll<HTMLElement>("[data-figure]")) {
+    box.replaceChildren();
+    try {
+      drawings[box.dataset.figure!]!(box);
+    } catch (cause) {
+      append(box, "p", "failed").textContent = `This figure could not be drawn: ${cause}`;
+    }
+    for (const svg of box.querySelectorAll("svg[aria-label]")) svg.setAttribute("role", "img");
+  }
+}
+
+let width = 0;
+new ResizeObserver(() => {
+  if (document.body.clientWidth === width) return;
+  width = document.body.clientWidth;
+  drawAll();
+}).observe(document.body);

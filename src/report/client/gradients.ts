@@ -1,0 +1,179 @@
+/** The gradient's measured error against the law: histograms over the normal curve, and σ against σ. */
+import type * as PlotModule from "@observablehq/plot";
+import type { Histogram } from "../histogram.js";
+import { append, frame, heading, labels, panels, runColours, runs } from "./frame.js";
+
+declare const Plot: typeof PlotModule;
+
+export function pooled(box: HTMLElement): void {
+  panels(
+    box,
+    runs.filter(({ pooled }) => pooled !== null),
+    ({ label, pooled }, _, width) =>
+      bars(label, pooled!, { width, height: 300, top: tallest(pooled!), words: true }),
+  );
+}
+
+export function byLayer(box: HTMLElement): void {
+  const shown = runs.filter(({ probes }) => probes.length > 0);
+  const top = Math.max(...shown.flatMap(({ probes }) => probes.map((probe) => tallest(probe.histogram))));
+  for (const { label, probes } of shown) {
+    if (shown.length > 1) box.append(heading(label));
+    const grid = append(box, "div", "panels small");
+    for (const { parameter, histogram } of probes) {
+      const cell = append(grid, "div");
+      cell.append(heading(parameter));
+      const about = append(cell, "span", "quiet");
+      about.textContent = `n = ${histogram.n.toLocaleString("en")}, deviation ${histogram.deviation.toFixed(3)}`;
+      cell.append(bars(label, histogram, { width: cell.clientWidth, height: 130, top }));
+    }
+  }
+}
+
+export function sigma(box: HTMLElement): void {
+  const dots = runs.flatMap(({ label, probes }) =>
+    probes.flatMap(({ parameter, step, predicted, measured }) =>
+      step.map((at, i) => ({ label, parameter, at, predicted: predicted[i]!, measured: measured[i]! })),
+    ),
+  );
+  const valid = dots.filter(({ predicted, measured }) => predicted > 0 && measured > 0);
+  const all = valid.flatMap(({ predicted, measured }) => [predicted, measured]);
+  const ends = [Math.min(...all) / 1.5, Math.max(...all) * 1.5];
+  const width = Math.min(box.clientWidth, 620);
+  box.append(
+    Plot.plot({
+      ...frame("Predicted against measured standard deviation of the weight gradient's error"),
+      width,
+      height: Math.max(260, width * 0.75),
+      marginLeft: 60,
+      marginBottom: 40,
+      grid: true,
+      x: { type: "log", label: "predicted σ", domain: ends, tickFormat: "~e", ticks: 5 },
+      y: { type: "log", label: "measured σ", domain: ends, tickFormat: "~e", ticks: 5 },
+      color: { ...runColours, legend: runs.length > 1 },
+      marks: [
+        Plot.areaY(ends, {
+          x: ends,
+          y1: (d) => d * 0.9,
+          y2: (d) => d * 1.1,
+          fillOpacity: 0.12,
+          clip: true,
+        }),
+        Plot.line(ends, { x: ends, y: ends, strokeOpacity: 0.6, clip: true }),
+        Plot.dot(valid, {
+          x: "predicted",
+          y: "measured",
+          stroke: "label",
+          r: 4,
+          title: ({ parameter, at, predicted, measured }) =>
+            `${parameter}, step ${at}\npredicted ${predicted.toExponential(2)}\nmeasured ${measured.toExponential(2)}\nquotient ${(predicted / measured).toFixed(3)}`,
+          tip: true,
+        }),
+      ],
+    }),
+  );
+}
+
+export function sigmaRatio(box: HTMLElement): void {
+  const shown = runs.filter(({ probes }) => probes.some(({ ratio }) => ratio !== null));
+  const each = shown.flatMap(({ label, probes }) =>
+    probes.flatMap(({ parameter, step, predicted, measured }) =>
+      step.map((at, i) => ({ label, parameter, at, ratio: predicted[i]! / measured[i]! })),
+    ),
+  );
+  const means = shown.flatMap(({ label, probes }) =>
+    probes.map(({ parameter, ratio }) => ({ label, parameter, ratio })),
+  );
+  const names = [...new Set(means.map(({ parameter }) => parameter))];
+  const valid = each.filter(({ ratio }) => ratio > 0 && Number.isFinite(ratio));
+  const ratios = valid.map(({ ratio }) => ratio);
+  const ends = [Math.min(0.85, ...ratios), Math.max(1.15, ...ratios)];
+  const longest = Math.max(...names.map((name) => name.length));
+  box.append(
+    Plot.plot({
+      ...frame("Predicted divided by measured standard deviation, by layer"),
+      width: Math.min(box.clientWidth, 760),
+      height: 60 + 24 * names.length,
+      marginLeft: Math.min(box.clientWidth * 0.45, 16 + 6.6 * longest),
+      x: { label: "predicted ÷ measured σ", domain: ends, nice: true, grid: true },
+      y: { label: null, domain: names },
+      color: { ...runColours, legend: runs.length > 1 },
+      marks: [
+        Plot.rectX([0], { x1: 0.9, x2: 1.1, fillOpacity: 0.1, insetTop: -8, insetBottom: -8 }),
+        Plot.ruleX([1], { strokeOpacity: 0.6 }),
+        Plot.dot(valid, { x: "ratio", y: "parameter", fill: "label", r: 2, fillOpacity: 0.6 }),
+        Plot.dot(
+          means.filter(({ ratio }) => ratio !== null),
+          {
+            x: "ratio",
+            y: "parameter",
+            stroke: "label",
+            strokeWidth: 2,
+            r: 5,
+            title: ({ parameter, ratio }) => `${parameter}: ${ratio.toFixed(3)}`,
+            tip: true,
+          },
+        ),
+      ],
+    }),
+  );
+}
+
+const normal = (x: number) => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
+
+/** Densities: a count divided by the number of samples and the width of its bin. */
+const densities = ({ counts, n, binWidth }: Histogram) => {
+  const start = (-counts.length * binWidth) / 2;
+  return counts.map((count, i) => ({
+    x1: start + i * binWidth,
+    x2: start + (i + 1) * binWidth,
+    density: n > 0 ? count / (n * binWidth) : 0,
+  }));
+};
+
+const tallest = (histogram: Histogram) =>
+  Math.max(0.45, ...densities(histogram).map(({ density }) => density * 1.05));
+
+interface BarsOptions {
+  width: number;
+  height: number;
+  top: number;
+  /** Whether sample size and moments are written into the plot. */
+  words?: boolean;
+}
+
+/** A histogram under the standard normal curve. */
+function bars(
+  label: string,
+  histogram: Histogram,
+  { width, height, top, words = false }: BarsOptions,
+): Element {
+  const { n, mean, deviation, outside } = histogram;
+  const xs = Array.from({ length: 201 }, (_, i) => -5 + i / 20);
+  const about = `n = ${n.toLocaleString("en")}\nmean ${mean.toFixed(3)}\ndeviation ${deviation.toFixed(3)}\n${outside.toLocaleString("en")} beyond ±5`;
+  return Plot.plot({
+    ...frame(`Histogram of standardised gradient error, ${label}: ${about.replaceAll("\n", ", ")}`),
+    width,
+    height,
+    ...(words ? {} : { marginLeft: 12, marginRight: 12, marginTop: 6, marginBottom: 22 }),
+    x: {
+      label: words ? "error ÷ predicted σ" : null,
+      domain: [-5, 5],
+      ticks: words ? 11 : [-4, -2, 0, 2, 4],
+    },
+    y: { label: words ? "density" : null, domain: [0, top], ...(words ? { grid: true } : { axis: null }) },
+    marks: [
+      Plot.rectY(densities(histogram), {
+        x1: "x1",
+        x2: "x2",
+        y: "density",
+        fill: runColours.range[labels.indexOf(label)]!,
+        fillOpacity: 0.55,
+        inset: 0,
+      }),
+      Plot.line(xs, { x: xs, y: xs.map(normal), strokeWidth: 1.6 }),
+      Plot.ruleY([0]),
+      ...(words ? [Plot.text([about], { frameAnchor: "top-left", dx: 8, dy: 4, lineHeight: 1.4 })] : []),
+    ],
+  });
+}

@@ -1,0 +1,302 @@
+/** The page: its words, tables and empty figures, which client/ fills from the data below them. */
+import type { Run } from "../run.js";
+import type { PageData, RunData } from "./data.js";
+import { escapeHtml as html, scriptBody, scriptJson } from "./escape.js";
+import { notes, settingsOf, statusText } from "./manifest.js";
+import { style } from "./style.js";
+import { measurable, summaryRows } from "./summary.js";
+
+export interface Script {
+  /** Licence notice to keep with it. */
+  licence: string;
+  code: string;
+}
+
+export function page(
+  runs: readonly Run[],
+  data: PageData,
+  libraries: readonly Script[],
+  client: string,
+): string {
+  const labels = data.runs.map(({ label }) => label);
+  const { settings, data: dataset } = runs[0]!.manifest;
+  const title = `${settings.model} on ${dataset.name}: ${labels.join(" and ")}`;
+  const sections = [summary(runs, data), ...chapters(data), repeat(runs, labels)];
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
+<title>${html(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<header>
+<h1>${html(title)}</h1>
+<p class="quiet">A report of comet-ts ${html(runs[0]!.manifest.versions.comet)}. Everything it shows was recorded by the ${runs.length === 1 ? "run" : "runs"} named below.</p>
+${notes(runs, labels)
+  .map((note) => `<p class="notice" role="note">${html(note)}</p>`)
+  .join("\n")}
+<nav aria-label="Sections"><ul>${sections.map(({ id, title }) => `<li><a href="#${id}">${title}</a></li>`).join("")}</ul></nav>
+</header>
+<main>
+${sections.map(({ id, title, body }) => `<section id="${id}" aria-labelledby="${id}-title">\n<h2 id="${id}-title">${title}</h2>\n${body}\n</section>`).join("\n")}
+</main>
+<noscript><p class="notice">The plots are drawn by the script in this page; the tables need none.</p></noscript>
+<script type="application/json" id="data">${scriptJson(data)}</script>
+${libraries.map(({ licence, code }) => `<script>\n/*\n${licence.trim()}\n*/\n${scriptBody(code)}</script>`).join("\n")}
+<script type="module">
+${scriptBody(client)}</script>
+</body>
+</html>
+`;
+}
+
+interface Section {
+  id: string;
+  title: string;
+  body: string;
+}
+
+function summary(runs: readonly Run[], { runs: data }: PageData): Section {
+  const head = data
+    .map(
+      ({ label }, i) =>
+        `<th scope="col"><span class="key" style="background:var(--run-${(i % 6) + 1})"></span>${html(label)}</th>`,
+    )
+    .join("");
+  const rows = [
+    { title: "Status", note: "", cells: runs.map(({ manifest }) => statusText(manifest)) },
+    ...summaryRows(runs, data),
+  ];
+  const body = rows.map(
+    ({ title, note, cells }) =>
+      `<tr><th scope="row">${html(title)}${note ? `<small>${html(note)}</small>` : ""}</th>${cells.map((cell) => `<td>${html(cell ?? "–")}</td>`).join("")}</tr>`,
+  );
+  return {
+    id: "summary",
+    title: "Summary",
+    body: `<div class="scroll" tabindex="0"><table><thead><tr><td></td>${head}</tr></thead><tbody>\n${body.join("\n")}\n</tbody></table></div>`,
+  };
+}
+
+const figure = (name: string, title: string, caption: string, after = ""): string =>
+  `<figure id="figure-${name}" aria-labelledby="figure-${name}-title">
+<h3 id="figure-${name}-title">${title}</h3>
+<div class="plots" data-figure="${name}"></div>
+<figcaption>${caption}</figcaption>
+${after}</figure>`;
+
+/** The sections with plots: those for which some run has records. */
+function chapters({ runs, stride, horizon }: PageData): Section[] {
+  const some = (has: (run: RunData) => boolean) => runs.some(has);
+  const drawn = stride > 1 ? ` Every ${ordinal(stride)} step is drawn.` : "";
+  const result: Section[] = [];
+  if (some(({ steps }) => steps.step.length > 0)) {
+    const epochs = some((run) => run.epochs.length > 0);
+    const body = [
+      figure(
+        "loss",
+        "Training loss",
+        `Mean cross entropy of each batch: faint as measured, strong as an exponential mean over about ${horizon} steps.${drawn} Runs of one seed see the same batches, so where their curves part, their arithmetic did. Lower is better.`,
+      ),
+      figure(
+        "accuracy",
+        "Accuracy",
+        `Share classified rightly: lines, of the training batches, smoothed like the loss${epochs ? "; dots, of the whole test split after each epoch" : ""}. Augmented training images are harder than test images, so dots may lie above their line.`,
+      ),
+    ];
+    result.push({ id: "training", title: "Training", body: body.join("\n") });
+    const memory = some((run) => run.memory !== null)
+      ? figure(
+          "memory",
+          "One step, by category",
+          "What lives on the device through one step: forward from the left, then backward, then the update. Each allocation or release moves time one on; runs have different numbers of them. All panels share one scale, and the number tells the highest point. The area to compare is “saved”: what forward keeps for backward.",
+        )
+      : "";
+    const saved = figure(
+      "saved",
+      "Saved-for-backward peak of each step",
+      `The most bytes that saved tensors held at any moment of a step.${drawn} Plain training keeps the same bytes in every step (fewer for a last, smaller batch); under COMET they follow the bounds and the share of zeros. Audited steps, which hold decoded copies as well, are left out.`,
+    );
+    result.push({ id: "memory", title: "Memory", body: [memory, saved].join("\n") });
+  }
+  if (some((run) => run.sites.length > 0)) result.push(layers(runs));
+  if (some((run) => run.samples.length > 0)) {
+    result.push({
+      id: "tensors",
+      title: "Saved tensors",
+      body: figure(
+        "samples",
+        "Original, reconstructed, error",
+        "Channels of the first image of a batch, at most 64 × 64 of each, as the layer got them, as backward gets them back, and the difference in units of the bound. The first two share their scale. Errors never reach ±1 (the ends of their scale), and zeros come back as zeros, whatever the bound, with the quantisers support and dithered.",
+      ),
+    });
+  }
+  if (some((run) => run.probes.length > 0)) result.push(gradients(runs));
+  return result;
+}
+
+function layers(runs: readonly RunData[]): Section {
+  const tables = runs
+    .filter(({ sites }) => sites.length > 0)
+    .map(({ label, sites }) =>
+      table(
+        `${label}: layers at their last collection`,
+        ["Layer", "Bound", "Zeros", "Ratio"],
+        sites.map(({ name, bound, zeros, ratio }) => [
+          name,
+          significant(bound.at(-1)),
+          percent(zeros.at(-1)),
+          ratio.at(-1) === null ? "with another layer’s" : significant(ratio.at(-1)),
+        ]),
+      ),
+    );
+  const order =
+    "Colours run through the network from the input (blue) to the output (red); point at a line for its layer.";
+  return {
+    id: "layers",
+    title: "Layers over time",
+    body: [
+      figure(
+        "bound",
+        "Error bound",
+        `The absolute error bound under which each layer’s input is stored, at each collection; logarithmic. The controller widens it when the gradient’s tolerated error grows or the loss signal shrinks. ${order}`,
+      ),
+      figure(
+        "zeros",
+        "Sparsity",
+        `Share of each layer’s input that is exactly zero, as ReLU leaves it. Zeros cost almost nothing to store and, kept exact, add no error to the gradient. ${order}`,
+      ),
+      figure(
+        "ratio",
+        "Compression ratio",
+        `Bytes as float32 ÷ bytes as stored, at each collection; logarithmic. A layer that shares its input with another has no line of its own. ${order}`,
+        tables.join("\n"),
+      ),
+    ].join("\n"),
+  };
+}
+
+function gradients(runs: readonly RunData[]): Section {
+  const tables = runs
+    .filter(({ probes }) => probes.length > 0)
+    .map(({ label, probes }) =>
+      table(
+        `${label}: error of each weight gradient`,
+        [
+          "Weight",
+          "Weights",
+          "Probes",
+          "Predicted σ, last",
+          "Measured σ, last",
+          "Predicted ÷ measured",
+          "Deviation",
+        ],
+        probes.map((probe) => [
+          probe.parameter,
+          probe.weights.toLocaleString("en"),
+          String(probe.step.length),
+          significant(probe.predicted.at(-1)),
+          significant(probe.measured.at(-1)),
+          Number.isFinite(probe.ratio) ? probe.ratio.toFixed(3) : "–",
+          probe.histogram.deviation.toFixed(3),
+        ]),
+      ),
+    );
+  const ratios = runs.some(({ probes }) => measurable(probes).length > 0)
+    ? [
+        figure(
+          "sigma",
+          "Predicted against measured σ",
+          "One dot a layer and probe: across, the standard deviation that the law expects of the weight gradient’s error from the bound alone; up, the root mean square of the error measured by back-propagating the same step with and without compression. On the line they agree; the band is ±10 %. Both axes are logarithmic.",
+        ),
+        figure(
+          "sigma-ratio",
+          "Predicted ÷ measured σ, by layer",
+          "The same as a quotient, from the input (top) to the output: small dots are probes, the large dot the quotient of the root mean squares over all of them. 1 is perfect; the band is 0.9 to 1.1. Layers with few weights scatter more, since their measured σ comes from few values.",
+          tables.join("\n"),
+        ),
+      ]
+    : tables;
+  return {
+    id: "gradients",
+    title: "Gradient error: the law and the measurement",
+    body: [
+      figure(
+        "histogram",
+        "All layers together",
+        "Bars: the measured error of every weight’s gradient, divided by the σ that the law predicts for its output channel, all layers and probes pooled. Line: the standard normal curve, with nothing fitted. n is the number of errors; mean and deviation are the measured ones (predicted: 0 and 1). Layers with many weights dominate; the next figure gives each its own.",
+      ),
+      figure(
+        "histograms",
+        "Layer by layer",
+        "The same for each layer, on one scale. A narrower or wider shape than the curve means that the law over- or underestimates that layer’s error.",
+      ),
+      ...ratios,
+    ].join("\n"),
+  };
+}
+
+/** What it takes to run this again. */
+function repeat(runs: readonly Run[], labels: readonly string[]): Section {
+  const manifests = runs.map(({ manifest }) => manifest);
+  const head = ["", ...labels];
+  const about: [string, ...string[]][] = [
+    ["run", ...manifests.map(({ id }) => id)],
+    ["started", ...manifests.map(({ started }) => started)],
+    ["ended", ...manifests.map(({ ended }) => ended ?? "–")],
+    [
+      "data",
+      ...manifests.map(
+        ({ data }) =>
+          `${data.name}: ${data.train.toLocaleString("en")} + ${data.test.toLocaleString("en")} images`,
+      ),
+    ],
+    ["data hash", ...manifests.map(({ data }) => data.hash)],
+    [
+      "versions",
+      ...manifests.map(
+        ({ versions }) => `comet-ts ${versions.comet}, Node ${versions.node}, ${versions.arch}`,
+      ),
+    ],
+    ["arithmetic", ...manifests.map(({ profile }) => profile)],
+    ["weights", ...manifests.map(({ weights }) => weights ?? "–")],
+  ];
+  const settings = settingsOf(manifests);
+  const differing = settings.filter(({ differs }) => differs).map(({ name, values }) => [name, ...values]);
+  const same = settings.filter(({ differs }) => !differs).map(({ name, values }) => [name, ...values]);
+  return {
+    id: "repeat",
+    title: "What ran",
+    body: [
+      rows("Runs", head, about),
+      ...(differing.length > 0 ? [rows("Settings that differ", head, differing)] : []),
+      `<details><summary>${runs.length > 1 ? "Settings that agree" : "Settings"}</summary>\n${rows(runs.length > 1 ? "Settings that agree" : "Settings", head, same)}\n</details>`,
+    ].join("\n"),
+  };
+}
+
+const rows = (caption: string, head: readonly string[], body: readonly (readonly string[])[]): string =>
+  `<div class="scroll" tabindex="0"><table><caption>${html(caption)}</caption><thead><tr>${head.map((cell) => (cell ? `<th scope="col">${html(cell)}</th>` : "<td></td>")).join("")}</tr></thead><tbody>
+${body.map(([first, ...rest]) => `<tr><th scope="row">${html(first!)}</th>${rest.map((cell) => `<td class="hash">${html(cell)}</td>`).join("")}</tr>`).join("\n")}
+</tbody></table></div>`;
+
+/** A table of numbers, folded away: the plot above it in figures. */
+const table = (caption: string, head: readonly string[], body: readonly (readonly string[])[]): string =>
+  `<details><summary>${html(caption)}</summary>
+<div class="scroll" tabindex="0"><table><caption>${html(caption)}</caption><thead><tr>${head.map((cell, i) => `<th scope="col"${i > 0 ? ' class="number"' : ""}>${html(cell)}</th>`).join("")}</tr></thead><tbody>
+${body.map(([first, ...rest]) => `<tr><th scope="row">${html(first!)}</th>${rest.map((cell) => `<td class="number">${html(cell)}</td>`).join("")}</tr>`).join("\n")}
+</tbody></table></div></details>`;
+
+const given = (value: number | null | undefined): value is number =>
+  value !== null && value !== undefined && Number.isFinite(value);
+const significant = (value: number | null | undefined): string => (given(value) ? value.toPrecision(3) : "–");
+const percent = (value: number | null | undefined): string =>
+  given(value) ? `${(100 * value).toFixed(1)} %` : "–";
+
+function ordinal(n: number): string {
+  const suffix = n % 100 >= 11 && n % 100 <= 13 ? "th" : (["th", "st", "nd", "rd"][n % 10] ?? "th");
+  return `${n}${suffix}`;
+}

@@ -1,0 +1,131 @@
+/** The figures of a run that fit into a table, next to those of the run they are compared with. */
+import { formatBytes } from "../device/ledger.js";
+import type { Run } from "../run.js";
+import { Summarizer, type Summary } from "../summary.js";
+import type { LayerProbe, RunData } from "./data.js";
+
+export interface SummaryRow {
+  title: string;
+  /** What the number is, for whoever does not know. */
+  note: string;
+  /** One cell a run; null where the run has no such figure. */
+  cells: (string | null)[];
+}
+
+interface Figure {
+  title: string;
+  note: string;
+  value(run: Run, summary: Summary): number | null;
+  format(value: number): string;
+  /** How a value compares with the baseline's. */
+  compare?(value: number, baseline: number): string;
+}
+
+const percent = (value: number) => `${(100 * value).toFixed(2)} %`;
+const times = (value: number, baseline: number) => `${(value / baseline).toFixed(2)} × plain`;
+const seconds = (value: number) => `${value.toFixed(value < 100 ? 1 : 0)} s`;
+const unlessZero = (value: number) => (value > 0 ? value : null);
+
+const figures: Figure[] = [
+  {
+    title: "Test accuracy",
+    note: "after the last whole epoch",
+    value: (_, { testAccuracy }) => testAccuracy,
+    format: percent,
+    compare: (value, baseline) => {
+      const points = 100 * (value - baseline);
+      return `${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(2)} points`;
+    },
+  },
+  {
+    title: "Saved-for-backward peak",
+    note: "the most bytes that saved tensors held at any moment of any step",
+    value: (_, { savedPeakBytes }) => unlessZero(savedPeakBytes),
+    format: formatBytes,
+    compare: times,
+  },
+  {
+    title: "Conv-input ratio",
+    note: "inputs of convolutions, as float32 ÷ as stored, summed over all steps",
+    value: (_, { convRatio }) => convRatio,
+    format: (value) => `${value.toFixed(2)} : 1`,
+  },
+  {
+    title: "Device peak",
+    note: "the most bytes of the device that all categories held together",
+    value: (_, { devicePeakBytes }) => unlessZero(devicePeakBytes),
+    format: formatBytes,
+    compare: times,
+  },
+  {
+    title: "Resident memory",
+    note: "the operating system’s peak for the whole process: data set, JavaScript and all",
+    value: ({ manifest }) => unlessZero(manifest.residentPeakBytes),
+    format: formatBytes,
+    compare: times,
+  },
+  {
+    title: "Seconds in steps",
+    note: "forward, backward and update, summed; audits included, but no probes, test passes or loading",
+    value: (_, { steps, stepSeconds }) => (steps > 0 ? stepSeconds : null),
+    format: seconds,
+    compare: times,
+  },
+  {
+    title: "Seconds in all",
+    note: "from start to end of the run",
+    value: ({ manifest: { started, ended } }) =>
+      ended ? (Date.parse(ended) - Date.parse(started)) / 1000 : null,
+    format: seconds,
+  },
+];
+
+/** Rows of the summary table. The first plain run is the baseline of the others. */
+export function summaryRows(runs: readonly Run[], data: readonly RunData[]): SummaryRow[] {
+  const plain = runs.findIndex(({ manifest }) => manifest.settings.store === "plain");
+  const summaries = runs.map(({ records }) => {
+    const summarizer = new Summarizer();
+    for (const record of records) summarizer.add(record);
+    return summarizer.summary;
+  });
+  const rows = figures.map(({ title, note, value, format, compare }): SummaryRow => {
+    const values = runs.map((run, i) => value(run, summaries[i]!));
+    const baseline = plain < 0 ? null : values[plain]!;
+    const cells = values.map((v, i) => {
+      if (v === null || !Number.isFinite(v)) return null;
+      const comparable = compare && baseline !== null && baseline !== 0 && i !== plain;
+      return comparable ? `${format(v)} (${compare(v, baseline)})` : format(v);
+    });
+    return { title, note, cells };
+  });
+  rows.push(
+    {
+      title: "Worst error ÷ bound",
+      note: "of the frames that an audit compared with their originals; below 1 if the bound held",
+      cells: summaries.map(({ worstErrorRatio, auditedFrames }) =>
+        worstErrorRatio === null
+          ? null
+          : `${worstErrorRatio.toFixed(6)} (${auditedFrames.toLocaleString("en")} frames)`,
+      ),
+    },
+    {
+      title: "Predicted ÷ measured σ",
+      note: "of the weight gradient’s error: the least and the greatest layer; each layer is below",
+      cells: data.map(({ probes }) => {
+        const ratios = measurable(probes).map(({ ratio }) => ratio);
+        if (ratios.length === 0) return null;
+        return `${Math.min(...ratios).toFixed(3)} … ${Math.max(...ratios).toFixed(3)} (${ratios.length} layers)`;
+      }),
+    },
+    {
+      title: "Weights",
+      note: "first characters of the SHA-256 of all weights at the end; the same settings give the same",
+      cells: runs.map(({ manifest }) => manifest.weights?.slice(0, 12) ?? null),
+    },
+  );
+  return rows.filter(({ cells }) => cells.some((cell) => cell !== null));
+}
+
+/** Layers whose error was above zero at some probe. */
+export const measurable = (probes: readonly LayerProbe[]): LayerProbe[] =>
+  probes.filter(({ ratio }) => Number.isFinite(ratio));
