@@ -86,6 +86,11 @@ export interface Backward {
   bits(name: string): Uint8Array;
   /** A new gradient tensor of unspecified content. */
   empty(shape: readonly number[]): Tensor;
+  /**
+   * What other ops have already contributed to the gradient of input i, for an op that would rather add to it than
+   * make a tensor of its own: it then returns the sum. Null if there is nothing yet, or somebody else reads it too.
+   */
+  pending(input: number): Tensor | null;
   /** Adds to the parameter's gradient; consumes it. */
   accumulate(parameter: Parameter, gradient: Tensor): void;
   /** Tells the observer, if it collects now. */
@@ -168,6 +173,13 @@ function backwardRun(
     gate: (name, dy) => engine.store.gate(handle(name), dy),
     bits: (name) => engine.store.bits(handle(name)),
     empty,
+    pending(input) {
+      const parent = parents[input];
+      const gradient = parent?.gradient ?? null;
+      if (!parent || gradient === null || !gradient.storage.exclusive()) return null;
+      parent.gradient = null;
+      return gradient;
+    },
     accumulate(parameter, gradient) {
       if (parameter.gradient === null) parameter.gradient = gradient;
       else parameter.gradient = sum(parameter.gradient, gradient);

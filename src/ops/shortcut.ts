@@ -5,7 +5,7 @@
  *
  *   y[n, c + before, p, q] = x[n, c, stride·p, stride·q],   before = ⌊(K − C)/2⌋
  */
-import { apply, type Op } from "../op.js";
+import { apply, type Backward, type Op } from "../op.js";
 import type { Tensor } from "../tensor.js";
 
 interface Downsample {
@@ -42,16 +42,22 @@ const downsampleOp: Op<Downsample> = {
     return { y };
   },
   backward(run, dy, attributes) {
-    const dx = run.empty(attributes.input);
+    // The main path has usually back-propagated first: most of a tensor of its own would be zeros to add to that.
+    const dx = run.pending(0) ?? zeros(run, attributes.input);
     const [from, to] = [dy.data, dx.data];
-    run.engine.kernels.fill(to, 0);
     pairs(attributes, (i, j) => {
-      to[i] = from[j]!;
+      to[i] = to[i]! + from[j]!;
     });
     dy.dispose();
     return [dx];
   },
 };
+
+function zeros(run: Backward, shape: readonly number[]): Tensor {
+  const dx = run.empty(shape);
+  run.engine.kernels.fill(dx.data, 0);
+  return dx;
+}
 
 /** x: N × C × H × W → N × channels × ⌈H/stride⌉ × ⌈W/stride⌉. */
 export function downsample(x: Tensor, stride: number, channels: number, site?: string): Tensor {
