@@ -1,4 +1,5 @@
 /** A session: everything one training run holds, from its settings. */
+import { availableParallelism } from "node:os";
 import { WasmCodec } from "./codec/wasm.js";
 import { Controller, fixed, law, type Policy, paper } from "./comet/controller.js";
 import { CometStore, type Mode, type Quantizer } from "./comet/store.js";
@@ -25,8 +26,10 @@ export interface Settings {
   quantizer: Quantizer;
   mode: Mode;
   epochs: number;
-  /** Stops after so many steps; 0 for no such limit. */
+  /** The most steps that the run has; 0 for no such limit. */
   steps: number;
+  /** Ends before the run's last step, with its schedule unchanged: the first part of a longer run. 0: does not. */
+  stopAfter: number;
   batch: number;
   lr: number;
   momentum: number;
@@ -52,6 +55,7 @@ export const defaults: Settings = {
   mode: "auto",
   epochs: 1,
   steps: 0,
+  stopAfter: 0,
   batch: 64,
   lr: 0.1,
   momentum: 0.9,
@@ -63,7 +67,7 @@ export const defaults: Settings = {
   augment: true,
   seed: 1,
   memory: "1GiB",
-  threads: 1,
+  threads: availableParallelism(),
 };
 
 export interface Session {
@@ -96,6 +100,7 @@ export function createSession(settings: Settings, dataset: Dataset): Session {
   whole("--batch", settings.batch, 1);
   whole("--epochs", settings.epochs, 1);
   whole("--steps", settings.steps, 0);
+  whole("--stop-after", settings.stopAfter, 0);
   const schedule = schedules[settings.schedule];
   if (!schedule) {
     throw new UsageError({

@@ -15,6 +15,8 @@ export interface Summary {
   /** The most that any step that was not audited held for its backward pass, and held on the device at all, in bytes. */
   savedPeakBytes: number;
   devicePeakBytes: number;
+  /** What frames and masks saved in the step of the device's peak: their tensors' bytes less their own. */
+  packingSavedBytes: number;
   /** Inputs of convolutions over the whole run: float32 bytes ÷ stored bytes; null for a plain run. */
   convRatio: number | null;
   /** Seconds in steps, without loading data, evaluation, probes. */
@@ -61,12 +63,14 @@ export class Summarizer {
     const most = (key: "savedPeakBytes" | "devicePeakBytes") =>
       undisturbed.reduce((largest, record) => Math.max(largest, record[key]), 0);
     const packed = sum("convPackedBytes");
+    const peak = undisturbed.find(({ devicePeakBytes }) => devicePeakBytes === most("devicePeakBytes"));
     return {
       steps: steps.length,
       finalLoss: steps.at(-1)?.loss ?? null,
       testAccuracy: this.#accuracy,
       savedPeakBytes: most("savedPeakBytes"),
       devicePeakBytes: most("devicePeakBytes"),
+      packingSavedBytes: peak ? peak.rawBytes - peak.packedBytes : 0,
       convRatio: packed > 0 ? sum("convRawBytes") / packed : null,
       stepSeconds: sum("ms") / 1000,
       worstErrorRatio: this.#worst,

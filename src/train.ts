@@ -137,18 +137,19 @@ export function totalSteps({ settings, dataset }: Session): number {
 export async function train(session: Session, hooks: TrainHooks = {}): Promise<Outcome> {
   const { settings, dataset, engine, model, comet } = session;
   const steps = totalSteps(session);
+  const end = settings.stopAfter > 0 ? Math.min(settings.stopAfter, steps) : steps;
   const perEpoch = Math.ceil(dataset.train.length / settings.batch);
   const rng = createRng(settings.seed);
   const emit = (record: TrainRecord) => hooks.onRecord?.(record);
   let step = 0;
   let outcome: Outcome = { steps: 0, aborted: false, testAccuracy: Number.NaN, weights: "" };
   model.train(true);
-  for (let epoch = 0; step < steps; epoch++) {
+  for (let epoch = 0; step < end; epoch++) {
     const started = performance.now();
     const order = rng.fork(`order ${epoch}`).permutation(dataset.train.length);
     const augmentation = settings.augment ? rng.fork(`augmentation ${epoch}`) : null;
     const indices = (i: number) => order.subarray(i * settings.batch, (i + 1) * settings.batch);
-    for (let i = 0; i < perEpoch && step < steps && !hooks.signal?.aborted; i++, step++) {
+    for (let i = 0; i < perEpoch && step < end && !hooks.signal?.aborted; i++, step++) {
       const next = i + 1 < perEpoch ? indices(i + 1) : null;
       const batch = await loadBatch(session, dataset.train, indices(i), augmentation);
       if (next) dataset.train.prepare?.(next, augmentation);
@@ -159,7 +160,7 @@ export async function train(session: Session, hooks: TrainHooks = {}): Promise<O
         const forward = () => lossOf(session, copy(batch.images), copy(batch.labels));
         emit({ kind: "probe", step, rows: probe(engine, comet.controller, model, forward) });
       }
-      const loss = trainStep(session, batch, { step, epoch, steps, hooks, emit, last: step === steps - 1 });
+      const loss = trainStep(session, batch, { step, epoch, steps, hooks, emit, last: step === end - 1 });
       if (!Number.isFinite(loss)) {
         const same = await loadBatch(session, dataset.train, indices(i), augmentation);
         throw nonFiniteLoss(session, step, loss, same);

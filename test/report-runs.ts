@@ -15,6 +15,7 @@ const settings: Settings = {
   mode: "auto",
   epochs: 3,
   steps: 0,
+  stopAfter: 0,
   batch: 64,
   lr: 0.1,
   momentum: 0.9,
@@ -114,7 +115,7 @@ export function makeRun(store: "plain" | "comet", shape: Shape = {}): Run {
           measured: predicted * (1 + 0.03 * normal()),
           bias: 0.01 * normal(),
           weights,
-          standardized: Float32Array.from({ length: weights }, normal),
+          standardized: Array.from({ length: weights }, normal),
         };
       };
       records.push({ kind: "probe", step, rows: layers.map(row) });

@@ -72,7 +72,15 @@ export function addTrainOptions(command: Command): Command {
     )
     .addOption(choice("--mode <name>", "the codec's mode", ["auto", "fast", "dense"], defaults.mode))
     .addOption(numeric("--epochs <n>", "passes over the training images", "--epochs 2", defaults.epochs))
-    .addOption(numeric("--steps <n>", "stop after so many steps; 0: no limit", "--steps 100", defaults.steps))
+    .addOption(numeric("--steps <n>", "at most so many steps; 0: no limit", "--steps 100", defaults.steps))
+    .addOption(
+      numeric(
+        "--stop-after <n>",
+        "end early, as the first part of a longer run; 0: do not",
+        "--stop-after 50",
+        defaults.stopAfter,
+      ),
+    )
     .addOption(numeric("--batch <N>", "images a step", "--batch 128", defaults.batch))
     .addOption(numeric("--lr <rate>", "learning rate at the start", "--lr 0.05", defaults.lr))
     .addOption(numeric("--momentum <m>", "SGD momentum", "--momentum 0.9", defaults.momentum))

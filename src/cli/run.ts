@@ -61,7 +61,7 @@ async function runOn(dataset: Dataset, settings: Settings, places: Places): Prom
     weights: null,
     residentPeakBytes: 0,
   });
-  const steps = totalSteps(session);
+  const steps = Math.min(totalSteps(session), settings.stopAfter || Number.POSITIVE_INFINITY);
   const progress = new Progress(settings.store, steps);
   const summarizer = new Summarizer();
   const interrupt = new AbortController();

@@ -11,6 +11,10 @@ const rows: readonly [label: string, cell: (result: Result) => string][] = [
   ["saved for backward, peak", ({ summary }) => formatBytes(summary.savedPeakBytes)],
   ["conv-input ratio, whole run", ({ summary }) => times(summary.convRatio)],
   ["device memory, peak", ({ summary }) => formatBytes(summary.devicePeakBytes)],
+  [
+    "frames and masks saved then",
+    ({ summary }) => (summary.packingSavedBytes > 0 ? formatBytes(summary.packingSavedBytes) : "–"),
+  ],
   ["resident memory, peak (OS)", ({ residentPeakBytes }) => formatBytes(residentPeakBytes)],
   ["seconds in steps", ({ summary }) => summary.stepSeconds.toFixed(1)],
   ["seconds, all", ({ seconds }) => seconds.toFixed(1)],

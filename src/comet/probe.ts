@@ -21,8 +21,8 @@ export interface ProbeRow {
   /** Mean of the gradient's error, in units of the measured σ: unbiased if within a few 1/√weights of 0. */
   bias: number;
   weights: number;
-  /** The error of each weight's gradient ÷ its own channel's σ, for the histogram. */
-  standardized: Float32Array;
+  /** Errors of the weights' gradients ÷ their own channel's σ, for the histogram: evenly chosen, at most 2048. */
+  standardized: number[];
 }
 
 /**
@@ -76,9 +76,15 @@ function compare(
     measured,
     bias: error.reduce((sum, e) => sum + e, 0) / error.length / measured,
     weights: error.length,
-    standardized: Float32Array.from(error, (e, i) => e / sigma(i)).filter(Number.isFinite),
+    standardized: evenly(error.length, 2048)
+      .map((i) => Number((error[i]! / sigma(i)).toPrecision(4)))
+      .filter(Number.isFinite),
   };
 }
+
+/** At most `most` of the indices below n, evenly spread. */
+const evenly = (n: number, most: number): number[] =>
+  Array.from({ length: Math.min(n, most) }, (_, i) => Math.floor((i * n) / Math.min(n, most)));
 
 /** Back-propagates once and takes the weights' gradients; nothing else is left changed. */
 export function weightGradients(model: Module, forward: () => Tensor): Map<Parameter, Float32Array> {

@@ -114,7 +114,7 @@ function runData(
     pooled:
       probes.length === 0
         ? null
-        : histogram(probes.flatMap(({ rows }) => rows.flatMap((row) => errors(row.standardized)))),
+        : histogram(probes.flatMap(({ rows }) => rows.flatMap(({ standardized }) => standardized))),
   };
 }
 
@@ -242,13 +242,10 @@ function layerProbes(records: readonly ProbeRecord[]): LayerProbe[] {
       predicted: probes.map(({ predicted }) => digits(predicted)),
       measured: probes.map(({ measured }) => digits(measured)),
       ratio: Math.sqrt(energy("predicted") / energy("measured")),
-      histogram: histogram(probes.flatMap(({ standardized }) => errors(standardized))),
+      histogram: histogram(probes.flatMap(({ standardized }) => standardized)),
     };
   });
 }
-
-/** A Float32Array comes back from JSON as an object of indices. */
-const errors = (standardized: ArrayLike<number>): number[] => Object.values(standardized);
 
 /** Five significant digits are more than a plot shows. What was NaN is null in JSON, and NaN again here. */
 const digits = (value: number | null): number => (value === null ? Number.NaN : Number(value.toPrecision(5)));
