@@ -100,7 +100,7 @@ test("escaping: markup never survives, and every value comes back", () => {
 test("a run that did not end well is said to be so, with what it did finish", () => {
   const interrupted = makeRun("comet", { steps: 70, manifest: { status: "interrupted" } });
   const html = reportHtml([makeRun("plain"), interrupted]);
-  assert.match(html, /COMET, law: interrupted after 70 steps\. .* that of 1 finished epoch\./);
+  assert.match(html, /COMET, law: interrupted after 70 steps\. .* that after 1 whole epoch\./);
   assert.match(html, /The runs have different numbers of steps: 120, 70\./);
   const early = makeRun("plain", { steps: 3, manifest: { status: "interrupted", ended: null } });
   assert.match(reportHtml([early]), /no epoch was finished, so there is no test accuracy/);
@@ -144,6 +144,7 @@ test("the summary: figures of each run, the others against the plain one", () =>
   assert.deepEqual(cells("Saved-for-backward peak"), ["20.0 MiB", "2.84 MiB (0.14 × plain)"]);
   assert.deepEqual(cells("Conv-input ratio"), ["–", "7.31 : 1"]);
   assert.deepEqual(cells("Seconds in steps"), ["18.0 s", "22.8 s (1.27 × plain)"]);
+  assert.deepEqual(cells("Test accuracy"), ["81.94 %", "81.94 % (+0.00 points)"]);
   assert.deepEqual(cells("Worst error ÷ bound"), ["–", "0.998990 (35 frames)"]);
 });
 
@@ -185,6 +186,10 @@ test("labels tell runs apart", () => {
   const seeded = { ...comet, settings: { ...comet.settings, seed: 2 } };
   assert.deepEqual(labels([manifest("plain"), comet]), ["plain", "COMET, law"]);
   assert.deepEqual(labels([comet, seeded]), ["COMET, law, seed 1", "COMET, law, seed 2"]);
+  assert.deepEqual(labels([manifest("plain"), comet, seeded]).slice(1), [
+    "COMET, law, seed 1",
+    "COMET, law, seed 2",
+  ]);
   assert.equal(new Set(labels([comet, { ...comet, id: "b" }, comet])).size, 3);
 });
 

@@ -61,7 +61,8 @@ export interface RunData {
   label: string;
   steps: StepColumns;
   epochs: EpochPoint[];
-  memory: { step: number; timeline: Record<keyof Bytes, number[]> } | null;
+  /** Of one step; an audited one holds decoded copies as well. */
+  memory: { step: number; audited: boolean; timeline: Record<keyof Bytes, number[]> } | null;
   sites: SiteSeries[];
   samples: SamplePlane[];
   probes: LayerProbe[];
@@ -79,7 +80,7 @@ const most = { steps: 800, collections: 200, planes: 12 };
 
 export function pageData(runs: readonly Run[]): PageData {
   const longest = Math.max(1, ...runs.map((run) => of(run, "step").length));
-  const horizon = Math.max(1, Math.round(longest / 40));
+  const horizon = Math.max(1, Math.round(longest / 25));
   const stride = Math.ceil(longest / most.steps);
   const sampled = runs.filter((run) => of(run, "sample").length > 0).length;
   const planes = Math.max(3, Math.floor(most.planes / Math.max(1, sampled)));
@@ -107,7 +108,13 @@ function runData(
       loss: testLoss,
       accuracy: testAccuracy,
     })),
-    memory: memory ? { step: memory.step, timeline: columns(memory.timeline) } : null,
+    memory: memory
+      ? {
+          step: memory.step,
+          audited: steps.some(({ step, audited }) => step === memory.step && audited),
+          timeline: columns(memory.timeline),
+        }
+      : null,
     sites: siteSeries(of(run, "sites")),
     samples: chooseSamples(of(run, "sample"), planes),
     probes: layerProbes(probes),
@@ -126,21 +133,27 @@ export function of<K extends TrainRecord["kind"]>(
   return records.filter((record): record is Extract<TrainRecord, { kind: K }> => record.kind === kind);
 }
 
-/** A short name for each run that tells it from the others. */
+/** A short name for each run that tells it from the others: by its store, then by what differs, last by its id. */
 export function labels(manifests: readonly Manifest[]): string[] {
-  const base = ({ settings }: Manifest) =>
-    settings.store === "plain" ? "plain" : `COMET, ${settings.policy}`;
   const several = (key: (manifest: Manifest) => unknown) => new Set(manifests.map(key)).size > 1;
   const models = several(({ settings }) => settings.model);
-  const seeds = several(({ settings }) => settings.seed);
-  const named = manifests.map(
-    (manifest) =>
-      `${models ? `${manifest.settings.model}, ` : ""}${base(manifest)}${seeds ? `, seed ${manifest.settings.seed}` : ""}`,
+  const names = manifests.map(({ settings }) => {
+    const store = settings.store === "plain" ? "plain" : `COMET, ${settings.policy}`;
+    return models ? `${settings.model}, ${store}` : store;
+  });
+  const namesakes = (all: readonly string[], i: number) => manifests.filter((_, j) => all[j] === all[i]);
+  const settled = names.map((name, i) => {
+    const group = namesakes(names, i).map(({ settings }) => settings);
+    const own = manifests[i]!.settings;
+    const differing = (Object.keys(own) as (keyof typeof own)[]).filter((key) =>
+      group.some((settings) => settings[key] !== own[key]),
+    );
+    return [name, ...differing.map((key) => `${key} ${own[key]}`)].join(", ");
+  });
+  const known = settled.map((name, i) =>
+    namesakes(settled, i).length > 1 ? `${name} (${manifests[i]!.id})` : name,
   );
-  const unique = named.map((name, i) =>
-    named.filter((other) => other === name).length > 1 ? `${name} (${manifests[i]!.id})` : name,
-  );
-  return unique.map((name, i) => (unique.indexOf(name) < i ? `${name} #${i + 1}` : name));
+  return known.map((name, i) => (known.indexOf(name) < i ? `${name} #${i + 1}` : name));
 }
 
 function stepColumns(records: readonly StepRecord[], horizon: number, stride: number): StepColumns {

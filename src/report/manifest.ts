@@ -56,7 +56,7 @@ export function notes(runs: readonly Run[], labels: readonly string[]): string[]
       const accuracy =
         epochs === 0
           ? "no epoch was finished, so there is no test accuracy"
-          : `its test accuracy is that of ${count(epochs, "finished epoch")}`;
+          : `its test accuracy is that after ${count(epochs, "whole epoch")}`;
       result.push(
         `${labels[i]}: ${statusText(manifest)}. Its figures cover only what was done; ${accuracy}.`,
       );

@@ -20,7 +20,8 @@ export function page(
 ): string {
   const labels = data.runs.map(({ label }) => label);
   const { settings, data: dataset } = runs[0]!.manifest;
-  const title = `${settings.model} on ${dataset.name}: ${labels.join(" and ")}`;
+  const names = labels.length > 2 ? `${labels.length} runs` : labels.join(" and ");
+  const title = `${settings.model} on ${dataset.name}: ${names}`;
   const sections = [summary(runs, data), ...chapters(data), repeat(runs, labels)];
   return `<!doctype html>
 <html lang="en">
@@ -99,7 +100,7 @@ function chapters({ runs, stride, horizon }: PageData): Section[] {
       figure(
         "loss",
         "Training loss",
-        `Mean cross entropy of each batch: faint as measured, strong as an exponential mean over about ${horizon} steps.${drawn} Runs of one seed see the same batches, so where their curves part, their arithmetic did. Lower is better.`,
+        `Mean cross entropy of each batch: faint as measured, strong as an exponential mean over about ${horizon} steps.${drawn} Runs of one seed see the same batches, so where their curves part, their arithmetic did; where they coincide, the first run shows as the wider edge. Lower is better.`,
       ),
       figure(
         "accuracy",
@@ -154,7 +155,7 @@ function layers(runs: readonly RunData[]): Section {
       ),
     );
   const order =
-    "Colours run through the network from the input (blue) to the output (red); point at a line for its layer.";
+    "Colours run from the input of the network (blue) to its output (red), in the order in which forward packs; point at a line for its layer.";
   return {
     id: "layers",
     title: "Layers over time",
@@ -215,7 +216,7 @@ function gradients(runs: readonly RunData[]): Section {
         figure(
           "sigma-ratio",
           "Predicted ÷ measured σ, by layer",
-          "The same as a quotient, from the input (top) to the output: small dots are probes, the large dot the quotient of the root mean squares over all of them. 1 is perfect; the band is 0.9 to 1.1. Layers with few weights scatter more, since their measured σ comes from few values.",
+          "The same as a quotient, from the input (top) to the output: small dots are probes, the large dot the quotient of the root mean squares over all of them. 1 is perfect; the band is 0.9 to 1.1. Layers with few weights scatter more: their measured σ comes from few values, and these are not independent where output channels share the errors of one input.",
           tables.join("\n"),
         ),
       ]

@@ -7,13 +7,13 @@ const light = `
   color-scheme: light;
   --paper: #ffffff; --ink: #1b1f24; --quiet: #59636e; --line: #d5dae0; --panel: #f5f7f9; --notice: #fff4d6;
   --run-1: #0072b2; --run-2: #d55e00; --run-3: #009e73; --run-4: #aa4499; --run-5: #b58900; --run-6: #4a4a9c;
-  --parameters: #7a8794; --optimiser: #a9b2bc; --gradients: #cfa64a; --saved: #d55e00; --activations: #56a7d8; --workspace: #84bfa3;`;
+  --parameters: #7a8794; --optimiser: #a9b2bc; --gradients: #cfa64a; --saved: #c2355c; --activations: #56a7d8; --workspace: #84bfa3;`;
 
 const dark = `
   color-scheme: dark;
   --paper: #14171b; --ink: #e6e9ed; --quiet: #a0a9b4; --line: #39414b; --panel: #1d2228; --notice: #3a3014;
   --run-1: #56b4e9; --run-2: #f08a3c; --run-3: #2cc295; --run-4: #d98ac6; --run-5: #e6c229; --run-6: #9a9af0;
-  --parameters: #7f8b98; --optimiser: #56606b; --gradients: #b9933f; --saved: #e8743b; --activations: #3d86b5; --workspace: #4f8f72;`;
+  --parameters: #7f8b98; --optimiser: #56606b; --gradients: #b9933f; --saved: #e0567c; --activations: #3d86b5; --workspace: #4f8f72;`;
 
 export const style = `
 :root {${light}
@@ -33,7 +33,7 @@ a { color: var(--run-1); }
 .quiet, figcaption { color: var(--quiet); }
 .notice { background: var(--notice); border-radius: 6px; padding: 0.6rem 0.9rem; margin: 0.8rem 0; max-width: none; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.92rem; }
+table { border-collapse: collapse; margin-bottom: 1.2rem; font-variant-numeric: tabular-nums; font-size: 0.92rem; }
 caption { text-align: left; color: var(--quiet); padding-bottom: 0.4rem; }
 th, td { text-align: left; vertical-align: top; padding: 0.35rem 1.1rem 0.35rem 0; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; }
@@ -45,20 +45,20 @@ figure { margin: 1.4rem 0 2.2rem; }
 figcaption { font-size: 0.9rem; max-width: 46rem; margin-top: 0.4rem; }
 .panels { display: grid; gap: 1rem 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
 .panels.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); }
-.panels > div, .plots { min-width: 0; }
+.panels > *, .plots { min-width: 0; }
+.plots figure { margin: 0; }
 .maps { display: grid; gap: 0.4rem; grid-template-columns: repeat(3, minmax(0, 13rem)); margin-bottom: 0.9rem; }
-.maps canvas { width: 100%; height: auto; display: block; image-rendering: pixelated; border: 1px solid var(--line); }
-.maps span { font-size: 0.8rem; color: var(--quiet); display: block; overflow-wrap: anywhere; }
+.plots span.quiet, .maps span { font-size: 0.8rem; color: var(--quiet); display: block; overflow-wrap: anywhere; }
 .failed { background: var(--notice); padding: 0.5rem 0.8rem; }
 .chart { --plot-background: var(--paper); background: none; color: var(--ink); font-family: inherit; font-size: 12px;
   overflow: visible; max-width: 100%; height: auto; }
-.chart-swatches { font-family: inherit; }
+.chart-swatches { font: inherit; font-size: 0.85rem; margin-bottom: 0.5rem; }
 details { margin: 0.5rem 0 1rem; }
 summary { cursor: pointer; color: var(--quiet); }
 @media print {
   body { font-size: 11pt; max-width: none; padding: 0; }
   nav { display: none; }
-  figure, tr { break-inside: avoid; }
+  figure, tr, .panels > * { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
 }
 `;

@@ -19,6 +19,8 @@ interface Figure {
   format(value: number): string;
   /** How a value compares with the baseline's. */
   compare?(value: number, baseline: number): string;
+  /** Whether that means something only after as many steps. */
+  grows?: boolean;
 }
 
 const percent = (value: number) => `${(100 * value).toFixed(2)} %`;
@@ -36,6 +38,7 @@ const figures: Figure[] = [
       const points = 100 * (value - baseline);
       return `${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(2)} points`;
     },
+    grows: true,
   },
   {
     title: "Saved-for-backward peak",
@@ -70,6 +73,7 @@ const figures: Figure[] = [
     value: (_, { steps, stepSeconds }) => (steps > 0 ? stepSeconds : null),
     format: seconds,
     compare: times,
+    grows: true,
   },
   {
     title: "Seconds in all",
@@ -88,12 +92,13 @@ export function summaryRows(runs: readonly Run[], data: readonly RunData[]): Sum
     for (const record of records) summarizer.add(record);
     return summarizer.summary;
   });
-  const rows = figures.map(({ title, note, value, format, compare }): SummaryRow => {
+  const rows = figures.map(({ title, note, value, format, compare, grows }): SummaryRow => {
     const values = runs.map((run, i) => value(run, summaries[i]!));
     const baseline = plain < 0 ? null : values[plain]!;
     const cells = values.map((v, i) => {
       if (v === null || !Number.isFinite(v)) return null;
-      const comparable = compare && baseline !== null && baseline !== 0 && i !== plain;
+      if (!compare || baseline === null || baseline === 0 || i === plain) return format(v);
+      const comparable = !grows || summaries[i]!.steps === summaries[plain]!.steps;
       return comparable ? `${format(v)} (${compare(v, baseline)})` : format(v);
     });
     return { title, note, cells };

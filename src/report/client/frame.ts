@@ -8,25 +8,57 @@ declare const Plot: typeof PlotModule;
 export type Drawing = (box: HTMLElement) => void;
 
 export const { runs } = JSON.parse(document.getElementById("data")!.textContent!) as PageData;
-export const labels = runs.map(({ label }) => label);
+const labels = runs.map(({ label }) => label);
 export const runColours = {
   domain: labels,
   range: labels.map((_, i) => `var(--run-${(i % 6) + 1})`),
 };
 
-export const frame = (ariaLabel: string) => ({ ariaLabel, className: "chart" });
+/** What all plots have in common; room for a label below the ticks. */
+export const frame = (ariaLabel: string) => ({ ariaLabel, className: "chart", marginBottom: 42 });
+
+/** A horizontal axis with its label where no tick can be in its way. */
+export const across = (label: string) => ({ label, labelAnchor: "center", labelOffset: 38 }) as const;
+
+/** A logarithmic axis around some positive values, with as many of the ticks n × 10ᵐ as read well. */
+export function logarithmic(values: readonly number[], tickFormat: (value: number) => string) {
+  const [low, high] = [Math.min(...values) / 1.15, Math.max(...values) * 1.15];
+  const first = Math.floor(Math.log10(low));
+  const decades = Array.from(
+    { length: Math.ceil(Math.log10(high)) - first + 1 },
+    (_, i) => 10 ** (first + i),
+  );
+  const steps = high / low > 300 ? [1] : high / low > 8 ? [1, 2, 5] : [1, 2, 3, 4, 5, 6, 7, 8, 9];
+  const ticks = decades.flatMap((decade) => steps.map((n) => n * decade));
+  return {
+    type: "log",
+    domain: [low, high],
+    ticks: ticks.filter((tick) => tick >= low && tick <= high),
+    tickFormat,
+  } as const;
+}
+
+export const scientific = (value: number): string => value.toExponential(0);
+
+/** The runs' colour scale, for those of them that a figure shows. */
+export const coloursOf = (shown: readonly RunData[]) => ({
+  domain: shown.map(({ label }) => label),
+  range: shown.map((run) => runColours.range[runs.indexOf(run)]!),
+  legend: shown.length > 1,
+});
 
 /** A grid with a headed plot for each run. */
 export function panels(
   box: HTMLElement,
   shown: readonly RunData[],
   draw: (run: RunData, index: number, width: number) => Element,
+  title = ({ label }: RunData) => label,
 ): void {
   const grid = append(box, "div", "panels");
   const cells = shown.map(() => append(grid, "div"));
   shown.forEach((run, i) => {
     const cell = cells[i]!;
-    cell.append(heading(run.label), draw(run, i, Math.min(cell.clientWidth, 760)));
+    cell.append(heading(title(run)), draw(run, i, cell.clientWidth));
   });
 }
 

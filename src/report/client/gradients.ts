@@ -1,7 +1,19 @@
 /** The gradient's measured error against the law: histograms over the normal curve, and σ against σ. */
 import type * as PlotModule from "@observablehq/plot";
+import type { RunData } from "../data.js";
 import type { Histogram } from "../histogram.js";
-import { append, frame, heading, labels, panels, runColours, runs } from "./frame.js";
+import {
+  across,
+  append,
+  coloursOf,
+  frame,
+  heading,
+  logarithmic,
+  panels,
+  runColours,
+  runs,
+  scientific,
+} from "./frame.js";
 
 declare const Plot: typeof PlotModule;
 
@@ -9,36 +21,43 @@ export function pooled(box: HTMLElement): void {
   panels(
     box,
     runs.filter(({ pooled }) => pooled !== null),
-    ({ label, pooled }, _, width) =>
-      bars(label, pooled!, { width, height: 300, top: tallest(pooled!), words: true }),
+    (run, _, width) =>
+      bars(run, run.pooled!, {
+        width: Math.min(width, 760),
+        height: 300,
+        top: tallest(run.pooled!),
+        words: true,
+      }),
   );
 }
 
 export function byLayer(box: HTMLElement): void {
   const shown = runs.filter(({ probes }) => probes.length > 0);
   const top = Math.max(...shown.flatMap(({ probes }) => probes.map((probe) => tallest(probe.histogram))));
-  for (const { label, probes } of shown) {
-    if (shown.length > 1) box.append(heading(label));
+  for (const run of shown) {
+    if (shown.length > 1) box.append(heading(run.label));
     const grid = append(box, "div", "panels small");
-    for (const { parameter, histogram } of probes) {
+    for (const { parameter, histogram } of run.probes) {
       const cell = append(grid, "div");
       cell.append(heading(parameter));
       const about = append(cell, "span", "quiet");
       about.textContent = `n = ${histogram.n.toLocaleString("en")}, deviation ${histogram.deviation.toFixed(3)}`;
-      cell.append(bars(label, histogram, { width: cell.clientWidth, height: 130, top }));
+      cell.append(bars(run, histogram, { width: cell.clientWidth, height: 130, top }));
     }
   }
 }
 
 export function sigma(box: HTMLElement): void {
-  const dots = runs.flatMap(({ label, probes }) =>
+  const shown = runs.filter(({ probes }) => probes.length > 0);
+  const dots = shown.flatMap(({ label, probes }) =>
     probes.flatMap(({ parameter, step, predicted, measured }) =>
       step.map((at, i) => ({ label, parameter, at, predicted: predicted[i]!, measured: measured[i]! })),
     ),
   );
   const valid = dots.filter(({ predicted, measured }) => predicted > 0 && measured > 0);
   const all = valid.flatMap(({ predicted, measured }) => [predicted, measured]);
-  const ends = [Math.min(...all) / 1.5, Math.max(...all) * 1.5];
+  const axis = logarithmic(all, scientific);
+  const ends = [...axis.domain];
   const width = Math.min(box.clientWidth, 620);
   box.append(
     Plot.plot({
@@ -46,11 +65,10 @@ export function sigma(box: HTMLElement): void {
       width,
       height: Math.max(260, width * 0.75),
       marginLeft: 60,
-      marginBottom: 40,
       grid: true,
-      x: { type: "log", label: "predicted σ", domain: ends, tickFormat: "~e", ticks: 5 },
-      y: { type: "log", label: "measured σ", domain: ends, tickFormat: "~e", ticks: 5 },
-      color: { ...runColours, legend: runs.length > 1 },
+      x: { ...axis, ...across("predicted σ") },
+      y: { ...axis, label: "measured σ" },
+      color: coloursOf(shown),
       marks: [
         Plot.areaY(ends, {
           x: ends,
@@ -93,11 +111,11 @@ export function sigmaRatio(box: HTMLElement): void {
     Plot.plot({
       ...frame("Predicted divided by measured standard deviation, by layer"),
       width: Math.min(box.clientWidth, 760),
-      height: 60 + 24 * names.length,
+      height: 70 + 24 * names.length,
       marginLeft: Math.min(box.clientWidth * 0.45, 16 + 6.6 * longest),
-      x: { label: "predicted ÷ measured σ", domain: ends, nice: true, grid: true },
+      x: { ...across("predicted ÷ measured σ"), domain: ends, nice: true, grid: true },
       y: { label: null, domain: names },
-      color: { ...runColours, legend: runs.length > 1 },
+      color: coloursOf(shown),
       marks: [
         Plot.rectX([0], { x1: 0.9, x2: 1.1, fillOpacity: 0.1, insetTop: -8, insetBottom: -8 }),
         Plot.ruleX([1], { strokeOpacity: 0.6 }),
@@ -144,20 +162,20 @@ interface BarsOptions {
 
 /** A histogram under the standard normal curve. */
 function bars(
-  label: string,
+  run: RunData,
   histogram: Histogram,
   { width, height, top, words = false }: BarsOptions,
 ): Element {
   const { n, mean, deviation, outside } = histogram;
   const xs = Array.from({ length: 201 }, (_, i) => -5 + i / 20);
-  const about = `n = ${n.toLocaleString("en")}\nmean ${mean.toFixed(3)}\ndeviation ${deviation.toFixed(3)}\n${outside.toLocaleString("en")} beyond ±5`;
+  const about = `n = ${n.toLocaleString("en")}\nmean ${mean.toFixed(3).replace("-", "−")}\ndeviation ${deviation.toFixed(3)}\n${outside.toLocaleString("en")} beyond ±5`;
   return Plot.plot({
-    ...frame(`Histogram of standardised gradient error, ${label}: ${about.replaceAll("\n", ", ")}`),
+    ...frame(`Histogram of standardised gradient error, ${run.label}: ${about.replaceAll("\n", ", ")}`),
     width,
     height,
     ...(words ? {} : { marginLeft: 12, marginRight: 12, marginTop: 6, marginBottom: 22 }),
     x: {
-      label: words ? "error ÷ predicted σ" : null,
+      ...(words ? across("error ÷ predicted σ") : { label: null }),
       domain: [-5, 5],
       ticks: words ? 11 : [-4, -2, 0, 2, 4],
     },
@@ -167,9 +185,9 @@ function bars(
         x1: "x1",
         x2: "x2",
         y: "density",
-        fill: runColours.range[labels.indexOf(label)]!,
+        fill: runColours.range[runs.indexOf(run)]!,
         fillOpacity: 0.55,
-        inset: 0,
+        shapeRendering: "crispEdges",
       }),
       Plot.line(xs, { x: xs, y: xs.map(normal), strokeWidth: 1.6 }),
       Plot.ruleY([0]),

@@ -1,43 +1,38 @@
 /** One line a layer over the collections: bound, zeros, ratio. */
 import type * as PlotModule from "@observablehq/plot";
 import type { SiteSeries } from "../data.js";
-import { type Drawing, frame, panels, runs, swatches } from "./frame.js";
+import { across, type Drawing, frame, logarithmic, panels, runs, scientific, swatches } from "./frame.js";
 
 declare const Plot: typeof PlotModule;
 
-export const bound = layerFigure("bound", {
-  label: "absolute error bound",
-  type: "log",
-  tickFormat: "~e",
-  ticks: 5,
-});
-export const zeros = layerFigure("zeros", { label: "% zeros", percent: true, domain: [0, 100] });
-export const ratio = layerFigure("ratio", {
-  label: "raw ÷ packed bytes",
-  type: "log",
-  tickFormat: "~r",
-  ticks: 5,
-});
+type Measure = "bound" | "zeros" | "ratio";
+type Axis = (values: readonly number[]) => PlotModule.ScaleOptions;
 
-/** A line a layer, a panel a run. */
-function layerFigure(key: "bound" | "zeros" | "ratio", y: PlotModule.ScaleOptions): Drawing {
+export const bound = layerFigure("bound", "absolute error bound", (values) =>
+  logarithmic(values, scientific),
+);
+export const zeros = layerFigure("zeros", "% zeros", () => ({ percent: true, domain: [0, 100] }));
+export const ratio = layerFigure("ratio", "raw ÷ packed bytes", (values) => logarithmic(values, String));
+
+/** A line a layer, a panel a run, all on one scale. */
+function layerFigure(key: Measure, title: string, axis: Axis): Drawing {
   return (box) => {
     const shown = runs.filter(({ sites }) => sites.length > 0);
     const names = [...new Set(shown.flatMap(({ sites }) => sites.map(({ name }) => name)))];
     const hue = (i: number) => 255 - (230 * i) / Math.max(1, names.length - 1);
     const range = names.map((_, i) => `oklch(0.66 0.15 ${hue(i).toFixed(0)})`);
-    const values = shown.flatMap(({ sites }) => sites.flatMap((site) => site[key])).filter(present);
-    const domain =
-      y.domain ?? (y.type === "log" ? [Math.min(...values), Math.max(...values)] : [0, Math.max(...values)]);
+    const values = shown.flatMap(({ sites }) => sites.flatMap((site) => site[key]));
+    const y = axis(values.filter((value) => value !== null && value > 0) as number[]);
+    const last = Math.max(...shown.flatMap(({ sites }) => sites.flatMap(({ step }) => step)));
     box.append(swatches(names, range));
     panels(box, shown, ({ label, sites }, _, width) =>
       Plot.plot({
-        ...frame(`${y.label} of each layer by step, ${label}`),
+        ...frame(`${title} of each layer by step, ${label}`),
         width,
         height: 320,
         marginLeft: 50,
-        x: { label: "step" },
-        y: { grid: true, nice: true, ...y, domain },
+        x: { ...across("step"), domain: [0, Math.max(1, last)] },
+        y: { grid: true, label: title, ...y },
         color: { domain: names, range },
         marks: [
           Plot.line(points(sites, key), {
@@ -63,10 +58,8 @@ function layerFigure(key: "bound" | "zeros" | "ratio", y: PlotModule.ScaleOption
   };
 }
 
-const present = (value: number | null): value is number => value !== null;
-
 /** NaN makes a gap in a line. */
-const points = (sites: readonly SiteSeries[], key: "bound" | "zeros" | "ratio") =>
+const points = (sites: readonly SiteSeries[], key: Measure) =>
   sites.flatMap((site) =>
     site.step.map((step, i) => ({ name: site.name, step, value: site[key][i] ?? Number.NaN })),
   );

@@ -1,6 +1,7 @@
 /** The device through one step: what lives on it by category, as stacked areas. */
 import type * as PlotModule from "@observablehq/plot";
-import { byteUnit, frame, panels, runs, swatches } from "./frame.js";
+import type { RunData } from "../data.js";
+import { across, byteUnit, frame, panels, runs, swatches } from "./frame.js";
 
 declare const Plot: typeof PlotModule;
 
@@ -23,7 +24,9 @@ export function memory(box: HTMLElement): void {
       categories.map((category) => `var(--${category})`),
     ),
   );
-  panels(box, shown, ({ label, memory }, i, width) => {
+  const title = ({ label, memory }: RunData) =>
+    `${label}, step ${memory!.step}${memory!.audited ? " (audited: decoded copies included)" : ""}`;
+  const draw = ({ label, memory }: RunData, i: number, width: number) => {
     const { timeline } = memory!;
     const rows = categories.flatMap((category) =>
       timeline[category].map((bytes, time) => ({ time, category, bytes: bytes / unit.bytes })),
@@ -38,7 +41,12 @@ export function memory(box: HTMLElement): void {
       width,
       height: 300,
       marginTop: 30,
-      x: { label: "allocations and releases, in order", ticks: [], domain: [0, Math.max(1, last)] },
+      x: {
+        ...across("allocations and releases, in order →"),
+        labelOffset: 20,
+        ticks: [],
+        domain: [0, Math.max(1, last)],
+      },
       y: { label: unit.name, domain: [0, (highest / unit.bytes) * 1.02], grid: true },
       color: { domain: categories, range: categories.map((category) => `var(--${category})`) },
       marks: [
@@ -61,5 +69,6 @@ export function memory(box: HTMLElement): void {
         }),
       ],
     });
-  });
+  };
+  panels(box, shown, draw, title);
 }

@@ -6,12 +6,14 @@ import { append, frame, heading, runs } from "./frame.js";
 declare const Plot: typeof PlotModule;
 
 export function samples(box: HTMLElement): void {
-  for (const { label, samples } of runs.filter((run) => run.samples.length > 0)) {
-    if (runs.filter((run) => run.samples.length > 0).length > 1) box.append(heading(label));
+  const shown = runs.filter((run) => run.samples.length > 0);
+  for (const { label, samples } of shown) {
+    if (shown.length > 1) box.append(heading(label));
     const legend = document.createElement("div");
     legend.append(Plot.legend({ color: errorScale, label: "error, in units of the bound", width: 260 }));
     box.append(legend);
-    for (const plane of samples) box.append(sampleRow(plane));
+    const grid = append(box, "div", "panels");
+    for (const plane of samples) grid.append(sampleRow(plane));
   }
 }
 
@@ -41,6 +43,7 @@ function sampleRow({ site, step, bound, height, width, original, error }: Sample
         width: 208,
         height: (208 * height) / width,
         margin: 0,
+        marginBottom: 0,
         axis: null,
         y: { reverse: true },
         color: { ...color },
@@ -51,6 +54,6 @@ function sampleRow({ site, step, bound, height, width, original, error }: Sample
   const largest = error.reduce((most, e) => Math.max(most, Math.abs(e)), 0);
   const [least, greatest] = value.domain;
   append(block, "span", "quiet").textContent =
-    `values ${least.toPrecision(3)} (dark) to ${greatest.toPrecision(3)} (bright); largest error ${largest.toFixed(3)} bounds`;
+    `values ${least.toPrecision(3).replace("-", "−")} (dark) to ${greatest.toPrecision(3)} (bright); largest error ${largest.toFixed(3)} × bound`;
   return block;
 }

@@ -1,7 +1,7 @@
 /** Curves over the steps, all runs in one plot: loss, accuracy, saved bytes. */
 import type * as PlotModule from "@observablehq/plot";
 import type { RunData } from "../data.js";
-import { byteUnit, frame, runColours, runs } from "./frame.js";
+import { across, byteUnit, frame, runColours, runs } from "./frame.js";
 
 declare const Plot: typeof PlotModule;
 
@@ -25,7 +25,7 @@ export function accuracy(box: HTMLElement): void {
     Plot.dot(run.epochs, {
       x: "step",
       y: "accuracy",
-      r: 4,
+      r: run.width + 2,
       fill: run.colour,
       title: ({ step, accuracy }) =>
         `${run.label}\ntest accuracy ${(100 * accuracy).toFixed(2)} %\nafter step ${step}`,
@@ -48,6 +48,8 @@ export function saved(box: HTMLElement): void {
 interface Line {
   label: string;
   colour: string;
+  /** Of the stroke: wider for an earlier run, which later ones are drawn over. */
+  width: number;
   epochs: RunData["epochs"];
 }
 
@@ -60,15 +62,16 @@ function overSteps(
   y: { label: string; percent?: boolean; zero?: boolean },
   marks: (run: StepRun) => PlotModule.Markish[],
 ): void {
-  const shown = runs.map(
-    ({ label, steps, epochs }, i): StepRun => ({ ...steps, label, epochs, colour: runColours.range[i]! }),
-  );
+  const shown = runs.map(({ label, steps, epochs }, i): StepRun => {
+    const width = 1.6 + (runs.length > 1 ? (2.2 * (runs.length - 1 - i)) / (runs.length - 1) : 0.4);
+    return { ...steps, label, epochs, colour: runColours.range[i]!, width };
+  });
   box.append(
     Plot.plot({
       ...frame(ariaLabel),
       width: box.clientWidth,
       height: Math.max(240, Math.min(360, box.clientWidth * 0.45)),
-      x: { label: "step" },
+      x: across("step"),
       y: { ...y, grid: true },
       color: { ...runColours, legend: true },
       marks: shown.flatMap(marks),
@@ -82,7 +85,7 @@ const curve = (run: StepRun, values: number[], what: string): PlotModule.Markish
     x: run.step,
     y: values,
     stroke: run.colour,
-    strokeWidth: 2,
+    strokeWidth: run.width,
     ...(values.length < 10 ? { marker: "dot" as const } : {}),
   }),
   Plot.tip(
