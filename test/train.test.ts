@@ -1,0 +1,164 @@
+/** Whole runs, small: the same bits whatever computes them, the promise on every frame, and the law on real steps. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Dataset } from "../src/data/dataset.js";
+import { openDataset } from "../src/data/open.js";
+import { MemoryError, NumericError, UsageError } from "../src/error.js";
+import { referenceKernels } from "../src/kernels/reference.js";
+import { createSession, defaults, type Settings } from "../src/session.js";
+import { Summarizer, type Summary } from "../src/summary.js";
+import { type StepRecord, type TrainHooks, type TrainRecord, train } from "../src/train.js";
+
+let dataset: Dataset;
+before(async () => {
+  dataset = await openDataset("fashion-mnist");
+});
+after(() => dataset.close());
+
+const small: Settings = { ...defaults, model: "lenet", batch: 32, steps: 12, lr: 0.05, threads: 1 };
+
+/** The same data with fewer images, so that an epoch's evaluation is short. */
+const part = (train: number, test: number): Dataset => ({
+  ...dataset,
+  train: { ...dataset.train, length: train, batch: dataset.train.batch.bind(dataset.train) },
+  test: { ...dataset.test, length: test, batch: dataset.test.batch.bind(dataset.test) },
+});
+
+interface Ran {
+  weights: string;
+  records: TrainRecord[];
+  steps: StepRecord[];
+  summary: Summary;
+}
+
+async function run(
+  settings: Partial<Settings>,
+  hooks: TrainHooks = {},
+  prepare?: (session: ReturnType<typeof createSession>) => void,
+): Promise<Ran> {
+  const session = createSession({ ...small, ...settings }, part(2000, 100));
+  prepare?.(session);
+  const records: TrainRecord[] = [];
+  const summarizer = new Summarizer();
+  const outcome = await train(session, {
+    ...hooks,
+    onRecord(record) {
+      records.push(record);
+      summarizer.add(record);
+    },
+  });
+  const steps = records.filter((record) => record.kind === "step");
+  return { weights: outcome.weights, records, steps, summary: summarizer.summary };
+}
+
+test("the same seed gives the same weights, another seed others", async () => {
+  const first = await run({});
+  assert.equal((await run({})).weights, first.weights);
+  assert.notEqual((await run({ seed: 2 })).weights, first.weights);
+});
+
+test("probes and audits change nothing", async () => {
+  const probed = await run({}, { probeAt: (step) => step === 5, auditAt: (step) => step === 7 });
+  assert.equal(probed.weights, (await run({})).weights);
+});
+
+test("plain and COMET see the same first loss and differ afterwards", async () => {
+  const [plain, comet] = [await run({ store: "plain" }), await run({})];
+  assert.equal(comet.steps[0]!.loss, plain.steps[0]!.loss);
+  assert.notEqual(comet.weights, plain.weights);
+});
+
+test("the reference kernels train to the same bits as SIMD, one thread or two", async () => {
+  const settings = { model: "resnet8", batch: 1, steps: 2 } as const;
+  const simd = await run(settings);
+  assert.equal((await run({ ...settings, threads: 2 })).weights, simd.weights);
+  const reference = await run(settings, {}, ({ engine }) => {
+    Object.assign(engine, { kernels: referenceKernels });
+  });
+  assert.equal(reference.weights, simd.weights);
+});
+
+for (const quantizer of ["support", "paper", "dithered"] as const) {
+  test(`every value of every frame of every step is within its bound: ${quantizer}`, async () => {
+    const { summary, records } = await run(
+      { quantizer, model: "resnet8", steps: 6 },
+      { auditAt: () => true },
+    );
+    assert.ok(summary.auditedFrames >= 6 * 8);
+    assert.ok(summary.worstErrorRatio! < 1, `worst error ÷ bound ${summary.worstErrorRatio}`);
+    const moved = records.reduce((sum, record) => sum + (record.kind === "audit" ? record.moved : 0), 0);
+    if (quantizer !== "paper") assert.equal(moved, 0, "a zero was lost, or made");
+  });
+}
+
+test("the law's σ is the measured one, on real training steps", async () => {
+  // Root mean squares over 12 probed steps; a layer's errors share δ, so a single step scatters by 5 to 20 %.
+  const { summary } = await run({ steps: 130 }, { probeAt: (step) => step >= 20 && step % 10 === 0 });
+  assert.equal(summary.sigma.length, 5);
+  for (const { parameter, predicted, measured } of summary.sigma) {
+    const ratio = predicted / measured;
+    assert.ok(ratio > 0.9 && ratio < 1.1, `${parameter}: predicted ÷ measured ${ratio}`);
+  }
+});
+
+test("the law test can fail: under support quantisation a flat background errs all alike", async () => {
+  const probeAt = (step: number) => step >= 20 && step % 10 === 0;
+  const { summary } = await run(
+    { model: "resnet8", quantizer: "support", batch: 16, steps: 31 },
+    { probeAt },
+  );
+  assert.ok(summary.sigma.some(({ predicted, measured }) => predicted / measured < 0.8));
+});
+
+test("the device's peak falls by what the frames and masks say", async () => {
+  const settings = { model: "resnet20", batch: 64, steps: 3 } as const;
+  const [plain, comet] = [await run({ ...settings, store: "plain" }), await run(settings)];
+  const fell = plain.summary.devicePeakBytes - comet.summary.devicePeakBytes;
+  const said = comet.summary.packingSavedBytes;
+  assert.ok(said > 0.4 * plain.summary.savedPeakBytes);
+  assert.ok(Math.abs(fell / said - 1) < 0.05, `fell by ${fell}, frames say ${said}`);
+  const saved = plain.summary.savedPeakBytes - comet.summary.savedPeakBytes;
+  assert.ok(Math.abs(saved / said - 1) < 0.01, `saved fell by ${saved}, frames say ${said}`);
+});
+
+test("a batch that does not fit plainly fits with COMET, and the error says what would help", async () => {
+  const settings = { model: "resnet20", batch: 64, steps: 2, memory: "60MiB" } as const;
+  await assert.rejects(run({ ...settings, store: "plain" }), (error: Error) => {
+    assert.ok(error instanceof MemoryError);
+    assert.match(error.message, /smaller --batch, a larger --memory, or --store comet/);
+    return true;
+  });
+  assert.equal((await run(settings)).steps.length, 2);
+});
+
+test("a loss that is no number stops the run and names the step and the layer", async () => {
+  await assert.rejects(
+    run({ steps: 30, lr: 1e30, store: "plain" }),
+    (error: Error) => error instanceof NumericError && /^step \d+: .*(weight|output of) /.test(error.message),
+  );
+});
+
+test("an interrupted run ends after the step under way", async () => {
+  const stop = new AbortController();
+  const session = createSession(small, part(2000, 100));
+  const outcome = await train(session, {
+    signal: stop.signal,
+    onRecord: (record) => {
+      if (record.kind === "step" && record.step === 3) stop.abort();
+    },
+  });
+  assert.deepEqual([outcome.aborted, outcome.steps], [true, 4]);
+});
+
+test("settings that make no sense are refused", () => {
+  for (const wrong of [
+    { batch: 0 },
+    { batch: 1.5 },
+    { epochs: 0 },
+    { lr: Number.NaN },
+    { lr: -1 },
+    { model: "resnet21" },
+  ]) {
+    assert.throws(() => createSession({ ...small, ...wrong }, dataset), UsageError);
+  }
+});
