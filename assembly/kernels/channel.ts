@@ -1,4 +1,5 @@
 /** Per channel of N × C × size. Units: channels. A channel's sums run over its planes in binary64. */
+import { map } from "./map";
 import { orderedSum, SquaredDeviation, TimesNormalised, Value } from "./order";
 import { loadSome, storeSome } from "./vector";
 
@@ -25,15 +26,35 @@ function channelSum<Term>(x: usize, z: usize, s: ChannelShape, c: i32, u: v128, 
   return total;
 }
 
+/** x + u */
+@unmanaged
+class Shifted {
+  pair(): bool {
+    return false;
+  }
+  of(x: v128, z: v128, u: v128, w: v128): v128 {
+    return f32x4.add(x, u);
+  }
+}
+
+/** x·u + w */
+@unmanaged
+class Affine {
+  pair(): bool {
+    return false;
+  }
+  of(x: v128, z: v128, u: v128, w: v128): v128 {
+    return f32x4.add(f32x4.mul(x, u), w);
+  }
+}
+
 export function addBias(y: usize, bias: usize, shape: usize, begin: i32, end: i32): void {
   const s = changetype<ChannelShape>(shape);
   for (let n = 0; n < s.N; n++) {
     for (let c = begin; c < end; c++) {
       const b = v128.load32_splat(at(bias, c));
-      let p = y + planeOf(s, n, c);
-      for (let left = s.size; left > 0; left -= 4, p += 16) {
-        storeSome(p, f32x4.add(loadSome(p, left), b), left);
-      }
+      const plane = y + planeOf(s, n, c);
+      map<Shifted>(plane, plane, 0, s.size, b, b);
     }
   }
 }
@@ -82,11 +103,8 @@ export function batchNormForward(
       const factor = load<f32>(at(gamma, c)) * load<f32>(at(invStd, c));
       const scale = f32x4.splat(factor);
       const shift = f32x4.splat(load<f32>(at(beta, c)) - load<f32>(at(mean, c)) * factor);
-      let from = x + planeOf(s, n, c);
-      let to = y + planeOf(s, n, c);
-      for (let left = s.size; left > 0; left -= 4, from += 16, to += 16) {
-        storeSome(to, f32x4.add(f32x4.mul(loadSome(from, left), scale), shift), left);
-      }
+      const plane = planeOf(s, n, c);
+      map<Affine>(y + plane, x + plane, 0, s.size, scale, shift);
     }
   }
 }
@@ -117,17 +135,45 @@ export function batchNormBackward(
     const meanDy = f32x4.splat(sumDy / count);
     const meanDyX = f32x4.splat(sumDyX / count);
     for (let n = 0; n < s.N; n++) {
-      const plane = planeOf(s, n, c);
-      for (let i = 0; i < s.size; i += 4) {
-        const left = s.size - i;
-        const offset = plane + ((<usize>i) << 2);
-        const normalised = f32x4.mul(f32x4.sub(loadSome(x + offset, left), mu), inverse);
-        const centred = f32x4.sub(loadSome(dy + offset, left), meanDy);
-        const gradient = f32x4.mul(scale, f32x4.sub(centred, f32x4.mul(normalised, meanDyX)));
-        storeSome(dx + offset, gradient, left);
+      let p = planeOf(s, n, c);
+      const end = p + ((<usize>s.size) << 2);
+      for (; p + 32 <= end; p += 32) {
+        const x0 = v128.load(x + p);
+        const x1 = v128.load(x + p, 16);
+        const dy0 = v128.load(dy + p);
+        const dy1 = v128.load(dy + p, 16);
+        v128.store(dx + p, gradient(x0, dy0, mu, inverse, scale, meanDy, meanDyX));
+        v128.store(dx + p, gradient(x1, dy1, mu, inverse, scale, meanDy, meanDyX), 16);
+      }
+      for (; p < end; p += 16) {
+        const left = <i32>((end - p) >> 2);
+        const one = gradient(
+          loadSome(x + p, left),
+          loadSome(dy + p, left),
+          mu,
+          inverse,
+          scale,
+          meanDy,
+          meanDyX,
+        );
+        storeSome(dx + p, one, left);
       }
     }
   }
+}
+
+/** scale·(dy − meanDy − x̂·meanDyX), x̂ = (x − mu)·inverse. */
+function gradient(
+  x: v128,
+  dy: v128,
+  mu: v128,
+  inverse: v128,
+  scale: v128,
+  meanDy: v128,
+  meanDyX: v128,
+): v128 {
+  const normalised = f32x4.mul(f32x4.sub(x, mu), inverse);
+  return f32x4.mul(scale, f32x4.sub(f32x4.sub(dy, meanDy), f32x4.mul(normalised, meanDyX)));
 }
 
 export function inverseStd(out: usize, variance: usize, eps: f32, begin: i32, end: i32): void {

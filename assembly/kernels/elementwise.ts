@@ -1,40 +1,80 @@
 /** One value in, one value out. Units: elements, from a multiple of 4. */
-import { loadSome, storeSome } from "./vector";
+import { map } from "./map";
 
 function at(p: usize, i: i32): usize {
   return p + ((<usize>i) << 2);
 }
 
+@unmanaged
+class Rectify {
+  pair(): bool {
+    return false;
+  }
+  of(x: v128, z: v128, u: v128, w: v128): v128 {
+    return v128.andnot(x, f32x4.le(x, u));
+  }
+}
+
 export function relu(y: usize, x: usize, begin: i32, end: i32): void {
   const zero = f32x4.splat(0);
-  for (let i = begin; i < end; i += 4) {
-    const v = loadSome(at(x, i), end - i);
-    storeSome(at(y, i), v128.andnot(v, f32x4.le(v, zero)), end - i);
+  map<Rectify>(at(y, begin), at(x, begin), 0, end - begin, zero, zero);
+}
+
+/** x where z ≠ 0. */
+@unmanaged
+class PassNonZero {
+  pair(): bool {
+    return true;
+  }
+  of(x: v128, z: v128, u: v128, w: v128): v128 {
+    return v128.and(x, f32x4.ne(z, u));
   }
 }
 
 export function reluBackward(dx: usize, dy: usize, y: usize, begin: i32, end: i32): void {
   const zero = f32x4.splat(0);
-  for (let i = begin; i < end; i += 4) {
-    const nonZero = f32x4.ne(loadSome(at(y, i), end - i), zero);
-    storeSome(at(dx, i), v128.and(loadSome(at(dy, i), end - i), nonZero), end - i);
+  map<PassNonZero>(at(dx, begin), at(dy, begin), at(y, begin), end - begin, zero, zero);
+}
+
+@unmanaged
+class Sum {
+  pair(): bool {
+    return true;
+  }
+  of(x: v128, z: v128, u: v128, w: v128): v128 {
+    return f32x4.add(x, z);
   }
 }
 
 export function add(y: usize, a: usize, b: usize, begin: i32, end: i32): void {
-  for (let i = begin; i < end; i += 4) {
-    const left = end - i;
-    storeSome(at(y, i), f32x4.add(loadSome(at(a, i), left), loadSome(at(b, i), left)), left);
+  const zero = f32x4.splat(0);
+  map<Sum>(at(y, begin), at(a, begin), at(b, begin), end - begin, zero, zero);
+}
+
+@unmanaged
+class Scaled {
+  pair(): bool {
+    return false;
+  }
+  of(x: v128, z: v128, u: v128, w: v128): v128 {
+    return f32x4.mul(x, u);
   }
 }
 
 export function scale(y: usize, x: usize, factor: f32, begin: i32, end: i32): void {
   const by = f32x4.splat(factor);
-  for (let i = begin; i < end; i += 4)
-    storeSome(at(y, i), f32x4.mul(loadSome(at(x, i), end - i), by), end - i);
+  map<Scaled>(at(y, begin), at(x, begin), 0, end - begin, by, by);
 }
 
 export function fill(y: usize, value: f32, begin: i32, end: i32): void {
   const v = f32x4.splat(value);
-  for (let i = begin; i < end; i += 4) storeSome(at(y, i), v, end - i);
+  let p = at(y, begin);
+  const last = at(y, end);
+  for (; p + 64 <= last; p += 64) {
+    v128.store(p, v);
+    v128.store(p, v, 16);
+    v128.store(p, v, 32);
+    v128.store(p, v, 48);
+  }
+  for (; p < last; p += 4) store<f32>(p, value);
 }

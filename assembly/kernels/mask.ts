@@ -1,5 +1,5 @@
 /** Masks and small integers in the fewest whole bits. Units: groups of 8 elements, which are whole bytes. */
-import { loadSome, storeSome } from "./vector";
+import { loadSome } from "./vector";
 
 /** Lane j of the low (high) half: bit j (j + 4) of the byte. */
 function selectBits(byte: i32, high: bool): v128 {
@@ -7,17 +7,22 @@ function selectBits(byte: i32, high: bool): v128 {
   return i32x4.eq(v128.and(i32x4.splat(byte), bits), bits);
 }
 
-function nonZeros(x: usize, count: i32): i32 {
-  return count > 0 ? i32x4.bitmask(f32x4.ne(loadSome(x, count), f32x4.splat(0))) : 0;
+function nonZeros(x: v128): i32 {
+  return i32x4.bitmask(f32x4.ne(x, f32x4.splat(0)));
 }
 
 /** n: elements in all. */
 export function packNonZero(mask: usize, x: usize, n: i32, begin: i32, end: i32): void {
-  for (let byte = begin; byte < end; byte++) {
+  const whole = min(end, n >> 3);
+  for (let byte = begin; byte < whole; byte++) {
     const from = x + ((<usize>byte) << 5);
-    const left = n - (byte << 3);
-    store<u8>(mask + byte, nonZeros(from, left) | (nonZeros(from + 16, left - 4) << 4));
+    store<u8>(mask + byte, nonZeros(v128.load(from)) | (nonZeros(v128.load(from, 16)) << 4));
   }
+  if (whole === end) return;
+  const from = x + ((<usize>whole) << 5);
+  const left = n & 7;
+  const high = left > 4 ? nonZeros(loadSome(from + 16, left - 4)) : 0;
+  store<u8>(mask + whole, nonZeros(loadSome(from, left)) | (high << 4));
 }
 
 export function applyMask(
@@ -30,15 +35,19 @@ export function applyMask(
   end: i32,
 ): void {
   const by = f32x4.splat(factor);
-  for (let byte = begin; byte < end; byte++) {
+  const whole = min(end, n >> 3);
+  for (let byte = begin; byte < whole; byte++) {
     const bits = <i32>load<u8>(mask + byte);
     const offset = (<usize>byte) << 5;
-    const left = n - (byte << 3);
-    const low = f32x4.mul(loadSome(dy + offset, left), by);
-    storeSome(dx + offset, v128.and(low, selectBits(bits, false)), left);
-    if (left <= 4) continue;
-    const high = f32x4.mul(loadSome(dy + offset + 16, left - 4), by);
-    storeSome(dx + offset + 16, v128.and(high, selectBits(bits, true)), left - 4);
+    const low = f32x4.mul(v128.load(dy + offset), by);
+    const high = f32x4.mul(v128.load(dy + offset, 16), by);
+    v128.store(dx + offset, v128.and(low, selectBits(bits, false)));
+    v128.store(dx + offset, v128.and(high, selectBits(bits, true)), 16);
+  }
+  for (let i = max(begin << 3, whole << 3); i < min(end << 3, n); i++) {
+    const offset = (<usize>i) << 2;
+    const kept = (<i32>load<u8>(mask + (i >> 3)) >> (i & 7)) & 1;
+    store<f32>(dx + offset, kept ? load<f32>(dy + offset) * factor : 0);
   }
 }
 

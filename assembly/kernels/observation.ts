@@ -31,33 +31,68 @@ export function sumSquares(sums: usize, x: usize, n: i32, begin: i32, end: i32):
 function at(x: usize, i: i32): usize {
   return x + ((<usize>i) << 2);
 }
-function signCleared(x: v128): v128 {
-  return v128.and(x, i32x4.splat(0x7fffffff));
+
+/** Folds an array into four lanes whose order does not matter: `of` takes in a vector, `merge` joins two results. */
+function fold<Op>(x: usize, count: i32): v128 {
+  const op = changetype<Op>(0);
+  let a = i32x4.splat(0);
+  let b = a;
+  let left = count;
+  for (; left >= 8; left -= 8, x += 32) {
+    a = op.of(a, v128.load(x));
+    b = op.of(b, v128.load(x, 16));
+  }
+  for (; left > 0; left -= 4, x += 16) a = op.of(a, loadSome(x, left));
+  const four = op.merge(a, b);
+  const two = op.merge(four, v128.shuffle<i32>(four, four, 2, 3, 2, 3));
+  return op.merge(two, v128.shuffle<i32>(two, two, 1, 1, 1, 1));
 }
 
-/** The largest |x|. Bits without their sign sort like magnitudes, NaN above ∞. Units: elements, from a multiple of 4. */
+/** Bits without their sign sort like magnitudes, NaN above ∞. */
+@unmanaged
+class LargestMagnitude {
+  of(so: v128, x: v128): v128 {
+    return i32x4.max_s(so, v128.and(x, i32x4.splat(0x7fffffff)));
+  }
+  merge(a: v128, b: v128): v128 {
+    return i32x4.max_s(a, b);
+  }
+}
+
+@unmanaged
+class NonZeros {
+  of(so: v128, x: v128): v128 {
+    return i32x4.sub(so, f32x4.ne(x, f32x4.splat(0)));
+  }
+  merge(a: v128, b: v128): v128 {
+    return i32x4.add(a, b);
+  }
+}
+
+/** The largest |x|. Units: elements, from a multiple of 4. */
 export function maxAbs(x: usize, begin: i32, end: i32): f32 {
-  let largest = i32x4.splat(0);
-  for (let i = begin; i < end; i += 4)
-    largest = i32x4.max_s(largest, signCleared(loadSome(at(x, i), end - i)));
-  const two = i32x4.max_s(largest, v128.shuffle<i32>(largest, largest, 2, 3, 2, 3));
-  return reinterpret<f32>(max(i32x4.extract_lane(two, 0), i32x4.extract_lane(two, 1)));
+  return f32x4.extract_lane(fold<LargestMagnitude>(at(x, begin), end - begin), 0);
 }
 
 export function countNonZero(x: usize, begin: i32, end: i32): i32 {
-  const zero = f32x4.splat(0);
-  let counts = i32x4.splat(0);
-  for (let i = begin; i < end; i += 4)
-    counts = i32x4.sub(counts, f32x4.ne(loadSome(at(x, i), end - i), zero));
-  const two = i32x4.add(counts, v128.shuffle<i32>(counts, counts, 2, 3, 2, 3));
-  return i32x4.extract_lane(two, 0) + i32x4.extract_lane(two, 1);
+  return i32x4.extract_lane(fold<NonZeros>(at(x, begin), end - begin), 0);
 }
 
-/** Index of the first NaN or ∞ in [begin, end), −1 if there is none: all exponent bits are set. */
-export function nonFinite(x: usize, begin: i32, end: i32): i32 {
+/** Lanes of NaN and ∞: all exponent bits are set. */
+function unbounded(x: v128): v128 {
   const exponent = i32x4.splat(0x7f800000);
-  for (let i = begin; i < end; i += 4) {
-    const found = i32x4.bitmask(i32x4.eq(v128.and(loadSome(at(x, i), end - i), exponent), exponent));
+  return i32x4.eq(v128.and(x, exponent), exponent);
+}
+
+/** Index of the first NaN or ∞ in [begin, end), −1 if there is none. */
+export function nonFinite(x: usize, begin: i32, end: i32): i32 {
+  let i = begin;
+  for (; i + 8 <= end; i += 8) {
+    const either = v128.or(unbounded(v128.load(at(x, i))), unbounded(v128.load(at(x, i), 16)));
+    if (v128.any_true(either)) break;
+  }
+  for (; i < end; i += 4) {
+    const found = i32x4.bitmask(unbounded(loadSome(at(x, i), end - i)));
     if (found) return i + ctz(found);
   }
   return -1;

@@ -1,4 +1,7 @@
-/** Pooling of each plane; what is computed stands in src/kernels/reference/pool.ts. Units: planes. */
+/**
+ * Pooling of each plane; what is computed stands in src/kernels/reference/pool.ts. Units: planes.
+ * Forward, lanes are four neighbouring outputs whose windows lie inside the plane's columns; edges are done singly.
+ */
 
 @unmanaged
 class PoolShape {
@@ -25,33 +28,90 @@ function lastOf(output: i32, window: i32, size: i32, s: PoolShape): i32 {
   return min(output * s.stride - s.padding + window, size);
 }
 
+/** The first output of a row whose window begins inside the plane, and the first whose window ends outside. */
+function firstInside(s: PoolShape): i32 {
+  return (s.padding + s.stride - 1) / s.stride;
+}
+
+function firstOutside(s: PoolShape): i32 {
+  return s.W + s.padding < s.S ? 0 : min(s.Q, (s.W + s.padding - s.S) / s.stride + 1);
+}
+
+/** Elements 0, stride, 2·stride, 3·stride behind p; nothing behind the last is read. */
+function gather(p: usize, stride: i32): v128 {
+  if (stride === 1) return v128.load(p);
+  if (stride === 2) return v128.shuffle<f32>(v128.load(p), v128.load(p, 12), 0, 2, 5, 7);
+  const pitch = (<usize>stride) << 2;
+  const two = v128.load_lane<u32>(p + pitch, v128.load32_zero(p), 1);
+  return v128.load_lane<u32>(p + pitch * 3, v128.load_lane<u32>(p + pitch * 2, two, 2), 3);
+}
+
 export function maxPool(y: usize, index: usize, x: usize, shape: usize, begin: i32, end: i32): void {
   const s = changetype<PoolShape>(shape);
+  const inside = firstInside(s);
+  const outside = firstOutside(s);
   for (let plane = begin; plane < end; plane++) {
     const from = at(x, plane * s.H * s.W);
-    let output = plane * s.P * s.Q;
     for (let p = 0; p < s.P; p++) {
-      const lastRow = lastOf(p, s.R, s.H, s);
-      for (let q = 0; q < s.Q; q++, output++) {
-        const firstColumn = firstOf(q, s);
-        const lastColumn = lastOf(q, s.S, s.W, s);
-        const corner = (p * s.stride - s.padding) * s.S + q * s.stride - s.padding;
-        let largest = load<f32>(at(from, firstOf(p, s) * s.W + firstColumn));
-        let found = firstOf(p, s) * s.S + firstColumn - corner;
-        for (let h = firstOf(p, s); h < lastRow; h++) {
-          for (let w = firstColumn; w < lastColumn; w++) {
-            const value = load<f32>(at(from, h * s.W + w));
-            if (value > largest || (value !== value && largest === largest)) {
-              largest = value;
-              found = h * s.S + w - corner;
-            }
-          }
+      const output = (plane * s.P + p) * s.Q;
+      for (let q = 0; q < s.Q; ) {
+        if (q >= inside && q + 4 <= outside) {
+          fourLargest(at(y, output + q), index + output + q, from, s, p, q);
+          q += 4;
+        } else {
+          largest(at(y, output + q), index + output + q, from, s, p, q);
+          q++;
         }
-        store<f32>(at(y, output), largest);
-        store<u8>(index + output, found);
       }
     }
   }
+}
+
+function largest(y: usize, index: usize, plane: usize, s: PoolShape, p: i32, q: i32): void {
+  const firstRow = firstOf(p, s);
+  const firstColumn = firstOf(q, s);
+  const lastRow = lastOf(p, s.R, s.H, s);
+  const lastColumn = lastOf(q, s.S, s.W, s);
+  const corner = (p * s.stride - s.padding) * s.S + q * s.stride - s.padding;
+  let most = load<f32>(at(plane, firstRow * s.W + firstColumn));
+  let found = firstRow * s.S + firstColumn - corner;
+  for (let h = firstRow; h < lastRow; h++) {
+    for (let w = firstColumn; w < lastColumn; w++) {
+      const value = load<f32>(at(plane, h * s.W + w));
+      if (value > most || (value !== value && most === most)) {
+        most = value;
+        found = h * s.S + w - corner;
+      }
+    }
+  }
+  store<f32>(y, most);
+  store<u8>(index, found);
+}
+
+function fourLargest(y: usize, index: usize, plane: usize, s: PoolShape, p: i32, q: i32): void {
+  const firstRow = firstOf(p, s);
+  const lastRow = lastOf(p, s.R, s.H, s);
+  const column = q * s.stride - s.padding;
+  let position = (firstRow - (p * s.stride - s.padding)) * s.S;
+  let most = gather(at(plane, firstRow * s.W + column), s.stride);
+  let found = i32x4.splat(position);
+  for (let h = firstRow; h < lastRow; h++) {
+    let from = at(plane, h * s.W + column);
+    for (let t = 0; t < s.S; t++, position++, from += 4) {
+      const value = gather(from, s.stride);
+      const firstNaN = v128.and(f32x4.ne(value, value), f32x4.eq(most, most));
+      const better = v128.or(f32x4.gt(value, most), firstNaN);
+      most = v128.bitselect(value, most, better);
+      found = v128.bitselect(i32x4.splat(position), found, better);
+    }
+  }
+  v128.store(y, most);
+  // The four low bytes, side by side.
+  v128.store_lane<u32>(
+    index,
+    v128.shuffle<i8>(found, found, 0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+    0,
+  );
 }
 
 export function maxPoolBackward(
@@ -63,16 +123,18 @@ export function maxPoolBackward(
   end: i32,
 ): void {
   const s = changetype<PoolShape>(shape);
+  // found / S for found < 256, as a product: a little above 1/S.
+  const inverseS = 65536 / s.S + 1;
   for (let plane = begin; plane < end; plane++) {
     const to = at(dx, plane * s.H * s.W);
     memory.fill(to, 0, (<usize>(s.H * s.W)) << 2);
     let output = plane * s.P * s.Q;
     for (let p = 0; p < s.P; p++) {
+      const corner = (p * s.stride - s.padding) * s.W - s.padding;
       for (let q = 0; q < s.Q; q++, output++) {
         const found = <i32>load<u8>(index + output);
-        const h = p * s.stride + found / s.S - s.padding;
-        const w = q * s.stride + (found % s.S) - s.padding;
-        const cell = at(to, h * s.W + w);
+        const r = (found * inverseS) >> 16;
+        const cell = at(to, corner + r * s.W + q * s.stride + found - r * s.S);
         store<f32>(cell, load<f32>(cell) + load<f32>(at(dy, output)));
       }
     }
@@ -81,24 +143,49 @@ export function maxPoolBackward(
 
 export function avgPool(y: usize, x: usize, shape: usize, begin: i32, end: i32): void {
   const s = changetype<PoolShape>(shape);
+  const inside = firstInside(s);
+  const outside = firstOutside(s);
   const area = <f32>(s.R * s.S);
+  const areas = f32x4.splat(area);
   for (let plane = begin; plane < end; plane++) {
     const from = at(x, plane * s.H * s.W);
-    let output = at(y, plane * s.P * s.Q);
     for (let p = 0; p < s.P; p++) {
-      const lastRow = lastOf(p, s.R, s.H, s);
-      for (let q = 0; q < s.Q; q++, output += 4) {
-        const lastColumn = lastOf(q, s.S, s.W, s);
-        let sum: f32 = 0;
-        for (let h = firstOf(p, s); h < lastRow; h++) {
-          for (let w = firstOf(q, s); w < lastColumn; w++) sum += load<f32>(at(from, h * s.W + w));
+      const output = at(y, (plane * s.P + p) * s.Q);
+      for (let q = 0; q < s.Q; ) {
+        if (q >= inside && q + 4 <= outside) {
+          v128.store(at(output, q), f32x4.div(fourSums(from, s, p, q), areas));
+          q += 4;
+        } else {
+          store<f32>(at(output, q), windowSum(from, s, p, q) / area);
+          q++;
         }
-        store<f32>(output, sum / area);
       }
     }
   }
 }
 
+function windowSum(plane: usize, s: PoolShape, p: i32, q: i32): f32 {
+  const lastRow = lastOf(p, s.R, s.H, s);
+  const lastColumn = lastOf(q, s.S, s.W, s);
+  let sum: f32 = 0;
+  for (let h = firstOf(p, s); h < lastRow; h++) {
+    for (let w = firstOf(q, s); w < lastColumn; w++) sum += load<f32>(at(plane, h * s.W + w));
+  }
+  return sum;
+}
+
+function fourSums(plane: usize, s: PoolShape, p: i32, q: i32): v128 {
+  const lastRow = lastOf(p, s.R, s.H, s);
+  const column = q * s.stride - s.padding;
+  let sums = f32x4.splat(0);
+  for (let h = firstOf(p, s); h < lastRow; h++) {
+    let from = at(plane, h * s.W + column);
+    for (let t = 0; t < s.S; t++, from += 4) sums = f32x4.add(sums, gather(from, s.stride));
+  }
+  return sums;
+}
+
+/** Windows in turn; within one, each cell gets its share, a row of the window at a time. */
 export function avgPoolBackward(dx: usize, dy: usize, shape: usize, begin: i32, end: i32): void {
   const s = changetype<PoolShape>(shape);
   const area = <f32>(s.R * s.S);
@@ -110,12 +197,14 @@ export function avgPoolBackward(dx: usize, dy: usize, shape: usize, begin: i32, 
       const lastRow = lastOf(p, s.R, s.H, s);
       for (let q = 0; q < s.Q; q++, output += 4) {
         const share = load<f32>(output) / area;
+        const shares = f32x4.splat(share);
+        const firstColumn = firstOf(q, s);
         const lastColumn = lastOf(q, s.S, s.W, s);
         for (let h = firstOf(p, s); h < lastRow; h++) {
-          for (let w = firstOf(q, s); w < lastColumn; w++) {
-            const cell = at(to, h * s.W + w);
-            store<f32>(cell, load<f32>(cell) + share);
-          }
+          let cell = at(to, h * s.W + firstColumn);
+          const last = at(to, h * s.W + lastColumn);
+          for (; cell + 16 <= last; cell += 16) v128.store(cell, f32x4.add(v128.load(cell), shares));
+          for (; cell < last; cell += 4) store<f32>(cell, load<f32>(cell) + share);
         }
       }
     }

@@ -1,5 +1,17 @@
 /** One pass of stochastic gradient descent; what is computed stands in src/kernels/reference/sgd.ts. Units: elements, from a multiple of 4. */
+import { map } from "./map";
 import { loadSome, storeSome } from "./vector";
+
+/** w − u·(g + w'·w), with w' the weight decay: the step without momentum. */
+@unmanaged
+class Descend {
+  pair(): bool {
+    return true;
+  }
+  of(x: v128, z: v128, u: v128, w: v128): v128 {
+    return f32x4.sub(x, f32x4.mul(u, f32x4.add(z, f32x4.mul(w, x))));
+  }
+}
 
 /** m null: no momentum. */
 export function sgd(
@@ -16,17 +28,29 @@ export function sgd(
   const rate = f32x4.splat(lr);
   const keep = f32x4.splat(momentum);
   const decay = f32x4.splat(weightDecay);
-  for (let i = begin; i < end; i += 4) {
-    const left = end - i;
-    const offset = (<usize>i) << 2;
-    const weight = loadSome(w + offset, left);
-    const gradient = f32x4.add(loadSome(g + offset, left), f32x4.mul(decay, weight));
-    let direction = gradient;
-    if (m) {
-      const velocity = f32x4.add(f32x4.mul(keep, loadSome(m + offset, left)), gradient);
-      storeSome(m + offset, velocity, left);
-      direction = nesterov ? f32x4.add(gradient, f32x4.mul(keep, velocity)) : velocity;
-    }
-    storeSome(w + offset, f32x4.sub(weight, f32x4.mul(rate, direction)), left);
+  let p = (<usize>begin) << 2;
+  if (!m) {
+    map<Descend>(w + p, w + p, g + p, end - begin, rate, decay);
+    return;
   }
+  const last = (<usize>end) << 2;
+  for (; p + 16 <= last; p += 16) {
+    const weight = v128.load(w + p);
+    const gradient = f32x4.add(v128.load(g + p), f32x4.mul(decay, weight));
+    const velocity = f32x4.add(f32x4.mul(keep, v128.load(m + p)), gradient);
+    v128.store(m + p, velocity);
+    v128.store(w + p, f32x4.sub(weight, f32x4.mul(rate, direction(gradient, velocity, keep, nesterov))));
+  }
+  if (p < last) {
+    const left = end & 3;
+    const weight = loadSome(w + p, left);
+    const gradient = f32x4.add(loadSome(g + p, left), f32x4.mul(decay, weight));
+    const velocity = f32x4.add(f32x4.mul(keep, loadSome(m + p, left)), gradient);
+    storeSome(m + p, velocity, left);
+    storeSome(w + p, f32x4.sub(weight, f32x4.mul(rate, direction(gradient, velocity, keep, nesterov))), left);
+  }
+}
+
+function direction(gradient: v128, velocity: v128, keep: v128, nesterov: i32): v128 {
+  return nesterov ? f32x4.add(gradient, f32x4.mul(keep, velocity)) : velocity;
 }

@@ -38,3 +38,7 @@ export function storeColumns(to: usize, pitch: usize, a: v128, b: v128, c: v128,
   v128.store(to + pitch * 2, v128.shuffle<i64>(ab2, cd2, 0, 2));
   v128.store(to + pitch * 3, v128.shuffle<i64>(ab2, cd2, 1, 3));
 }
+
+export function copy(to: usize, from: usize, bytes: i32): void {
+  memory.copy(to, from, bytes);
+}
