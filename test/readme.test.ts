@@ -1,0 +1,40 @@
+/** The README keeps its word: its example prints what its comments say, and the commands it names exist. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const readme = readFileSync(join(root, "README.md"), "utf8");
+
+test("the example prints what it says", () => {
+  const code = /```js\n([\s\S]*?)```/.exec(readme)![1]!;
+  assert.ok(code.split("\n").filter((line) => line.trim() !== "").length <= 12);
+  const expected = [...code.matchAll(/\/\/ prints (.*)/g)].map((match) => match[1]!.trim());
+  assert.equal(expected.length, 3);
+  // Inside the package, so that its own name resolves to it.
+  const folder = mkdtempSync(join(root, "dist", "readme-"));
+  try {
+    writeFileSync(join(folder, "example.mjs"), code);
+    const printed = execFileSync(process.execPath, [join(folder, "example.mjs")], {
+      encoding: "utf8",
+      cwd: folder,
+    });
+    assert.deepEqual(printed.trim().split("\n"), expected);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("every npm script that the README names exists", () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  const named = [...readme.matchAll(/npm run ([a-z:]+)/g)].map((match) => match[1]!);
+  for (const name of named) assert.ok(name in scripts, `npm run ${name}`);
+  for (const path of readme.matchAll(/`((?:src|docs|proofs|test|assembly|examples)\/[\w./-]+)`/g)) {
+    assert.ok(existsSync(join(root, path[1]!)), path[1]);
+  }
+});
