@@ -139,6 +139,7 @@ test("the summary: figures of each run, the others against the plain one", () =>
   const cells = (title: string) =>
     [...html.matchAll(/<tr><th scope="row">(.*?)<.*?<\/th>(.*?)<\/tr>/g)]
       .find(([, name]) => name === title)![2]!
+      .replaceAll("\u00a0", " ")
       .split(/<\/?td>/)
       .filter((cell) => cell !== "");
   assert.deepEqual(cells("Saved-for-backward peak"), ["20.0 MiB", "2.84 MiB (0.14 × plain)"]);

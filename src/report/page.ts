@@ -93,6 +93,9 @@ ${after}</figure>`;
 function chapters({ runs, stride, horizon }: PageData): Section[] {
   const some = (has: (run: RunData) => boolean) => runs.some(has);
   const drawn = stride > 1 ? ` Every ${ordinal(stride)} step is drawn.` : "";
+  const several = runs.length > 1;
+  const smoothed =
+    horizon > 1 ? `: faint as measured, strong as an exponential mean over about ${horizon} steps` : "";
   const result: Section[] = [];
   if (some(({ steps }) => steps.step.length > 0)) {
     const epochs = some((run) => run.epochs.length > 0);
@@ -100,12 +103,12 @@ function chapters({ runs, stride, horizon }: PageData): Section[] {
       figure(
         "loss",
         "Training loss",
-        `Mean cross entropy of each batch: faint as measured, strong as an exponential mean over about ${horizon} steps.${drawn} Runs of one seed see the same batches, so where their curves part, their arithmetic did; where they coincide, the first run shows as the wider edge. Lower is better.`,
+        `Mean cross entropy of each batch${smoothed}.${drawn}${several ? " Runs of one seed see the same batches, so where their curves part, their arithmetic did; where they coincide, the first shows as a paler edge." : ""} Lower is better.`,
       ),
       figure(
         "accuracy",
         "Accuracy",
-        `Share classified rightly: lines, of the training batches, smoothed like the loss${epochs ? "; dots, of the whole test split after each epoch" : ""}. Augmented training images are harder than test images, so dots may lie above their line.`,
+        `Share classified rightly: lines, of the training batches, smoothed like the loss${epochs ? "; dots, of the whole test split after each epoch. Training images may be augmented, and then are harder than test images" : ""}.`,
       ),
     ];
     result.push({ id: "training", title: "Training", body: body.join("\n") });

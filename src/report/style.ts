@@ -47,6 +47,7 @@ figcaption { font-size: 0.9rem; max-width: 46rem; margin-top: 0.4rem; }
 .panels.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); }
 .panels > *, .plots { min-width: 0; }
 .plots figure { margin: 0; }
+.legend { margin-bottom: 0.8rem; }
 .maps { display: grid; gap: 0.4rem; grid-template-columns: repeat(3, minmax(0, 13rem)); margin-bottom: 0.9rem; }
 .plots span.quiet, .maps span { font-size: 0.8rem; color: var(--quiet); display: block; overflow-wrap: anywhere; }
 .failed { background: var(--notice); padding: 0.5rem 0.8rem; }

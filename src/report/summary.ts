@@ -24,7 +24,7 @@ interface Figure {
 }
 
 const percent = (value: number) => `${(100 * value).toFixed(2)} %`;
-const times = (value: number, baseline: number) => `${(value / baseline).toFixed(2)} × plain`;
+const times = (value: number, baseline: number) => `${(value / baseline).toFixed(2)}\u00a0×\u00a0plain`;
 const seconds = (value: number) => `${value.toFixed(value < 100 ? 1 : 0)} s`;
 const unlessZero = (value: number) => (value > 0 ? value : null);
 
@@ -36,7 +36,7 @@ const figures: Figure[] = [
     format: percent,
     compare: (value, baseline) => {
       const points = 100 * (value - baseline);
-      return `${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(2)} points`;
+      return `${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(2)}\u00a0points`;
     },
     grows: true,
   },
@@ -99,7 +99,7 @@ export function summaryRows(runs: readonly Run[], data: readonly RunData[]): Sum
       if (v === null || !Number.isFinite(v)) return null;
       if (!compare || baseline === null || baseline === 0 || i === plain) return format(v);
       const comparable = !grows || summaries[i]!.steps === summaries[plain]!.steps;
-      return comparable ? `${format(v)} (${compare(v, baseline)})` : format(v);
+      return comparable ? `${format(v).replaceAll(" ", "\u00a0")} (${compare(v, baseline)})` : format(v);
     });
     return { title, note, cells };
   });

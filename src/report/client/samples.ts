@@ -9,9 +9,9 @@ export function samples(box: HTMLElement): void {
   const shown = runs.filter((run) => run.samples.length > 0);
   for (const { label, samples } of shown) {
     if (shown.length > 1) box.append(heading(label));
-    const legend = document.createElement("div");
-    legend.append(Plot.legend({ color: errorScale, label: "error, in units of the bound", width: 260 }));
-    box.append(legend);
+    append(box, "div", "legend").append(
+      Plot.legend({ color: errorScale, label: "error, in units of the bound", width: 280, marginLeft: 14 }),
+    );
     const grid = append(box, "div", "panels");
     for (const plane of samples) grid.append(sampleRow(plane));
   }

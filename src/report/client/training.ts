@@ -1,7 +1,7 @@
 /** Curves over the steps, all runs in one plot: loss, accuracy, saved bytes. */
 import type * as PlotModule from "@observablehq/plot";
 import type { RunData } from "../data.js";
-import { across, byteUnit, frame, runColours, runs } from "./frame.js";
+import { across, byteUnit, coloursOf, frame, runColours, runs } from "./frame.js";
 
 declare const Plot: typeof PlotModule;
 
@@ -25,7 +25,8 @@ export function accuracy(box: HTMLElement): void {
     Plot.dot(run.epochs, {
       x: "step",
       y: "accuracy",
-      r: run.width + 2,
+      r: 2 + run.width,
+      fillOpacity: run.opacity,
       fill: run.colour,
       title: ({ step, accuracy }) =>
         `${run.label}\ntest accuracy ${(100 * accuracy).toFixed(2)} %\nafter step ${step}`,
@@ -48,8 +49,9 @@ export function saved(box: HTMLElement): void {
 interface Line {
   label: string;
   colour: string;
-  /** Of the stroke: wider for an earlier run, which later ones are drawn over. */
+  /** Of the stroke: wide and pale for an earlier run, which later ones are drawn over. */
   width: number;
+  opacity: number;
   epochs: RunData["epochs"];
 }
 
@@ -63,17 +65,20 @@ function overSteps(
   marks: (run: StepRun) => PlotModule.Markish[],
 ): void {
   const shown = runs.map(({ label, steps, epochs }, i): StepRun => {
-    const width = 1.6 + (runs.length > 1 ? (2.2 * (runs.length - 1 - i)) / (runs.length - 1) : 0.4);
-    return { ...steps, label, epochs, colour: runColours.range[i]!, width };
+    const early = runs.length > 1 ? (runs.length - 1 - i) / (runs.length - 1) : 0;
+    const style = { colour: runColours.range[i]!, width: 1.8 + 3.6 * early, opacity: 1 - 0.45 * early };
+    return { ...steps, label, epochs, ...style };
   });
+  const longest = Math.max(...shown.map(({ step }) => step.length));
   box.append(
     Plot.plot({
       ...frame(ariaLabel),
       width: box.clientWidth,
       height: Math.max(240, Math.min(360, box.clientWidth * 0.45)),
-      x: across("step"),
-      y: { ...y, grid: true },
-      color: { ...runColours, legend: true },
+      x: { ...across("step"), domain: [0, Math.max(1, ...shown.map(({ step }) => step.at(-1) ?? 0))] },
+      // A single value makes no scale of its own.
+      y: { ...y, grid: true, ...(longest < 2 ? { zero: true } : {}) },
+      color: coloursOf(runs),
       marks: shown.flatMap(marks),
     }),
   );
@@ -86,6 +91,7 @@ const curve = (run: StepRun, values: number[], what: string): PlotModule.Markish
     y: values,
     stroke: run.colour,
     strokeWidth: run.width,
+    strokeOpacity: run.opacity,
     ...(values.length < 10 ? { marker: "dot" as const } : {}),
   }),
   Plot.tip(
