@@ -1,5 +1,9 @@
-/** The report: one page that needs nothing else, says what ran, and shows what was recorded and nothing more. */
+/**
+ * The report: one page that needs nothing else, says what ran, and shows what was recorded and nothing more. With
+ * CHROMIUM=/usr/bin/chromium the figures are drawn as well.
+ */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -192,6 +196,36 @@ test("labels tell runs apart", () => {
     "COMET, law, seed 2",
   ]);
   assert.equal(new Set(labels([comet, { ...comet, id: "b" }, comet])).size, 3);
+});
+
+test("in a browser every figure is drawn", {
+  skip: !process.env.CHROMIUM && "CHROMIUM names no browser",
+}, (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "comet-browser-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const switches = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"];
+  const single = makeRun("comet", { steps: 1, samples: false });
+  for (const runs of [
+    full(),
+    [single],
+    [makeRun("comet"), makeRun("plain", { steps: 30 }), makeRun("comet")],
+  ]) {
+    const file = join(folder, "report.html");
+    writeReport(runs, file);
+    const more = [`--user-data-dir=${folder}/profile`, "--virtual-time-budget=3000", "--dump-dom"];
+    const dom = execFileSync(process.env.CHROMIUM!, [...switches, ...more, `file://${file}`], {
+      encoding: "utf8",
+      maxBuffer: 2 ** 25,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const boxes = dom.split('data-figure="').slice(1);
+    for (const box of boxes) {
+      const [drawn] = box.split("<figcaption");
+      assert.match(drawn!, /<svg/, box.slice(0, 300));
+      assert.doesNotMatch(drawn!, /could not be drawn/);
+    }
+    assert.equal(boxes.length, figuresOf(reportHtml(runs)).length);
+  }
 });
 
 test("comet report reads folders and writes the page whole, or not at all", (t) => {

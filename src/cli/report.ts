@@ -15,11 +15,11 @@ export function registerReport(program: Command): void {
     .argument("<runs...>", "folders that comet train wrote, e.g. runs/plain-1 runs/comet-1")
     .option(
       "-o, --out <file>",
-      "where to write it (default: report.html in the first folder), e.g. --out compare.html",
+      "where to write it (default: report.html in the last folder), e.g. --out compare.html",
     )
     .addHelpText("after", "\nExample:\n  comet report runs/plain-1 runs/comet-1 --out compare.html")
     .action((folders: string[], { out }: { out?: string }) => {
-      const file = out ?? join(folders[0]!, "report.html");
+      const file = out ?? join(folders.at(-1)!, "report.html");
       writeReport(folders.map(readRun), file);
       console.log(file);
     });
