@@ -86,8 +86,15 @@ compare statements.txt statements.txt
 coqc -q -w none -Q . Comet Assumptions.v | sed -nE 's/^([A-Za-z_.]+)( :.*)?$/\1/p' | sort -u > axioms.txt
 compare axioms.txt axioms.txt
 
-if [ -e Vectors.out ]; then
-  grep -v '^ *: ' Vectors.out > vectors.json
-  compare vectors.json vectors.json
-fi
+# The lists that Vectors.v printed, in its order, as one JSON object.
+sed -nE 's/^Eval vm_compute in (.*)\.$/\1/p' Vectors.v > names.txt
+perl -0777 -ne '
+  open my $f, "<", "names.txt"; my @names = split /\n/, <$f>;
+  my @lists = /^ *= (.*?)^ *: list/gms;
+  die "expected ${\scalar @names} lists, got ${\scalar @lists}\n" unless @names == @lists;
+  for (@lists) { s/\s+//g; tr/;/,/; s/\],(?=\[)/],\n/g }
+  print "{\n", join(",\n", map { "\"$names[$_]\": $lists[$_]" } 0 .. $#names), "\n}\n";
+' Vectors.out > vectors.json
+compare vectors.json vectors.json
+
 echo "proved: $(grep -c '^Check' Statements.v) theorems on $(wc -l < axioms.txt) axioms"

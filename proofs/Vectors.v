@@ -1,0 +1,136 @@
+(** * Vectors: the model computes, and its answers are the tests
+
+    Everything below is evaluated by Coq and printed; check.sh turns the lists into vectors.json, which is committed.
+    test/proofs.test.ts holds the TypeScript reference and every WebAssembly build to it, without Coq. So what the
+    theorems speak of and what ships agree on zeros, subnormals, ties, edges of the bound, binade edges, infinities,
+    NaN payloads and pseudo-random patterns, bit for bit.
+
+    Floats are written as their bits. Rows:
+    - [mixes]: word, mix(word).                        [dithers]: seed, index, dither.
+    - [bins]: bound, step, inverse.
+    - [quantizers]: kind (1 support, 2 paper, 3 dithered), bound, negative bound, seed; then for element i of a tensor
+      (x, 1 when raw, integer, decoded value). [near]: the same for tensors that never leave 2^12 steps.
+    - [zigzags]: bits, n, zigzag(n).
+    - [predictions]: bits, predictor, lag; values; residuals.
+    - [packings]: width; values; bytes. *)
+
+From Coq Require Import ZArith List.
+From Flocq Require Import Core Binary Bits.
+From Comet Require Import Binary32 Quantize Dither Predict Pack.
+Import ListNotations.
+Open Scope Z_scope.
+
+(** Pseudo-random words: the mix of a counter. *)
+Definition random (seed i : Z) : Z := mix (word (i * golden + seed)).
+Definition counter (n : nat) : list Z := map Z.of_nat (seq 0 n).
+
+(** ** The dither *)
+
+Definition mixes := map (fun w => [w; mix w]) ([0; 1; 2; 0x7fffffff; 0x80000000; 0xffffffff] ++ map (random 1) (counter 40)).
+
+Definition dithers := flat_map (fun seed => map (fun i => [seed; i; bits (dither (mix seed) i)])
+  ([0; 1; 2; 3; 0xffffffff] ++ map (random seed) (counter 20))) [0; 1; 20261123; 0xffffffff].
+
+(** ** The quantisers *)
+
+Definition eighth := 0x3e000000.
+Definition tenth := 0x3dcccccc.
+Definition thousandth := 0x3a83126e.
+Definition least := 0x03800000.
+Definition largest := 0x7e800000.
+
+Definition bins := map (fun b => let c := binOf (ofBits b) in [b; bits (step c); bits (inverse c)])
+  ([eighth; tenth; thousandth; least; largest] ++ map (fun i => 0x03800000 + random 2 i mod 0x7b000000) (counter 40)).
+
+(** A bit pattern, its neighbours, and the negatives of all three. *)
+Definition around (b : Z) : list Z :=
+  let near := [b - 1; b; b + 1] in near ++ map (fun w => Z.lxor w 0x80000000) near.
+
+Definition specials : list Z :=
+  [0; 0x80000000; 1; 0x80000001; 0x007fffff; 0x00800000; 0x80800000; 0x3f800000; 0xbf800000; 0x7f7fffff; 0xff7fffff;
+   0x7f800000; 0xff800000; 0x7fc00000; 0x7f800001; 0xffc12345; 0xff812345].
+
+(** k/2 steps: bin centres and edges, that is rounding's fixed points and ties. *)
+Definition halves (s : f32) (ks : list Z) : list Z := flat_map (fun k => around (bits (mul (float k (-1)) s))) ks.
+
+(** Random magnitudes of at most [top] steps, spread over binades, of either sign; every eighth is zero. *)
+Definition spread (seed : Z) (s : f32) (top : Z) (n : nat) : list Z :=
+  map (fun i =>
+    let r := random seed i in
+    if r mod 8 =? 0 then 0 else
+    let size := float (2 ^ 23 + Z.shiftr r 9) (- 23 + top - Z.land r 31) in
+    Z.lxor (bits (mul size s)) (Z.shiftl (Z.land (Z.shiftr r 8) 1) 31)) (counter n).
+
+Definition nearHalves := [1; 2; 3; 4; 5; 127; 128; 255; 511; 4095; 8189; 8190; 8191].
+Definition farHalves := [8192; 8193; 65535; 8388605; 8388606; 8388607; 8388608; 16777216; 33554432].
+
+Definition kindOf (k : Z) : quantizer := if k =? 1 then Support else if k =? 2 then Paper else Dithered.
+
+(** Element i's row. *)
+Definition row (c : quantization) (key : Z) (entry : Z * Z) : list Z :=
+  let '(i, b) := entry in
+  let x := ofBits b in
+  let u := dither key i in
+  match encode c u x with
+  | Integer q => [b; 0; q; bits (decode c u (Integer q))]
+  | Raw y => [b; 1; 0; bits y]
+  end.
+
+Definition table (k bound negativeBound seed : Z) (values : list Z) : list (list Z) :=
+  let c := Quantization (kindOf k) (binOf (ofBits bound)) (binOf (ofBits negativeBound)) in
+  [k; bound; negativeBound; seed] :: map (row c (mix seed)) (combine (counter (length values)) values).
+
+Definition stepOf (b : Z) : f32 := step (binOf (ofBits b)).
+
+Definition values (b seed : Z) : list Z :=
+  specials ++ around b ++ halves (stepOf b) (nearHalves ++ farHalves) ++ spread seed (stepOf b) 23 40
+    ++ map (random (seed + 1)) (counter 24).
+
+Definition quantizers :=
+  flat_map (fun b => map (fun k => table k b b (b + k) (values b (b + k))) [1; 2; 3]) [eighth; tenth; thousandth]
+  ++ [table 1 least least 0 (values least 5); table 2 largest largest 0 (values largest 6);
+      table 1 tenth eighth 0 (values tenth 7 ++ values eighth 8); table 1 eighth thousandth 0 (values thousandth 9)].
+
+Definition near :=
+  map (fun '(k, b) => table k b b 0 ([0; 0x80000000; 1; 0x80000001; 0x007fffff; 0x80800000] ++ around b
+    ++ halves (stepOf b) nearHalves ++ spread (b + k) (stepOf b) 11 60))
+  [(1, eighth); (2, eighth); (1, tenth); (2, tenth); (1, thousandth); (2, thousandth); (1, least); (2, least)].
+
+(** ** The integer stages *)
+
+Definition signedOf (bits z : Z) : Z := wrap bits z.
+
+Definition zigzags := flat_map (fun bits => map (fun n => [bits; n; zigzag bits n])
+  ([0; 1; -1; 2; -2; half bits - 1; - half bits] ++ map (fun i => signedOf bits (random bits i)) (counter 20))) [16; 32].
+
+Definition predictions :=
+  flat_map (fun bits => flat_map (fun p => map (fun lag =>
+    let v := [half bits - 1; - half bits; 0; 1; -1] ++ map (fun i => signedOf bits (random (p + lag) i)) (counter 23) in
+    [[bits; p; lag]; v;
+     predict bits (guess (Z.odd p) (2 <=? p) (Z.to_nat lag)) [] v]) [1; 3; 8]) [0; 1; 2; 3]) [16; 32].
+
+(** The bytes of a word, lowest first. *)
+Definition bytesOf (n word : Z) : list Z := map (fun k => Z.land (Z.shiftr word (8 * k)) 255) (counter (Z.to_nat n)).
+
+Definition blockBytes (w : Z) (v : list Z) : list Z :=
+  flat_map (fun '(bits, word) => bytesOf (8 * bits) word) (combine (planesOf w) (pack w v)).
+
+Definition stringBytes (w : Z) (v : list Z) : list Z :=
+  bytesOf ((Z.of_nat (length v) * w + 7) / 8) (put (fun i => Z.of_nat i * w) v).
+
+Definition fitting (w : Z) (n : nat) : list Z := map (fun i => Z.land (random w i) (Z.ones w)) (counter n).
+
+Definition packings :=
+  map (fun w => [[w]; fitting w 64; blockBytes w (fitting w 64)]) (counter 33)
+  ++ map (fun w => [[w]; fitting w 13; stringBytes w (fitting w 13)]) (counter 33).
+
+Set Printing Width 110.
+Set Printing Depth 1000000.
+Eval vm_compute in mixes.
+Eval vm_compute in dithers.
+Eval vm_compute in bins.
+Eval vm_compute in quantizers.
+Eval vm_compute in near.
+Eval vm_compute in zigzags.
+Eval vm_compute in predictions.
+Eval vm_compute in packings.
