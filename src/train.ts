@@ -4,6 +4,7 @@
  * compressed tensor.
  */
 import { createHash } from "node:crypto";
+import { setImmediate as eventLoop } from "node:timers/promises";
 import { Audit } from "./comet/audit.js";
 import { type ProbeRow, probe, weightGradients } from "./comet/probe.js";
 import type { PackRecord } from "./comet/store.js";
@@ -166,6 +167,8 @@ export async function train(session: Session, hooks: TrainHooks = {}): Promise<O
         throw nonFiniteLoss(session, step, loss, same);
       }
       assertNothingLeaks(engine);
+      // Signals, timers and the progress line get their turn.
+      await eventLoop();
     }
     const aborted = hooks.signal?.aborted ?? false;
     const weights = hashWeights(model);

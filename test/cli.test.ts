@@ -1,0 +1,173 @@
+/** The command line as a user meets it: a process, its output, its files, its errors. */
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type Manifest, readRun } from "../src/run.js";
+
+const main = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "comet-cli-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function comet(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+const quick = ["--model", "lenet", "--steps", "4", "--batch", "32", "--threads", "1"];
+
+test("a run leaves a manifest, metrics and a report, and --json prints one line", () => {
+  const { status, stdout, stderr } = comet("train", ...quick, "--out", join(folder, "runs"), "--json");
+  assert.equal(status, 0, stderr);
+  const result = JSON.parse(stdout) as { path: string; report: string; weights: string };
+  const { manifest, records } = readRun(result.path);
+  assert.equal(manifest.status, "done");
+  assert.equal(manifest.weights, result.weights);
+  assert.equal(manifest.settings.seed, 1);
+  assert.equal(records.filter(({ kind }) => kind === "step").length, 4);
+  assert.ok(readFileSync(result.report, "utf8").startsWith("<!doctype html>"));
+});
+
+test("comet report compares runs that are there", () => {
+  const runs = readdirSync(join(folder, "runs")).map((name) => join(folder, "runs", name));
+  const file = join(folder, "both.html");
+  const { status, stderr } = comet("report", runs[0]!, runs[0]!, "--out", file);
+  assert.equal(status, 0, stderr);
+  assert.ok(existsSync(file));
+});
+
+test("every command has a help with an example, every option a line", () => {
+  const { stdout } = comet("--help");
+  const commands = [...stdout.matchAll(/^ {2}(\w+)[ |]/gm)]
+    .map((match) => match[1]!)
+    .filter((name) => name !== "help");
+  for (const name of ["demo", "train", "evaluate", "report", "data", "compress", "decompress", "inspect"]) {
+    assert.ok(commands.includes(name), name);
+  }
+  const help = comet("train", "--help").stdout;
+  assert.match(help, /Example:\n {2}comet train/);
+  const options = [
+    "model",
+    "data",
+    "store",
+    "policy",
+    "epochs",
+    "batch",
+    "lr",
+    "seed",
+    "memory",
+    "threads",
+    "out",
+    "json",
+  ];
+  for (const option of options) assert.match(help, new RegExp(`--${option}\\b.* \\S`));
+});
+
+const failures: readonly [title: string, args: string[], message: RegExp][] = [
+  ["a mistyped option", ["train", "--epoch", "2"], /unknown option '--epoch'.*\n.*--epochs/],
+  ["a mistyped command", ["trian"], /unknown command 'trian'.*\n.*train/],
+  [
+    "an unknown model",
+    ["train", "--model", "resnet21"],
+    /--model: expected one of .* got "resnet21"; did you mean resnet20/,
+  ],
+  ["an unknown data set", ["train", "--data", "cifra10"], /--data: .*got "cifra10"; did you mean cifar10/],
+  ["batch 0", ["train", "--batch", "0"], /--batch: expected a whole number of at least 1, got 0; give/],
+  ["a learning rate that is no number", ["train", "--lr", "NaN"], /--lr.*It is not a number/],
+  [
+    "an infinite learning rate",
+    ["train", "--lr", "Infinity"],
+    /--lr: expected a finite number.*got Infinity/,
+  ],
+  [
+    "a bound of 0",
+    ["train", "--policy", "fixed", "--bound", "0"],
+    /--bound: expected a finite number above 0, got 0/,
+  ],
+  ["a bound that is no number", ["train", "--bound", "x"], /--bound.*It is not a number/],
+  [
+    "a memory that is none",
+    ["train", "--memory", "lots"],
+    /--memory: expected an amount of bytes, got lots; write/,
+  ],
+  [
+    "a memory that is too small",
+    ["train", ...quick, "--memory", "1MiB"],
+    /expected .* more of the device's 1.00 MiB, got .*live: .*; use a smaller/,
+  ],
+  ["a report of no run", ["report", join(tmpdir(), "no such run")], /expected a run's file, got ENOENT/],
+  [
+    "missing weights",
+    ["evaluate", join(tmpdir(), "none.safetensors"), "--model", "lenet"],
+    /none\.safetensors: expected/,
+  ],
+];
+
+for (const [title, args, message] of failures) {
+  test(`${title} is an error that says what to do`, () => {
+    const { status, stderr } = comet(...args, ...(args[0] === "train" ? ["--out", join(folder, "bad")] : []));
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, message);
+    assert.doesNotMatch(stderr, /\n {4}at /, "a stack trace");
+  });
+}
+
+test("a folder that cannot be written to is an error", () => {
+  const file = join(folder, "a file");
+  writeFileSync(file, "");
+  chmodSync(file, 0o444);
+  const { status, stderr } = comet("train", ...quick, "--out", file);
+  assert.equal(status, 1);
+  assert.match(stderr, /--out: expected a folder that can be written to, got .*a file/);
+});
+
+test("a diverging run fails with the step and the layer, and keeps its files", () => {
+  const out = join(folder, "diverged");
+  const { status, stderr } = comet("train", ...quick, "--lr", "1e30", "--out", out);
+  assert.equal(status, 1);
+  assert.match(stderr, /NumericError: step \d+: expected a finite loss/);
+  const run = readRun(join(out, readdirSync(out)[0]!));
+  assert.equal(run.manifest.status, "failed");
+  assert.match(run.manifest.error!, /first non-finite value/);
+  assert.ok(run.records.length > 0);
+});
+
+test("Ctrl-C ends a run after the step under way, with what was done on disk", async () => {
+  const out = join(folder, "interrupted");
+  const child = spawn(process.execPath, [
+    main,
+    "train",
+    "--model",
+    "lenet",
+    "--threads",
+    "1",
+    "--epochs",
+    "5",
+    "--out",
+    out,
+  ]);
+  const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const metrics = () =>
+    existsSync(out) ? readdirSync(out).map((name) => join(out, name, "metrics.jsonl")) : [];
+  while (!metrics().some((file) => readFileSync(file, "utf8").split("\n").length > 5)) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  child.kill("SIGINT");
+  assert.equal(await closed, 130);
+  const { manifest, records } = readRun(join(out, readdirSync(out)[0]!));
+  const { status, steps, weights }: Manifest = manifest;
+  assert.equal(status, "interrupted");
+  assert.equal(records.filter(({ kind }) => kind === "step").length, steps);
+  assert.match(weights!, /^[0-9a-f]{64}$/);
+});
