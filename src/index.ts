@@ -27,6 +27,6 @@ export { avgPool2d, globalAvgPool2d, maxPool2d } from "./ops/pool.js";
 export { Sgd, schedules } from "./optim.js";
 export { createRng } from "./rng.js";
 export { createSession, defaults, deviceCodec, type Session, type Settings } from "./session.js";
-export { type Packed, PlainStore, Store } from "./store.js";
+export { type Claimant, type Packed, PlainStore, Store } from "./store.js";
 export { Tensor } from "./tensor.js";
 export { evaluate, hashWeights, train } from "./train.js";

@@ -8,6 +8,7 @@ import { defaults, type Settings } from "../session.js";
 export interface Places {
   data: string;
   out: string;
+  image: number;
   skipBad: boolean;
   json: boolean;
   probeEvery: number;
@@ -100,6 +101,7 @@ export function addTrainOptions(command: Command): Command {
       numeric("--threads <n>", "threads; results do not depend on it", "--threads 2", defaults.threads),
     )
     .addOption(option("--out <folder>", "where runs are written", "--out runs", "runs"))
+    .addOption(numeric("--image <size>", "side of the square cut from photographs", "--image 128", 224))
     .addOption(option("--skip-bad", "skip images that cannot be read, and count them", "", false))
     .addOption(
       numeric("--probe-every <n>", "measure gradient errors every n steps; 0: never", "--probe-every 50", 0),
@@ -117,6 +119,6 @@ export function addTrainOptions(command: Command): Command {
 
 /** Splits what commander parsed. */
 export function parsed(options: Settings & Places): { settings: Settings; places: Places } {
-  const { data, out, skipBad, json, probeEvery, auditEvery, ...settings } = options;
-  return { settings, places: { data, out, skipBad, json, probeEvery, auditEvery } };
+  const { data, out, image, skipBad, json, probeEvery, auditEvery, ...settings } = options;
+  return { settings, places: { data, out, image, skipBad, json, probeEvery, auditEvery } };
 }

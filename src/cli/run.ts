@@ -34,7 +34,7 @@ function runId({ model, store, policy, seed }: Settings, started: Date): string 
 const residentPeak = (): number => process.resourceUsage().maxRSS * 1024;
 
 export async function runTraining(settings: Settings, places: Places): Promise<Result> {
-  const dataset = await openDataset(places.data, { skipBad: places.skipBad });
+  const dataset = await openDataset(places.data, { size: places.image, skipBad: places.skipBad });
   try {
     return await runOn(dataset, settings, places);
   } finally {
