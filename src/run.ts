@@ -65,7 +65,7 @@ export class RunFolder {
   }
 
   append(record: TrainRecord): void {
-    writeSync(this.#metrics, `${JSON.stringify(record, lists)}\n`);
+    writeSync(this.#metrics, `${JSON.stringify(record)}\n`);
   }
 
   update(changes: Partial<Manifest>): void {
@@ -80,10 +80,6 @@ export class RunFolder {
     closeSync(this.#metrics);
   }
 }
-
-/** Writes a Float32Array as a list of four digits each, not as an object of indices: a third of the bytes. */
-const lists = (_key: string, value: unknown): unknown =>
-  value instanceof Float32Array ? Array.from(value, (x) => Number(x.toPrecision(4))) : value;
 
 export interface Run {
   path: string;

@@ -17,6 +17,7 @@ import { crossEntropy } from "./ops/loss.js";
 import { createRng, deriveSeed } from "./rng.js";
 import type { Session } from "./session.js";
 import { Tensor } from "./tensor.js";
+import { thin, timedSteps } from "./timeline.js";
 
 export interface StepRecord {
   kind: "step";
@@ -140,6 +141,7 @@ export async function train(session: Session, hooks: TrainHooks = {}): Promise<O
   const steps = totalSteps(session);
   const end = settings.stopAfter > 0 ? Math.min(settings.stopAfter, steps) : steps;
   const perEpoch = Math.ceil(dataset.train.length / settings.batch);
+  const timed = timedSteps(dataset.train.length, settings.batch, end);
   const rng = createRng(settings.seed);
   const emit = (record: TrainRecord) => hooks.onRecord?.(record);
   let step = 0;
@@ -161,7 +163,8 @@ export async function train(session: Session, hooks: TrainHooks = {}): Promise<O
         const forward = () => lossOf(session, copy(batch.images), copy(batch.labels));
         emit({ kind: "probe", step, rows: probe(engine, comet.controller, model, forward) });
       }
-      const loss = trainStep(session, batch, { step, epoch, steps, hooks, emit, last: step === end - 1 });
+      const context = { step, epoch, steps, hooks, emit, timed: timed.includes(step) };
+      const loss = trainStep(session, batch, context);
       if (!Number.isFinite(loss)) {
         const same = await loadBatch(session, dataset.train, indices(i), augmentation);
         throw nonFiniteLoss(session, step, loss, same);
@@ -234,7 +237,8 @@ interface StepContext {
   steps: number;
   hooks: TrainHooks;
   emit(record: TrainRecord): void;
-  last: boolean;
+  /** Whether its memory timeline is recorded. */
+  timed: boolean;
 }
 
 /** One step; consumes the batch. Returns the loss; if that is not finite, nothing was updated. */
@@ -246,7 +250,7 @@ function trainStep(session: Session, { images, labels }: Batch, context: StepCon
   const packs: PackRecord[] = [];
   const timeline: Bytes[] = [];
   ledger.resetPeak();
-  ledger.onChange = context.last ? (live) => timeline.push({ ...live }) : null;
+  ledger.onChange = context.timed ? (live) => timeline.push({ ...live }) : null;
   if (comet) {
     comet.audit = hooks.auditAt?.(step) ? new Audit(hooks.samplesAt?.(step) ?? 0) : null;
     comet.onPack = (record) => packs.push(record);
@@ -291,7 +295,7 @@ function trainStep(session: Session, { images, labels }: Batch, context: StepCon
     }
   }
   if (comet?.controller.collecting) emit({ kind: "sites", step, sites: siteRows(session, packs) });
-  if (context.last) emit({ kind: "memory", step, timeline: thin(timeline, 600) });
+  if (context.timed) emit({ kind: "memory", step, timeline: thin(timeline, 600) });
   return value;
 }
 
@@ -307,15 +311,6 @@ function siteRows({ comet }: Session, packs: PackRecord[]): SiteRecord["sites"] 
       packedBytes: pack?.packedBytes ?? 0,
     };
   });
-}
-
-/** At most `most` entries, evenly chosen, and the one with the largest total among them. */
-function thin(timeline: Bytes[], most: number): Bytes[] {
-  if (timeline.length <= most) return timeline;
-  const total = (bytes: Bytes) => Object.values(bytes).reduce((a, b) => a + b, 0);
-  const peak = timeline.reduce((best, bytes, i) => (total(bytes) > total(timeline[best]!) ? i : best), 0);
-  const stride = timeline.length / most;
-  return timeline.filter((_, i) => i === peak || Math.floor(i / stride) !== Math.floor((i - 1) / stride));
 }
 
 /** Gives the controller something to go by before the first step: see Controller.calibrate. */

@@ -116,7 +116,7 @@ function chapters({ runs, stride, horizon }: PageData): Section[] {
       ? figure(
           "memory",
           "One step, by category",
-          "What lives on the device through one step: forward from the left, then backward, then the update. Each allocation or release moves time one on; runs have different numbers of them. All panels share one scale, and the number tells the highest point. The area to compare is “saved”: what forward keeps for backward.",
+          "What lives on the device through one step, the last with a whole batch: forward from the left, then backward, then the update. Each allocation or release moves time one on; runs have different numbers of them. All panels share one scale, and the number tells the highest point. The area to compare is “saved”: what forward keeps for backward.",
         )
       : "";
     const saved = figure(
@@ -231,7 +231,7 @@ function gradients(runs: readonly RunData[]): Section {
       figure(
         "histogram",
         "All layers together",
-        "Bars: the measured error of every weight’s gradient, divided by the σ that the law predicts for its output channel, all layers and probes pooled. Line: the standard normal curve, with nothing fitted. n is the number of errors; mean and deviation are the measured ones (predicted: 0 and 1). Layers with many weights dominate; the next figure gives each its own.",
+        "Bars: the measured errors of the weights’ gradients, each divided by the σ that the law predicts for its output channel; all layers and probes pooled, of a large layer an even choice of its weights. Line: the standard normal curve, with nothing fitted. n is the number of errors; mean and deviation are the measured ones (predicted: 0 and 1). Larger layers count for more; the next figure gives each its own.",
       ),
       figure(
         "histograms",
