@@ -8,7 +8,7 @@
  * stride) meet only the taps r ≡ a + padding, s ≡ b + padding, and over those it is a convolution of step 1 by the
  * window turned round.
  */
-import { packSteps } from "./pack";
+import { packLanes, packSteps } from "./pack";
 import {
   multiply,
   pieceOf,
@@ -255,20 +255,39 @@ export function conv2dPackInputGradient(packed: usize, w: usize, shape: usize, b
       for (let unit = begin; unit < end; unit++) {
         const c = (unit % panels) * tileLanes;
         const lanes = min(tileLanes, channels - c);
-        let to = packed + ((<usize>(unit * steps)) << 5);
-        for (let k = 0; k < outputs; k++) {
-          const from = ((unit / panels) * outputs + k) * channels + c;
-          for (let r = firstR; r < s.R; r += s.stride) {
-            for (let t = firstS; t < s.S; t += s.stride, to += 32) {
-              for (let lane = 0; lane < tileLanes; lane++) {
-                const tap = w + ((<usize>(((from + lane) * s.R + r) * s.S + t)) << 2);
-                store<u32>(to + ((<usize>lane) << 2), lane < lanes ? load<u32>(tap) : 0);
-              }
-            }
-          }
-        }
+        const to = packed + ((<usize>(unit * steps)) << 5);
+        const from = w + ((<usize>(((unit / panels) * outputs * channels + c) * s.R * s.S)) << 2);
+        packPhase(to, from, s, firstR, firstS, lanes);
       }
       packed += (<usize>(s.groups * panels * steps)) << 5;
+    }
+  }
+}
+
+/** A panel's (k, r, s) for the taps of one phase; `from` is tap (0, 0) of the panel's first channel in output channel 0. */
+function packPhase(to: usize, from: usize, s: Conv2dShape, firstR: i32, firstS: i32, lanes: i32): void {
+  if (firstR >= s.R || firstS >= s.S) return;
+  const taps = s.R * s.S;
+  const pitch = (<usize>taps) << 2;
+  const outputs = s.K / s.groups;
+  const outputPitch = pitch * (s.C / s.groups);
+  if (taps === 1) {
+    packLanes(to, from, outputPitch, outputs, lanes);
+    return;
+  }
+  for (let k = 0; k < outputs; k++, from += outputPitch) {
+    if (s.stride === 1) {
+      packSteps(to, from, pitch, taps, lanes);
+      to += pitch * 8;
+      continue;
+    }
+    for (let r = firstR; r < s.R; r += s.stride) {
+      for (let t = firstS; t < s.S; t += s.stride, to += 32) {
+        const tap = from + ((<usize>(r * s.S + t)) << 2);
+        for (let lane = 0; lane < tileLanes; lane++) {
+          store<u32>(to + ((<usize>lane) << 2), lane < lanes ? load<u32>(tap + pitch * lane) : 0);
+        }
+      }
     }
   }
 }

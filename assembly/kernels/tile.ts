@@ -73,6 +73,73 @@ export function multiply(
   v128.store(acc, c31, 112);
 }
 
+/**
+ * The same on a whole tile of a matrix: c's rows are `pitch` bytes apart, b's steps `step` bytes. `fresh` chains
+ * begin at 0, others at what c holds.
+ */
+export function multiplyRows(
+  a0: usize,
+  a1: usize,
+  a2: usize,
+  a3: usize,
+  offsets: usize,
+  b: usize,
+  step: usize,
+  depth: i32,
+  c: usize,
+  pitch: usize,
+  fresh: bool,
+): void {
+  let c00 = f32x4.splat(0);
+  let c01 = c00;
+  let c10 = c00;
+  let c11 = c00;
+  let c20 = c00;
+  let c21 = c00;
+  let c30 = c00;
+  let c31 = c00;
+  const c1 = c + pitch;
+  const c2 = c1 + pitch;
+  const c3 = c2 + pitch;
+  if (!fresh) {
+    c00 = v128.load(c);
+    c01 = v128.load(c, 16);
+    c10 = v128.load(c1);
+    c11 = v128.load(c1, 16);
+    c20 = v128.load(c2);
+    c21 = v128.load(c2, 16);
+    c30 = v128.load(c3);
+    c31 = v128.load(c3, 16);
+  }
+  for (; depth > 0; depth--) {
+    const at = <usize>load<u32>(offsets);
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    let a = v128.load32_splat(a0 + at);
+    c00 = f32x4.add(c00, f32x4.mul(a, b0));
+    c01 = f32x4.add(c01, f32x4.mul(a, b1));
+    a = v128.load32_splat(a1 + at);
+    c10 = f32x4.add(c10, f32x4.mul(a, b0));
+    c11 = f32x4.add(c11, f32x4.mul(a, b1));
+    a = v128.load32_splat(a2 + at);
+    c20 = f32x4.add(c20, f32x4.mul(a, b0));
+    c21 = f32x4.add(c21, f32x4.mul(a, b1));
+    a = v128.load32_splat(a3 + at);
+    c30 = f32x4.add(c30, f32x4.mul(a, b0));
+    c31 = f32x4.add(c31, f32x4.mul(a, b1));
+    offsets += 4;
+    b += step;
+  }
+  v128.store(c, c00);
+  v128.store(c, c01, 16);
+  v128.store(c1, c10);
+  v128.store(c1, c11, 16);
+  v128.store(c2, c20);
+  v128.store(c2, c21, 16);
+  v128.store(c3, c30);
+  v128.store(c3, c31, 16);
+}
+
 /** acc = the same 8 floats in every row; `from` null: 0. Lanes from `lanes` on are 0. */
 export function startTile(acc: usize, from: usize, lanes: i32): void {
   let low = f32x4.splat(0);
