@@ -17,7 +17,8 @@ import { labels, type PageData, pageData, smooth } from "../src/report/data.js";
 import { escapeHtml, scriptBody, scriptJson } from "../src/report/escape.js";
 import { histogram } from "../src/report/histogram.js";
 import { reportHtml, writeReport } from "../src/report/report.js";
-import { readRun } from "../src/run.js";
+import { type Run, readRun } from "../src/run.js";
+import type { Settings } from "../src/session.js";
 import { seed } from "./arbitrary/seed.js";
 import { makeRun, manifest } from "./report-runs.js";
 
@@ -105,7 +106,7 @@ test("a run that did not end well is said to be so, with what it did finish", ()
   const interrupted = makeRun("comet", { steps: 70, manifest: { status: "interrupted" } });
   const html = reportHtml([makeRun("plain"), interrupted]);
   assert.match(html, /COMET, law: interrupted after 70 steps\. .* that after 1 whole epoch\./);
-  assert.match(html, /The runs have different numbers of steps: 120, 70\./);
+  assert.match(html, /The runs have different numbers of steps: 120 \(plain\); 70 \(COMET, law\)\./);
   const early = makeRun("plain", { steps: 3, manifest: { status: "interrupted", ended: null } });
   assert.match(reportHtml([early]), /no epoch was finished, so there is no test accuracy/);
   const running = makeRun("plain", { manifest: { status: "running", ended: null } });
@@ -187,15 +188,23 @@ test("a histogram counts every finite value once", () => {
 });
 
 test("labels tell runs apart", () => {
-  const comet = manifest("comet");
-  const seeded = { ...comet, settings: { ...comet.settings, seed: 2 } };
-  assert.deepEqual(labels([manifest("plain"), comet]), ["plain", "COMET, law"]);
+  const run = (store: "plain" | "comet", changes: Partial<Settings> = {}): Run => {
+    const made = manifest(store);
+    return { path: "", manifest: { ...made, settings: { ...made.settings, ...changes } }, records: [] };
+  };
+  const [comet, seeded] = [run("comet"), run("comet", { seed: 2 })];
+  assert.deepEqual(labels([run("plain"), comet]), ["plain", "COMET, law"]);
   assert.deepEqual(labels([comet, seeded]), ["COMET, law, seed 1", "COMET, law, seed 2"]);
-  assert.deepEqual(labels([manifest("plain"), comet, seeded]).slice(1), [
+  assert.deepEqual(labels([run("plain"), comet, seeded]).slice(1), [
     "COMET, law, seed 1",
     "COMET, law, seed 2",
   ]);
-  assert.equal(new Set(labels([comet, { ...comet, id: "b" }, comet])).size, 3);
+  const measured = { ...run("comet", { stopAfter: 79 }), records: makeRun("comet").records };
+  assert.deepEqual(labels([comet, measured]), ["COMET, law", "COMET, law, measured"]);
+  assert.equal(
+    new Set(labels([comet, { ...comet, manifest: { ...comet.manifest, id: "b" } }, comet])).size,
+    3,
+  );
 });
 
 test("in a browser every figure is drawn", {

@@ -3,7 +3,7 @@
  * into histograms. A page of two runs stays near one megabyte however long they were.
  */
 import type { Bytes } from "../device/ledger.js";
-import type { Manifest, Run } from "../run.js";
+import type { Run } from "../run.js";
 import type { ProbeRecord, SampleRecord, SiteRecord, StepRecord, TrainRecord } from "../train.js";
 import { type Histogram, histogram } from "./histogram.js";
 
@@ -84,7 +84,7 @@ export function pageData(runs: readonly Run[]): PageData {
   const stride = Math.ceil(longest / most.steps);
   const sampled = runs.filter((run) => of(run, "sample").length > 0).length;
   const planes = Math.max(3, Math.floor(most.planes / Math.max(1, sampled)));
-  const names = labels(runs.map(({ manifest }) => manifest));
+  const names = labels(runs);
   return {
     runs: runs.map((run, i) => runData(run, names[i]!, { horizon, stride, planes })),
     stride,
@@ -133,28 +133,35 @@ export function of<K extends TrainRecord["kind"]>(
   return records.filter((record): record is Extract<TrainRecord, { kind: K }> => record.kind === kind);
 }
 
-/** A short name for each run that tells it from the others: by its store, then by what differs, last by its id. */
-export function labels(manifests: readonly Manifest[]): string[] {
-  const several = (key: (manifest: Manifest) => unknown) => new Set(manifests.map(key)).size > 1;
-  const models = several(({ settings }) => settings.model);
-  const names = manifests.map(({ settings }) => {
+/**
+ * A short name for each run that tells it from the others: by its store, then by what differs, then by whether it was
+ * measured against originals, last by its id.
+ */
+export function labels(runs: readonly Run[]): string[] {
+  const models = new Set(runs.map(({ manifest }) => manifest.settings.model)).size > 1;
+  const names = runs.map(({ manifest: { settings } }) => {
     const store = settings.store === "plain" ? "plain" : `COMET, ${settings.policy}`;
     return models ? `${settings.model}, ${store}` : store;
   });
-  const namesakes = (all: readonly string[], i: number) => manifests.filter((_, j) => all[j] === all[i]);
+  const namesakes = (all: readonly string[], i: number) => runs.filter((_, j) => all[j] === all[i]);
   const settled = names.map((name, i) => {
-    const group = namesakes(names, i).map(({ settings }) => settings);
-    const own = manifests[i]!.settings;
-    const differing = (Object.keys(own) as (keyof typeof own)[]).filter((key) =>
-      group.some((settings) => settings[key] !== own[key]),
+    const group = namesakes(names, i);
+    const own = runs[i]!.manifest.settings;
+    const differing = (Object.keys(own) as (keyof typeof own)[]).filter(
+      (key) => key !== "stopAfter" && group.some(({ manifest }) => manifest.settings[key] !== own[key]),
     );
-    return [name, ...differing.map((key) => `${key} ${own[key]}`)].join(", ");
+    const told = isMeasured(runs[i]!) && !group.every(isMeasured) ? ["measured"] : [];
+    return [name, ...differing.map((key) => `${key} ${own[key]}`), ...told].join(", ");
   });
   const known = settled.map((name, i) =>
-    namesakes(settled, i).length > 1 ? `${name} (${manifests[i]!.id})` : name,
+    namesakes(settled, i).length > 1 ? `${name} (${runs[i]!.manifest.id})` : name,
   );
   return known.map((name, i) => (known.indexOf(name) < i ? `${name} #${i + 1}` : name));
 }
+
+/** Whether originals were kept beside what was stored, at least for some steps. */
+export const isMeasured = ({ records }: Run): boolean =>
+  records.some(({ kind }) => kind === "probe" || kind === "audit");
 
 function stepColumns(records: readonly StepRecord[], horizon: number, stride: number): StepColumns {
   const smoothLoss = smooth(

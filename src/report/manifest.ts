@@ -4,10 +4,10 @@ import type { Settings } from "../session.js";
 import { of } from "./data.js";
 
 /** How a run ended, in words that promise no more than the manifest says. */
-export function statusText({ status, steps, error }: Manifest): string {
+export function statusText({ status, steps, error, settings }: Manifest): string {
   switch (status) {
     case "done":
-      return `done, ${count(steps, "step")}`;
+      return `done, ${count(steps, "step")}${steps === settings.stopAfter ? ", where it was told to stop" : ""}`;
     case "interrupted":
       return `interrupted after ${count(steps, "step")}`;
     case "failed":
@@ -65,7 +65,9 @@ export function notes(runs: readonly Run[], labels: readonly string[]): string[]
   if (runs.length < 2) return result;
   const manifests = runs.map(({ manifest }) => manifest);
   const differing = settingsOf(manifests)
-    .filter(({ name, differs }) => differs && name !== "store" && !cometOnly.has(name))
+    .filter(
+      ({ name, differs }) => differs && name !== "store" && name !== "stopAfter" && !cometOnly.has(name),
+    )
     .map(({ name }) => name);
   if (new Set(manifests.map(({ data }) => data.hash)).size > 1) differing.push("data");
   if (
@@ -81,7 +83,7 @@ export function notes(runs: readonly Run[], labels: readonly string[]): string[]
   const steps = manifests.map((manifest) => manifest.steps);
   if (new Set(steps).size > 1) {
     result.push(
-      `The runs have different numbers of steps: ${steps.map((n) => n.toLocaleString("en")).join(", ")}.`,
+      `The runs have different numbers of steps: ${steps.map((n, i) => `${n.toLocaleString("en")} (${labels[i]})`).join("; ")}.`,
     );
   }
   return result;

@@ -31,7 +31,7 @@ const unlessZero = (value: number) => (value > 0 ? value : null);
 const figures: Figure[] = [
   {
     title: "Test accuracy",
-    note: "after the last whole epoch",
+    note: "after the last whole epoch, or where the run was told to stop",
     value: (_, { testAccuracy }) => testAccuracy,
     format: percent,
     compare: (value, baseline) => {
