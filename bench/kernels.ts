@@ -94,10 +94,10 @@ export async function bench(args: string[]): Promise<void> {
   const depth = 256;
   const scratch = device.allocate(64 * 1024, "parameters", "micro-kernel").address;
   device.f32({ address: scratch, bytes: 65536, category: "parameters", site: "" }).fill(0);
-  const multiply = device.exports.multiply as Kernel;
+  const multiply = device.exports.multiplyRows as Kernel;
   const copy = device.exports.copy as Kernel;
   const peak = () =>
-    multiply(scratch, scratch, scratch, scratch, scratch, scratch + 4096, depth, scratch + 32768);
+    multiply(scratch, scratch, scratch, scratch, scratch, scratch + 4096, 32, depth, scratch + 32768, 32, 0);
 
   const rows = [];
   for (const c of cases.filter(({ name }) => name.includes(values.only))) {

@@ -10,7 +10,8 @@
  */
 import { packLanes, packSteps } from "./pack";
 import {
-  multiply,
+  multiplyPlanes,
+  multiplyRows,
   pieceOf,
   readPlanes,
   startTile,
@@ -103,12 +104,12 @@ function isEmpty(source: Source): bool {
   return source.R * source.S * source.rows * source.columns === 0;
 }
 
-/** Workspace of a slide: source | target | acc | taps | windows | places | copy. */
+/** Workspace of a slide: source | target | acc | its start | taps | windows | places | copy. */
 function slideBytes(source: Source): i32 {
   layOut(source, false);
   const outputs = source.blockRows * source.columns;
   const taps = source.channels * source.R * source.S;
-  return 512 + tileBytes + taps * 4 + outputs * 8 + copyBytes(source);
+  return 512 + 2 * tileBytes + taps * 4 + outputs * 8 + copyBytes(source);
 }
 
 /** Output rows [begin, end) of the grid, counted through the images with `unitRows` an image. */
@@ -130,7 +131,8 @@ function slide(
   const pitch = (<usize>(target.H * target.W)) << 2;
   const near = target.stride === 1 && source.columns === target.W;
   const acc = workspace;
-  const taps = acc + tileBytes;
+  const start = acc + tileBytes;
+  const taps = start + tileBytes;
   const windows = taps + ((<usize>depth) << 2);
   const places = windows + ((<usize>(source.blockRows * source.columns)) << 2);
   const copy = places + ((<usize>(source.blockRows * source.columns)) << 2);
@@ -156,22 +158,25 @@ function slide(
           const bias = target.bias ? target.bias + ((<usize>channel) << 2) : 0;
           const b = weights + ((<usize>((g * panels + panel) * depth + l)) << 5);
           const out = target.address + ((<usize>first) << 2) + pitch * (panel * tileLanes);
+          startTile(start, l === 0 ? bias : 0, lanes);
           for (let i = 0; i < outputs; i += tileRows) {
             const tall = min(tileRows, outputs - i);
             const w = windows + ((<usize>i) << 2);
             const at = places + ((<usize>i) << 2);
-            if (l === 0) startTile(acc, bias, lanes);
-            else readPlanes(acc, out, pitch, at, tall, lanes, near);
-            multiply(
-              base + <usize>load<u32>(w),
-              base + <usize>load<u32>(w + (tall > 1 ? 4 : 0)),
-              base + <usize>load<u32>(w + (tall > 2 ? 8 : 0)),
-              base + <usize>load<u32>(w + (tall > 3 ? 12 : 0)),
-              taps + ((<usize>l) << 2),
-              b,
-              min(piece, depth - l),
-              acc,
-            );
+            const a0 = base + <usize>load<u32>(w);
+            const a1 = base + <usize>load<u32>(w + (tall > 1 ? 4 : 0));
+            const a2 = base + <usize>load<u32>(w + (tall > 2 ? 8 : 0));
+            const a3 = base + <usize>load<u32>(w + (tall > 3 ? 12 : 0));
+            const steps = min(piece, depth - l);
+            const tap = taps + ((<usize>l) << 2);
+            if (near && tall === tileRows && lanes === tileLanes) {
+              const to = out + <usize>load<u32>(at);
+              multiplyPlanes(a0, a1, a2, a3, tap, b, steps, to, pitch, l === 0 ? start : 0);
+              continue;
+            }
+            if (l === 0) memory.copy(acc, start, tileBytes);
+            else readPlanes(acc, out, pitch, at, tall, lanes);
+            multiplyRows(a0, a1, a2, a3, tap, b, 32, steps, acc, 32, false);
             writePlanes(acc, out, pitch, at, tall, lanes, near);
           }
         }

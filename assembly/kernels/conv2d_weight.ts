@@ -6,7 +6,16 @@
  */
 import { Conv2dShape, forwardSource } from "./conv2d";
 import { packSteps } from "./pack";
-import { multiply, readPlanes, startTile, tileBytes, tileLanes, tileRows, writePlanes } from "./tile";
+import {
+  multiplyPlanes,
+  multiplyRows,
+  readPlanes,
+  startTile,
+  tileBytes,
+  tileLanes,
+  tileRows,
+  writePlanes,
+} from "./tile";
 import { copyBytes, layOut, place, Source, writeTaps, writeWindows } from "./window";
 
 /** `room`: bytes for a Source, scratch. */
@@ -42,14 +51,16 @@ export function conv2dWeightGradient(
   const plane = s.P * s.Q;
   const pitch = (<usize>depth) << 2;
 
-  // source | acc | panel of dy | places of a tile's rows | taps | windows | copy
+  // source | acc | its start | panel of dy | places of a tile's rows | taps | windows | copy
   const acc = workspace + 256;
-  const panelDy = acc + tileBytes;
+  const start = acc + tileBytes;
+  const panelDy = start + tileBytes;
   const places = panelDy + ((<usize>block) << 5);
   const taps = places + 16;
   const windows = taps + pitch;
   const copy = windows + ((<usize>block) << 2);
   v128.store(places, i32x4(0, 4, 8, 12));
+  startTile(start, 0, tileLanes);
   writeTaps(taps, source, false);
   writeWindows(windows, source);
 
@@ -82,18 +93,17 @@ export function conv2dWeightGradient(
           const tall = min(tileRows, depth - l);
           const tap = taps + ((<usize>l) << 2);
           const to = dw + pitch * k + ((<usize>l) << 2);
-          if (fresh) startTile(acc, 0, lanes);
-          else readPlanes(acc, to, pitch, places, tall, lanes, true);
-          multiply(
-            base + <usize>load<u32>(tap),
-            base + <usize>load<u32>(tap + (tall > 1 ? 4 : 0)),
-            base + <usize>load<u32>(tap + (tall > 2 ? 8 : 0)),
-            base + <usize>load<u32>(tap + (tall > 3 ? 12 : 0)),
-            windows,
-            panelDy,
-            images * outputs,
-            acc,
-          );
+          const a0 = base + <usize>load<u32>(tap);
+          const a1 = base + <usize>load<u32>(tap + (tall > 1 ? 4 : 0));
+          const a2 = base + <usize>load<u32>(tap + (tall > 2 ? 8 : 0));
+          const a3 = base + <usize>load<u32>(tap + (tall > 3 ? 12 : 0));
+          if (tall === tileRows && lanes === tileLanes) {
+            multiplyPlanes(a0, a1, a2, a3, windows, panelDy, images * outputs, to, pitch, fresh ? start : 0);
+            continue;
+          }
+          if (fresh) memory.copy(acc, start, tileBytes);
+          else readPlanes(acc, to, pitch, places, tall, lanes);
+          multiplyRows(a0, a1, a2, a3, windows, panelDy, 32, images * outputs, acc, 32, false);
           writePlanes(acc, to, pitch, places, tall, lanes, true);
         }
       }

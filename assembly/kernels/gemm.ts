@@ -11,7 +11,6 @@
  */
 import { packLanes, packSteps } from "./pack";
 import {
-  multiply,
   multiplyRows,
   pieceOf,
   readRows,
@@ -130,7 +129,7 @@ function tile(
   }
   if (fresh) startTile(job.acc, 0, lanes);
   else readRows(job.acc, to, (<usize>n) << 2, rows, lanes);
-  multiply(from, a1, a2, a3, job.offsets, b, depth, job.acc);
+  multiplyRows(from, a1, a2, a3, job.offsets, b, 32, depth, job.acc, 32, false);
   writeRows(job.acc, to, (<usize>n) << 2, rows, lanes);
 }
 

@@ -10,7 +10,16 @@
  * 8 accumulators, 2 vectors of b, 1 broadcast and 1 product fit the 15 vector registers. Unrolling over l by hand
  * makes the compiler hoist the loads and spill.
  */
-import { loadSome, storeColumns, storeSome } from "./vector";
+import {
+  joinHigh,
+  joinLow,
+  loadSome,
+  pairHigh,
+  pairLow,
+  storeColumns,
+  storeSome,
+  storeSomeColumns,
+} from "./vector";
 
 export const tileRows: i32 = 4;
 export const tileLanes: i32 = 8;
@@ -26,57 +35,7 @@ export function pieceOf(depth: i32): i32 {
   return pieces > 0 ? (depth + pieces - 1) / pieces : 1;
 }
 
-export function multiply(
-  a0: usize,
-  a1: usize,
-  a2: usize,
-  a3: usize,
-  offsets: usize,
-  b: usize,
-  depth: i32,
-  acc: usize,
-): void {
-  let c00 = v128.load(acc);
-  let c01 = v128.load(acc, 16);
-  let c10 = v128.load(acc, 32);
-  let c11 = v128.load(acc, 48);
-  let c20 = v128.load(acc, 64);
-  let c21 = v128.load(acc, 80);
-  let c30 = v128.load(acc, 96);
-  let c31 = v128.load(acc, 112);
-  for (; depth > 0; depth--) {
-    const at = <usize>load<u32>(offsets);
-    const b0 = v128.load(b);
-    const b1 = v128.load(b, 16);
-    let a = v128.load32_splat(a0 + at);
-    c00 = f32x4.add(c00, f32x4.mul(a, b0));
-    c01 = f32x4.add(c01, f32x4.mul(a, b1));
-    a = v128.load32_splat(a1 + at);
-    c10 = f32x4.add(c10, f32x4.mul(a, b0));
-    c11 = f32x4.add(c11, f32x4.mul(a, b1));
-    a = v128.load32_splat(a2 + at);
-    c20 = f32x4.add(c20, f32x4.mul(a, b0));
-    c21 = f32x4.add(c21, f32x4.mul(a, b1));
-    a = v128.load32_splat(a3 + at);
-    c30 = f32x4.add(c30, f32x4.mul(a, b0));
-    c31 = f32x4.add(c31, f32x4.mul(a, b1));
-    offsets += 4;
-    b += 32;
-  }
-  v128.store(acc, c00);
-  v128.store(acc, c01, 16);
-  v128.store(acc, c10, 32);
-  v128.store(acc, c11, 48);
-  v128.store(acc, c20, 64);
-  v128.store(acc, c21, 80);
-  v128.store(acc, c30, 96);
-  v128.store(acc, c31, 112);
-}
-
-/**
- * The same on a whole tile of a matrix: c's rows are `pitch` bytes apart, b's steps `step` bytes. `fresh` chains
- * begin at 0, others at what c holds.
- */
+/** c's rows are `pitch` bytes apart, b's steps `step` bytes. `fresh` chains begin at 0, others at what c holds. */
 export function multiplyRows(
   a0: usize,
   a1: usize,
@@ -140,6 +99,90 @@ export function multiplyRows(
   v128.store(c3, c31, 16);
 }
 
+/**
+ * The same with c turned: lane j of the tile is a plane, `pitch` bytes behind that of lane j−1, and the tile's rows
+ * lie side by side in it. Chains begin at the 8 floats at `start`, or where it is null at what c holds.
+ */
+export function multiplyPlanes(
+  a0: usize,
+  a1: usize,
+  a2: usize,
+  a3: usize,
+  offsets: usize,
+  b: usize,
+  depth: i32,
+  c: usize,
+  pitch: usize,
+  start: usize,
+): void {
+  let c00: v128;
+  let c01: v128;
+  let c10: v128;
+  let c11: v128;
+  let c20: v128;
+  let c21: v128;
+  let c30: v128;
+  let c31: v128;
+  const low = c;
+  const high = c + pitch * 4;
+  if (start) {
+    c00 = v128.load(start);
+    c01 = v128.load(start, 16);
+    c10 = c00;
+    c11 = c01;
+    c20 = c00;
+    c21 = c01;
+    c30 = c00;
+    c31 = c01;
+  } else {
+    c00 = v128.load(low);
+    c10 = v128.load(low + pitch);
+    c20 = v128.load(low + pitch * 2);
+    c30 = v128.load(low + pitch * 3);
+    let ab = pairLow(c00, c10);
+    let cd = pairLow(c20, c30);
+    let ab2 = pairHigh(c00, c10);
+    let cd2 = pairHigh(c20, c30);
+    c00 = joinLow(ab, cd);
+    c10 = joinHigh(ab, cd);
+    c20 = joinLow(ab2, cd2);
+    c30 = joinHigh(ab2, cd2);
+    c01 = v128.load(high);
+    c11 = v128.load(high + pitch);
+    c21 = v128.load(high + pitch * 2);
+    c31 = v128.load(high + pitch * 3);
+    ab = pairLow(c01, c11);
+    cd = pairLow(c21, c31);
+    ab2 = pairHigh(c01, c11);
+    cd2 = pairHigh(c21, c31);
+    c01 = joinLow(ab, cd);
+    c11 = joinHigh(ab, cd);
+    c21 = joinLow(ab2, cd2);
+    c31 = joinHigh(ab2, cd2);
+  }
+  for (; depth > 0; depth--) {
+    const at = <usize>load<u32>(offsets);
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    let a = v128.load32_splat(a0 + at);
+    c00 = f32x4.add(c00, f32x4.mul(a, b0));
+    c01 = f32x4.add(c01, f32x4.mul(a, b1));
+    a = v128.load32_splat(a1 + at);
+    c10 = f32x4.add(c10, f32x4.mul(a, b0));
+    c11 = f32x4.add(c11, f32x4.mul(a, b1));
+    a = v128.load32_splat(a2 + at);
+    c20 = f32x4.add(c20, f32x4.mul(a, b0));
+    c21 = f32x4.add(c21, f32x4.mul(a, b1));
+    a = v128.load32_splat(a3 + at);
+    c30 = f32x4.add(c30, f32x4.mul(a, b0));
+    c31 = f32x4.add(c31, f32x4.mul(a, b1));
+    offsets += 4;
+    b += 32;
+  }
+  storeColumns(low, pitch, c00, c10, c20, c30);
+  storeColumns(high, pitch, c01, c11, c21, c31);
+}
+
 /** acc = the same 8 floats in every row; `from` null: 0. Lanes from `lanes` on are 0. */
 export function startTile(acc: usize, from: usize, lanes: i32): void {
   let low = f32x4.splat(0);
@@ -169,36 +212,15 @@ export function writeRows(acc: usize, c: usize, pitch: usize, rows: i32, lanes: 
   }
 }
 
-/** acc ↔ planes: lane j lives `pitch` bytes behind lane j−1, row i at `places[i]` bytes; `near` says: side by side. */
-export function readPlanes(
-  acc: usize,
-  c: usize,
-  pitch: usize,
-  places: usize,
-  rows: i32,
-  lanes: i32,
-  near: bool,
-): void {
-  let j = 0;
-  if (near && rows === tileRows) {
-    c += <usize>load<u32>(places);
-    for (; j + 4 <= lanes; j += 4, c += pitch * 4) {
-      const to = acc + ((<usize>j) << 2);
-      storeColumns(
-        to,
-        32,
-        v128.load(c),
-        v128.load(c + pitch),
-        v128.load(c + pitch * 2),
-        v128.load(c + pitch * 3),
-      );
-    }
-    c -= <usize>load<u32>(places);
-  }
-  for (; j < lanes; j++, c += pitch) {
+/**
+ * acc ↔ planes, for tiles that are not whole: lane j lives `pitch` bytes behind lane j−1, row i at `places[i]` bytes;
+ * `near` says that 4 rows lie side by side.
+ */
+export function readPlanes(acc: usize, c: usize, pitch: usize, places: usize, rows: i32, lanes: i32): void {
+  for (let j = 0; j < lanes; j++, c += pitch, acc += 4) {
     for (let i = 0; i < rows; i++) {
       const from = c + <usize>load<u32>(places + ((<usize>i) << 2));
-      store<u32>(acc + ((<usize>(i * tileLanes + j)) << 2), load<u32>(from));
+      store<u32>(acc + ((<usize>i) << 5), load<u32>(from));
     }
   }
 }
@@ -214,17 +236,25 @@ export function writePlanes(
 ): void {
   let j = 0;
   if (near && rows === tileRows) {
-    c += <usize>load<u32>(places);
-    for (; j + 4 <= lanes; j += 4, c += pitch * 4) {
+    const to = c + <usize>load<u32>(places);
+    for (; j < lanes; j += 4) {
       const from = acc + ((<usize>j) << 2);
-      storeColumns(c, pitch, v128.load(from), v128.load(from, 32), v128.load(from, 64), v128.load(from, 96));
+      storeSomeColumns(
+        to + pitch * j,
+        pitch,
+        v128.load(from),
+        v128.load(from, 32),
+        v128.load(from, 64),
+        v128.load(from, 96),
+        lanes - j,
+      );
     }
-    c -= <usize>load<u32>(places);
+    return;
   }
-  for (; j < lanes; j++, c += pitch) {
+  for (; j < lanes; j++, c += pitch, acc += 4) {
     for (let i = 0; i < rows; i++) {
       const to = c + <usize>load<u32>(places + ((<usize>i) << 2));
-      store<u32>(to, load<u32>(acc + ((<usize>(i * tileLanes + j)) << 2)));
+      store<u32>(to, load<u32>(acc + ((<usize>i) << 5)));
     }
   }
 }

@@ -27,16 +27,58 @@ export function lanesBelow(count: i32): v128 {
   return i32x4.gt_s(i32x4.splat(count), i32x4(0, 1, 2, 3));
 }
 
-/** Four rows a b c d in, four columns out, `pitch` bytes apart. */
+// ── turning 4 × 4: rows a b c d in, columns out ──
+
+/** a0 b0 a1 b1 */
+export function pairLow(a: v128, b: v128): v128 {
+  return v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+}
+
+/** a2 b2 a3 b3 */
+export function pairHigh(a: v128, b: v128): v128 {
+  return v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+}
+
+/** Of a0 b0 a1 b1 and c0 d0 c1 d1: a0 b0 c0 d0. */
+export function joinLow(ab: v128, cd: v128): v128 {
+  return v128.shuffle<i64>(ab, cd, 0, 2);
+}
+
+/** Of a0 b0 a1 b1 and c0 d0 c1 d1: a1 b1 c1 d1. */
+export function joinHigh(ab: v128, cd: v128): v128 {
+  return v128.shuffle<i64>(ab, cd, 1, 3);
+}
+
+/** The four columns, `pitch` bytes apart. */
 export function storeColumns(to: usize, pitch: usize, a: v128, b: v128, c: v128, d: v128): void {
-  const ab = v128.shuffle<f32>(a, b, 0, 4, 1, 5); // a0 b0 a1 b1
-  const cd = v128.shuffle<f32>(c, d, 0, 4, 1, 5); // c0 d0 c1 d1
-  v128.store(to, v128.shuffle<i64>(ab, cd, 0, 2)); // a0 b0 c0 d0
-  v128.store(to + pitch, v128.shuffle<i64>(ab, cd, 1, 3)); // a1 b1 c1 d1
-  const ab2 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
-  const cd2 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
-  v128.store(to + pitch * 2, v128.shuffle<i64>(ab2, cd2, 0, 2));
-  v128.store(to + pitch * 3, v128.shuffle<i64>(ab2, cd2, 1, 3));
+  const ab = pairLow(a, b);
+  const cd = pairLow(c, d);
+  v128.store(to, joinLow(ab, cd));
+  v128.store(to + pitch, joinHigh(ab, cd));
+  const ab2 = pairHigh(a, b);
+  const cd2 = pairHigh(c, d);
+  v128.store(to + pitch * 2, joinLow(ab2, cd2));
+  v128.store(to + pitch * 3, joinHigh(ab2, cd2));
+}
+
+/** The first `count` (1 …) columns, at most 4. */
+export function storeSomeColumns(
+  to: usize,
+  pitch: usize,
+  a: v128,
+  b: v128,
+  c: v128,
+  d: v128,
+  count: i32,
+): void {
+  const ab = pairLow(a, b);
+  const cd = pairLow(c, d);
+  v128.store(to, joinLow(ab, cd));
+  if (count > 1) v128.store(to + pitch, joinHigh(ab, cd));
+  const ab2 = pairHigh(a, b);
+  const cd2 = pairHigh(c, d);
+  if (count > 2) v128.store(to + pitch * 2, joinLow(ab2, cd2));
+  if (count > 3) v128.store(to + pitch * 3, joinHigh(ab2, cd2));
 }
 
 export function copy(to: usize, from: usize, bytes: i32): void {
