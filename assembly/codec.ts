@@ -1,6 +1,17 @@
 // The codec's exports. Alone: build/codec.wasm; beside the kernels: assembly/index.ts.
 export { checksumAdd, checksumFold, checksumStart } from "./codec/checksum";
-export { decodeFast, encodeFast } from "./codec/chunk";
+export { decodeFast, encodeFast, trialFast } from "./codec/chunk";
+export {
+  codesAddress,
+  configureDense,
+  countsAddress,
+  decodeDense,
+  encodeDense,
+  prepareDense,
+  surveyDense,
+  tallyDense,
+  topsAddress,
+} from "./codec/dense";
 export { configure, initialize, scratchBytes } from "./codec/scratch";
 
 /** The first byte behind the module's static data. */

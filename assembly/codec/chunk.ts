@@ -1,17 +1,20 @@
 // Fast mode, chunk by chunk; src/codec/chunk.ts is the same in plain TypeScript, docs/format.md draws the bytes.
 import { pack16, pack32, packTail, unpack16, unpack32, unpackTail } from "./pack";
 import { predict, restore16, restore32, UNSIGNED } from "./predict";
-import { dequantize64, LOSSLESS, orderBits, quantizeChecked, quantizeNear, scan } from "./quantize";
-import { BLOCK, ESCAPES, PACKED, POSITIONS, Q, STAGING, settings } from "./scratch";
+import { dequantize64, LOSSLESS, orderBits, PAPER, quantizeChecked, quantizeNear, scan } from "./quantize";
+import { BLOCK, ESCAPES, PACKED, POSITIONS, Q, STAGING, settings, TRIAL } from "./scratch";
 import { gather, scatter, sparseBits } from "./sparse";
 
 const CHUNK: usize = 16384;
 
-const SPARSE: u32 = 4;
+/** Forms beyond predict's; the sparse one with folded integers, or one more without. */
+const CONSTANT: u32 = 5;
+const SPARSE: u32 = 6;
+
 const WIDE: u32 = 8;
-const CONSTANT: u32 = 32;
-const EXACT: u32 = 64;
-const HAS_ESCAPES: u32 = 128;
+const EXACT: u32 = 16;
+const HAS_ESCAPES: u32 = 32;
+const GAPLESS: u32 = 64;
 
 /** What decodeFast answers where the payload is damaged; src/codec/wasm.ts names the fields. */
 const TRUNCATED: i32 = -1;
@@ -105,7 +108,45 @@ function choosePlan(q: usize, n: usize, lag: usize, wide: bool, none: u32, block
     plan = 3;
   }
   // Without their zeros the blocks mix, so the widest of all sampled integers counts.
-  return (sampled << 6) + some * (32 - clz(bits)) < best ? SPARSE | none : plan;
+  return (sampled << 6) + some * (32 - clz(bits)) < best ? SPARSE + (none == UNSIGNED ? 1 : 0) : plan;
+}
+
+/**
+ * Closes the gap that `support` and `dithered` leave at 0 where next to no value is zero; see src/codec/chunk.ts.
+ * Returns how many zeros it noted as escapes, or −1 where there is no gap to close.
+ */
+function closeGap(q: usize, x: usize, n: usize, wide: bool, scratch: usize): i32 {
+  const limit = (n >> 8) as i32;
+  let count = 0;
+  if (wide) {
+    for (let i: usize = 0; i < n; i++) if (load<i32>(q + i * 4) == 0) count++;
+  } else {
+    const zero = i16x8.splat(0);
+    let i: usize = 0;
+    for (; i + 8 <= n; i += 8) count += popcnt(i16x8.bitmask(i16x8.eq(v128.load(q + i * 2), zero)));
+    for (; i < n; i++) if (load<i16>(q + i * 2) == 0) count++;
+  }
+  if (count > limit) return -1;
+  let found: usize = 0;
+  for (let i: usize = 0; found < (count as usize); i++) {
+    if (integerAt(q, i, wide) != 0) continue;
+    store<u16>(scratch + POSITIONS + found * 2, i as u16);
+    store<u32>(scratch + ESCAPES + found * 4, load<u32>(x + i * 4));
+    found++;
+  }
+  const zero = i32x4.splat(0);
+  if (wide) {
+    for (let i: usize = 0; i < n; i += 4) {
+      const v = v128.load(q + i * 4);
+      v128.store(q + i * 4, i32x4.add(v, i32x4.gt_s(v, zero)));
+    }
+  } else {
+    for (let i: usize = 0; i < n; i += 8) {
+      const v = v128.load(q + i * 2);
+      v128.store(q + i * 2, i16x8.add(v, i16x8.gt_s(v, zero)));
+    }
+  }
+  return count;
 }
 
 /** Writes widths and blocks of `count` integers, predicted by `plan` or taken as they are. Returns the end. */
@@ -190,13 +231,15 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
   const constant = (flags & ANY_OTHER) == 0;
   const lag = (s.lag as usize) * (wide ? 4 : 2);
   const none: u32 = flags & ANY_NEGATIVE ? 0 : UNSIGNED;
-  let plan: u32 = 0;
-  let kind: u32 = (wide ? WIDE : 0) | (exact ? EXACT : 0) | (escapes > 0 ? HAS_ESCAPES : 0);
-  if (constant) kind |= CONSTANT;
-  else {
-    plan = choosePlan(q, n, lag, wide, none, scratch + BLOCK);
-    kind |= plan;
+  let gapless = false;
+  if (!constant && !exact && escapes == 0 && flags & ANY_NEGATIVE && s.quantizer != PAPER) {
+    const zeros = closeGap(q, x, n, wide, scratch);
+    gapless = zeros >= 0;
+    if (gapless) escapes = zeros;
   }
+  const form = constant ? CONSTANT : choosePlan(q, n, lag, wide, none, scratch + BLOCK);
+  let kind = form | (wide ? WIDE : 0) | (exact ? EXACT : 0);
+  kind |= (escapes > 0 ? HAS_ESCAPES : 0) | (gapless ? GAPLESS : 0);
   store<u8>(to, kind);
   let at = to + 1;
   if (escapes > 0) {
@@ -210,7 +253,7 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
     store<i32>(at, integerAt(q, 0, wide));
     return at + 4 - to;
   }
-  if (!(kind & SPARSE)) return writeBlocks(at, q, n, lag, wide, plan, scratch) - to;
+  if (form < SPARSE) return writeBlocks(at, q, n, lag, wide, form, scratch) - to;
   const count = gather(at, n, wide, none == UNSIGNED, scratch);
   at += (n + 7) >> 3;
   return writeBlocks(at, scratch + PACKED, count, 0, wide, UNSIGNED, scratch) - to;
@@ -219,6 +262,11 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
 /** The most bytes that n values can take. */
 function chunkCapacity(n: usize): usize {
   return 32 + 6 * (n >> 4) + (n >> 3) + 257 * ((n + 63) >> 6);
+}
+
+/** The bytes that up to 4096 values would take. */
+export function trialFast(scratch: usize, x: usize, n: usize, first: u32): usize {
+  return encodeChunk(scratch + TRIAL, x, n, first, scratch);
 }
 
 /** n values as chunks. `first`: the number of the first. Returns the bytes written, −1 if they do not fit. */
@@ -273,11 +321,21 @@ function widthAt(widths: usize, b: usize, wide: bool): u32 {
 
 /** 64 integers at `at`, or as many of them as are left, become values. */
 @inline
-function emit(x: usize, at: usize, b: usize, n: usize, wide: bool, exact: bool, first: u32, scratch: usize): void {
+function emit(
+  x: usize,
+  at: usize,
+  b: usize,
+  n: usize,
+  wide: bool,
+  exact: bool,
+  gapless: bool,
+  first: u32,
+  scratch: usize,
+): void {
   const ragged = n - b * 64 < 64;
   const to = ragged ? scratch + STAGING : x + b * 256;
   if (exact) orderBits(to, at, 64);
-  else dequantize64(to, at, wide, scratch, first + (b as u32) * 64);
+  else dequantize64(to, at, wide, gapless, scratch, first + (b as u32) * 64);
   if (ragged) memory.copy(x + b * 256, to, (n - b * 64) * 4);
 }
 
@@ -287,17 +345,17 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
   const q = scratch + Q;
   if (available < 1) return TRUNCATED;
   const kind = load<u8>(from) as u32;
-  const predictor = kind & 3;
-  const sparse = (kind & SPARSE) != 0;
+  const form = kind & 7;
+  const sparse = form >= SPARSE;
+  const unsigned = form == UNSIGNED || form == SPARSE + 1;
+  const constant = form == CONSTANT;
   const wide = (kind & WIDE) != 0;
-  const unsigned = (kind & UNSIGNED) != 0;
-  const constant = (kind & CONSTANT) != 0;
   const exact = (kind & EXACT) != 0;
+  const gapless = (kind & GAPLESS) != 0;
   const lag = (s.lag as usize) * (wide ? 4 : 2);
-  if (predictor != 0 && kind & (SPARSE | UNSIGNED | CONSTANT)) return BAD_KIND;
-  if (predictor >= 2 && lag == 0) return BAD_KIND;
-  if (constant && kind & (SPARSE | UNSIGNED)) return BAD_KIND;
-  if (exact && (!wide || kind & HAS_ESCAPES)) return BAD_KIND;
+  if (kind > 127) return BAD_KIND;
+  if ((form == 2 || form == 3) && lag == 0) return BAD_KIND;
+  if (exact && (!wide || kind & (HAS_ESCAPES | GAPLESS))) return BAD_KIND;
   if (!exact && s.quantizer == LOSSLESS) return BAD_KIND;
 
   const end = from + available;
@@ -318,7 +376,7 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
     at += 4;
     const v = i32x4.splat(value);
     for (let i: usize = 0; i < 256; i += 16) v128.store(q + i, v);
-    for (let b: usize = 0; b < blocks; b++) emit(x, q, b, n, true, exact, first, scratch);
+    for (let b: usize = 0; b < blocks; b++) emit(x, q, b, n, true, exact, gapless, first, scratch);
   } else {
     const bitmap = at;
     let count = n;
@@ -350,13 +408,12 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
       at += bytesOf(width, rest);
       if (sparse) continue;
       const here = q + size * b;
-      const plan = unsigned ? UNSIGNED : predictor;
-      carry = wide ? restore32(here, block, lag, plan, carry) : restore16(here, block, lag, plan, carry);
-      emit(x, here, b, n, wide, exact, first, scratch);
+      carry = wide ? restore32(here, block, lag, form, carry) : restore16(here, block, lag, form, carry);
+      emit(x, here, b, n, wide, exact, gapless, first, scratch);
     }
     if (sparse) {
       scatter(bitmap, n, wide, unsigned, scratch);
-      for (let b: usize = 0; b < blocks; b++) emit(x, q + size * b, b, n, wide, exact, first, scratch);
+      for (let b: usize = 0; b < blocks; b++) emit(x, q + size * b, b, n, wide, exact, gapless, first, scratch);
     }
   }
   for (let k: usize = 0; k < escapes; k++) {

@@ -4,8 +4,8 @@
 //   lorenzo   r = (v − left) − (up − corner)          corner  up
 //                                                     left    v
 
-/** Plans 0 to 3 are the predictors with a fold; this one, a bit of the kind byte, is `none` without. */
-export const UNSIGNED: u32 = 16;
+/** Forms 0 to 3 are the predictors, with a fold; this one is `none` without. */
+export const UNSIGNED: u32 = 4;
 
 @inline
 function zigzag16(r: v128): v128 {

@@ -16,7 +16,7 @@ const WHOLE_BITS: i32 = 0x4b000000;
 const LARGEST_QUOTIENT: f32 = 4194304;
 
 @inline
-function magnitude(x: v128): v128 {
+export function magnitude(x: v128): v128 {
   return v128.and(x, i32x4.splat(0x7fffffff));
 }
 
@@ -95,7 +95,7 @@ export function quantizeNear(x: usize, n: usize, q: usize, quantizer: u32, inver
 
 /** Four elements' dither; `index` holds their numbers. */
 @inline
-function dither(key: v128, index: v128): v128 {
+export function dither(key: v128, index: v128): v128 {
   let h = i32x4.add(i32x4.mul(index, i32x4.splat(0x9e3779b9)), key);
   h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 16)), i32x4.splat(0x7feb352d));
   h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 15)), i32x4.splat(0x846ca68b));
@@ -106,7 +106,7 @@ function dither(key: v128, index: v128): v128 {
 
 /** An integer clamped to ±½: half a step towards zero, and 0 for 0. */
 @inline
-function half(q: v128): v128 {
+export function half(q: v128): v128 {
   return f32x4.pmax(f32x4.pmin(q, f32x4.splat(0.5)), f32x4.splat(-0.5));
 }
 
@@ -195,7 +195,15 @@ export function orderBits(to: usize, from: usize, n: usize): void {
 
 /** The values of 64 integers, `wide` 32-bit ones or else 16-bit ones. `first`: the first one's number. */
 @inline
-export function dequantize64(to: usize, integers: usize, wide: bool, scratch: usize, first: u32): void {
+export function dequantize64(
+  to: usize,
+  integers: usize,
+  wide: bool,
+  gapless: bool,
+  scratch: usize,
+  first: u32,
+): void {
+  const zero = i32x4.splat(0);
   const s = settings(scratch);
   const quantizer = s.quantizer;
   const steps = f32x4.splat(s.step);
@@ -204,7 +212,8 @@ export function dequantize64(to: usize, integers: usize, wide: bool, scratch: us
     const key = i32x4.splat(mix(s.seed));
     let index = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
     for (let i: usize = 0; i < 64; i += 4) {
-      const q = wide ? v128.load(integers + i * 4) : i32x4.extend_low_i16x8_s(v128.load64_zero(integers + i * 2));
+      let q = wide ? v128.load(integers + i * 4) : i32x4.extend_low_i16x8_s(v128.load64_zero(integers + i * 2));
+      if (gapless) q = i32x4.sub(q, i32x4.ge_s(q, zero));
       v128.store(to + i * 4, valueOf(q, DITHERED, steps, steps, dither(key, index)));
       index = i32x4.add(index, i32x4.splat(4));
     }
@@ -220,6 +229,10 @@ export function dequantize64(to: usize, integers: usize, wide: bool, scratch: us
       const eight = v128.load(integers + i * 2);
       a = i32x4.extend_low_i16x8_s(eight);
       b = i32x4.extend_high_i16x8_s(eight);
+    }
+    if (gapless) {
+      a = i32x4.sub(a, i32x4.ge_s(a, zero));
+      b = i32x4.sub(b, i32x4.ge_s(b, zero));
     }
     if (quantizer == SUPPORT) {
       v128.store(to + i * 4, valueOf(a, SUPPORT, steps, negativeSteps, a));

@@ -1,17 +1,21 @@
 /**
- * The codec's own working memory, at an address that the caller owns (256 KiB). All its state between two calls are
- * the two tables, which `initialize` writes.
+ * The codec's own working memory, at an address that the caller owns (512 KiB). All its state between two calls are
+ * the two tables, which `initialize` writes, and the settings.
  *
  *        0  gather table   256 × 16 bytes: lanes of the set bits, moved down
  *     4096  scatter table  256 × 16 bytes: lanes moved up to the set bits
  *     8192  margin         zeros before the chunk: 4096 words
+ *    24576  what a mode needs: fast mode below, dense mode in rows.ts
+ *   524032  settings       a class below
+ *   524224  lanes          of the checksum
+ *
+ * Fast mode:
  *    24576  q              16,384 integers (16 or 32 bits) and a block's width of slack
  *    90624  packed         a sparse chunk's integers without zeros, same size
  *   156672  block          64 words
  *   156928  escapes        1024 words, then their positions
- *   163136  staging      a whole encoded chunk, where the target may be too small for the worst case
- *   237568  settings     one word each: quantizer, bounds, steps and inverses (of values ≥ 0, then of negative
- *                        ones), seed, lag, and the largest magnitude whose chunk needs no check
+ *   163136  staging        a whole encoded chunk, where the target may be too small for the worst case
+ *   237184  trial          a short one, of which only the length counts
  */
 export const GATHER: usize = 0;
 export const SCATTER: usize = 4096;
@@ -22,7 +26,8 @@ export const BLOCK: usize = 156672;
 export const ESCAPES: usize = 156928;
 export const POSITIONS: usize = 161024;
 export const STAGING: usize = 163136;
-const SETTINGS: usize = 237568;
+export const TRIAL: usize = 237184;
+const SETTINGS: usize = 524032;
 
 export class Settings {
   quantizer: u32;
@@ -34,7 +39,21 @@ export class Settings {
   negativeInverse: f32;
   seed: u32;
   lag: u32;
+  /** The bits of the largest magnitude whose neighbourhood needs no check. */
   near: u32;
+
+  // Dense mode's layout and plan; src/codec/layout.ts and model.ts say what they mean.
+  length: u32;
+  width: u32;
+  rows: u32;
+  height: u32;
+  predictor: u32;
+  low: u32;
+  gapless: u32;
+  area: u32;
+  left: u32;
+  /** Whether values have to be checked one by one. */
+  checked: u32;
 }
 
 export function settings(scratch: usize): Settings {
@@ -69,7 +88,7 @@ export function configure(
 }
 
 export function scratchBytes(): usize {
-  return 262144;
+  return 524288;
 }
 
 /** Lane k is bytes 2k and 2k+1; 0x80 selects zero. */

@@ -14,8 +14,11 @@ import { dequantize, orderedBits, quantize } from "./quantize.js";
 
 export const chunkLength = 16384;
 
-/** The bits of the kind byte; bits 0–1 are the predictor. */
-export const kindBits = { sparse: 4, wide: 8, unsigned: 16, constant: 32, exact: 64, escapes: 128 } as const;
+/** The low three bits of the kind byte: 0 to 3 are the predictors, with a fold; these are all unpredicted. */
+const forms = { unsigned: 4, constant: 5, sparse: 6, sparseUnsigned: 7 } as const;
+
+/** The other bits of the kind byte. */
+const flags = { wide: 8, exact: 16, escapes: 32, gapless: 64 } as const;
 
 /** The most bytes that n values can take. */
 export const chunkCapacity = (n: number): number =>
@@ -71,6 +74,12 @@ function fold(q: Int32Array, { predictor, sparse, unsigned }: Plan, lag: number,
   return Uint32Array.from(kept, (value) => (unsigned ? value : zigzag(value, bits)) - lift(sparse));
 }
 
+function formOf({ predictor, sparse, unsigned }: Plan, constant: boolean): number {
+  if (constant) return forms.constant;
+  if (sparse) return unsigned ? forms.sparseUnsigned : forms.sparse;
+  return unsigned ? forms.unsigned : predictor;
+}
+
 function writeBlocks(out: ByteWriter, values: Uint32Array, wide: boolean): void {
   const blocks = Math.ceil(values.length / blockLength);
   const widths = out.take(wide ? blocks : (blocks + 1) >> 1).fill(0);
@@ -87,6 +96,18 @@ function writeBlocks(out: ByteWriter, values: Uint32Array, wide: boolean): void 
     out.take(blockBytes(width, block.length));
     pack(out.bytes, at, block, width);
   }
+}
+
+/**
+ * `support` and `dithered` leave 0 to exact zeros, a gap where values of both signs have next to none: these escape,
+ * and the integers above move down. Returns the positions of the zeros, or null where there is no gap to close.
+ */
+function closeGap(q: Int32Array): number[] | null {
+  const zeros: number[] = [];
+  for (let i = 0; i < q.length; i++) if (q[i] === 0) zeros.push(i);
+  if (zeros.length > q.length >> 8 || q.every((value) => value >= 0)) return null;
+  for (let i = 0; i < q.length; i++) if (q[i]! > 0) q[i]!--;
+  return zeros;
 }
 
 /** A chunk of x. `first`: the index of its first value in the whole tensor. */
@@ -108,16 +129,17 @@ export function encodeChunk(
   const wide = exact || q.some((value) => value !== (value << 16) >> 16);
   const bits: Bits = wide ? 32 : 16;
   const constant = q.every((value) => value === q[0]);
+  const mayGap = !constant && escapes?.length === 0 && quantization.quantizer !== "paper";
+  const zeros = mayGap ? closeGap(q) : null;
+  if (zeros !== null) escapes = zeros;
   const plan: Plan = constant ? { predictor: 0, sparse: false, unsigned: false } : choosePlan(q, lag, bits);
 
   out.u8(
-    plan.predictor |
-      (plan.sparse ? kindBits.sparse : 0) |
-      (wide ? kindBits.wide : 0) |
-      (plan.unsigned ? kindBits.unsigned : 0) |
-      (constant ? kindBits.constant : 0) |
-      (exact ? kindBits.exact : 0) |
-      (escapes?.length ? kindBits.escapes : 0),
+    formOf(plan, constant) |
+      (wide ? flags.wide : 0) |
+      (exact ? flags.exact : 0) |
+      (escapes?.length ? flags.escapes : 0) |
+      (zeros !== null ? flags.gapless : 0),
   );
   if (escapes?.length) {
     out.u16(escapes.length);
@@ -168,26 +190,28 @@ export function decodeChunk(
   const words = new Int32Array(x.buffer, x.byteOffset, x.length);
   const kind = input.u8("kind");
   const has = (bit: number) => (kind & bit) !== 0;
-  const predictor = (kind & 3) as Predictor;
-  const wide = has(kindBits.wide);
-  const sparse = has(kindBits.sparse);
-  const exact = has(kindBits.exact);
+  const form = kind & 7;
+  const predictor = (form < 4 ? form : 0) as Predictor;
+  const constant = form === forms.constant;
+  const sparse = form === forms.sparse || form === forms.sparseUnsigned;
+  const unsigned = form === forms.unsigned || form === forms.sparseUnsigned;
+  const wide = has(flags.wide);
+  const exact = has(flags.exact);
   const bits: Bits = wide ? 32 : 16;
   const nonsense =
-    (predictor !== 0 && (sparse || has(kindBits.unsigned) || has(kindBits.constant))) ||
+    kind > 127 ||
     (predictor >= 2 && lag === 0) ||
-    (has(kindBits.constant) && (sparse || has(kindBits.unsigned))) ||
-    (exact && (!wide || has(kindBits.escapes))) ||
+    (exact && (!wide || has(flags.escapes) || has(flags.gapless))) ||
     (!exact && quantization.quantizer === "lossless");
   if (nonsense) fail("kind", "a combination that encoders write", `0x${kind.toString(16)}`);
 
-  const escapes = has(kindBits.escapes) ? input.u16("escape count") : 0;
+  const escapes = has(flags.escapes) ? input.u16("escape count") : 0;
   const positions = Array.from({ length: escapes }, () => input.u16("escape positions"));
   for (const i of positions) if (i >= x.length) fail("escape positions", `below ${x.length}`, String(i));
   const raw = positions.map(() => input.u32("escape values"));
 
   const q = new Int32Array(x.length);
-  if (has(kindBits.constant)) q.fill(input.u32("constant"));
+  if (constant) q.fill(input.u32("constant"));
   else {
     let set: number[] | null = null;
     if (sparse) {
@@ -200,11 +224,12 @@ export function decodeChunk(
     for (let k = 0; k < values.length; k++) {
       // Sixteen-bit arithmetic throughout a narrow chunk, so that every byte string means something.
       const lifted = wide ? (values[k]! + lift(sparse)) >>> 0 : (values[k]! + lift(sparse)) & 0xffff;
-      const r = has(kindBits.unsigned) ? lifted : unzigzag(lifted);
+      const r = unsigned ? lifted : unzigzag(lifted);
       q[set ? set[k]! : k] = wide ? r : (r << 16) >> 16;
     }
     restore(q, q, predictor, lag, bits);
   }
+  if (has(flags.gapless)) for (let i = 0; i < q.length; i++) if (q[i]! >= 0) q[i]!++;
   if (exact) for (let i = 0; i < q.length; i++) words[i] = orderedBits(q[i]!);
   else dequantize(x, q, first, quantization);
   for (let k = 0; k < escapes; k++) words[positions[k]!] = raw[k]!;

@@ -41,3 +41,26 @@ export function restore(q: Int32Array, r: Int32Array, predictor: Predictor, lag:
     q[i] = wrap(sum + up, bits);
   }
 }
+
+/** Dense mode predicts within a lane of rows, whose first row knows its left neighbour alone. */
+export const lanePredictors = ["none", "left", "up", "median", "smooth"] as const;
+
+/**
+ * What dense mode expects at q[i], x = i mod width, in 16-bit arithmetic; left of a row stands what is above it.
+ *
+ *   corner c | up u      median  the middle one of l, u and l + u − c
+ *   left   l | q[i]      smooth  halfway between the median and (l + u)/2
+ */
+export function expect(q: Int32Array, i: number, width: number, predictor: number): number {
+  if (predictor === 0 || i === 0) return 0;
+  const x = i % width;
+  const up = i >= width ? q[i - width]! : q[i - 1]!;
+  const left = x > 0 ? q[i - 1]! : up;
+  const corner = i >= width && x > 0 ? q[i - width - 1]! : up;
+  if (predictor === 1) return left;
+  if (predictor === 2) return up;
+  const plane = wrap(wrap(left + up, 16) - corner, 16);
+  const median = Math.max(Math.min(left, up), Math.min(Math.max(left, up), plane));
+  if (predictor === 3) return median;
+  return wrap(median + (wrap(left + up, 16) >> 1), 16) >> 1;
+}

@@ -2,27 +2,55 @@
  * The codec in plain TypeScript, for reading and for checking: no SIMD, no WebAssembly, the same bytes.
  */
 import { FrameError } from "../error.js";
-import { ByteReader } from "./bytes.js";
+import { ByteReader, ByteWriter } from "./bytes.js";
 import { checksum } from "./checksum.js";
 import { chunkLength, decodeChunk, encodeChunk } from "./chunk.js";
-import {
-  type Header,
-  headerCapacity,
-  lagOf,
-  lengthOf,
-  readHeader,
-  sealHeader,
-  writeHeader,
-} from "./frame.js";
+import { choose, paysOff, planCapacity, readPlan, readTables, writePlan, writeTables } from "./dense.js";
+import { type Header, lagOf, lengthOf, readHeader, sealHeader, writeHeader } from "./frame.js";
+import { layoutOf } from "./layout.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
+import { decodeSegment, encodeSegment, tally } from "./segment.js";
+
+/** The payload in parts; null where dense mode does not suit, or does not pay for `auto`. */
+function encodePayload(x: Float32Array, header: Header, auto: boolean): Uint8Array[] | null {
+  const { shape, quantization } = header;
+  if (header.mode === "fast") {
+    const starts = Array.from({ length: Math.ceil(x.length / chunkLength) }, (_, i) => i * chunkLength);
+    return starts.map((first) =>
+      encodeChunk(x.subarray(first, first + chunkLength), first, lagOf(shape), quantization),
+    );
+  }
+  const layout = layoutOf(shape, x.length);
+  const choice = choose(
+    (counts, s, plan) => tally(counts, x, layout, s, plan, quantization),
+    layout,
+    quantization,
+  );
+  if (choice === null) return null;
+  const fastBytes = (first: number, values: number) =>
+    encodeChunk(x.subarray(first, first + values), first, lagOf(shape), quantization).length;
+  if (auto && !paysOff(choice, x.length, fastBytes)) return null;
+  const head = new ByteWriter(planCapacity);
+  writePlan(head, choice.plan);
+  writeTables(head, choice.tables);
+  const parts = [head.written()];
+  for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
+    const count = Math.min(layout.stripsPerSegment, layout.strips - s);
+    const part = encodeSegment(x, layout, s, count, choice.plan, choice.tables, quantization);
+    if (part === null) return null;
+    parts.push(part);
+  }
+  return parts;
+}
 
 export function encode(x: Float32Array, options: EncodeOptions): Uint8Array {
-  const header = headerFor(x.length, options);
-  const lag = lagOf(header.shape);
-  const parts = [writeHeader(header)];
-  for (let first = 0; first < x.length; first += chunkLength) {
-    parts.push(encodeChunk(x.subarray(first, first + chunkLength), first, lag, header.quantization));
+  let header = headerFor(x, options);
+  let payload = encodePayload(x, header, options.mode === "auto");
+  if (payload === null) {
+    header = { ...header, mode: "fast" };
+    payload = encodePayload(x, header, false)!;
   }
+  const parts = [writeHeader(header), ...payload];
   const frame = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -33,17 +61,30 @@ export function encode(x: Float32Array, options: EncodeOptions): Uint8Array {
   return frame;
 }
 
+function decodePayload(x: Float32Array, input: ByteReader, { mode, shape, quantization }: Header): void {
+  if (mode === "fast") {
+    for (let first = 0; first < x.length; first += chunkLength) {
+      decodeChunk(x.subarray(first, first + chunkLength), input, first, lagOf(shape), quantization);
+    }
+    return;
+  }
+  const plan = readPlan(input);
+  const tables = readTables(input);
+  const layout = layoutOf(shape, x.length);
+  for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
+    const count = Math.min(layout.stripsPerSegment, layout.strips - s);
+    decodeSegment(x, input, layout, s, count, plan, tables, quantization);
+  }
+}
+
 export function decode(frame: Uint8Array): Float32Array {
   const header = readHeader(frame, checksum);
   const n = lengthOf(header.shape);
-  leastPayload(n, frame.length - header.payload);
+  leastPayload(n, frame.length - header.payload, header.mode);
   const x = new Float32Array(n);
   const input = new ByteReader(frame);
   input.at = header.payload;
-  const lag = lagOf(header.shape);
-  for (let first = 0; first < n; first += chunkLength) {
-    decodeChunk(x.subarray(first, first + chunkLength), input, first, lag, header.quantization);
-  }
+  decodePayload(x, input, header);
   if (input.at !== frame.length) {
     throw new FrameError({
       where: "payload",
@@ -54,5 +95,3 @@ export function decode(frame: Uint8Array): Float32Array {
   }
   return x;
 }
-
-export { type Header, headerCapacity };

@@ -2,16 +2,13 @@
  * The codec on a WebAssembly memory: tensors and frames are addresses in it, nothing is copied.
  */
 import { FrameError } from "../error.js";
-import {
-  type Header,
-  headerCapacity,
-  lagOf,
-  lengthOf,
-  readHeader,
-  sealHeader,
-  writeHeader,
-} from "./frame.js";
+import { ByteReader, ByteWriter } from "./bytes.js";
+import { choose, paysOff, planCapacity, readPlan, readTables, writePlan, writeTables } from "./dense.js";
+import { type Header, lagOf, lengthOf, readHeader, sealHeader, writeHeader } from "./frame.js";
+import { type Layout, layoutOf } from "./layout.js";
+import type { Plan } from "./model.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
+import { startsOf, type Tables } from "./rans.js";
 
 /** The exports that assembly/codec.ts lists. */
 export interface CodecExports {
@@ -21,18 +18,68 @@ export interface CodecExports {
   initialize(scratch: number): void;
   configure(scratch: number, quantizer: number, ...rest: number[]): void;
   encodeFast(scratch: number, x: number, n: number, first: number, out: number, capacity: number): number;
+  trialFast(scratch: number, x: number, n: number, first: number): number;
   decodeFast(scratch: number, payload: number, bytes: number, x: number, n: number, first: number): number;
+  configureDense(scratch: number, ...layoutAndPlan: number[]): void;
+  surveyDense(scratch: number, x: number, length: number): void;
+  tallyDense(scratch: number, x: number, strip: number): number;
+  encodeDense(
+    scratch: number,
+    x: number,
+    first: number,
+    strips: number,
+    out: number,
+    capacity: number,
+  ): number;
+  prepareDense(scratch: number): void;
+  decodeDense(
+    scratch: number,
+    x: number,
+    first: number,
+    strips: number,
+    from: number,
+    available: number,
+  ): number;
+  countsAddress(scratch: number): number;
+  codesAddress(scratch: number, encoding: number): number;
+  topsAddress(scratch: number): number;
 }
 
 /** What a codec needs for itself, whatever it encodes. */
-export const scratchBytes = 262144;
+export const scratchBytes = 524288;
 /** The checksum's lanes lie at the end of the scratch. */
 const lanesAt = scratchBytes - 64;
 
 const quantizers = ["lossless", "support", "paper", "dithered"];
 
-/** The answers of decodeFast below zero, from −1 on. */
-const complaints = ["payload", "kind", "escape positions", "bitmap", "widths", "payload end"];
+/** The answers of decodeFast and decodeDense below zero, from −1 on. */
+const complaints = [
+  "payload",
+  "kind",
+  "escape positions",
+  "bitmap",
+  "widths",
+  "payload end",
+  "segment counts",
+  "segment states",
+  "segment escapes",
+];
+
+/** encodeDense's answer for a tensor that is better off in fast mode. */
+const unsuited = -2;
+
+const packed = (thresholds: number[]): number =>
+  thresholds[0]! | (thresholds[1]! << 8) | (thresholds[2]! << 16);
+
+function complain(answer: number): number {
+  if (answer >= 0) return answer;
+  throw new FrameError({
+    where: complaints[-1 - answer] ?? "payload",
+    expected: "what an encoder writes",
+    got: "something else",
+    remedy: "encode the tensor again: these bytes are damaged",
+  });
+}
 
 export class WasmCodec {
   readonly #wasm: CodecExports;
@@ -64,29 +111,97 @@ export class WasmCodec {
     out: number,
     capacity: number,
   ): number {
-    const header = headerFor(length, { ...options, shape });
+    const values = new Float32Array(this.#memory.buffer, x, length);
+    const header = headerFor(values, { ...options, shape });
+    const auto = options.mode === "auto";
+    const dense = header.mode === "dense" ? this.#encodeAs(header, auto, x, length, out, capacity) : unsuited;
+    return dense === unsuited
+      ? this.#encodeAs({ ...header, mode: "fast" }, false, x, length, out, capacity)
+      : dense;
+  }
+
+  #encodeAs(header: Header, auto: boolean, x: number, length: number, out: number, capacity: number): number {
     const head = writeHeader(header);
     if (head.length > capacity) return -1;
     this.#bytes(out, head.length).set(head);
     this.configure(header);
-    const payload = this.#wasm.encodeFast(
-      this.#scratch,
-      x,
-      length,
-      0,
-      out + head.length,
-      capacity - head.length,
-    );
-    if (payload < 0) return -1;
+    const room = capacity - head.length;
+    const payload =
+      header.mode === "fast"
+        ? this.#wasm.encodeFast(this.#scratch, x, length, 0, out + head.length, room)
+        : this.#encodeDense(header, auto, x, length, out + head.length, room);
+    if (payload < 0) return payload;
     const frameBytes = head.length + payload;
     sealHeader(this.#bytes(out, frameBytes), frameBytes, () => this.checksum(out + 8, frameBytes - 8));
     return frameBytes;
   }
 
+  #encodeDense(
+    header: Header,
+    auto: boolean,
+    x: number,
+    length: number,
+    out: number,
+    capacity: number,
+  ): number {
+    const layout = layoutOf(header.shape, length);
+    this.#wasm.surveyDense(this.#scratch, x, length);
+    const choice = choose(
+      (counts, strip, plan) => this.#tally(counts, x, strip, layout, plan),
+      layout,
+      header.quantization,
+    );
+    if (choice === null) return unsuited;
+    const fastBytes = (first: number, values: number) =>
+      this.#wasm.trialFast(this.#scratch, x + 4 * first, values, first);
+    if (auto && !paysOff(choice, length, fastBytes)) return unsuited;
+    const head = new ByteWriter(planCapacity);
+    writePlan(head, choice.plan);
+    writeTables(head, choice.tables);
+    if (head.at > capacity) return -1;
+    this.#bytes(out, head.at).set(head.written());
+    this.#configureDense(layout, choice.plan);
+    this.#giveCodes(choice.tables, true);
+    let at = out + head.at;
+    for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
+      const strips = Math.min(layout.stripsPerSegment, layout.strips - s);
+      const bytes = this.#wasm.encodeDense(this.#scratch, x, s, strips, at, out + capacity - at);
+      if (bytes < 0) return bytes;
+      at += bytes;
+    }
+    return at - out;
+  }
+
+  #tally(counts: Uint32Array, x: number, strip: number, layout: Layout, plan: Plan): number {
+    const own = new Uint32Array(this.#memory.buffer, this.#wasm.countsAddress(this.#scratch), counts.length);
+    own.set(counts);
+    this.#configureDense(layout, plan);
+    const sum = this.#wasm.tallyDense(this.#scratch, x, strip);
+    counts.set(own);
+    return sum;
+  }
+
+  #configureDense(
+    { length, width, rows, height }: Layout,
+    { predictor, low, gapless, area, left }: Plan,
+  ): void {
+    const plan = [predictor, low, Number(gapless), packed(area), packed(left)];
+    this.#wasm.configureDense(this.#scratch, length, width, rows, height, ...plan);
+  }
+
+  #giveCodes(tables: Tables, encoding: boolean): void {
+    const { top, frequency } = tables;
+    const start = startsOf(tables);
+    this.#bytes(this.#wasm.topsAddress(this.#scratch), top.length).set(top);
+    const at = this.#wasm.codesAddress(this.#scratch, Number(encoding));
+    const codes = new Uint32Array(this.#memory.buffer, at, frequency.length);
+    for (let i = 0; i < codes.length; i++) codes[i] = frequency[i]! | (start[i]! << 16);
+  }
+
   /** The header of the frame at `frame`. Throws a FrameError that names the field. */
   headerAt(frame: number, frameBytes: number): Header & { payload: number } {
     const header = readHeader(this.#bytes(frame, frameBytes), () => this.checksum(frame + 8, frameBytes - 8));
-    leastPayload(lengthOf(header.shape), frameBytes - header.payload);
+    leastPayload(lengthOf(header.shape), frameBytes - header.payload, header.mode);
     return header;
   }
 
@@ -94,20 +209,26 @@ export class WasmCodec {
   decodeAt(frame: number, frameBytes: number, out: number): void {
     const header = this.headerAt(frame, frameBytes);
     this.configure(header);
-    const { payload } = header;
-    this.decodePart(frame + payload, frameBytes - payload, out, lengthOf(header.shape), 0);
+    const payload = frame + header.payload;
+    const bytes = frameBytes - header.payload;
+    if (header.mode === "dense") this.#decodeDense(header, payload, bytes, out);
+    else complain(this.#wasm.decodeFast(this.#scratch, payload, bytes, out, lengthOf(header.shape), 0));
   }
 
-  /** Whole chunks of a payload; `first` numbers the first value. */
-  decodePart(payload: number, bytes: number, out: number, values: number, first: number): void {
-    const answer = this.#wasm.decodeFast(this.#scratch, payload, bytes, out, values, first);
-    if (answer === 0) return;
-    throw new FrameError({
-      where: complaints[-1 - answer] ?? "payload",
-      expected: "what an encoder writes",
-      got: "something else",
-      remedy: "encode the tensor again: these bytes are damaged",
-    });
+  #decodeDense({ shape }: Header, payload: number, bytes: number, out: number): void {
+    const layout = layoutOf(shape, lengthOf(shape));
+    const input = new ByteReader(this.#bytes(payload, bytes));
+    const plan = readPlan(input);
+    const tables = readTables(input);
+    this.#configureDense(layout, plan);
+    this.#giveCodes(tables, false);
+    this.#wasm.prepareDense(this.#scratch);
+    let at = input.at;
+    for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
+      const strips = Math.min(layout.stripsPerSegment, layout.strips - s);
+      at += complain(this.#wasm.decodeDense(this.#scratch, out, s, strips, payload + at, bytes - at));
+    }
+    if (at !== bytes) complain(-6);
   }
 
   configure({ shape, quantization }: Header): void {
@@ -137,5 +258,3 @@ export class WasmCodec {
     return new Uint8Array(this.#memory.buffer, address, length);
   }
 }
-
-export { headerCapacity };

@@ -86,8 +86,11 @@ export const shape = fc.oneof(
     [65],
     [2, 3, 7, 7],
     [5, 1, 1],
-    [40, 4097],
-    [3, 130, 130],
+    [4, 4097],
+    [2, 90, 130],
+    [9, 17, 13],
+    [41, 7, 7],
+    [3000],
   ),
   fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 4 }),
 );

@@ -21,7 +21,8 @@ export const cases: fc.Arbitrary<Case> = fc
   .tuple(bound, shape, quantizer, fc.nat(), fc.nat(9))
   .chain(([eb, sizes, name, noise, coin]) => {
     const length = sizes.reduce((product, size) => product * size, 1);
-    const options: EncodeOptions = { bound: eb, shape: sizes, quantizer: name, seed: noise };
+    const mode = (["fast", "dense", "auto"] as const)[noise % 3]!;
+    const options: EncodeOptions = { bound: eb, shape: sizes, quantizer: name, seed: noise, mode };
     if (name === "support" && coin < 3) options.negativeBound = eb * 3.7;
     return tensor(eb, length).map((x) => ({ x, options }));
   });

@@ -1,0 +1,495 @@
+// Dense mode, a row of eight lanes at a time: floats → symbols, and back. src/codec/segment.ts says what it means.
+//
+//   lane rows   eight times the width and some, 16 bits each, lane after lane   (quantised, or to be dequantised)
+//   row         column by column, eight lanes each: one vector a column         (predicted)
+//   symbols     one byte each, in the row's order                               (coded)
+import { dither, half, magnitude } from "./quantize";
+import { GATHER, SCATTER, Settings, settings } from "./scratch";
+import { mix } from "./checksum";
+
+export const LANES: usize = 24576;
+/** Two rows of columns, the one at hand and the one above it. */
+export const ROWS: usize = 57856;
+export const ROW_BYTES: usize = 33024;
+/** The symbols above, at most 63 each, between eight zeros on either side. */
+export const ABOVE: usize = 123904;
+/** A segment's symbols, contexts and low bits; decoding needs but a row of the first two. */
+export const SYMBOLS: usize = 140416;
+export const CONTEXTS: usize = 206016;
+export const LOWS: usize = 271616;
+/** Encoding: words from the end down. Before that, working space of rows and counts. */
+export const WORDS: usize = 337216;
+export const WORDS_END: usize = 468288;
+export const TRUE_SYMBOLS: usize = 337216;
+const PADDED: usize = 370176;
+export const COUNTS: usize = 378880;
+/** Symbols without a code; raw values: index, word. */
+export const LARGE: usize = 468288;
+/** Of each frequency, two words. */
+export const RECIPROCALS: usize = 476480;
+export const RAW: usize = 510208;
+/** frequency | start << 16 of every context's symbols. */
+export const CODES: usize = 492992;
+/** The largest symbol with a code, of sixteen contexts. */
+export const TOPS: usize = 510016;
+/** The eight coders' states, and what stood left of each. */
+export const STATES: usize = 510032;
+export const LEFTS: usize = 510064;
+/** Decoding: the codes, and a word for each slot of each context. */
+export const READ_CODES: usize = 238784;
+export const SLOTS: usize = 378880;
+
+export const MOST_RAW: u32 = 1024;
+export const MOST_LARGE: u32 = 4096;
+
+/** No integer of dense mode: what stays raw, until it is noted. */
+const NONE: i32 = -32768;
+
+const MAGIC: f32 = 12582912;
+const WHOLE: f32 = 8388608;
+
+/** Bytes from one lane row to the next. */
+@inline
+function laneBytes(width: usize): usize {
+  return ((width << 1) + 31) & ~15;
+}
+
+/** Eight values that need no check → sixteen-bit integers. */
+@inline
+function nearSupport(x0: v128, x1: v128, scale: v128): v128 {
+  const one = f32x4.splat(WHOLE + 1);
+  const base = i32x4.splat(0x4b000000);
+  const a0 = magnitude(x0);
+  const a1 = magnitude(x1);
+  const m0 = i32x4.sub(f32x4.add(f32x4.floor(f32x4.mul(a0, scale)), one), base);
+  const m1 = i32x4.sub(f32x4.add(f32x4.floor(f32x4.mul(a1, scale)), one), base);
+  const some = i16x8.gt_s(i16x8.narrow_i32x4_s(a0, a1), i16x8.splat(0));
+  const sign = i16x8.shr_s(i16x8.narrow_i32x4_s(x0, x1), 15);
+  const m = v128.and(i16x8.narrow_i32x4_s(m0, m1), some);
+  return i16x8.sub(v128.xor(m, sign), sign);
+}
+
+@inline
+function nearPaper(x0: v128, x1: v128, scale: v128): v128 {
+  const magic = f32x4.splat(MAGIC);
+  const base = i32x4.splat(0x4b400000);
+  const r0 = i32x4.sub(f32x4.add(f32x4.mul(x0, scale), magic), base);
+  const r1 = i32x4.sub(f32x4.add(f32x4.mul(x1, scale), magic), base);
+  return i16x8.narrow_i32x4_s(r0, r1);
+}
+
+/** Four values with their check; lanes that fail, or do not fit, become NONE. */
+@inline
+function checkedFour(value: v128, index: v128, key: v128, s: Settings): v128 {
+  const zero = i32x4.splat(0);
+  const negative = f32x4.lt(value, f32x4.splat(0));
+  const some = f32x4.ne(value, f32x4.splat(0));
+  let integer: v128;
+  let quotient: v128;
+  let back: v128;
+  let bounds = f32x4.splat(s.bound);
+  if (s.quantizer == 1) {
+    const scale = v128.bitselect(f32x4.splat(s.negativeInverse), f32x4.splat(s.inverse), negative);
+    bounds = v128.bitselect(f32x4.splat(s.negativeBound), bounds, negative);
+    quotient = f32x4.mul(f32x4.abs(value), scale);
+    const m = i32x4.add(i32x4.trunc_sat_f32x4_s(f32x4.floor(quotient)), i32x4.splat(1));
+    integer = i32x4.sub(v128.xor(v128.and(m, some), negative), negative);
+    const q = f32x4.convert_i32x4_s(integer);
+    const side = v128.bitselect(f32x4.splat(s.negativeStep), f32x4.splat(s.step), negative);
+    back = f32x4.mul(f32x4.sub(q, half(q)), side);
+  } else if (s.quantizer == 2) {
+    quotient = f32x4.mul(value, f32x4.splat(s.inverse));
+    const q = f32x4.nearest(quotient);
+    integer = i32x4.trunc_sat_f32x4_s(q);
+    back = f32x4.mul(f32x4.convert_i32x4_s(integer), f32x4.splat(s.step));
+  } else {
+    const u = dither(key, index);
+    quotient = f32x4.add(f32x4.mul(value, f32x4.splat(s.inverse)), u);
+    const r = i32x4.trunc_sat_f32x4_s(f32x4.nearest(quotient));
+    const up = i32x4.add(r, i32x4.add(i32x4.splat(1), i32x4.lt_s(r, zero)));
+    integer = v128.and(up, some);
+    back = v128.and(f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(r), u), f32x4.splat(s.step)), some);
+  }
+  const fits = i32x4.le_s(i32x4.abs(integer), i32x4.splat(32767));
+  const within = v128.and(fits, f32x4.lt(f32x4.abs(f32x4.sub(value, back)), bounds));
+  return v128.bitselect(integer, i32x4.splat(NONE), within);
+}
+
+/**
+ * A lane's row of `count` values, number `index` in the tensor first, to sixteen-bit integers at `to`; zeros fill up
+ * to `width` and a vector beyond. Notes raw values behind the `raw` there are; returns how many, or −1 for too many.
+ */
+function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, raw: i32, scratch: usize): i32 {
+  const s = settings(scratch);
+  let from = x;
+  const bytes = count << 2;
+  // Vectors read up to 28 bytes beyond the row: where that is beyond the tensor, from a copy.
+  if (x + bytes + 28 > end) {
+    from = scratch + PADDED;
+    memory.copy(from, x, bytes);
+    memory.fill(from + bytes, 0, 32);
+  }
+  if (!s.checked) {
+    const scale = f32x4.splat(s.inverse);
+    if (s.quantizer == 1) {
+      for (let i: usize = 0; i < count; i += 8) {
+        v128.store(to + i * 2, nearSupport(v128.load(from + i * 4), v128.load(from + i * 4, 16), scale));
+      }
+    } else {
+      for (let i: usize = 0; i < count; i += 8) {
+        v128.store(to + i * 2, nearPaper(v128.load(from + i * 4), v128.load(from + i * 4, 16), scale));
+      }
+    }
+  } else {
+    const key = i32x4.splat(mix(s.seed));
+    let number = i32x4.add(i32x4.splat(index), i32x4(0, 1, 2, 3));
+    const four = i32x4.splat(4);
+    for (let i: usize = 0; i < count; i += 8) {
+      const a = checkedFour(v128.load(from + i * 4), number, key, s);
+      number = i32x4.add(number, four);
+      const b = checkedFour(v128.load(from + i * 4, 16), number, key, s);
+      number = i32x4.add(number, four);
+      v128.store(to + i * 2, i16x8.narrow_i32x4_s(a, b));
+    }
+  }
+  if (!s.checked && !s.gapless) return raw;
+  return noteRaw(from, count, index, to, raw, s, scratch);
+}
+
+/** What stays raw goes to the list, and the integers above 0 move down where zero is no integer. */
+function noteRaw(x: usize, count: usize, index: u32, to: usize, raw: i32, s: Settings, scratch: usize): i32 {
+  const none = i16x8.splat(NONE as i16);
+  const zero = i16x8.splat(0);
+  const gapless = s.gapless != 0;
+  let found = raw;
+  for (let i: usize = 0; i < count; i += 8) {
+    let v = v128.load(to + i * 2);
+    let kept = i16x8.eq(v, none);
+    if (gapless) kept = v128.or(kept, i16x8.eq(v, zero));
+    let bits = i16x8.bitmask(kept);
+    if (bits != 0) {
+      for (let lane: usize = 0; lane < 8; lane++) {
+        if (((bits >> (lane as i32)) & 1) == 0 || i + lane >= count) continue;
+        if (found >= (MOST_RAW as i32)) return -1;
+        store<u32>(scratch + RAW + ((found as usize) << 3), index + ((i + lane) as u32));
+        store<u32>(scratch + RAW + ((found as usize) << 3), load<u32>(x + ((i + lane) << 2)), 4);
+        found++;
+      }
+      v = v128.andnot(v, kept);
+    }
+    if (gapless) v = i16x8.add(v, i16x8.gt_s(v, zero));
+    v128.store(to + i * 2, v);
+  }
+  return found;
+}
+
+/** Eight vectors of eight: a becomes its transpose. Reads rows `from`, `from` + stride …, writes 8 vectors to `to`. */
+@inline
+function transpose(to: usize, toStride: usize, from: usize, fromStride: usize): void {
+  const a = v128.load(from);
+  const b = v128.load(from + fromStride);
+  const c = v128.load(from + fromStride * 2);
+  const d = v128.load(from + fromStride * 3);
+  const e = v128.load(from + fromStride * 4);
+  const f = v128.load(from + fromStride * 5);
+  const g = v128.load(from + fromStride * 6);
+  const h = v128.load(from + fromStride * 7);
+  // Pairs of lanes, then pairs of pairs, then halves.
+  const ab0 = i8x16.shuffle(a, b, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
+  const ab1 = i8x16.shuffle(a, b, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
+  const cd0 = i8x16.shuffle(c, d, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
+  const cd1 = i8x16.shuffle(c, d, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
+  const ef0 = i8x16.shuffle(e, f, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
+  const ef1 = i8x16.shuffle(e, f, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
+  const gh0 = i8x16.shuffle(g, h, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
+  const gh1 = i8x16.shuffle(g, h, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
+  const ad0 = i8x16.shuffle(ab0, cd0, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const ad1 = i8x16.shuffle(ab0, cd0, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+  const ad2 = i8x16.shuffle(ab1, cd1, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const ad3 = i8x16.shuffle(ab1, cd1, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+  const eh0 = i8x16.shuffle(ef0, gh0, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const eh1 = i8x16.shuffle(ef0, gh0, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+  const eh2 = i8x16.shuffle(ef1, gh1, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const eh3 = i8x16.shuffle(ef1, gh1, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+  v128.store(to, i8x16.shuffle(ad0, eh0, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
+  v128.store(to + toStride, i8x16.shuffle(ad0, eh0, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
+  v128.store(to + toStride * 2, i8x16.shuffle(ad1, eh1, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
+  v128.store(to + toStride * 3, i8x16.shuffle(ad1, eh1, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
+  v128.store(to + toStride * 4, i8x16.shuffle(ad2, eh2, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
+  v128.store(to + toStride * 5, i8x16.shuffle(ad2, eh2, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
+  v128.store(to + toStride * 6, i8x16.shuffle(ad3, eh3, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
+  v128.store(to + toStride * 7, i8x16.shuffle(ad3, eh3, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
+}
+
+/** What is expected at a column, from left, above and their corner. */
+@inline
+function expected(left: v128, up: v128, corner: v128, predictor: u32): v128 {
+  if (predictor == 0) return i16x8.splat(0);
+  if (predictor == 1) return left;
+  if (predictor == 2) return up;
+  const sum = i16x8.add(left, up);
+  const plane = i16x8.sub(sum, corner);
+  const low = i16x8.min_s(left, up);
+  const high = i16x8.max_s(left, up);
+  const median = i16x8.max_s(low, i16x8.min_s(high, plane));
+  if (predictor == 3) return median;
+  return i16x8.shr_s(i16x8.add(median, i16x8.shr_s(sum, 1)), 1);
+}
+
+/** Where a row of columns lies, and what lies above it: in a lane's first row, its own left neighbour. */
+@inline
+export function rowAt(scratch: usize, y: u32): usize {
+  return scratch + ROWS + 16 + (y & 1 ? ROW_BYTES : 0);
+}
+
+@inline
+function aboveOf(scratch: usize, y: u32): usize {
+  return y == 0 ? rowAt(scratch, 0) - 16 : rowAt(scratch, y - 1);
+}
+
+@inline
+function residualsWith(row: usize, up0: usize, y: u32, width: usize, to: usize, predictor: u32): u32 {
+  // Beyond the row's left end stands what is above its first column.
+  let left = y == 0 ? i16x8.splat(0) : v128.load(up0);
+  let corner = left;
+  if (y == 0) v128.store(row - 16, left);
+  let sum = i32x4.splat(0);
+  for (let x: usize = 0; x < width << 4; x += 16) {
+    const v = v128.load(row + x);
+    const up = v128.load(up0 + x);
+    const r = i16x8.sub(v, expected(left, up, corner, predictor));
+    const z = v128.xor(i16x8.shl(r, 1), i16x8.shr_s(r, 15));
+    v128.store(to + x, z);
+    sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_u(z));
+    left = v;
+    corner = up;
+  }
+  sum = i32x4.add(sum, i8x16.shuffle(sum, sum, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return (i32x4.extract_lane(sum, 0) + i32x4.extract_lane(sum, 1)) as u32;
+}
+
+/** The folded residuals of a row, at `to`; returns their sum. */
+function residuals(row: usize, up: usize, y: u32, width: usize, to: usize, predictor: u32): u32 {
+  if (predictor == 0) return residualsWith(row, up, y, width, to, 0);
+  if (predictor == 1) return residualsWith(row, up, y, width, to, 1);
+  if (predictor == 2) return residualsWith(row, up, y, width, to, 2);
+  if (predictor == 3) return residualsWith(row, up, y, width, to, 3);
+  return residualsWith(row, up, y, width, to, 4);
+}
+
+/** Row y of strip `strip` (lanes of `height` rows): floats to folded residuals at TRUE_SYMBOLS. Raw values, or −1. */
+export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, scratch: usize): i32 {
+  const s = settings(scratch);
+  const width = s.width as usize;
+  const end = x + ((s.length as usize) << 2);
+  const stride = laneBytes(width);
+  let found = raw;
+  for (let lane: u32 = 0; lane < 8; lane++) {
+    const row = strip * 8 * s.height + lane * height + y;
+    const index = row * s.width;
+    const to = scratch + LANES + (lane as usize) * stride;
+    const count = row < s.rows ? min<u32>(s.width, s.length - index) : 0;
+    if (count < s.width) memory.fill(to, 0, (width + 8) << 1);
+    if (count == 0) continue;
+    found = quantizeRow(x + ((index as usize) << 2), end, count as usize, index, to, found, scratch);
+    if (found < 0) return -1;
+    // A ragged row's vectors went beyond its values.
+    if (count < s.width) memory.fill(to + ((count as usize) << 1), 0, (width + 8 - (count as usize)) << 1);
+  }
+  const row = rowAt(scratch, y);
+  for (let i: usize = 0; i < width; i += 8) transpose(row + (i << 4), 16, scratch + LANES + (i << 1), stride);
+  return found;
+}
+
+/** Folded residuals of the row that encodeRow left, at TRUE_SYMBOLS. Returns their sum. */
+export function foldRow(y: u32, scratch: usize): u32 {
+  const s = settings(scratch);
+  return residuals(rowAt(scratch, y), aboveOf(scratch, y), y, s.width as usize, scratch + TRUE_SYMBOLS, s.predictor);
+}
+
+@inline
+export function splat(thresholds: u32, k: u32): v128 {
+  return i8x16.splat((thresholds >> (k << 3)) as i8);
+}
+
+/** How many of three thresholds sixteen bytes exceed. */
+@inline
+export function classOf(value: v128, t0: v128, t1: v128, t2: v128): v128 {
+  const sum = i8x16.add(i8x16.gt_u(value, t0), i8x16.add(i8x16.gt_u(value, t1), i8x16.gt_u(value, t2)));
+  return i8x16.neg(sum);
+}
+
+/** ul + 2·u + ur of sixteen symbols: two columns. */
+@inline
+export function areaAt(above: usize): v128 {
+  const u = v128.load(above);
+  return i8x16.add(i8x16.add(u, u), i8x16.add(v128.load(above - 8), v128.load(above, 8)));
+}
+
+/** What the next row will find above it: symbols of at most 63, zeros at both ends. */
+export function keepAbove(symbols: usize, width: usize, scratch: usize): void {
+  const above = scratch + ABOVE + 8;
+  for (let i: usize = 0; i < width << 3; i += 16) {
+    v128.store(above + i, i8x16.min_u(v128.load(symbols + i), i8x16.splat(63)));
+  }
+  store<u64>(above - 8, 0);
+  store<u64>(above + (width << 3), 0);
+  store<u64>(above + (width << 3), 0, 8);
+}
+
+/**
+ * The row at TRUE_SYMBOLS, folded residuals, becomes symbols (there, 16 bits) and bytes at `to` with their contexts at
+ * `context`, low bits behind `lows`. Returns the end of these. Sets no escapes: `settle` does.
+ */
+export function modelRow(to: usize, context: usize, lows: usize, scratch: usize): usize {
+  const s = settings(scratch);
+  const width = s.width as usize;
+  const low = s.low as i32;
+  const mask = i16x8.splat((((1 as i32) << low) - 1) as i16);
+  const one = i16x8.splat(1);
+  const zero = i16x8.splat(0);
+  const a0 = splat(s.area, 0);
+  const a1 = splat(s.area, 1);
+  const a2 = splat(s.area, 2);
+  const l0 = splat(s.left, 0);
+  const l1 = splat(s.left, 1);
+  const l2 = splat(s.left, 2);
+  const most = i16x8.splat(255);
+  let at = lows;
+  let before = zero;
+  const truth = scratch + TRUE_SYMBOLS;
+  for (let x: usize = 0; x < width; x += 2) {
+    const z0 = v128.load(truth + (x << 4));
+    const z1 = x + 1 < width ? v128.load(truth + (x << 4), 16) : zero;
+    const some0 = i16x8.ne(z0, zero);
+    const some1 = i16x8.ne(z1, zero);
+    const down0 = i16x8.sub(z0, one);
+    const down1 = i16x8.sub(z1, one);
+    const s0 = v128.and(i16x8.add(i16x8.shr_u(down0, low), one), some0);
+    const s1 = v128.and(i16x8.add(i16x8.shr_u(down1, low), one), some1);
+    v128.store(truth + (x << 4), s0);
+    v128.store(truth + (x << 4), s1, 16);
+    if (low > 0) {
+      const mask0 = i16x8.bitmask(some0) as usize;
+      const kept0 = i8x16.swizzle(v128.and(down0, mask), v128.load(scratch + GATHER + (mask0 << 4)));
+      v128.store64_lane(at, i8x16.narrow_i16x8_u(kept0, kept0), 0);
+      at += popcnt(mask0 as u32) as usize;
+      const mask1 = i16x8.bitmask(some1) as usize;
+      const kept1 = i8x16.swizzle(v128.and(down1, mask), v128.load(scratch + GATHER + (mask1 << 4)));
+      v128.store64_lane(at, i8x16.narrow_i16x8_u(kept1, kept1), 0);
+      at += popcnt(mask1 as u32) as usize;
+    }
+    const both = i8x16.narrow_i16x8_u(i16x8.min_u(s0, most), i16x8.min_u(s1, most));
+    const left = i8x16.shuffle(before, both, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23);
+    before = both;
+    const area = classOf(areaAt(scratch + ABOVE + 8 + (x << 3)), a0, a1, a2);
+    const beside = classOf(left, l0, l1, l2);
+    v128.store(to + (x << 3), both);
+    v128.store(context + (x << 3), i8x16.add(i8x16.add(area, area), i8x16.add(i8x16.add(area, area), beside)));
+  }
+  return at;
+}
+
+/** The columns of a decoded row from its folded residuals at TRUE_SYMBOLS. */
+@inline
+function restoreWith(row: usize, up0: usize, y: u32, width: usize, from: usize, predictor: u32): void {
+  let left = y == 0 ? i16x8.splat(0) : v128.load(up0);
+  let corner = left;
+  if (y == 0) v128.store(row - 16, left);
+  const one = i16x8.splat(1);
+  for (let x: usize = 0; x < width << 4; x += 16) {
+    const up = v128.load(up0 + x);
+    const z = v128.load(from + x);
+    const r = v128.xor(i16x8.shr_u(z, 1), i16x8.neg(v128.and(z, one)));
+    left = i16x8.add(r, expected(left, up, corner, predictor));
+    v128.store(row + x, left);
+    corner = up;
+  }
+}
+
+function restoreRow(row: usize, up: usize, y: u32, width: usize, from: usize, predictor: u32): void {
+  if (predictor == 0) restoreWith(row, up, y, width, from, 0);
+  else if (predictor == 1) restoreWith(row, up, y, width, from, 1);
+  else if (predictor == 2) restoreWith(row, up, y, width, from, 2);
+  else if (predictor == 3) restoreWith(row, up, y, width, from, 3);
+  else restoreWith(row, up, y, width, from, 4);
+}
+
+/** Symbols (16 bits, at TRUE_SYMBOLS) take their low bits and become folded residuals. Returns the end of these. */
+export function joinLows(lows: usize, scratch: usize): usize {
+  const s = settings(scratch);
+  const low = s.low as i32;
+  const one = i16x8.splat(1);
+  const zero = i16x8.splat(0);
+  const from = scratch + TRUE_SYMBOLS;
+  let at = lows;
+  for (let x: usize = 0; x < (s.width as usize) << 4; x += 16) {
+    const symbol = v128.load(from + x);
+    const some = i16x8.ne(symbol, zero);
+    const mask = i16x8.bitmask(some) as usize;
+    const eight = i16x8.extend_low_i8x16_u(v128.load64_zero(at));
+    const bits = i8x16.swizzle(eight, v128.load(scratch + SCATTER + (mask << 4)));
+    at += popcnt(mask as u32) as usize;
+    const high = i16x8.shl(i16x8.sub(symbol, one), low);
+    v128.store(from + x, v128.and(i16x8.add(i16x8.add(high, bits), one), some));
+  }
+  return at;
+}
+
+/** The values of eight integers, number `index` first, at `to`. */
+@inline
+function valuesOf(to: usize, eight: v128, index: u32, s: Settings): void {
+  const a = i32x4.extend_low_i16x8_s(eight);
+  const b = i32x4.extend_high_i16x8_s(eight);
+  const step = f32x4.splat(s.step);
+  if (s.quantizer == 1) {
+    const negative = f32x4.splat(s.negativeStep);
+    const qa = f32x4.convert_i32x4_s(a);
+    const qb = f32x4.convert_i32x4_s(b);
+    v128.store(to, f32x4.mul(f32x4.sub(qa, half(qa)), v128.bitselect(negative, step, i32x4.shr_s(a, 31))));
+    v128.store(to, f32x4.mul(f32x4.sub(qb, half(qb)), v128.bitselect(negative, step, i32x4.shr_s(b, 31))), 16);
+    return;
+  }
+  if (s.quantizer == 2) {
+    v128.store(to, f32x4.mul(f32x4.convert_i32x4_s(a), step));
+    v128.store(to, f32x4.mul(f32x4.convert_i32x4_s(b), step), 16);
+    return;
+  }
+  const zero = i32x4.splat(0);
+  const key = i32x4.splat(mix(s.seed));
+  const number = i32x4.add(i32x4.splat(index), i32x4(0, 1, 2, 3));
+  const ra = f32x4.convert_i32x4_s(i32x4.add(a, i32x4.gt_s(a, zero)));
+  const rb = f32x4.convert_i32x4_s(i32x4.add(b, i32x4.gt_s(b, zero)));
+  const ua = dither(key, number);
+  const ub = dither(key, i32x4.add(number, i32x4.splat(4)));
+  v128.store(to, v128.and(f32x4.mul(f32x4.sub(ra, ua), step), i32x4.ne(a, zero)));
+  v128.store(to, v128.and(f32x4.mul(f32x4.sub(rb, ub), step), i32x4.ne(b, zero)), 16);
+}
+
+/** Row y of a strip: folded residuals at TRUE_SYMBOLS become values of x. */
+export function decodeRow(x: usize, strip: u32, height: u32, y: u32, scratch: usize): void {
+  const s = settings(scratch);
+  const width = s.width as usize;
+  const row = rowAt(scratch, y);
+  const stride = laneBytes(width);
+  restoreRow(row, aboveOf(scratch, y), y, width, scratch + TRUE_SYMBOLS, s.predictor);
+  for (let i: usize = 0; i < width; i += 8) transpose(scratch + LANES + (i << 1), stride, row + (i << 4), 16);
+  const gapless = s.gapless != 0;
+  for (let lane: u32 = 0; lane < 8; lane++) {
+    const number = strip * 8 * s.height + lane * height + y;
+    if (number >= s.rows) return;
+    const index = number * s.width;
+    const count = min<u32>(s.width, s.length - index) as usize;
+    const to = x + ((index as usize) << 2);
+    const from = scratch + LANES + (lane as usize) * stride;
+    for (let i: usize = 0; i < count; i += 8) {
+      let eight = v128.load(from + (i << 1));
+      if (gapless) eight = i16x8.sub(eight, i16x8.ge_s(eight, i16x8.splat(0)));
+      if (i + 8 <= count) valuesOf(to + (i << 2), eight, index + (i as u32), s);
+      else {
+        valuesOf(scratch + PADDED, eight, index + (i as u32), s);
+        for (let k = i; k < count; k++) store<u32>(to + (k << 2), load<u32>(scratch + PADDED + ((k - i) << 2)));
+      }
+    }
+  }
+}

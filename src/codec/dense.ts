@@ -1,0 +1,152 @@
+/**
+ * Dense mode: plan, tables, segments. The plan is the one of least cost on a sample of the tensor's strips; what a
+ * kernel does with a strip or a segment has two implementations (segment.ts and assembly/codec/dense.ts).
+ *
+ *   plan (7 bytes) · tables · segment · segment · …
+ */
+import { FrameError } from "../error.js";
+import type { Quantization } from "./bound.js";
+import type { ByteReader, ByteWriter } from "./bytes.js";
+import { type Layout, lanes } from "./layout.js";
+import { type Plan, thresholdsFor } from "./model.js";
+import { lanePredictors } from "./predict.js";
+import { contexts, costOf, readTables, symbols, type Tables, tablesOf, writeTables } from "./rans.js";
+
+/** Fewer values than this are fast mode's. */
+export const leastDense = 1024;
+const mostLow = 8;
+/** Values in the sample that chooses, and in the one that counts. */
+const choosing = 6144;
+const counting = 131072;
+
+/** Counts a strip under a plan: adds to counts[context][symbol], returns Σ z, or −1 for too many raw values. */
+export type Tally = (counts: Uint32Array, strip: number, plan: Plan) => number;
+
+function sampleOf({ strips, height, width }: Layout, values: number): number[] {
+  const wanted = Math.min(strips, Math.max(1, Math.ceil(values / (lanes * height * width))));
+  return Array.from({ length: wanted }, (_, i) => Math.floor(((2 * i + 1) * strips) / (2 * wanted)));
+}
+
+/** Thresholds that put every symbol into one table. */
+const undivided = { area: [255, 255, 255], left: [255, 255, 255] };
+
+function sumOf(counts: Uint32Array): number {
+  let sum = 0;
+  for (let i = 0; i < counts.length; i++) sum += counts[i]!;
+  return sum;
+}
+
+/** A predictor's plan and its bits a value on the sample; null where the tensor is not one for dense mode. */
+function trial(tallyOf: Tally, sample: number[], predictor: number, gapless: boolean) {
+  const first: Plan = { predictor, gapless, low: 0, ...undivided };
+  const counts = new Uint32Array(contexts * symbols);
+  let sum = 0;
+  for (const s of sample) {
+    const part = tallyOf(counts, s, first);
+    if (part < 0) return null;
+    sum += part;
+  }
+  const mean = sum / sumOf(counts);
+  let low = 0;
+  while (mean >= 16 * 2 ** low && low < mostLow) low++;
+  const plan: Plan = { ...first, low, ...thresholdsFor(mean / 2 ** low) };
+  counts.fill(0);
+  for (const s of sample) tallyOf(counts, s, plan);
+  let zeros = 0;
+  for (let c = 0; c < contexts; c++) zeros += counts[c * symbols]!;
+  return { plan, counts, cost: costOf(counts) + low * (sumOf(counts) - zeros) };
+}
+
+/** `support` and `dithered` leave the integer 0 to exact zeros; where there are next to none, it is better left out. */
+function isGapless(tallyOf: Tally, sample: number[], { quantizer }: Quantization): boolean {
+  if (quantizer !== "support" && quantizer !== "dithered") return false;
+  const plan: Plan = { predictor: 0, gapless: false, low: 0, ...undivided };
+  const counts = new Uint32Array(contexts * symbols);
+  for (const s of sample) tallyOf(counts, s, plan);
+  // Folded, 1 and 3 are −1 and −2: without negative values there is no gap to close.
+  return counts[0]! * 2048 < sumOf(counts) && counts[1]! + counts[3]! > 0;
+}
+
+export interface Choice {
+  plan: Plan;
+  tables: Tables;
+  /** What the sample says all values take, tables included. */
+  bytes: number;
+}
+
+/** The plan of least cost and its tables; null where dense mode does not suit. */
+export function choose(tallyOf: Tally, layout: Layout, quantization: Quantization): Choice | null {
+  const few = sampleOf(layout, choosing);
+  const gapless = isGapless(tallyOf, few, quantization);
+  let best: ReturnType<typeof trial> = null;
+  for (let predictor = 0; predictor < lanePredictors.length; predictor++) {
+    const found = trial(tallyOf, few, predictor, gapless);
+    if (found === null) return null;
+    if (best === null || found.cost < best.cost) best = found;
+  }
+  const { plan, counts } = best!;
+  const whole = { ...plan, ...undivided };
+  const many = sampleOf(layout, counting);
+  counts.fill(0);
+  for (const s of many) if (tallyOf(counts, s, plan) < 0) return null;
+  // Sixteen tables pay only where there is enough to code with them.
+  const divided = (costOf(counts) / sumOf(counts)) * layout.length + tableBits(counts);
+  const single = new Uint32Array(contexts * symbols);
+  for (let i = 0; i < counts.length; i++) single[i % symbols]! += counts[i]!;
+  const together = (costOf(single) / sumOf(single)) * layout.length + tableBits(single);
+  const low = plan.low * (1 - single[0]! / sumOf(single)) * layout.length;
+  return together < divided
+    ? { plan: whole, tables: tablesOf(single), bytes: (together + low) / 8 }
+    : { plan, tables: tablesOf(counts), bytes: (divided + low) / 8 };
+}
+
+const tableBits = (counts: Uint32Array): number =>
+  6 * counts.reduce((kinds, count) => kinds + (count > 0 ? 1 : 0), 0);
+
+export function writePlan(out: ByteWriter, { predictor, gapless, low, area, left }: Plan): void {
+  out.u8(predictor | (gapless ? 8 : 0) | (low << 4));
+  for (const threshold of [...area, ...left]) out.u8(threshold);
+}
+
+export function readPlan(input: ByteReader): Plan {
+  const byte = input.u8("plan");
+  const plan = {
+    predictor: byte & 7,
+    gapless: (byte & 8) !== 0,
+    low: byte >> 4,
+    area: [0, 0, 0],
+    left: [0, 0, 0],
+  };
+  if (plan.predictor >= lanePredictors.length || plan.low > mostLow) {
+    throw new FrameError({
+      where: "plan",
+      expected: `predictor below ${lanePredictors.length} and at most ${mostLow} low bits`,
+      got: `${plan.predictor} and ${plan.low}`,
+      remedy: "encode the tensor again: these bytes are damaged",
+    });
+  }
+  for (const thresholds of [plan.area, plan.left]) {
+    for (let k = 0; k < 3; k++) thresholds[k] = input.u8("plan");
+  }
+  return plan;
+}
+
+/** The most bytes that plan and tables take. */
+export const planCapacity = 8 + 16 + contexts * symbols * 3;
+
+export { readTables, writeTables };
+
+/**
+ * The cost model of `auto`: both ways together, a dense value costs about 2 ns more than a fast one, which is worth it
+ * when a sixth of the bytes go. `fastBytes`: what some values in a row take in fast mode; two runs of 4096 are asked.
+ */
+export function paysOff(
+  { bytes }: Choice,
+  length: number,
+  fastBytes: (first: number, values: number) => number,
+): boolean {
+  const run = Math.min(length, 4096);
+  const middle = Math.floor((length - run) / 2);
+  const fast = (fastBytes(0, run) + fastBytes(middle, run)) / (2 * run);
+  return bytes * 6 < fast * length * 5;
+}

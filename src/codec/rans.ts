@@ -1,0 +1,201 @@
+/**
+ * Frequencies for an entropy coder (rANS): counts scaled so that each context's sum to 2^11, their bytes in a frame,
+ * and the coder itself.
+ *
+ *   encode  x ← ⌊x/f⌋·2^11 + x mod f + start        decode  slot = x mod 2^11;  x ← f·⌊x/2^11⌋ + slot − start
+ *
+ * Eight coders, one a lane, share one sequence of 16-bit words: a state is kept in [2^16, 2^32) by giving its low
+ * half away before a step that would overflow, and taking it back in the mirrored step of the decoder. Encoding runs
+ * from the last symbol to the first, so that decoding runs forwards.
+ */
+import { FrameError } from "../error.js";
+import type { ByteReader, ByteWriter } from "./bytes.js";
+
+export const contexts = 16;
+export const symbols = 256;
+/** The symbol of integers that have none; their own value follows elsewhere. */
+export const escapeSymbol = 255;
+export const totalBits = 11;
+const total = 1 << totalBits;
+export const leastState = 0x10000;
+
+/** Of each context: the largest symbol with a code, and the frequencies of 0 … top and of the escape. */
+export interface Tables {
+  top: Uint8Array;
+  /** contexts × symbols. */
+  frequency: Uint16Array;
+}
+
+/** log2 by IEEE operations alone, so that every engine chooses alike; right to about 1e-4. */
+export function log2(x: number): number {
+  let exponent = 0;
+  let m = x;
+  for (; m >= 2; m /= 2) exponent++;
+  const t = (m - 1) / (m + 1);
+  const t2 = t * t;
+  return exponent + 2.8853900817779268 * t * (1 + t2 * (1 / 3 + t2 * (1 / 5 + t2 / 7)));
+}
+
+/** The bits that the counted symbols would take at their own frequencies, tables included. */
+export function costOf(counts: Uint32Array): number {
+  let bits = 0;
+  for (let c = 0; c < contexts; c++) {
+    let sum = 0;
+    let weighted = 0;
+    let kinds = 0;
+    for (let s = c * symbols; s < (c + 1) * symbols; s++) {
+      const count = counts[s]!;
+      if (count === 0) continue;
+      sum += count;
+      weighted += count * log2(count);
+      kinds++;
+    }
+    if (sum > 0) bits += sum * log2(sum) - weighted + 6 * kinds;
+  }
+  return bits;
+}
+
+/** Scales counts to frequencies. Every symbol up to the largest counted one gets at least 1, and so does the escape. */
+export function tablesOf(counts: Uint32Array): Tables {
+  const top = new Uint8Array(contexts);
+  const frequency = new Uint16Array(contexts * symbols);
+  for (let c = 0; c < contexts; c++) {
+    const own = counts.subarray(c * symbols, (c + 1) * symbols);
+    const f = frequency.subarray(c * symbols, (c + 1) * symbols);
+    let largest = 0;
+    for (let s = 0; s < escapeSymbol; s++) if (own[s]! > 0) largest = s;
+    top[c] = largest;
+    const kinds = [...Array(largest + 1).keys(), escapeSymbol];
+    const sum = kinds.reduce((all, s) => all + own[s]!, 0);
+    const room = total - kinds.length;
+    let used = 0;
+    for (const s of kinds) {
+      f[s] = 1 + (sum > 0 ? Math.floor((own[s]! * room) / sum) : 0);
+      used += f[s]!;
+    }
+    // What rounding left over goes to the most frequent symbol.
+    const most = kinds.reduce((best, s) => (f[s]! > f[best]! ? s : best), 0);
+    f[most]! += total - used;
+  }
+  return { top, frequency };
+}
+
+/** Elias gamma: ⌊log2 f⌋ zeros, then f from its highest bit on. */
+export function writeTables(out: ByteWriter, { top, frequency }: Tables): void {
+  const bits: number[] = [];
+  for (let c = 0; c < contexts; c++) {
+    for (let k = 7; k >= 0; k--) bits.push((top[c]! >> k) & 1);
+    // The escape's frequency is what is missing to 2^11.
+    for (let s = 0; s <= top[c]!; s++) {
+      const f = frequency[c * symbols + s]!;
+      const length = 31 - Math.clz32(f);
+      for (let k = 0; k < length; k++) bits.push(0);
+      for (let k = length; k >= 0; k--) bits.push((f >> k) & 1);
+    }
+  }
+  while (bits.length % 8 > 0) bits.push(0);
+  for (let i = 0; i < bits.length; i += 8)
+    out.u8(bits.slice(i, i + 8).reduce((byte, bit) => 2 * byte + bit, 0));
+}
+
+export function readTables(input: ByteReader): Tables {
+  const top = new Uint8Array(contexts);
+  const frequency = new Uint16Array(contexts * symbols);
+  let held = 0;
+  let left = 0;
+  const bit = () => {
+    if (left === 0) {
+      held = input.u8("tables");
+      left = 8;
+    }
+    left--;
+    return (held >> left) & 1;
+  };
+  const fail = (got: string): never => {
+    throw new FrameError({
+      where: "tables",
+      expected: `frequencies with sum ${total}`,
+      got,
+      remedy: "encode the tensor again: these bytes are damaged",
+    });
+  };
+  for (let c = 0; c < contexts; c++) {
+    for (let k = 0; k < 8; k++) top[c] = 2 * top[c]! + bit();
+    if (top[c] === escapeSymbol) fail("the escape among the symbols");
+    let sum = 0;
+    for (let s = 0; s <= top[c]!; s++) {
+      let length = 0;
+      while (bit() === 0) if (++length > totalBits) fail("one that is larger");
+      let f = 1;
+      for (let k = 0; k < length; k++) f = 2 * f + bit();
+      frequency[c * symbols + s] = f;
+      sum += f;
+    }
+    if (sum >= total) fail(String(sum));
+    frequency[c * symbols + escapeSymbol] = total - sum;
+  }
+  return { top, frequency };
+}
+
+/** start[c][s]: what the symbols before s take of context c's 2^11 slots; the escape comes last. */
+export function startsOf({ top, frequency }: Tables): Uint16Array {
+  const start = new Uint16Array(contexts * symbols);
+  for (let c = 0; c < contexts; c++) {
+    let sum = 0;
+    for (let s = 0; s <= top[c]!; s++) {
+      start[c * symbols + s] = sum;
+      sum += frequency[c * symbols + s]!;
+    }
+    start[c * symbols + escapeSymbol] = sum;
+  }
+  return start;
+}
+
+/** The words and the final states of a segment's symbols; symbol i belongs to lane i mod 8. */
+export function encodeSymbols(
+  coded: Uint8Array,
+  context: Uint8Array,
+  tables: Tables,
+): { words: number[]; states: number[] } {
+  const start = startsOf(tables);
+  const words: number[] = [];
+  const states = new Array<number>(8).fill(leastState);
+  for (let i = coded.length - 1; i >= 0; i--) {
+    const entry = context[i]! * symbols + coded[i]!;
+    const f = tables.frequency[entry]!;
+    let x = states[i & 7]!;
+    if (x >= f * 2 ** 21) {
+      words.push(x & 0xffff);
+      x >>>= 16;
+    }
+    states[i & 7] = Math.floor(x / f) * total + (x % f) + start[entry]!;
+  }
+  return { words: words.reverse(), states };
+}
+
+/** One decoder over a segment's words; `next(i, context)` gives symbol i. Words behind the last are 0. */
+export function decoderOf(words: Uint16Array, states: Uint32Array, tables: Tables) {
+  const start = startsOf(tables);
+  const slots = new Uint8Array(contexts * total);
+  for (let c = 0; c < contexts; c++) {
+    for (const s of [...Array(tables.top[c]! + 1).keys(), escapeSymbol]) {
+      const from = c * total + start[c * symbols + s]!;
+      slots.fill(s, from, from + tables.frequency[c * symbols + s]!);
+    }
+  }
+  let at = 0;
+  return {
+    next(i: number, context: number): number {
+      const x = states[i & 7]!;
+      const slot = x & (total - 1);
+      const s = slots[context * total + slot]!;
+      const entry = context * symbols + s;
+      let after = tables.frequency[entry]! * (x >>> totalBits) + slot - start[entry]!;
+      if (after < leastState) after = after * 65536 + (words[at++] ?? 0);
+      states[i & 7] = after;
+      return s;
+    },
+    /** All words are used, and each state is where its encoder began. */
+    finished: () => at === words.length && states.every((x) => x === leastState),
+  };
+}

@@ -1,0 +1,226 @@
+/**
+ * Dense mode's segments in plain TypeScript: quantise, predict, model, code. assembly/codec/dense.ts does the same
+ * row by row; docs/format.md draws the bytes.
+ */
+import { FrameError } from "../error.js";
+import type { Quantization } from "./bound.js";
+import { type ByteReader, ByteWriter } from "./bytes.js";
+import { heightOf, type Layout, lanes, symbolsOf } from "./layout.js";
+import { codedOf, contextOf, type Plan, symbolOf } from "./model.js";
+import { blockBytes, blockLength, pack, unpack } from "./pack.js";
+import { expect, unzigzag, zigzag } from "./predict.js";
+import { dequantize, quantize } from "./quantize.js";
+import { decoderOf, encodeSymbols, escapeSymbol, symbols, type Tables } from "./rans.js";
+
+/** A segment with more raw values, or more symbols without a code, is none: the tensor goes to fast mode. */
+export const mostEscapes = 1024;
+export const mostLarge = 4096;
+
+interface Escape {
+  /** In the whole tensor. */
+  index: number;
+  word: number;
+}
+
+/** A strip's folded residuals in the order of coding. Appends to `escapes`, row by row and lane by lane. */
+function residuals(
+  x: Float32Array,
+  layout: Layout,
+  s: number,
+  { predictor, gapless }: Plan,
+  quantization: Quantization,
+  escapes: Escape[],
+): Uint16Array {
+  const { width, length } = layout;
+  const height = heightOf(layout, s);
+  const words = new Uint32Array(x.buffer, x.byteOffset, x.length);
+  const z = new Uint16Array(lanes * height * width);
+  const found: (Escape & { order: number })[] = [];
+  for (let lane = 0; lane < lanes; lane++) {
+    const first = (s * lanes * layout.height + lane * height) * width;
+    const values = x.subarray(Math.min(first, length), Math.min(first + height * width, length));
+    const q = new Int32Array(height * width);
+    const raw = new Set(quantize(q.subarray(0, values.length), values, first, quantization));
+    for (let i = 0; i < values.length; i++) {
+      const wide = Math.abs(q[i]!) > 32767;
+      if (raw.has(i) || wide || (gapless && q[i] === 0)) {
+        const order = (Math.floor(i / width) * lanes + lane) * width + (i % width);
+        found.push({ index: first + i, word: words[first + i]!, order });
+        q[i] = 0;
+      } else if (gapless && q[i]! > 0) q[i]!--;
+    }
+    for (let i = 0; i < q.length; i++) {
+      const r = ((q[i]! - expect(q, i, width, predictor)) << 16) >> 16;
+      z[i * lanes + lane] = zigzag(r, 16);
+    }
+  }
+  escapes.push(...found.sort((a, b) => a.order - b.order));
+  return z;
+}
+
+/** Adds a strip's symbols to counts[context][symbol]; returns Σ z, or −1 where too many values stay raw. */
+export function tally(
+  counts: Uint32Array,
+  x: Float32Array,
+  layout: Layout,
+  s: number,
+  plan: Plan,
+  quantization: Quantization,
+): number {
+  const escapes: Escape[] = [];
+  const z = residuals(x, layout, s, plan, quantization, escapes);
+  const coded = Uint8Array.from(z, (value) => Math.min(escapeSymbol, symbolOf(value, plan.low)));
+  const step = lanes * layout.width;
+  let above = new Uint8Array(step);
+  for (let start = 0; start < coded.length; start += step) {
+    const row = coded.subarray(start, start + step);
+    for (let i = 0; i < step; i++) counts[contextOf(row, above, i, plan) * symbols + row[i]!]!++;
+    above = row;
+  }
+  return escapes.length > mostEscapes ? -1 : z.reduce((sum, value) => sum + value, 0);
+}
+
+/** The bytes of `count` strips from `first` on; null where too many values stay raw. */
+export function encodeSegment(
+  x: Float32Array,
+  layout: Layout,
+  first: number,
+  count: number,
+  plan: Plan,
+  tables: Tables,
+  quantization: Quantization,
+): Uint8Array | null {
+  const total = symbolsOf(layout, first, count);
+  const coded = new Uint8Array(total);
+  const context = new Uint8Array(total);
+  const large: number[] = [];
+  const lows: number[] = [];
+  const escapes: Escape[] = [];
+  const step = lanes * layout.width;
+  let at = 0;
+  for (let s = first; s < first + count; s++) {
+    const z = residuals(x, layout, s, plan, quantization, escapes);
+    let above = new Uint8Array(step);
+    for (let start = 0; start < z.length; start += step, at += step) {
+      const row = coded.subarray(at, at + step);
+      for (let i = 0; i < step; i++) {
+        const value = z[start + i]!;
+        const symbol = symbolOf(value, plan.low);
+        const c = contextOf(row, above, i, plan);
+        context[at + i] = c;
+        row[i] = codedOf(symbol, tables.top[c]!);
+        if (row[i] === escapeSymbol) large.push(symbol);
+        if (value > 0) lows.push((value - 1) & ((1 << plan.low) - 1));
+      }
+      above = row;
+    }
+  }
+  if (escapes.length > mostEscapes || large.length > mostLarge) return null;
+
+  const { words, states } = encodeSymbols(coded, context, tables);
+  const out = new ByteWriter(
+    128 + 2 * words.length + 2 * large.length + 8 * escapes.length + 2 * lows.length,
+  );
+  out.varint(words.length);
+  out.varint(large.length);
+  out.varint(escapes.length);
+  if (plan.low > 0) out.varint(lows.length);
+  for (const word of words) out.u16(word);
+  for (const state of states) out.u32(state);
+  for (const symbol of large) out.u16(symbol);
+  for (const { index, word } of escapes) {
+    out.u32(index);
+    out.u32(word);
+  }
+  for (let i = 0; plan.low > 0 && i < lows.length; i += blockLength) {
+    const block = Uint32Array.from(lows.slice(i, i + blockLength));
+    const start = out.at;
+    out.take(blockBytes(plan.low, block.length));
+    pack(out.bytes, start, block, plan.low);
+  }
+  return out.written();
+}
+
+function fail(where: string, expected: string, got: string): never {
+  throw new FrameError({ where, expected, got, remedy: "encode the tensor again: these bytes are damaged" });
+}
+
+/** Fills the values of `count` strips from `first` on. The inverse of encodeSegment. */
+export function decodeSegment(
+  x: Float32Array,
+  input: ByteReader,
+  layout: Layout,
+  first: number,
+  count: number,
+  plan: Plan,
+  tables: Tables,
+  quantization: Quantization,
+): void {
+  const wordCount = input.varint("segment words");
+  const largeCount = input.varint("segment large symbols");
+  const escapeCount = input.varint("segment escapes");
+  const lowCount = plan.low > 0 ? input.varint("segment low bits") : 0;
+  const total = symbolsOf(layout, first, count);
+  if (wordCount > total) fail("segment words", `at most ${total}`, String(wordCount));
+  if (largeCount > mostLarge) fail("segment large symbols", `at most ${mostLarge}`, String(largeCount));
+  if (escapeCount > mostEscapes) fail("segment escapes", `at most ${mostEscapes}`, String(escapeCount));
+  if (lowCount > total) fail("segment low bits", `at most ${total}`, String(lowCount));
+  const wordBytes = input.take(2 * wordCount, "segment words");
+  const words = Uint16Array.from(
+    { length: wordCount },
+    (_, i) => wordBytes[2 * i]! | (wordBytes[2 * i + 1]! << 8),
+  );
+  const states = Uint32Array.from({ length: lanes }, () => input.u32("segment states"));
+  const large = Array.from({ length: largeCount }, () => input.u16("segment large symbols"));
+  const escapes = Array.from({ length: escapeCount }, () => ({
+    index: input.u32("segment escapes"),
+    word: input.u32("segment escapes"),
+  }));
+  const lows = new Uint32Array(lowCount);
+  for (let i = 0; i < lowCount; i += blockLength) {
+    const block = lows.subarray(i, i + blockLength);
+    unpack(block, input.take(blockBytes(plan.low, block.length), "segment low bits"), 0, plan.low);
+  }
+
+  const decoder = decoderOf(words, states, tables);
+  const step = lanes * layout.width;
+  let nextLarge = 0;
+  let nextLow = 0;
+  let i8 = 0;
+  for (let s = first; s < first + count; s++) {
+    const height = heightOf(layout, s);
+    const q = Array.from({ length: lanes }, () => new Int32Array(height * layout.width));
+    let above = new Uint8Array(step);
+    for (let y = 0; y < height; y++) {
+      const row = new Uint8Array(step);
+      for (let i = 0; i < step; i++) {
+        row[i] = decoder.next(i8++, contextOf(row, above, i, plan));
+        const symbol = row[i] === escapeSymbol ? (large[nextLarge++] ?? 0) : row[i]!;
+        const low = symbol === 0 || plan.low === 0 ? 0 : (lows[nextLow++] ?? 0);
+        const z = symbol === 0 ? 0 : (((symbol - 1) << plan.low) + low + 1) & 0xffff;
+        const lane = q[i & 7]!;
+        const place = y * layout.width + (i >> 3);
+        lane[place] = ((expect(lane, place, layout.width, plan.predictor) + unzigzag(z)) << 16) >> 16;
+      }
+      above = row;
+    }
+    for (let lane = 0; lane < lanes; lane++) {
+      const start = (s * lanes * layout.height + lane * height) * layout.width;
+      const values = x.subarray(Math.min(start, x.length), Math.min(start + height * layout.width, x.length));
+      const integers = q[lane]!.subarray(0, values.length);
+      if (plan.gapless) for (let i = 0; i < integers.length; i++) if (integers[i]! >= 0) integers[i]!++;
+      dequantize(values, integers, start, quantization);
+    }
+  }
+  if (nextLarge !== large.length) fail("segment large symbols", String(nextLarge), String(large.length));
+  if (nextLow !== lows.length) fail("segment low bits", String(nextLow), String(lows.length));
+  if (!decoder.finished()) fail("segment states", "the encoder's first", "others");
+
+  const from = first * lanes * layout.height * layout.width;
+  const bits = new Uint32Array(x.buffer, x.byteOffset, x.length);
+  for (const { index, word } of escapes) {
+    if (index < from || index >= Math.min(from + total, x.length))
+      fail("segment escapes", "within it", String(index));
+    bits[index] = word;
+  }
+}
