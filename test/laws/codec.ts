@@ -30,11 +30,9 @@ export const cases: fc.Arbitrary<Case> = fc
 export const bitsOf = (x: Float32Array): Uint32Array => new Uint32Array(x.buffer, x.byteOffset, x.length);
 
 /** |x − y| < bound in the reals (binary64 with `<` is exact enough: its rounding is monotone too), or the same bits. */
-export function keeps(
-  x: Float32Array,
-  y: Float32Array,
-  { bound, negativeBound = bound }: EncodeOptions,
-): void {
+export function keeps(x: Float32Array, y: Float32Array, options: EncodeOptions): void {
+  const bound = options.bound ?? 0;
+  const negativeBound = options.negativeBound ?? bound;
   assert.equal(y.length, x.length);
   const [before, after] = [bitsOf(x), bitsOf(y)];
   for (let i = 0; i < x.length; i++) {
