@@ -113,7 +113,13 @@ export function readRun(path: string): Run {
       "use the comet-ts that wrote it, or a newer one",
     );
   }
-  const lines = read("metrics.jsonl").split("\n");
-  const whole = lines.slice(0, -1).filter((line) => line !== "");
-  return { path, manifest, records: whole.map((line) => JSON.parse(line) as TrainRecord) };
+  const lines = read("metrics.jsonl").split("\n").slice(0, -1);
+  const records = lines.map((line, i) => {
+    try {
+      return JSON.parse(line) as TrainRecord;
+    } catch {
+      throw complain("metrics.jsonl", `line ${i + 1} that is no JSON`, "restore the file or train again");
+    }
+  });
+  return { path, manifest, records };
 }

@@ -161,7 +161,7 @@ export async function train(session: Session, hooks: TrainHooks = {}): Promise<O
       comet?.controller.begin(step);
       if (comet && hooks.probeAt?.(step)) {
         const forward = () => lossOf(session, copy(batch.images), copy(batch.labels));
-        emit({ kind: "probe", step, rows: probe(engine, comet.controller, model, forward) });
+        emit({ kind: "probe", step, rows: probe(engine, comet, model, forward) });
       }
       const context = { step, epoch, steps, hooks, emit, timed: timed.includes(step) };
       const loss = trainStep(session, batch, context);

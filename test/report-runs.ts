@@ -114,6 +114,7 @@ export function makeRun(store: "plain" | "comet", shape: Shape = {}): Run {
           predicted,
           measured: predicted * (1 + 0.03 * normal()),
           bias: 0.01 * normal(),
+          draws: 6,
           weights,
           standardized: Array.from({ length: weights }, normal),
         };

@@ -92,7 +92,7 @@ for (const quantizer of ["support", "paper", "dithered"] as const) {
 }
 
 test("the law's σ is the measured one, on real training steps", async () => {
-  // Root mean squares over 12 probed steps; a layer's errors share δ, so a single step scatters by 5 to 20 %.
+  // Root mean squares over 11 probed steps of 6 draws; a layer's errors share δ, so one draw scatters by 5 to 20 %.
   const { summary } = await run({ steps: 130 }, { probeAt: (step) => step >= 20 && step % 10 === 0 });
   assert.equal(summary.sigma.length, 5);
   for (const { parameter, predicted, measured } of summary.sigma) {

@@ -1,14 +1,14 @@
 /**
- * A probe: the theory, looked at. One step is back-propagated twice on the same batch and weights, once through the
- * store under test and once through a plain one. Since only inputs of conv and linear layers are altered, and their
- * signs and zeros are kept, δ is the same in both, so the difference of the weight gradients is what the law speaks of.
+ * A probe: the theory, looked at. One step is back-propagated on the same batch and weights through the store under
+ * test and through a plain one. Since only inputs of conv and linear layers are altered, and their zeros are kept, δ is
+ * the same in both, so the difference of the weight gradients is what the law speaks of.
  */
 import type { Module } from "../nn.js";
 import { backward, type Engine, type Observation, type Parameter } from "../op.js";
 import { PlainStore } from "../store.js";
 import type { Tensor } from "../tensor.js";
-import type { Controller } from "./controller.js";
 import { errorVariance } from "./law.js";
+import type { CometStore } from "./store.js";
 
 export interface ProbeRow {
   /** The weight's name. */
@@ -16,69 +16,81 @@ export interface ProbeRow {
   bound: number;
   /** σ that the policy's equation expects of this bound in this step. */
   predicted: number;
-  /** Root mean square of the gradient's error over the layer's weights. */
+  /** Root mean square of the gradient's error over the layer's weights and all draws. */
   measured: number;
   /** Mean of the gradient's error, in units of the measured σ: unbiased if within a few 1/√weights of 0. */
   bias: number;
   weights: number;
+  /** How often the step was compressed anew, with other dither. */
+  draws: number;
   /** Errors of the weights' gradients ÷ their own channel's σ, for the histogram: evenly chosen, at most 2048. */
   standardized: number[];
 }
 
 /**
- * `forward` makes the loss of one and the same batch; it is called twice. Weights, momentum and running statistics are
- * as before when this returns, and no gradient is left.
+ * `forward` makes the loss of one and the same batch; it is called `draws` + 1 times. A layer's errors share the few
+ * directions of δ, so one draw of the dither says little of a small layer; several of one step say more. Weights,
+ * momentum and running statistics are as before when this returns, and no gradient is left.
  */
 export function probe(
   engine: Engine,
-  controller: Controller,
+  comet: CometStore,
   model: Module,
   forward: () => Tensor,
+  draws = 6,
 ): ProbeRow[] {
-  const { store, observer } = engine;
+  const { observer } = engine;
+  const { controller } = comet;
   const { collecting } = controller;
   controller.collecting = true;
   engine.observer = controller;
-  const compressed = weightGradients(model, forward);
+  const compressed: Gradients[] = [];
+  // Without dither every draw would be the same.
+  for (comet.draw = 1; comet.draw <= (comet.quantizer === "dithered" ? draws : 1); comet.draw++) {
+    compressed.push(weightGradients(model, forward));
+  }
+  comet.draw = 0;
   engine.observer = null;
   engine.store = new PlainStore();
   const exact = weightGradients(model, forward);
-  engine.store = store;
+  engine.store = comet;
   engine.observer = observer;
   controller.collecting = collecting;
   const rows: ProbeRow[] = [];
   for (const { site, applied, observation } of controller.sites.values()) {
-    if (site.parameter === null || applied === null || observation === null) continue;
-    const [a, b] = [compressed.get(site.parameter)!, exact.get(site.parameter)!];
-    rows.push(
-      compare(site.parameter.name, applied, controller.policy.sigma(applied, observation), observation, a, b),
-    );
+    const { parameter } = site;
+    if (parameter === null || applied === null || observation === null) continue;
+    const truth = exact.get(parameter)!;
+    const errors = compressed.map((found) => found.get(parameter)!.map((value, i) => value - truth[i]!));
+    rows.push({
+      parameter: parameter.name,
+      bound: applied,
+      predicted: controller.policy.sigma(applied, observation),
+      draws: errors.length,
+      ...statistics(errors, applied, observation),
+    });
   }
   return rows;
 }
 
-function compare(
-  parameter: string,
-  bound: number,
-  predicted: number,
-  { energy }: Observation,
-  compressed: Float32Array,
-  exact: Float32Array,
-): ProbeRow {
-  const error = Float64Array.from(compressed, (value, i) => value - exact[i]!);
-  const measured = Math.sqrt(error.reduce((sum, e) => sum + e * e, 0) / error.length);
-  const perChannel = error.length / energy.length;
-  const sigma = (i: number) => Math.sqrt(errorVariance(bound) * energy[Math.floor(i / perChannel)]!);
+/** `errors`: one array over the layer's weights for each draw. */
+function statistics(errors: readonly Float32Array[], bound: number, { energy }: Observation) {
+  const weights = errors[0]!.length;
+  const count = weights * errors.length;
+  const sum = (term: (e: number) => number) =>
+    errors.reduce((total, draw) => draw.reduce((subtotal, e) => subtotal + term(e), total), 0);
+  const measured = Math.sqrt(sum((e) => e * e) / count);
+  const sigma = (i: number) =>
+    Math.sqrt(errorVariance(bound) * energy[Math.floor((i * energy.length) / weights)]!);
+  const standardized = evenly(count, 2048).map((i) => {
+    const [draw, weight] = [Math.floor(i / weights), i % weights];
+    return Number((errors[draw]![weight]! / sigma(weight)).toPrecision(4));
+  });
   return {
-    parameter,
-    bound,
-    predicted,
     measured,
-    bias: error.reduce((sum, e) => sum + e, 0) / error.length / measured,
-    weights: error.length,
-    standardized: evenly(error.length, 2048)
-      .map((i) => Number((error[i]! / sigma(i)).toPrecision(4)))
-      .filter(Number.isFinite),
+    bias: sum((e) => e) / count / measured,
+    weights,
+    standardized: standardized.filter(Number.isFinite),
   };
 }
 
@@ -86,15 +98,17 @@ function compare(
 const evenly = (n: number, most: number): number[] =>
   Array.from({ length: Math.min(n, most) }, (_, i) => Math.floor((i * n) / Math.min(n, most)));
 
+type Gradients = Map<Parameter, Float32Array>;
+
 /** Back-propagates once and takes the weights' gradients; nothing else is left changed. */
-export function weightGradients(model: Module, forward: () => Tensor): Map<Parameter, Float32Array> {
+export function weightGradients(model: Module, forward: () => Tensor): Gradients {
   const buffers = [...model.modules()].flatMap((module) => Object.values(module.buffers));
   const before = buffers.map((buffer) => buffer.data.slice());
   backward(forward());
   buffers.forEach((buffer, i) => {
     buffer.data.set(before[i]!);
   });
-  const gradients = new Map<Parameter, Float32Array>();
+  const gradients: Gradients = new Map();
   for (const parameter of model.allParameters()) {
     if (parameter.gradient === null) continue;
     gradients.set(parameter, parameter.gradient.data.slice());

@@ -56,6 +56,8 @@ export class CometStore extends Store {
   readonly mode: Mode;
   /** Called for every tensor that is packed. */
   onPack: ((record: PackRecord) => void) | null = null;
+  /** Which of a step's draws of the dither; a probe compresses one step several times. */
+  draw = 0;
   /** While set, every frame is decoded at once and compared with its original. */
   audit: Audit | null = null;
   readonly #codec: DeviceCodec;
@@ -88,7 +90,7 @@ export class CometStore extends Store {
       bound,
       quantizer: this.quantizer,
       mode: this.mode,
-      seed: deriveSeed(x.engine.stepSeed, site) >>> 0,
+      seed: deriveSeed(x.engine.stepSeed, `${site}/${this.draw}`) >>> 0,
     };
     const frame = new Frame(this.#codec, x, site, options, lost ? new Mask(x, site) : null);
     this.onPack?.({ site, op, bound, rawBytes: 4 * x.size, packedBytes: frame.bytes });
