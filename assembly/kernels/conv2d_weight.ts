@@ -25,7 +25,12 @@ export function conv2dWeightGradientWorkspace(shape: usize, room: usize): i32 {
   layOut(source, true);
   const outputs = source.images * source.blockRows * source.columns;
   return (
-    256 + tileBytes + 16 + source.channels * source.R * source.S * 4 + outputs * (4 + 32) + copyBytes(source)
+    256 +
+    2 * tileBytes +
+    16 +
+    source.channels * source.R * source.S * 4 +
+    outputs * (4 + 32) +
+    copyBytes(source)
   );
 }
 

@@ -20,9 +20,28 @@ export const onHeap = (kernels: Kernels): Subject => ({
 const guardBytes = 64;
 const guardByte = 0xa5;
 
-/** Buffers in the device at every 4-byte alignment, between guard bytes that must survive. */
+/** Every workspace that the device lends from now on ends in guard bytes that must survive its use. */
+function guardWorkspaces(device: Device): void {
+  const allocate = device.allocate.bind(device);
+  const free = device.free.bind(device);
+  device.allocate = (bytes, category, site, place) => {
+    if (category !== "workspace") return allocate(bytes, category, site, place);
+    const block = allocate(bytes + guardBytes, category, site, place);
+    device.u8(block).fill(guardByte, bytes);
+    return block;
+  };
+  device.free = (block) => {
+    const guard = block.category === "workspace" ? device.u8(block).subarray(-guardBytes) : [];
+    const intact = guard.every((byte) => byte === guardByte);
+    free(block);
+    assert.ok(intact, `${block.site}: something was written behind the workspace`);
+  };
+}
+
+/** Buffers in the device at every 4-byte alignment, between guard bytes that must survive; workspaces likewise. */
 export function onDevice(device: Device, kernels: Kernels): Subject {
   let placed = 0;
+  guardWorkspaces(device);
   return {
     kernels,
     withBuffers(originals, use) {

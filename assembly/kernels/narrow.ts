@@ -1,0 +1,128 @@
+/**
+ * Products of groups with few output channels (depthwise convolution, the input gradient of a first layer): lanes
+ * filled with channels would be mostly empty, so here they are neighbours in a row.
+ *
+ *   windows:  y[q … q+3]        += w[tap] · x[window of q … q+3, at tap]     one channel, 16 or 4 windows of a row
+ *   taps:     dw[s … s+3] (r,c) += dy[p,q] · x[window of (p,q), at s … s+3]  one channel, 4 rows of taps
+ *
+ * The chains are those of every other convolution.
+ */
+import { gather } from "./vector";
+
+/** Up to so many channels of a panel are few: 8 lanes of channels would take longer. */
+export const fewChannels: i32 = 4;
+/** Fewer windows in a row than this fill no vector. */
+export const leastColumns: i32 = 4;
+
+/**
+ * One row of outputs of one channel. `from`: its first window, `step` floats to the next; `weights`: one every 32
+ * bytes, as packed; outputs are `stride` floats apart.
+ */
+export function multiplyWindows(
+  from: usize,
+  step: i32,
+  taps: usize,
+  weights: usize,
+  depth: i32,
+  bias: v128,
+  to: usize,
+  stride: i32,
+  columns: i32,
+): void {
+  let q = 0;
+  for (; q + 16 <= columns; q += 16) {
+    const x = from + ((<usize>(q * step)) << 2);
+    const group = (<usize>step) << 4;
+    let c0 = bias;
+    let c1 = bias;
+    let c2 = bias;
+    let c3 = bias;
+    for (let l = 0; l < depth; l++) {
+      const at = x + <usize>load<u32>(taps + ((<usize>l) << 2));
+      const w = v128.load32_splat(weights + ((<usize>l) << 5));
+      c0 = f32x4.add(c0, f32x4.mul(gather(at, step), w));
+      c1 = f32x4.add(c1, f32x4.mul(gather(at + group, step), w));
+      c2 = f32x4.add(c2, f32x4.mul(gather(at + group * 2, step), w));
+      c3 = f32x4.add(c3, f32x4.mul(gather(at + group * 3, step), w));
+    }
+    const y = to + ((<usize>(q * stride)) << 2);
+    const apart = (<usize>stride) << 4;
+    scatter(y, stride, c0);
+    scatter(y + apart, stride, c1);
+    scatter(y + apart * 2, stride, c2);
+    scatter(y + apart * 3, stride, c3);
+  }
+  while (q < columns) {
+    // The last four may be done twice: the same chains again.
+    q = min(q, columns - 4);
+    const x = from + ((<usize>(q * step)) << 2);
+    let sum = bias;
+    for (let l = 0; l < depth; l++) {
+      const at = x + <usize>load<u32>(taps + ((<usize>l) << 2));
+      sum = f32x4.add(sum, f32x4.mul(gather(at, step), v128.load32_splat(weights + ((<usize>l) << 5))));
+    }
+    scatter(to + ((<usize>(q * stride)) << 2), stride, sum);
+    q += 4;
+  }
+}
+
+function scatter(to: usize, stride: i32, x: v128): void {
+  if (stride === 1) {
+    v128.store(to, x);
+    return;
+  }
+  const pitch = (<usize>stride) << 2;
+  v128.store_lane<u32>(to, x, 0);
+  v128.store_lane<u32>(to + pitch, x, 1);
+  v128.store_lane<u32>(to + pitch * 2, x, 2);
+  v128.store_lane<u32>(to + pitch * 3, x, 3);
+}
+
+/**
+ * Four rows of up to four taps each: sums[i][s] += dy[l] · x[a_i + window of l + s]. `windows` is the table of the
+ * outputs, `dy` their gradients, one behind the other.
+ */
+export function multiplyTaps(
+  a0: usize,
+  a1: usize,
+  a2: usize,
+  a3: usize,
+  windows: usize,
+  dy: usize,
+  count: i32,
+  sums: usize,
+): void {
+  let c0 = v128.load(sums);
+  let c1 = v128.load(sums, 16);
+  let c2 = v128.load(sums, 32);
+  let c3 = v128.load(sums, 48);
+  for (; count > 0; count--) {
+    const at = <usize>load<u32>(windows);
+    const gradient = v128.load32_splat(dy);
+    c0 = f32x4.add(c0, f32x4.mul(v128.load(a0 + at), gradient));
+    c1 = f32x4.add(c1, f32x4.mul(v128.load(a1 + at), gradient));
+    c2 = f32x4.add(c2, f32x4.mul(v128.load(a2 + at), gradient));
+    c3 = f32x4.add(c3, f32x4.mul(v128.load(a3 + at), gradient));
+    windows += 4;
+    dy += 4;
+  }
+  v128.store(sums, c0);
+  v128.store(sums, c1, 16);
+  v128.store(sums, c2, 32);
+  v128.store(sums, c3, 48);
+}
+
+/** Vectors of taps in a channel: its rows, cut into pieces of 4. */
+export function tapVectors(R: i32, S: i32): i32 {
+  return R * ((S + 3) >> 2);
+}
+
+/** The first tap of vector v, counted through channels and rows, and how many taps it has. */
+export function firstTapOf(v: i32, S: i32): i32 {
+  const pieces = (S + 3) >> 2;
+  return (v / pieces) * S + ((v % pieces) << 2);
+}
+
+export function tapsIn(v: i32, S: i32): i32 {
+  return min(4, S - ((v % ((S + 3) >> 2)) << 2));
+}
