@@ -234,3 +234,12 @@ Proof.
   rewrite Rlt_bool_true by exact small. fold (finite x). rewrite Fx.
   intros [exact [fin _]]. now split.
 Qed.
+
+Lemma add_small (x y : f32) :
+  finite x = true -> finite y = true -> Rabs (rnd (toR x + toR y)) < bpow radix2 128 ->
+  finite (add x y) = true /\ toR (add x y) = rnd (toR x + toR y).
+Proof.
+  intros Fx Fy small.
+  generalize (Bplus_correct 24 128 eq_refl eq_refl binop_nan_pl32 mode_NE x y Fx Fy).
+  rewrite Rlt_bool_true by exact small. intros [exact [fin _]]. now split.
+Qed.

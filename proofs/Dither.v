@@ -145,6 +145,24 @@ Definition goldenInverse : Z := 0x144cbc89.
 Definition hash (key i : Z) : Z := mix (word (i * golden + key)).
 Definition index (key i : Z) : Z := Z.shiftr (hash key i) 9.
 
+(** Undoing a counter i * a + key, and its converse, for any odd a with inverse b. *)
+Lemma counter_back (a b key w : Z) : u32 w -> (b * a) mod 2 ^ 32 = 1 ->
+  word (word (word (w - key) * b) * a + key) = w.
+Proof.
+  intros range unit.
+  assert (inner : word (word (word (w - key) * b) * a) = word (w - key)) by (apply undo_multiply; auto using word_u32).
+  unfold word at 1. rewrite <- Zplus_mod_idemp_l. fold (word (word (word (w - key) * b) * a)). rewrite inner.
+  unfold word. rewrite Zplus_mod_idemp_l. replace (w - key + key) with w by ring. now apply Z.mod_small.
+Qed.
+
+Lemma counter_forth (a b key j : Z) : u32 j -> (a * b) mod 2 ^ 32 = 1 ->
+  word (word (word (j * a + key) - key) * b) = j.
+Proof.
+  intros range unit.
+  replace (word (word (j * a + key) - key)) with (word (j * a)); [now apply undo_multiply|].
+  unfold word. rewrite Zminus_mod_idemp_l. f_equal. ring.
+Qed.
+
 Theorem dither_uniform (key k low : Z) :
   0 <= k < 2 ^ 23 -> 0 <= low < 2 ^ 9 ->
   exists i, (u32 i /\ hash key i = k * 2 ^ 9 + low) /\ forall j, u32 j /\ hash key j = k * 2 ^ 9 + low -> j = i.
@@ -152,17 +170,10 @@ Proof.
   intros range_k range_low. set (h := k * 2 ^ 9 + low). assert (range : u32 h) by (unfold u32, h; lia).
   destruct (mix_unmix h range) as [range_w back]. set (w := unmix h) in *.
   exists (word (word (w - key) * goldenInverse)). repeat split; try apply word_u32.
-  - unfold hash. rewrite <- back. f_equal.
-    unfold word at 1. rewrite <- Zplus_mod_idemp_l. fold (word (word (word (w - key) * goldenInverse) * golden)).
-    rewrite undo_multiply by (auto using word_u32; reflexivity).
-    unfold word. rewrite Zplus_mod_idemp_l. replace (w - key + key) with w by ring. now apply Z.mod_small.
+  - unfold hash. rewrite <- back. f_equal. now apply counter_back.
   - intros j [range_j same]. unfold hash in same.
-    assert (inner : word (j * golden + key) = w).
-    { destruct (unmix_mix (word (j * golden + key)) (word_u32 _)) as [_ <-]. now rewrite same. }
-    rewrite <- inner.
-    assert (word (word (j * golden + key) - key) = word (j * golden)) as ->.
-    { unfold word. rewrite Zminus_mod_idemp_l. f_equal. ring. }
-    symmetry. apply undo_multiply; [exact range_j | reflexivity].
+    destruct (unmix_mix (word (j * golden + key)) (word_u32 _)) as [_ inner].
+    rewrite same in inner. fold w in inner. rewrite inner. symmetry. now apply counter_forth.
 Qed.
 
 Definition dither (key i : Z) : f32 := add (mul (ofI32 (index key i)) (float 1 (-23))) (float (1 - 2 ^ 23) (-24)).
@@ -211,14 +222,11 @@ Proof.
   { rewrite Rabs_mult, (Rabs_pos_eq (bpow radix2 (-24))) by apply bpow_ge_0. rewrite <- abs_IZR.
     assert (IZR (Z.abs (2 * k + 1 - 2 ^ 23)) < IZR (2 ^ 23)) by (apply IZR_lt; lia).
     change (IZR (2 ^ 23)) with 8388608 in H. replace (bpow radix2 (-24)) with (/ 16777216) by (simpl; lra). lra. }
-  generalize (Bplus_correct 24 128 eq_refl eq_refl binop_nan_pl32 mode_NE (mul (ofI32 k) (float 1 (-23))) (float (1 - 2 ^ 23) (-24)) Fp eq_refl).
-  rewrite Rlt_bool_true.
-  - intros [value [Fd _]]. repeat split; [exact Fd | |].
-    + unfold dither, add, toR, b32_plus. fold k. rewrite value. setoid_rewrite exact.
-      replace (bpow radix2 (-24)) with (/ 2 ^ 24) by (simpl; lra). reflexivity.
-    + unfold dither, add, toR, b32_plus. fold k. rewrite value. setoid_rewrite exact. exact half.
-  - setoid_rewrite exact. apply Rlt_trans with (1 := half). apply Rlt_trans with 1; [lra|].
-    change 1 with (bpow radix2 0). now apply bpow_lt.
+  assert (A : finite (dither key i) = true /\ toR (dither key i) = IZR (2 * k + 1 - 2 ^ 23) * bpow radix2 (-24)).
+  { rewrite <- exact. unfold dither. fold k. apply add_small; auto. rewrite exact.
+    apply Rlt_trans with (1 := half). apply Rlt_trans with 1; [lra|]. change 1 with (bpow radix2 0). now apply bpow_lt. }
+  destruct A as [Fd D]. rewrite D. repeat split; [exact Fd | | exact half].
+  unfold Rdiv. f_equal. simpl. lra.
 Qed.
 
 (** Over all k, dither values come in pairs of opposite sign. *)
