@@ -53,6 +53,8 @@ function range16(low: v128, high: v128): u32 {
  *
  *   support  ⌊|x|·inverse⌋ + 1, masked where x is ±0, with the sign put back on sixteen-bit lanes:
  *            saturation keeps both "is zero" and the sign when 32-bit patterns shrink to 16
+ *
+ * proofs: Narrow.support_near, Narrow.paper_near
  */
 export function quantizeNear(x: usize, n: usize, q: usize, quantizer: u32, inverse: f32): u32 {
   const scale = f32x4.splat(inverse);

@@ -34,14 +34,14 @@ export const smallestBound = 2 ** -120;
 
 const words = new DataView(new ArrayBuffer(4));
 
-/** The largest float32 that is ≤ x, for finite x > 0. */
+/** The largest float32 that is ≤ x, for finite x > 0. proofs: Bound.bound_down_sound */
 export function roundDown(x: number): number {
   words.setFloat32(0, x);
   if (words.getFloat32(0) > x) words.setUint32(0, words.getUint32(0) - 1);
   return words.getFloat32(0);
 }
 
-/** `bound`: a float32 between smallestBound and 2^126. */
+/** `bound`: a float32 between smallestBound and 2^126. proofs: Narrow.near_core */
 export function bin(bound: number): Bin {
   const step = Math.fround(bound * (2 - 2 ** -8));
   return { bound, step, inverse: Math.fround(1 / step) };

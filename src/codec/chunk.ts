@@ -110,7 +110,7 @@ function closeGap(q: Int32Array): number[] | null {
   return zeros;
 }
 
-/** A chunk of x. `first`: the index of its first value in the whole tensor. */
+/** A chunk of x. `first`: the index of its first value in the whole tensor. proofs: Pipeline.chunk_round_trip */
 export function encodeChunk(
   x: Float32Array,
   first: number,

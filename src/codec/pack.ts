@@ -10,6 +10,8 @@
  *   1 bit    8 bytes  n(j) + 16·n(j + 8), with n = row 0 + 2·row 1 + 4·row 2 + 8·row 3
  *
  * Fewer than 64 integers, the last of a chunk, are a plain string of bits: integer i from bit i·w on.
+ *
+ * proofs: Pack.unpack_pack, Pack.unpack_pack_string, Pack.planes_sum, Pack.places_disjoint
  */
 export const blockLength = 64;
 

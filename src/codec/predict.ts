@@ -7,6 +7,8 @@
  *
  * All arithmetic wraps at 16 or 32 bits, so that every residual has an inverse. zigzag folds the sign away:
  * 0, −1, 1, −2, … → 0, 1, 2, 3, …
+ *
+ * proofs: Predict.restore_predict (for any causal guess), Predict.scan_predict, Predict.unzigzag_zigzag
  */
 export const predictors = ["none", "left", "up", "lorenzo"] as const;
 export type Predictor = 0 | 1 | 2 | 3;

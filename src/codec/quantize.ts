@@ -15,12 +15,15 @@ const f32 = Math.fround;
 /** Quotients from here on are kept raw: 2^22 is where round-to-integer by addition ends. */
 export const largestQuotient = 2 ** 22;
 
-/** Round half to even, for |x| ≤ 2^22: adding 1.5·2^23 leaves no bits for a fraction. */
+/** Round half to even, for |x| < 2^22: adding 1.5·2^23 leaves no bits for a fraction. proofs: Narrow.magic_nearest */
 function nearest(x: number): number {
   return f32(f32(x + 12582912) - 12582912);
 }
 
-/** A 32-bit bijection whose output bits look independent of its input's (two multiply-xorshift rounds). */
+/**
+ * A 32-bit bijection whose output bits look independent of its input's (two multiply-xorshift rounds).
+ * proofs: Dither.unmix_mix
+ */
 export function mix(word: number): number {
   let h = word;
   h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
@@ -28,7 +31,10 @@ export function mix(word: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Element i's dither: an odd multiple of 2^−24 in (−½, ½), symmetric about 0. `key` = mix(seed). */
+/**
+ * Element i's dither: an odd multiple of 2^−24 in (−½, ½), symmetric about 0. `key` = mix(seed).
+ * proofs: Dither.dither_exact, Dither.dither_uniform
+ */
 export function dither(key: number, i: number): number {
   const k = mix(Math.imul(i, 0x9e3779b9) + key) >>> 9;
   return f32(f32(k) * 2 ** -23 + (2 ** -24 - 0.5));
@@ -74,6 +80,7 @@ function valueAt(integer: number, i: number, key: number, quantization: Quantiza
 /**
  * Writes the integers of x to q, 0 for values that must stay raw, and returns the positions of those.
  * `first`: the index of x[0] in the whole tensor; the dither counts from there.
+ * proofs: Quantize.code_sound, Quantize.round_trip, Quantize.support_mask
  */
 export function quantize(
   q: Int32Array,
@@ -93,10 +100,12 @@ export function quantize(
   return escapes;
 }
 
+/** The values of q; `first` as above. proofs: Quantize.code_sound */
 export function dequantize(x: Float32Array, q: Int32Array, first: number, quantization: Quantization): void {
   const key = mix(quantization.seed);
   for (let i = 0; i < x.length; i++) x[i] = valueAt(q[i]!, first + i, key, quantization);
 }
 
-/** The same float order on integers: negative floats' magnitude bits flip. Its own inverse; all bits survive. */
+/** The same float order on integers: negative floats' magnitude bits flip. Its own inverse; all bits survive.
+ * proofs: Quantize.orderedBits_involutive */
 export const orderedBits = (bits: number): number => bits ^ ((bits >> 31) & 0x7fffffff);

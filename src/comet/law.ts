@@ -13,7 +13,7 @@
  */
 import type { Observation } from "../op.js";
 
-/** (1) Variance of an error uniform in (−eb, eb). */
+/** (1) Variance of an error uniform in (−eb, eb). proofs: Dither.error_square */
 export const errorVariance = (eb: number): number => (eb * eb) / 3;
 
 const mean = (values: ArrayLike<number>): number => {
@@ -22,21 +22,24 @@ const mean = (values: ArrayLike<number>): number => {
   return sum / values.length;
 };
 
-/** (3) Standard deviation of the error of a layer's weight gradient, over all its weights. */
+/**
+ * (3) Standard deviation of the error of a layer's weight gradient, over all its weights.
+ * proofs: Gradient.convolution_variance
+ */
 export const gradientSigma = (eb: number, { energy }: Observation): number =>
   Math.sqrt(errorVariance(eb) * mean(energy));
 
 /** (4) The σ that training tolerates. */
 export const acceptedSigma = (meanMomentum: number, share: number): number => share * meanMomentum;
 
-/** (5) The largest bound whose predicted σ is accepted. */
+/** (5) The largest bound whose predicted σ is accepted. proofs: Gradient.law_bound */
 export const lawBound = (sigma: number, { energy }: Observation): number =>
   (Math.sqrt(3) * sigma) / Math.sqrt(mean(energy));
 
 /** The paper's fitted constant, as recalled. */
 export const paperConstant = 0.32;
 
-/** (6) The paper's σ, as recalled. */
+/** (6) The paper's σ, as recalled. proofs: Gradient.paper_constant (no one constant fits all image sizes) */
 export const paperSigma = (eb: number, { meanLoss, batch, nonZero }: Observation): number =>
   paperConstant * meanLoss * Math.sqrt(batch * nonZero) * eb;
 

@@ -10,6 +10,7 @@
  * Noise law. With x̂ = x + e in place of x, ∇ŵ − ∇w = Σ δ·e, a sum over the positions where x ≠ 0 (e = 0 where x = 0).
  *   worst case   |∇ŵ − ∇w| ≤ eb · Σ|δ|
  *   in the mean  σ² = Var(e) · Σδ², if the errors are zero-mean and uncorrelated; Var(e) = eb²/3 if uniform.
+ * proofs: Gradient.gradient_bound, Gradient.gradient_variance, Gradient.convolution_positions
  */
 import { ShapeError } from "../error.js";
 import type { ChannelShape, Conv2dShape } from "../kernels/kernels.js";

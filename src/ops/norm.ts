@@ -5,6 +5,7 @@
  *   ∇β = Σδ      ∇γ = Σδ·x̂      ∇x = γ/√(v + ε) · (δ − ∇β/M − x̂·∇γ/M)
  *
  * Here the saved input reaches both ∇γ and the gradient that travels upstream, so it is kept exactly.
+ * proofs: Gradient.batchnorm_error
  */
 import { ShapeError } from "../error.js";
 import type { ChannelShape } from "../kernels/kernels.js";

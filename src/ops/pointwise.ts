@@ -1,7 +1,7 @@
 /**
  * Elementwise ops, and flatten, which only renames the axes.
  *
- *   relu     y = max(x, 0)      ∇x = δ where y ≠ 0: the support of y is all that backward needs
+ *   relu     y = max(x, 0)      ∇x = δ where y ≠ 0: the support of y is all that backward needs (proofs: Gradient.relu_exact)
  *   add      y = a + b          ∇a = ∇b = δ
  *   dropout  y = x·m/(1 − p)    ∇x = δ·m/(1 − p), m one bit an element
  */

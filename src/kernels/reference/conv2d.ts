@@ -142,7 +142,7 @@ export function conv2dWeightGradient(
 
 /**
  * energy[k] = Σ_n Σ_{p,q} dy² · share[n,p,q]: the planes' sums in the one order, added over n in binary64.
- * share = (non-zero inputs under the window) / (C/groups·R·S).
+ * share = (non-zero inputs under the window) / (C/groups·R·S). proofs: Gradient.energy_mean
  */
 export function conv2dNoiseEnergy(
   energy: Float32Array,

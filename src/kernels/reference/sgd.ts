@@ -1,4 +1,4 @@
-/** One step of stochastic gradient descent. g is read, not changed. */
+/** One step of stochastic gradient descent. g is read, not changed. proofs: Gradient.momentum_variance */
 import type { SgdStep } from "../kernels.js";
 
 const { fround } = Math;
