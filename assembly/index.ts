@@ -16,7 +16,11 @@ export {
   conv2dPackForward,
   conv2dPackInputGradient,
 } from "./kernels/conv2d";
-export { conv2dWeightGradient, conv2dWeightGradientWorkspace } from "./kernels/conv2d_weight";
+export {
+  conv2dWeightGradient,
+  conv2dWeightGradientUnits,
+  conv2dWeightGradientWorkspace,
+} from "./kernels/conv2d_weight";
 export * from "./kernels/elementwise";
 export { gemm, gemmWorkspace } from "./kernels/gemm";
 export * from "./kernels/mask";

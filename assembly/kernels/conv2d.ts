@@ -8,6 +8,7 @@
  * stride) meet only the taps r ≡ a + padding, s ≡ b + padding, and over those it is a convolution of step 1 by the
  * window turned round.
  */
+import { fewChannels, leastColumns, multiplyWindows } from "./narrow";
 import { packLanes, packSteps } from "./pack";
 import {
   multiplyPlanes,
@@ -106,7 +107,7 @@ function isEmpty(source: Source): bool {
 
 /** Workspace of a slide: source | target | acc | its start | taps | windows | places | copy. */
 function slideBytes(source: Source): i32 {
-  layOut(source, false);
+  layOut(source, 1, false);
   const outputs = source.blockRows * source.columns;
   const taps = source.channels * source.R * source.S;
   return 512 + 2 * tileBytes + taps * 4 + outputs * 8 + copyBytes(source);
@@ -124,7 +125,7 @@ function slide(
   reversed: bool,
   workspace: usize,
 ): void {
-  layOut(source, false);
+  layOut(source, 1, false);
   const depth = source.channels * source.R * source.S;
   const piece = pieceOf(depth);
   const panels = panelsOf(target.channels);
@@ -151,13 +152,28 @@ function slide(
       const base = place(copy, source, n, 1, row, rows, g * source.channels);
       const plane = (n * target.imageChannels + g * target.channels) * target.H;
       const first = (plane + target.top + row * target.stride) * target.W + target.left;
+      const corner = target.address + ((<usize>first) << 2);
+      if (target.channels <= fewChannels && source.columns >= leastColumns) {
+        slideNarrow(
+          source,
+          target,
+          taps,
+          weights + ((<usize>(g * depth)) << 5),
+          depth,
+          base,
+          corner,
+          rows,
+          g,
+        );
+        continue;
+      }
       for (let l = 0; l < depth; l += piece) {
         for (let panel = 0; panel < panels; panel++) {
           const lanes = min(tileLanes, target.channels - panel * tileLanes);
           const channel = g * target.channels + panel * tileLanes;
           const bias = target.bias ? target.bias + ((<usize>channel) << 2) : 0;
           const b = weights + ((<usize>((g * panels + panel) * depth + l)) << 5);
-          const out = target.address + ((<usize>first) << 2) + pitch * (panel * tileLanes);
+          const out = corner + pitch * (panel * tileLanes);
           startTile(start, l === 0 ? bias : 0, lanes);
           for (let i = 0; i < outputs; i += tileRows) {
             const tall = min(tileRows, outputs - i);
@@ -181,6 +197,30 @@ function slide(
           }
         }
       }
+    }
+  }
+}
+
+/** A group of few channels: one panel, a channel at a time. */
+function slideNarrow(
+  source: Source,
+  target: Target,
+  taps: usize,
+  weights: usize,
+  depth: i32,
+  base: usize,
+  corner: usize,
+  rows: i32,
+  group: i32,
+): void {
+  const plane = (<usize>(target.H * target.W)) << 2;
+  for (let channel = 0; channel < target.channels; channel++, weights += 4, corner += plane) {
+    const b = target.bias + ((<usize>(group * target.channels + channel)) << 2);
+    const bias = target.bias ? v128.load32_splat(b) : f32x4.splat(0);
+    for (let row = 0; row < rows; row++) {
+      const from = base + source.rowPitch * (row * source.step);
+      const to = corner + ((<usize>(row * target.stride * target.W)) << 2);
+      multiplyWindows(from, source.step, taps, weights, depth, bias, to, target.stride, source.columns);
     }
   }
 }

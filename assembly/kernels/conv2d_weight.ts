@@ -3,8 +3,11 @@
  *
  *   tile:  4 window elements (c, r, s)  ×  8 output channels
  *   chain: over the outputs (n, p, q): x is read where output's window + tap says, dy from a packed panel
+ *
+ * A group with few output channels takes its taps as lanes instead: see narrow.ts.
  */
 import { Conv2dShape, forwardSource } from "./conv2d";
+import { fewChannels, firstTapOf, multiplyTaps, tapsIn, tapVectors } from "./narrow";
 import { packSteps } from "./pack";
 import {
   multiplyPlanes,
@@ -16,25 +19,75 @@ import {
   tileRows,
   writePlanes,
 } from "./tile";
+import { loadSome, storeSome } from "./vector";
 import { copyBytes, layOut, place, Source, writeTaps, writeWindows } from "./window";
 
-/** `room`: bytes for a Source, scratch. */
-export function conv2dWeightGradientWorkspace(shape: usize, room: usize): i32 {
-  const source = changetype<Source>(room);
-  forwardSource(source, 0, changetype<Conv2dShape>(shape));
-  layOut(source, true);
-  const outputs = source.images * source.blockRows * source.columns;
-  return (
-    256 +
-    2 * tileBytes +
-    16 +
-    source.channels * source.R * source.S * 4 +
-    outputs * (4 + 32) +
-    copyBytes(source)
-  );
+/** One weight gradient under way. */
+@unmanaged
+class Job {
+  dw: usize;
+  dy: usize;
+  shape: Conv2dShape;
+  source: Source;
+  /** Window elements of a weight, and outputs of a block. */
+  depth: i32;
+  outputs: i32;
+  /** Output channels of a group; panels of 8 of them. */
+  channels: i32;
+  panels: i32;
+  // Scratch: a tile and what a fresh one holds, places of a tile's rows, tables, a panel of dy, the copied source.
+  acc: usize;
+  start: usize;
+  places: usize;
+  taps: usize;
+  windows: usize;
+  panelDy: usize;
+  copy: usize;
+  // The block under way.
+  image: i32;
+  images: i32;
+  row: i32;
+  rows: i32;
+  fresh: bool;
 }
 
-/** Units: groups · panels of 8 output channels · tiles of 4 window elements. */
+const headBytes: i32 = 512;
+const jobOffset: usize = 256;
+
+/** Few channels; their lanes of taps may read a little behind a row, which only a copy allows. */
+function isNarrow(s: Conv2dShape): bool {
+  return s.K / s.groups <= fewChannels;
+}
+
+function layOutSource(source: Source, x: usize, s: Conv2dShape): void {
+  forwardSource(source, x, s);
+  layOut(source, s.N, isNarrow(s));
+}
+
+/** Workspace: source, job | acc | its start | places | taps | windows | panel of dy | copy. `room`: bytes for a Source. */
+export function conv2dWeightGradientWorkspace(shape: usize, room: usize): i32 {
+  const source = changetype<Source>(room);
+  layOutSource(source, 0, changetype<Conv2dShape>(shape));
+  const outputs = source.images * source.blockRows * source.columns;
+  const taps = source.channels * source.R * source.S;
+  return headBytes + 2 * tileBytes + 16 + taps * 4 + outputs * (4 + 32) + copyBytes(source);
+}
+
+/** How many units there are: tiles of taps × panels of output channels, or quadruples of vectors of taps × groups. */
+export function conv2dWeightGradientUnits(shape: usize): i32 {
+  const s = changetype<Conv2dShape>(shape);
+  const channels = s.K / s.groups;
+  const panels = (channels + tileLanes - 1) / tileLanes;
+  return s.groups * panels * tilesOf(s);
+}
+
+/** Units of a panel. */
+function tilesOf(s: Conv2dShape): i32 {
+  const inputs = s.C / s.groups;
+  const rows = isNarrow(s) ? inputs * tapVectors(s.R, s.S) : inputs * s.R * s.S;
+  return (rows + tileRows - 1) / tileRows;
+}
+
 export function conv2dWeightGradient(
   dw: usize,
   dy: usize,
@@ -46,72 +99,129 @@ export function conv2dWeightGradient(
 ): void {
   const s = changetype<Conv2dShape>(shape);
   const source = changetype<Source>(workspace);
-  forwardSource(source, x, s);
-  layOut(source, true);
+  const job = changetype<Job>(workspace + jobOffset);
+  layOutSource(source, x, s);
   const block = source.images * source.blockRows * source.columns;
-  const depth = source.channels * source.R * source.S;
-  const tiles = (depth + tileRows - 1) / tileRows;
-  const outputChannels = s.K / s.groups;
-  const panels = (outputChannels + tileLanes - 1) / tileLanes;
-  const plane = s.P * s.Q;
-  const pitch = (<usize>depth) << 2;
-
-  // source | acc | its start | panel of dy | places of a tile's rows | taps | windows | copy
-  const acc = workspace + 256;
-  const start = acc + tileBytes;
-  const panelDy = start + tileBytes;
-  const places = panelDy + ((<usize>block) << 5);
-  const taps = places + 16;
-  const windows = taps + pitch;
-  const copy = windows + ((<usize>block) << 2);
-  v128.store(places, i32x4(0, 4, 8, 12));
-  startTile(start, 0, tileLanes);
-  writeTaps(taps, source, false);
-  writeWindows(windows, source);
-
+  job.dw = dw;
+  job.dy = dy;
+  job.shape = s;
+  job.source = source;
+  job.depth = source.channels * source.R * source.S;
+  job.channels = s.K / s.groups;
+  job.panels = (job.channels + tileLanes - 1) / tileLanes;
+  job.acc = workspace + headBytes;
+  job.start = job.acc + tileBytes;
+  job.places = job.start + tileBytes;
+  job.taps = job.places + 16;
+  job.windows = job.taps + ((<usize>job.depth) << 2);
+  job.panelDy = job.windows + ((<usize>block) << 2);
+  job.copy = job.panelDy + ((<usize>block) << 5);
+  v128.store(job.places, i32x4(0, 4, 8, 12));
+  startTile(job.start, 0, tileLanes);
+  writeTaps(job.taps, source, false);
+  writeWindows(job.windows, source);
   for (let n = 0; n < s.N; n += source.images) {
-    const images = min(source.images, s.N - n);
+    job.image = n;
+    job.images = min(source.images, s.N - n);
     for (let row = 0; row < s.P; row += source.blockRows) {
-      const rows = min(source.blockRows, s.P - row);
-      const outputs = rows * s.Q;
-      const fresh = n === 0 && row === 0;
-      let base: usize = 0;
-      let placed = -1;
-      for (let unit = begin; unit < end; ) {
-        const panel = unit / tiles;
-        const stop = min(end, (panel + 1) * tiles);
-        const group = panel / panels;
-        const firstK = (panel % panels) * tileLanes;
-        const lanes = min(tileLanes, outputChannels - firstK);
-        const k = group * outputChannels + firstK;
-        if (group !== placed) {
-          base = place(copy, source, n, images, row, rows, group * source.channels);
-          placed = group;
-        }
-        for (let image = 0; image < images; image++) {
-          const from = ((n + image) * s.K + k) * plane + row * s.Q;
-          const to = panelDy + ((<usize>(image * outputs)) << 5);
-          packSteps(to, dy + ((<usize>from) << 2), (<usize>plane) << 2, outputs, lanes);
-        }
-        for (; unit < stop; unit++) {
-          const l = (unit % tiles) * tileRows;
-          const tall = min(tileRows, depth - l);
-          const tap = taps + ((<usize>l) << 2);
-          const to = dw + pitch * k + ((<usize>l) << 2);
-          const a0 = base + <usize>load<u32>(tap);
-          const a1 = base + <usize>load<u32>(tap + (tall > 1 ? 4 : 0));
-          const a2 = base + <usize>load<u32>(tap + (tall > 2 ? 8 : 0));
-          const a3 = base + <usize>load<u32>(tap + (tall > 3 ? 12 : 0));
-          if (tall === tileRows && lanes === tileLanes) {
-            multiplyPlanes(a0, a1, a2, a3, windows, panelDy, images * outputs, to, pitch, fresh ? start : 0);
-            continue;
-          }
-          if (fresh) memory.copy(acc, start, tileBytes);
-          else readPlanes(acc, to, pitch, places, tall, lanes);
-          multiplyRows(a0, a1, a2, a3, windows, panelDy, 32, images * outputs, acc, 32, false);
-          writePlanes(acc, to, pitch, places, tall, lanes, true);
-        }
+      job.row = row;
+      job.rows = min(source.blockRows, s.P - row);
+      job.outputs = job.rows * s.Q;
+      job.fresh = n === 0 && row === 0;
+      addBlock(job, begin, end);
+    }
+  }
+}
+
+/** Adds the products of a block of outputs to units [begin, end). */
+function addBlock(job: Job, begin: i32, end: i32): void {
+  const tiles = tilesOf(job.shape);
+  const narrow = isNarrow(job.shape);
+  let base: usize = 0;
+  let placed = -1;
+  for (let unit = begin; unit < end; ) {
+    const panel = unit / tiles;
+    const stop = min(end, (panel + 1) * tiles);
+    const group = panel / job.panels;
+    if (group !== placed) {
+      const channel = group * job.source.channels;
+      base = place(job.copy, job.source, job.image, job.images, job.row, job.rows, channel);
+      placed = group;
+    }
+    if (narrow) addTaps(job, base, group, unit % tiles, (unit % tiles) + stop - unit);
+    else addTiles(job, base, panel, unit % tiles, (unit % tiles) + stop - unit);
+    unit = stop;
+  }
+}
+
+function addTiles(job: Job, base: usize, panel: i32, begin: i32, end: i32): void {
+  const plane = job.shape.P * job.shape.Q;
+  const firstK = (panel % job.panels) * tileLanes;
+  const lanes = min(tileLanes, job.channels - firstK);
+  const k = (panel / job.panels) * job.channels + firstK;
+  const pitch = (<usize>job.depth) << 2;
+  const count = job.images * job.outputs;
+  for (let image = 0; image < job.images; image++) {
+    const from = ((job.image + image) * job.shape.K + k) * plane + job.row * job.shape.Q;
+    const to = job.panelDy + ((<usize>(image * job.outputs)) << 5);
+    packSteps(to, job.dy + ((<usize>from) << 2), (<usize>plane) << 2, job.outputs, lanes);
+  }
+  for (let tile = begin; tile < end; tile++) {
+    const l = tile * tileRows;
+    const tall = min(tileRows, job.depth - l);
+    const tap = job.taps + ((<usize>l) << 2);
+    const to = job.dw + pitch * k + ((<usize>l) << 2);
+    const a0 = base + <usize>load<u32>(tap);
+    const a1 = base + <usize>load<u32>(tap + (tall > 1 ? 4 : 0));
+    const a2 = base + <usize>load<u32>(tap + (tall > 2 ? 8 : 0));
+    const a3 = base + <usize>load<u32>(tap + (tall > 3 ? 12 : 0));
+    if (tall === tileRows && lanes === tileLanes) {
+      const start = job.fresh ? job.start : 0;
+      multiplyPlanes(a0, a1, a2, a3, job.windows, job.panelDy, count, to, pitch, start);
+      continue;
+    }
+    if (job.fresh) memory.copy(job.acc, job.start, tileBytes);
+    else readPlanes(job.acc, to, pitch, job.places, tall, lanes);
+    multiplyRows(a0, a1, a2, a3, job.windows, job.panelDy, 32, count, job.acc, 32, false);
+    writePlanes(job.acc, to, pitch, job.places, tall, lanes, true);
+  }
+}
+
+/** Quadruples of vectors of taps, for each of the group's few channels. */
+function addTaps(job: Job, base: usize, group: i32, begin: i32, end: i32): void {
+  const s = job.shape;
+  const plane = s.P * s.Q;
+  const vectors = job.source.channels * tapVectors(s.R, s.S);
+  for (let k = group * job.channels; k < (group + 1) * job.channels; k++) {
+    const dw = job.dw + ((<usize>(k * job.depth)) << 2);
+    for (let tile = begin; tile < end; tile++) {
+      const first = tile * tileRows;
+      const tall = min(tileRows, vectors - first);
+      for (let i = 0; i < tall; i++) {
+        const v = first + i;
+        const from = dw + ((<usize>firstTapOf(v, s.S)) << 2);
+        const sum = job.acc + ((<usize>i) << 4);
+        v128.store(sum, job.fresh ? f32x4.splat(0) : loadSome(from, tapsIn(v, s.S)));
+      }
+      const a0 = base + tapAt(job, first);
+      const a1 = base + tapAt(job, first + min(1, tall - 1));
+      const a2 = base + tapAt(job, first + min(2, tall - 1));
+      const a3 = base + tapAt(job, first + min(3, tall - 1));
+      for (let image = 0; image < job.images; image++) {
+        const from = ((job.image + image) * s.K + k) * plane + job.row * s.Q;
+        const windows = job.windows + ((<usize>(image * job.outputs)) << 2);
+        multiplyTaps(a0, a1, a2, a3, windows, job.dy + ((<usize>from) << 2), job.outputs, job.acc);
+      }
+      for (let i = 0; i < tall; i++) {
+        const v = first + i;
+        const to = dw + ((<usize>firstTapOf(v, s.S)) << 2);
+        storeSome(to, v128.load(job.acc + ((<usize>i) << 4)), tapsIn(v, s.S));
       }
     }
   }
+}
+
+/** The place in a window of the first tap of vector v. */
+function tapAt(job: Job, v: i32): usize {
+  return <usize>load<u32>(job.taps + ((<usize>firstTapOf(v, job.shape.S)) << 2));
 }

@@ -1,5 +1,5 @@
 /**
- * Products of groups with few output channels (depthwise convolution, the input gradient of a first layer): lanes
+ * Products of groups with one or two output channels, as in depthwise convolution: lanes
  * filled with channels would be mostly empty, so here they are neighbours in a row.
  *
  *   windows:  y[q … q+3]        += w[tap] · x[window of q … q+3, at tap]     one channel, 16 or 4 windows of a row
@@ -10,7 +10,7 @@
 import { gather } from "./vector";
 
 /** Up to so many channels of a panel are few: 8 lanes of channels would take longer. */
-export const fewChannels: i32 = 4;
+export const fewChannels: i32 = 2;
 /** Fewer windows in a row than this fill no vector. */
 export const leastColumns: i32 = 4;
 

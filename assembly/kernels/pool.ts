@@ -2,6 +2,7 @@
  * Pooling of each plane; what is computed stands in src/kernels/reference/pool.ts. Units: planes.
  * Forward, lanes are four neighbouring outputs whose windows lie inside the plane's columns; edges are done singly.
  */
+import { gather } from "./vector";
 
 @unmanaged
 class PoolShape {
@@ -35,15 +36,6 @@ function firstInside(s: PoolShape): i32 {
 
 function firstOutside(s: PoolShape): i32 {
   return s.W + s.padding < s.S ? 0 : min(s.Q, (s.W + s.padding - s.S) / s.stride + 1);
-}
-
-/** Elements 0, stride, 2·stride, 3·stride behind p; nothing behind the last is read. */
-function gather(p: usize, stride: i32): v128 {
-  if (stride === 1) return v128.load(p);
-  if (stride === 2) return v128.shuffle<f32>(v128.load(p), v128.load(p, 12), 0, 2, 5, 7);
-  const pitch = (<usize>stride) << 2;
-  const two = v128.load_lane<u32>(p + pitch, v128.load32_zero(p), 1);
-  return v128.load_lane<u32>(p + pitch * 3, v128.load_lane<u32>(p + pitch * 2, two, 2), 3);
 }
 
 export function maxPool(y: usize, index: usize, x: usize, shape: usize, begin: i32, end: i32): void {

@@ -27,6 +27,15 @@ export function lanesBelow(count: i32): v128 {
   return i32x4.gt_s(i32x4.splat(count), i32x4(0, 1, 2, 3));
 }
 
+/** Elements 0, stride, 2·stride, 3·stride behind p; nothing behind the last is read. */
+export function gather(p: usize, stride: i32): v128 {
+  if (stride === 1) return v128.load(p);
+  if (stride === 2) return v128.shuffle<f32>(v128.load(p), v128.load(p, 12), 0, 2, 5, 7);
+  const pitch = (<usize>stride) << 2;
+  const two = v128.load_lane<u32>(p + pitch, v128.load32_zero(p), 1);
+  return v128.load_lane<u32>(p + pitch * 3, v128.load_lane<u32>(p + pitch * 2, two, 2), 3);
+}
+
 // ── turning 4 × 4: rows a b c d in, columns out ──
 
 /** a0 b0 a1 b1 */

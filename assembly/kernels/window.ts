@@ -44,11 +44,14 @@ const copyBudget: i32 = 384 * 1024;
 /** About this many outputs are done at a time, so that what surrounds a chain is small beside it. */
 const blockOutputs: i32 = 512;
 
-/** Decides the pitches and how much is done at a time. `manyImages`: whether a block may span images. */
-export function layOut(s: Source, manyImages: bool): void {
+/**
+ * Decides the pitches and how much is done at a time. `mostImages`: how many images a block may span. `overreads`:
+ * whether up to 3 floats behind a window may be read, for which there is room behind a copy only.
+ */
+export function layOut(s: Source, mostImages: i32, overreads: bool): void {
   const bottom = s.top + (s.rows - 1) * s.step + s.R;
   const right = s.left + (s.columns - 1) * s.step + s.S;
-  s.direct = s.top >= 0 && s.left >= 0 && bottom <= s.H && right <= s.W;
+  s.direct = s.top >= 0 && s.left >= 0 && bottom <= s.H && right <= s.W && !overreads;
   s.width = (s.columns - 1) * s.step + s.S;
   const rowBytes = s.channels * s.width * 4;
   let rows = max(1, blockOutputs / s.columns);
@@ -56,8 +59,8 @@ export function layOut(s: Source, manyImages: bool): void {
   s.blockRows = min(rows, s.rows);
   s.images = 1;
   s.blockHeight = (s.blockRows - 1) * s.step + s.R;
-  if (manyImages && s.blockRows === s.rows) {
-    s.images = max(1, blockOutputs / (s.rows * s.columns));
+  if (mostImages > 1 && s.blockRows === s.rows) {
+    s.images = max(1, min(mostImages, blockOutputs / (s.rows * s.columns)));
     if (!s.direct) s.images = max(1, min(s.images, copyBudget / (rowBytes * s.blockHeight)));
   }
   s.rowPitch = (<usize>(s.direct ? s.W : s.width)) << 2;
@@ -65,9 +68,9 @@ export function layOut(s: Source, manyImages: bool): void {
   s.imagePitch = s.planePitch * (s.direct ? s.imageChannels : s.channels);
 }
 
-/** Bytes that the copy of a block needs. */
+/** Bytes that the copy of a block needs, with some to read behind it. */
 export function copyBytes(s: Source): i32 {
-  return s.direct ? 0 : s.images * <i32>s.imagePitch;
+  return s.direct ? 0 : s.images * <i32>s.imagePitch + 16;
 }
 
 /** taps[(c·R + r)·S + s]; with `reversed`, r and s count from the window's end. */

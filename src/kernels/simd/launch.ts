@@ -55,8 +55,8 @@ export class Launcher {
     return this.#shape;
   }
 
-  /** Asks the wasm side how much workspace a thread needs for a kernel and the shape written last. */
-  workspace(question: string): number {
+  /** Asks the wasm side about the shape written last: workspace of a thread in bytes, number of units. */
+  ask(question: string): number {
     return this.#team.call(question, [this.#shape, this.#shape + roomOffset]);
   }
 

@@ -55,7 +55,7 @@ export function matrixProducts(launcher: Launcher): Products {
       const calls = ranges.map(([begin, end]) =>
         byColumns ? [...args, 0, m, begin, end] : [...args, begin, end, 0, n],
       );
-      launcher.run("gemm", calls, wholeLines(launcher.workspace("gemmWorkspace")));
+      launcher.run("gemm", calls, wholeLines(launcher.ask("gemmWorkspace")));
     },
 
     conv2dForward(y, x, w, bias, s) {
@@ -67,7 +67,7 @@ export function matrixProducts(launcher: Launcher): Products {
       );
       if (s.N === 0) return;
       const shape = writeShape(s);
-      const workspace = wholeLines(launcher.workspace("conv2dForwardWorkspace"));
+      const workspace = wholeLines(launcher.ask("conv2dForwardWorkspace"));
       const panels = s.groups * Math.ceil(s.K / s.groups / lanes);
       const depth = (s.C / s.groups) * s.R * s.S;
       withPacked("conv2dPackForward", w, shape, panels, depth, (packed) => {
@@ -86,7 +86,7 @@ export function matrixProducts(launcher: Launcher): Products {
       );
       if (s.N === 0) return;
       const shape = writeShape(s);
-      const workspace = wholeLines(launcher.workspace("conv2dInputGradientWorkspace"));
+      const workspace = wholeLines(launcher.ask("conv2dInputGradientWorkspace"));
       const panels = s.groups * Math.ceil(s.C / s.groups / lanes);
       const depth = (s.K / s.groups) * s.R * s.S;
       withPacked("conv2dPackInputGradient", w, shape, panels, depth, (packed) => {
@@ -108,9 +108,8 @@ export function matrixProducts(launcher: Launcher): Products {
         return;
       }
       const shape = writeShape(s);
-      const workspace = wholeLines(launcher.workspace("conv2dWeightGradientWorkspace"));
-      const panels = s.groups * Math.ceil(s.K / s.groups / lanes);
-      const units = panels * Math.ceil(((s.C / s.groups) * s.R * s.S) / tileRows);
+      const workspace = wholeLines(launcher.ask("conv2dWeightGradientWorkspace"));
+      const units = launcher.ask("conv2dWeightGradientUnits");
       const args = [addressOf(dw), addressOf(dy), addressOf(x), shape];
       launcher.launch("conv2dWeightGradient", args, units, { perUnit: products(s) / units, workspace });
     },
@@ -123,7 +122,7 @@ export function matrixProducts(launcher: Launcher): Products {
         { dy: [dy, outputLength(s)], x: [x, inputLength(s)] },
       );
       const shape = writeShape(s);
-      const workspace = wholeLines(launcher.workspace("conv2dNoiseEnergyWorkspace"));
+      const workspace = wholeLines(launcher.ask("conv2dNoiseEnergyWorkspace"));
       const args = [addressOf(energy), addressOf(dy), addressOf(x), shape];
       launcher.launch("conv2dNoiseEnergy", args, s.K, { perUnit: s.N * s.P * s.Q, workspace });
     },
