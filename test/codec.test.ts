@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { BoundError, decode, encode, FrameError, inspect, ShapeError } from "../src/codec/index.js";
+import { BoundError, decode, encode, inspect, ShapeError } from "../src/codec/index.js";
 import * as reference from "../src/codec/reference.js";
 import { scratchBytes, WasmCodec } from "../src/codec/wasm.js";
 import { specials } from "./arbitrary/float.js";
@@ -124,18 +124,5 @@ test("a bound that is no bound is a BoundError", () => {
 test("a shape that does not hold the values is a ShapeError", () => {
   for (const shape of [[2], [4], [3.5], [-3], [1, 1, 1, 1, 1, 1, 1, 1, 3]]) {
     assert.throws(() => encode(new Float32Array(3), { bound: 1, shape }), ShapeError);
-  }
-});
-
-test("every single-bit flip and every truncation of a frame is a FrameError", () => {
-  const x = Float32Array.from({ length: 150 }, (_, i) => Math.max(0, Math.sin(i / 5)));
-  const frame = encode(x, { bound: 1e-2, shape: [10, 15] });
-  for (let bit = 0; bit < 8 * frame.length; bit++) {
-    const damaged = frame.slice();
-    damaged[bit >> 3]! ^= 1 << (bit & 7);
-    assert.throws(() => decode(damaged), FrameError);
-  }
-  for (let length = 0; length < frame.length; length++) {
-    assert.throws(() => decode(frame.subarray(0, length)), FrameError);
   }
 });

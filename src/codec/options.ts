@@ -105,6 +105,14 @@ export function headerFor(x: Float32Array, options: EncodeOptions): Header {
  * ask for a large tensor.
  */
 export function leastPayload(values: number, bytes: number, mode: Mode): void {
+  if (mode === "dense" && values < leastDense) {
+    throw new FrameError({
+      where: "layout",
+      expected: `fast mode for fewer than ${leastDense} values`,
+      got: "dense mode",
+      remedy: "encode the tensor again: these bytes are damaged",
+    });
+  }
   const chunks = 5 * Math.floor(values / chunkLength) + (values % chunkLength ? 2 : 0);
   const least = mode === "fast" ? chunks : 35 * Math.ceil(values / segmentLength);
   if (bytes >= least) return;
