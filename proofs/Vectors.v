@@ -12,11 +12,14 @@
       (x, 1 when raw, integer, decoded value). [near]: the same for tensors that never leave 2^12 steps.
     - [zigzags]: bits, n, zigzag(n).
     - [predictions]: bits, predictor, lag; values; residuals.
-    - [packings]: width; values; bytes. *)
+    - [packings]: width; values; bytes.
+    - [streams]: the frequencies of each context's table, the escape's last; contexts; symbols by place in their table; the
+      eight lanes' states; words. *)
 
 From Coq Require Import ZArith List.
 From Flocq Require Import Core Binary Bits.
 From Comet Require Import Binary32 Quantize Dither Predict Pack.
+From Comet Require Rans.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -124,6 +127,20 @@ Definition packings :=
   map (fun w => [[w]; fitting w 64; blockBytes w (fitting w 64)]) (counter 33)
   ++ map (fun w => [[w]; fitting w 13; stringBytes w (fitting w 13)]) (counter 33).
 
+(** ** The entropy coder *)
+
+Definition someTables : list Rans.table :=
+  [[1000; 500; 300; 200; 48]; [2047; 1]; [1; 1; 2040; 1; 5]; map (fun i => 1 + i mod 7) (counter 255) ++ [2048 - Rans.sum (map (fun i => 1 + i mod 7) (counter 255))]].
+
+Definition stream (seed : Z) (n : nat) : list (list Z) :=
+  let contexts := map (fun i => random seed i mod 4) (counter n) in
+  let tableAt k := nth (Z.to_nat (nth k contexts 0)) someTables [] in
+  let symbols := map (fun i => Rans.lookup (tableAt (Z.to_nat i)) (random (seed + 1) i mod Rans.total)) (counter n) in
+  let '(l, words) := Rans.encode (fun past => tableAt (length past)) (fun past => Nat.modulo (length past) 8) [] symbols in
+  someTables ++ [contexts; map Z.of_nat symbols; map l (seq 0 8); words].
+
+Definition streams := [stream 31 1; stream 32 8; stream 33 300].
+
 Set Printing Width 110.
 Set Printing Depth 1000000.
 Eval vm_compute in mixes.
@@ -134,3 +151,4 @@ Eval vm_compute in near.
 Eval vm_compute in zigzags.
 Eval vm_compute in predictions.
 Eval vm_compute in packings.
+Eval vm_compute in streams.

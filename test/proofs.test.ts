@@ -10,6 +10,7 @@ import type { EncodeOptions } from "../src/codec/options.js";
 import { blockBytes, pack, unpack } from "../src/codec/pack.js";
 import { type Bits, type Predictor, predict, restore, unzigzag, zigzag } from "../src/codec/predict.js";
 import { dequantize, dither, mix, quantize } from "../src/codec/quantize.js";
+import { contexts, decoderOf, encodeSymbols, escapeSymbol, symbols, type Tables } from "../src/codec/rans.js";
 import * as reference from "../src/codec/reference.js";
 import { scratchBytes, WasmCodec } from "../src/codec/wasm.js";
 
@@ -22,6 +23,7 @@ interface Vectors {
   zigzags: [Bits, number, number][];
   predictions: number[][][];
   packings: number[][][];
+  streams: number[][][];
 }
 
 const root = new URL("../../", import.meta.url);
@@ -151,5 +153,26 @@ test("blocks are the model's bytes at every width, and come back", () => {
     const back = new Uint32Array(values!.length);
     unpack(back, packed, 0, width!);
     assert.deepEqual([...back], values);
+  }
+});
+
+test("entropy-coded words and states are the model's, and decode to its symbols", () => {
+  for (const stream of vectors.streams) {
+    const [context, places, states, words] = stream.slice(-4);
+    const tables: Tables = {
+      top: new Uint8Array(contexts),
+      frequency: new Uint16Array(contexts * symbols),
+    };
+    // The model's table lists 0 … top and then the escape, which is symbol 255.
+    const symbolAt = (c: number, place: number) => (place > tables.top[c]! ? escapeSymbol : place);
+    for (const [c, frequencies] of stream.slice(0, -4).entries()) {
+      tables.top[c] = frequencies.length - 2;
+      for (const [place, f] of frequencies.entries()) tables.frequency[c * symbols + symbolAt(c, place)] = f;
+    }
+    const coded = Uint8Array.from(places!, (place, i) => symbolAt(context![i]!, place));
+    assert.deepEqual(encodeSymbols(coded, Uint8Array.from(context!), tables), { words, states });
+    const decoder = decoderOf(Uint16Array.from(words!), Uint32Array.from(states!), tables);
+    for (const [i, symbol] of coded.entries()) assert.equal(decoder.next(i, context![i]!), symbol);
+    assert.ok(decoder.finished());
   }
 });
