@@ -37,7 +37,7 @@ export function contextOf(row: Uint8Array, above: Uint8Array, i: number, { area,
   return 4 * classOf(sum, area) + classOf(i >= 8 ? row[i - 8]! : 0, left);
 }
 
-/** Zero is symbol 0; other integers count from 1 without their low bits. */
+/** Zero is symbol 0; other integers count from 1 without their low bits. proofs: Rans.divided */
 export const symbolOf = (z: number, low: number): number => (z === 0 ? 0 : 1 + ((z - 1) >>> low));
 
 export const codedOf = (symbol: number, top: number): number => (symbol > top ? escapeSymbol : symbol);

@@ -7,6 +7,8 @@
  * Eight coders, one a lane, share one sequence of 16-bit words: a state is kept in [2^16, 2^32) by giving its low
  * half away before a step that would overflow, and taking it back in the mirrored step of the decoder. Encoding runs
  * from the last symbol to the first, so that decoding runs forwards.
+ *
+ * proofs: Rans.decode_encode, Rans.state_range, Rans.lookup_start
  */
 import { FrameError } from "../error.js";
 import type { ByteReader, ByteWriter } from "./bytes.js";
