@@ -2,6 +2,7 @@
  * The codec in plain TypeScript, for reading and for checking: no SIMD, no WebAssembly, the same bytes.
  */
 import { FrameError } from "../error.js";
+import { CountingReader, type Spread, spreadOf } from "./anatomy.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
 import { checksum } from "./checksum.js";
 import { chunkLength, decodeChunk, encodeChunk } from "./chunk.js";
@@ -78,11 +79,25 @@ function decodePayload(x: Float32Array, input: ByteReader, { mode, shape, quanti
 }
 
 export function decode(frame: Uint8Array): Float32Array {
+  return decodeFrom(frame, new ByteReader(frame));
+}
+
+/** Decodes, and tells bytes by field, how many values are raw, and how the values are spread. */
+export function anatomy(frame: Uint8Array): Spread & { fields: Map<string, number>; escapes: number } {
+  const input = new CountingReader(frame);
+  const x = decodeFrom(frame, input);
+  const { fields } = input;
+  fields.set("header", readHeader(frame, checksum).payload);
+  const escapes =
+    (fields.get("escape values") ?? 0) / 4 + Math.max(0, (fields.get("segment escapes") ?? 0) - 1) / 8;
+  return { fields, escapes: Math.floor(escapes), ...spreadOf(x) };
+}
+
+function decodeFrom(frame: Uint8Array, input: ByteReader): Float32Array {
   const header = readHeader(frame, checksum);
   const n = lengthOf(header.shape);
   leastPayload(n, frame.length - header.payload, header.mode);
   const x = new Float32Array(n);
-  const input = new ByteReader(frame);
   input.at = header.payload;
   decodePayload(x, input, header);
   if (input.at !== frame.length) {
