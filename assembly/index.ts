@@ -27,6 +27,7 @@ export * from "./kernels/mask";
 export { conv2dNoiseEnergy, conv2dNoiseEnergyWorkspace } from "./kernels/noise";
 export * from "./kernels/observation";
 export * from "./kernels/pool";
+export { squareRemainder } from "./kernels/product";
 export { sgd } from "./kernels/sgd";
 // What the bench measures the machine with.
 export { multiplyRows } from "./kernels/tile";

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- train [--json] [--threads N] [--steps N] [--only MODEL]`
+ * `npm run bench -- train [--json] [--threads N] [--steps N] [--only MODEL] [--fused]`
  *
  * Whole training steps (forward, backward, SGD) on random images: time, what each kernel took of it, peak memory.
  */
@@ -48,10 +48,15 @@ function timed(kernels: Kernels, threads: number, ms: Map<string, number>): Kern
   return Object.fromEntries(entries) as Kernels;
 }
 
-function run({ model: name, batch, channels, size, classes }: Workload, threads: number, steps: number) {
+function run(
+  { model: name, batch, channels, size, classes }: Workload,
+  threads: number,
+  steps: number,
+  fused: boolean,
+) {
   const idle = process.memoryUsage().rss;
   const kernelMs = new Map<string, number>();
-  const plain = createEngine({ memory: "3GiB", threads });
+  const plain = createEngine({ memory: "3GiB", threads, build: fused ? "fused" : "release" });
   const engine: Engine = { ...plain, kernels: timed(plain.kernels, threads, kernelMs) };
   const model = createModel(name, build(engine, 1), { channels, height: size, width: size, classes });
   const optimizer = new Sgd(engine, model.allParameters(), {
@@ -84,6 +89,7 @@ function run({ model: name, batch, channels, size, classes }: Workload, threads:
     model: name,
     batch,
     threads,
+    profile: engine.device.profile,
     firstMs,
     ms: median(times),
     least: Math.min(...times),
@@ -113,11 +119,12 @@ export async function bench(args: string[]): Promise<void> {
       threads: { type: "string", default: "1" },
       steps: { type: "string", default: "7" },
       only: { type: "string", default: "" },
+      fused: { type: "boolean", default: false },
     },
   });
   const rows = [];
   for (const workload of workloads.filter(({ model }) => model.includes(values.only))) {
-    const { row, close } = run(workload, Number(values.threads), Number(values.steps));
+    const { row, close } = run(workload, Number(values.threads), Number(values.steps), values.fused);
     await close;
     rows.push(row);
     if (values.json) continue;

@@ -1,6 +1,7 @@
 /** Putting an engine together: a device, kernels on it, and a store. */
 import { Device } from "./device/device.js";
 import { parseBytes } from "./device/ledger.js";
+import type { Build } from "./device/module.js";
 import { UsageError } from "./error.js";
 import type { Kernels } from "./kernels/kernels.js";
 import { referenceKernels } from "./kernels/reference.js";
@@ -17,7 +18,7 @@ export interface EngineOptions {
   threads?: number;
   store?: Store;
   /** Which build of the SIMD kernels. */
-  build?: "release" | "debug";
+  build?: Build;
 }
 
 export function createEngine(options: EngineOptions = {}): Engine {

@@ -7,6 +7,7 @@
  *
  * The chains are those of every other convolution.
  */
+import { plusProduct } from "./product";
 import { gather } from "./vector";
 
 /** Up to so many channels of a panel are few: 8 lanes of channels would take longer. */
@@ -40,10 +41,10 @@ export function multiplyWindows(
     for (let l = 0; l < depth; l++) {
       const at = x + <usize>load<u32>(taps + ((<usize>l) << 2));
       const w = v128.load32_splat(weights + ((<usize>l) << 5));
-      c0 = f32x4.add(c0, f32x4.mul(gather(at, step), w));
-      c1 = f32x4.add(c1, f32x4.mul(gather(at + group, step), w));
-      c2 = f32x4.add(c2, f32x4.mul(gather(at + group * 2, step), w));
-      c3 = f32x4.add(c3, f32x4.mul(gather(at + group * 3, step), w));
+      c0 = plusProduct(c0, gather(at, step), w);
+      c1 = plusProduct(c1, gather(at + group, step), w);
+      c2 = plusProduct(c2, gather(at + group * 2, step), w);
+      c3 = plusProduct(c3, gather(at + group * 3, step), w);
     }
     const y = to + ((<usize>(q * stride)) << 2);
     const apart = (<usize>stride) << 4;
@@ -59,7 +60,7 @@ export function multiplyWindows(
     let sum = bias;
     for (let l = 0; l < depth; l++) {
       const at = x + <usize>load<u32>(taps + ((<usize>l) << 2));
-      sum = f32x4.add(sum, f32x4.mul(gather(at, step), v128.load32_splat(weights + ((<usize>l) << 5))));
+      sum = plusProduct(sum, gather(at, step), v128.load32_splat(weights + ((<usize>l) << 5)));
     }
     scatter(to + ((<usize>(q * stride)) << 2), stride, sum);
     q += 4;
@@ -99,10 +100,10 @@ export function multiplyTaps(
   for (; count > 0; count--) {
     const at = <usize>load<u32>(windows);
     const gradient = v128.load32_splat(dy);
-    c0 = f32x4.add(c0, f32x4.mul(v128.load(a0 + at), gradient));
-    c1 = f32x4.add(c1, f32x4.mul(v128.load(a1 + at), gradient));
-    c2 = f32x4.add(c2, f32x4.mul(v128.load(a2 + at), gradient));
-    c3 = f32x4.add(c3, f32x4.mul(v128.load(a3 + at), gradient));
+    c0 = plusProduct(c0, v128.load(a0 + at), gradient);
+    c1 = plusProduct(c1, v128.load(a1 + at), gradient);
+    c2 = plusProduct(c2, v128.load(a2 + at), gradient);
+    c3 = plusProduct(c3, v128.load(a3 + at), gradient);
     windows += 4;
     dy += 4;
   }

@@ -10,6 +10,7 @@
  * 8 accumulators, 2 vectors of b, 1 broadcast and 1 product fit the 15 vector registers. Unrolling over l by hand
  * makes the compiler hoist the loads and spill.
  */
+import { plusProduct } from "./product";
 import {
   joinHigh,
   joinLow,
@@ -75,17 +76,17 @@ export function multiplyRows(
     const b0 = v128.load(b);
     const b1 = v128.load(b, 16);
     let a = v128.load32_splat(a0 + at);
-    c00 = f32x4.add(c00, f32x4.mul(a, b0));
-    c01 = f32x4.add(c01, f32x4.mul(a, b1));
+    c00 = plusProduct(c00, a, b0);
+    c01 = plusProduct(c01, a, b1);
     a = v128.load32_splat(a1 + at);
-    c10 = f32x4.add(c10, f32x4.mul(a, b0));
-    c11 = f32x4.add(c11, f32x4.mul(a, b1));
+    c10 = plusProduct(c10, a, b0);
+    c11 = plusProduct(c11, a, b1);
     a = v128.load32_splat(a2 + at);
-    c20 = f32x4.add(c20, f32x4.mul(a, b0));
-    c21 = f32x4.add(c21, f32x4.mul(a, b1));
+    c20 = plusProduct(c20, a, b0);
+    c21 = plusProduct(c21, a, b1);
     a = v128.load32_splat(a3 + at);
-    c30 = f32x4.add(c30, f32x4.mul(a, b0));
-    c31 = f32x4.add(c31, f32x4.mul(a, b1));
+    c30 = plusProduct(c30, a, b0);
+    c31 = plusProduct(c31, a, b1);
     offsets += 4;
     b += step;
   }
@@ -165,17 +166,17 @@ export function multiplyPlanes(
     const b0 = v128.load(b);
     const b1 = v128.load(b, 16);
     let a = v128.load32_splat(a0 + at);
-    c00 = f32x4.add(c00, f32x4.mul(a, b0));
-    c01 = f32x4.add(c01, f32x4.mul(a, b1));
+    c00 = plusProduct(c00, a, b0);
+    c01 = plusProduct(c01, a, b1);
     a = v128.load32_splat(a1 + at);
-    c10 = f32x4.add(c10, f32x4.mul(a, b0));
-    c11 = f32x4.add(c11, f32x4.mul(a, b1));
+    c10 = plusProduct(c10, a, b0);
+    c11 = plusProduct(c11, a, b1);
     a = v128.load32_splat(a2 + at);
-    c20 = f32x4.add(c20, f32x4.mul(a, b0));
-    c21 = f32x4.add(c21, f32x4.mul(a, b1));
+    c20 = plusProduct(c20, a, b0);
+    c21 = plusProduct(c21, a, b1);
     a = v128.load32_splat(a3 + at);
-    c30 = f32x4.add(c30, f32x4.mul(a, b0));
-    c31 = f32x4.add(c31, f32x4.mul(a, b1));
+    c30 = plusProduct(c30, a, b0);
+    c31 = plusProduct(c31, a, b1);
     offsets += 4;
     b += 32;
   }

@@ -6,7 +6,7 @@
 import { MemoryError, UsageError } from "../error.js";
 import { Allocator, alignment, alignUp } from "./allocator.js";
 import { type Category, formatBytes, Ledger } from "./ledger.js";
-import { type Exports, loadModule } from "./module.js";
+import { type Build, type Exports, loadModule } from "./module.js";
 
 /** A piece of the device. `bytes` is what was asked for; the allocator rounds up to its alignment. */
 export interface Block {
@@ -21,7 +21,7 @@ export interface DeviceOptions {
   /** Bytes, a multiple of 64 KiB or rounded down to one. At most 4 GiB − 64 KiB. */
   memory: number;
   /** Which build of the kernels to load. */
-  build?: "release" | "debug";
+  build?: Build;
 }
 
 const pageBytes = 65_536;
@@ -36,7 +36,7 @@ export class Device {
   /** The kernels' exports, running on this memory. */
   readonly exports: Exports;
   readonly budget: number;
-  readonly build: "release" | "debug";
+  readonly build: Build;
   readonly #allocator: Allocator;
   readonly #blocks = new Map<number, Block>();
 
@@ -55,6 +55,11 @@ export class Device {
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     this.exports = loadModule(build, this.memory);
     this.#allocator = new Allocator(this.exports.__heap_base.value, this.budget);
+  }
+
+  /** `strict`: the same bits on every machine. */
+  get profile(): "strict" | "fused" {
+    return this.build === "fused" ? "fused" : "strict";
   }
 
   /** Takes `bytes` for `site`. Throws a MemoryError that prints the ledger when there is no room. */

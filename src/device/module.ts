@@ -1,5 +1,6 @@
 /** Loading the kernels' WebAssembly onto a device's memory. */
 import { readFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
 import { instantiateSync } from "@assemblyscript/loader";
 import { UsageError } from "../error.js";
 
@@ -12,12 +13,15 @@ export interface Exports {
   readonly [kernel: string]: Kernel | WebAssembly.Global;
 }
 
-const files = { release: "comet.wasm", debug: "comet.debug.wasm" } as const;
+/** `release` and `debug` return the reference's bits; `fused` rounds a product and its addition once. */
+export type Build = keyof typeof files;
+
+const files = { release: "comet.wasm", debug: "comet.debug.wasm", fused: "comet.fused.wasm" } as const;
 
 // dist/src/device/module.js → build/
 const folder = new URL("../../../build/", import.meta.url);
 
-export function loadModule(build: "release" | "debug", memory: WebAssembly.Memory): Exports {
+export function loadModule(build: Build, memory: WebAssembly.Memory): Exports {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(new URL(files[build], folder));
@@ -29,6 +33,25 @@ export function loadModule(build: "release" | "debug", memory: WebAssembly.Memor
       remedy: "run npm run build",
     });
   }
-  const { exports } = instantiateSync(bytes, { env: { memory } });
-  return exports as unknown as Exports;
+  if (build === "fused" && !WebAssembly.validate(bytes)) {
+    // Node 20 knows relaxed SIMD but keeps it behind a flag, which may be set until something uses it.
+    setFlagsFromString("--experimental-wasm-relaxed-simd");
+    if (!WebAssembly.validate(bytes)) throw noFusing("an engine without it");
+  }
+  const exports = instantiateSync(bytes, { env: { memory } }).exports as unknown as Exports;
+  if (build === "fused" && !fuses(exports)) throw noFusing("separate roundings");
+  return exports;
 }
+
+/** Whether this processor rounds x² − (1 + 2⁻¹¹) once: with x = 1 + 2⁻¹² something is left then. */
+function fuses(exports: Exports): boolean {
+  return (exports.squareRemainder as Kernel)(1 + 2 ** -12) !== 0;
+}
+
+const noFusing = (got: string): UsageError =>
+  new UsageError({
+    where: "profile fused",
+    expected: "relaxed SIMD that multiplies and adds in one rounding",
+    got,
+    remedy: "use the strict profile",
+  });

@@ -1,10 +1,10 @@
 /** A worker: loads the kernels on the device's memory, then makes the calls that its mailbox brings, for ever. */
 import { workerData } from "node:worker_threads";
 import { kernelNames, Mailbox } from "./mailbox.js";
-import { type Kernel, loadModule } from "./module.js";
+import { type Build, type Kernel, loadModule } from "./module.js";
 
 export interface WorkerSetup {
-  build: "release" | "debug";
+  build: Build;
   memory: WebAssembly.Memory;
   mailbox: SharedArrayBuffer;
 }
