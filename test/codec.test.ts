@@ -2,7 +2,17 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { BoundError, decode, encode, inspect, ShapeError } from "../src/codec/index.js";
+import {
+  BoundError,
+  decode,
+  decodeInto,
+  encode,
+  encodeInto,
+  frameCapacity,
+  inspect,
+  numcodec,
+  ShapeError,
+} from "../src/codec/index.js";
 import * as reference from "../src/codec/reference.js";
 import { scratchBytes, WasmCodec } from "../src/codec/wasm.js";
 import { specials } from "./arbitrary/float.js";
@@ -125,4 +135,36 @@ test("a shape that does not hold the values is a ShapeError", () => {
   for (const shape of [[2], [4], [3.5], [-3], [1, 1, 1, 1, 1, 1, 1, 1, 3]]) {
     assert.throws(() => encode(new Float32Array(3), { bound: 1, shape }), ShapeError);
   }
+});
+
+test("frames and values into the caller's arrays; too small a one stays as it is", () => {
+  const x = Float32Array.from({ length: 500 }, (_, i) => Math.cos(i / 9));
+  const options = { bound: 1e-3 };
+  const frame = encode(x, options);
+  const target = new Uint8Array(frameCapacity(x.length));
+  assert.equal(encodeInto(target, x, options), frame.length);
+  assert.deepEqual(target.slice(0, frame.length), frame);
+  const values = new Float32Array(600);
+  assert.equal(decodeInto(values, frame), 500);
+  assert.deepEqual(values.slice(0, 500), decode(frame));
+  const small = new Float32Array(499).fill(7);
+  assert.throws(() => decodeInto(small, frame), ShapeError);
+  assert.throws(() => encodeInto(new Uint8Array(10), x, options), ShapeError);
+  assert.ok(small.every((value) => value === 7));
+});
+
+test("a numcodecs-style codec takes and gives bytes", () => {
+  const x = Float32Array.from({ length: 100 }, (_, i) => i / 3);
+  const codec = numcodec({ bound: 0.01 });
+  assert.equal(codec.id, "comet-ts");
+  const back = codec.decode(codec.encode(new Uint8Array(x.buffer)));
+  assert.deepEqual(back, new Uint8Array(decode(encode(x, { bound: 0.01 })).buffer));
+});
+
+test("relative is a share of the range, and no range is lossless", () => {
+  const x = Float32Array.of(-3, 1, Number.NaN, 5, Number.POSITIVE_INFINITY);
+  assert.equal(inspect(encode(x, { relative: 0.25 })).bound, 2);
+  assert.equal(inspect(encode(new Float32Array(9).fill(4), { relative: 0.25 })).quantizer, "lossless");
+  assert.throws(() => encode(x, { relative: 0.1, bound: 1 }), BoundError);
+  assert.throws(() => encode(x, {}), BoundError);
 });

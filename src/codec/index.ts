@@ -4,6 +4,7 @@
  *   const frame = encode(x, { bound: 1e-3, shape: [16, 64, 28, 28] });
  *   const y = decode(frame);          // |x[i] − y[i]| < 1e-3 for every finite x[i]; NaN and ±Inf come back as they were
  */
+import { ShapeError } from "../error.js";
 import { checksum } from "./checksum.js";
 import { lengthOf, readHeader } from "./frame.js";
 import { instantiate } from "./module.js";
@@ -31,26 +32,66 @@ export function frameCapacity(length: number): number {
   return 128 + Math.ceil(length / 16384) * 64 + length * 5;
 }
 
-/** The frame of x. Throws a BoundError or ShapeError. */
-export function encode(x: Float32Array, options: EncodeOptions): Uint8Array {
+/** The frame of x, in the codec's memory until the next call. */
+function encodeHere(x: Float32Array, options: EncodeOptions): Uint8Array {
   const out = base + Math.ceil(x.byteLength / 64) * 64;
   const capacity = frameCapacity(x.length);
   reserve(out + capacity);
   new Float32Array(memory.buffer, base, x.length).set(x);
   const bytes = codec.encodeAt(base, x.length, options.shape ?? [x.length], options, out, capacity);
-  return new Uint8Array(memory.buffer, out, bytes).slice();
+  return new Uint8Array(memory.buffer, out, bytes);
 }
 
-/** The tensor of a frame, flat; `inspect` tells its shape. Throws a FrameError that names the damaged field. */
-export function decode(frame: Uint8Array): Float32Array {
-  const frameAt = base;
-  reserve(frameAt + frame.length);
-  new Uint8Array(memory.buffer, frameAt, frame.length).set(frame);
-  const length = lengthOf(codec.headerAt(frameAt, frame.length).shape);
-  const out = frameAt + Math.ceil(frame.length / 64) * 64;
+/** The values of a frame, likewise. */
+function decodeHere(frame: Uint8Array): Float32Array {
+  reserve(base + frame.length);
+  new Uint8Array(memory.buffer, base, frame.length).set(frame);
+  const length = lengthOf(codec.headerAt(base, frame.length).shape);
+  const out = base + Math.ceil(frame.length / 64) * 64;
   reserve(out + 4 * length);
-  codec.decodeAt(frameAt, frame.length, out);
-  return new Float32Array(memory.buffer, out, length).slice();
+  codec.decodeAt(base, frame.length, out);
+  return new Float32Array(memory.buffer, out, length);
+}
+
+/** The frame of x. Throws a BoundError or ShapeError. */
+export const encode = (x: Float32Array, options: EncodeOptions): Uint8Array => encodeHere(x, options).slice();
+
+/** The tensor of a frame, flat; `inspect` tells its shape. Throws a FrameError that names the damaged field. */
+export const decode = (frame: Uint8Array): Float32Array => decodeHere(frame).slice();
+
+function checkRoom(where: string, needed: number, given: number): void {
+  if (needed <= given) return;
+  throw new ShapeError({
+    where,
+    expected: `room for ${needed}`,
+    got: String(given),
+    remedy: "give a larger array",
+  });
+}
+
+/** Writes the frame of x to the start of `target` and returns its bytes; frameCapacity says how many are enough. */
+export function encodeInto(target: Uint8Array, x: Float32Array, options: EncodeOptions): number {
+  const frame = encodeHere(x, options);
+  checkRoom("encodeInto target", frame.length, target.length);
+  target.set(frame);
+  return frame.length;
+}
+
+/** Writes a frame's values to the start of `target` and returns how many there are. */
+export function decodeInto(target: Float32Array, frame: Uint8Array): number {
+  const values = decodeHere(frame);
+  checkRoom("decodeInto target", values.length, target.length);
+  target.set(values);
+  return values.length;
+}
+
+/** A codec object as zarrita and numcodecs want it: bytes of float32 in, bytes out. */
+export function numcodec(options: EncodeOptions) {
+  return {
+    id: "comet-ts",
+    encode: (bytes: Uint8Array): Uint8Array => encode(new Float32Array(bytes.slice().buffer), options),
+    decode: (frame: Uint8Array): Uint8Array => new Uint8Array(decode(frame).buffer),
+  };
 }
 
 export interface Inspection {
