@@ -3,7 +3,6 @@ import { Device } from "./device/device.js";
 import { parseBytes } from "./device/ledger.js";
 import type { Build } from "./device/module.js";
 import { UsageError } from "./error.js";
-import type { Kernels } from "./kernels/kernels.js";
 import { referenceKernels } from "./kernels/reference.js";
 import { simdKernels } from "./kernels/simd.js";
 import type { Engine } from "./op.js";
@@ -39,10 +38,11 @@ export function createEngine(options: EngineOptions = {}): Engine {
     });
   }
   const device = new Device({ memory: bytes, build });
-  const chosen: Kernels = kernels === "reference" ? referenceKernels : simdKernels(device, { threads });
+  const simd = kernels === "simd" ? simdKernels(device, { threads }) : null;
   return {
     device,
-    kernels: chosen,
+    kernels: simd ?? referenceKernels,
+    close: async () => simd?.close(),
     store,
     observer: null,
     recording: true,

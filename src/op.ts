@@ -62,6 +62,8 @@ export interface Engine {
   stepSeed: number;
   /** Shown the output of every op; for diagnosis. */
   onOutput: ((site: string, y: Tensor) => void) | null;
+  /** Ends the threads that share the kernels' work. */
+  close(): Promise<void>;
 }
 
 export type Saved = Record<string, Tensor | Block>;

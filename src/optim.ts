@@ -19,6 +19,8 @@ export class Sgd {
   readonly #parameters: readonly Parameter[];
   readonly #options: Required<SgdOptions>;
   readonly #momentum = new Map<Parameter, Tensor>();
+  /** Kept where there is no momentum, since each gradient is freed as it is used. */
+  readonly #meanGradient = new Map<Parameter, number>();
 
   constructor(engine: Engine, parameters: Iterable<Parameter>, options: SgdOptions) {
     const { lr, momentum = 0.9, weightDecay = 0, nesterov = false } = options;
@@ -43,6 +45,7 @@ export class Sgd {
     for (const parameter of this.#parameters) {
       const { gradient, value } = parameter;
       if (gradient === null) continue;
+      if (momentum === 0) this.#meanGradient.set(parameter, this.#meanAbs(gradient));
       const m = momentum > 0 ? this.#buffer(parameter).data : null;
       const step = { lr: Math.fround(lr * lrFactor), momentum, weightDecay, nesterov };
       this.#engine.kernels.sgd(value.data, gradient.data, m, step);
@@ -51,9 +54,14 @@ export class Sgd {
     }
   }
 
-  /** The momentum of a parameter; null before its first step. */
-  momentumOf(parameter: Parameter): Tensor | null {
-    return this.#momentum.get(parameter) ?? null;
+  /** The mean |m| of a parameter, 0 before its first step. Without momentum m is the last gradient. */
+  meanMomentum(parameter: Parameter): number {
+    const buffer = this.#momentum.get(parameter);
+    return buffer ? this.#meanAbs(buffer) : (this.#meanGradient.get(parameter) ?? 0);
+  }
+
+  #meanAbs(tensor: Tensor): number {
+    return this.#engine.kernels.sumAbs(tensor.data) / tensor.size;
   }
 
   #buffer(parameter: Parameter): Tensor {

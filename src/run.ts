@@ -11,8 +11,8 @@
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { DataError, UsageError } from "./error.js";
+import type { TrainRecord } from "./records.js";
 import type { Settings } from "./session.js";
-import type { TrainRecord } from "./train.js";
 
 /** Raised when a reader of today could not understand it. */
 export const manifestVersion = 1;

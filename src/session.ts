@@ -4,12 +4,13 @@ import { WasmCodec } from "./codec/wasm.js";
 import { Controller, fixed, law, type Policy, paper } from "./comet/controller.js";
 import { CometStore, type Mode, type Quantizer } from "./comet/store.js";
 import type { Dataset } from "./data/dataset.js";
+import { mostThreads } from "./device/workers.js";
 import { createEngine } from "./engine.js";
 import { UsageError } from "./error.js";
 import { createModel } from "./models/models.js";
 import { build, type Module } from "./nn.js";
 import type { Engine } from "./op.js";
-import { constant, type Schedule, Sgd, schedules, warmUp } from "./optim.js";
+import { type Schedule, Sgd, schedules, warmUp } from "./optim.js";
 
 /** All that decides a run's numbers, besides the data. Written into its manifest. */
 export interface Settings {
@@ -67,7 +68,7 @@ export const defaults: Settings = {
   augment: true,
   seed: 1,
   memory: "1GiB",
-  threads: availableParallelism(),
+  threads: Math.min(availableParallelism(), mostThreads),
 };
 
 export interface Session {
@@ -86,21 +87,42 @@ function policyOf({ policy, bound }: Settings): Policy {
   return policy === "paper" ? paper : law;
 }
 
-function whole(where: string, value: number, least: number): void {
-  if (Number.isInteger(value) && value >= least) return;
-  throw new UsageError({
-    where,
-    expected: `a whole number of at least ${least}`,
-    got: String(value),
-    remedy: `give for example ${Math.max(least, 1) * 32}`,
-  });
+/** What each number must be, and an example of it. */
+const numbers: readonly [
+  option: string,
+  key: keyof Settings,
+  what: string,
+  ok: (n: number) => boolean,
+  example: number,
+][] = [
+  ["--batch", "batch", "a whole number of at least 1", (n) => Number.isInteger(n) && n >= 1, 64],
+  ["--epochs", "epochs", "a whole number of at least 1", (n) => Number.isInteger(n) && n >= 1, 2],
+  ["--steps", "steps", "a whole number of at least 0", (n) => Number.isInteger(n) && n >= 0, 100],
+  ["--stop-after", "stopAfter", "a whole number of at least 0", (n) => Number.isInteger(n) && n >= 0, 50],
+  ["--warmup", "warmup", "a whole number of at least 0", (n) => Number.isInteger(n) && n >= 0, 50],
+  ["--seed", "seed", "a whole number of 32 bits", (n) => n === (n | 0), 7],
+  ["--momentum", "momentum", "a number in [0, 1)", (n) => n >= 0 && n < 1, 0.9],
+  ["--smoothing", "smoothing", "a number in [0, 1)", (n) => n >= 0 && n < 1, 0.1],
+];
+
+function validate(settings: Settings): void {
+  for (const [where, key, expected, ok, example] of numbers) {
+    const value = settings[key] as number;
+    if (ok(value)) continue;
+    throw new UsageError({ where, expected, got: String(value), remedy: `give for example ${example}` });
+  }
+  if (settings.policy !== "fixed" && settings.bound !== defaults.bound) {
+    throw new UsageError({
+      where: "--bound",
+      expected: "policy fixed, the only one that takes a bound",
+      got: `--policy ${settings.policy}`,
+      remedy: "add --policy fixed, or leave --bound out",
+    });
+  }
 }
 
 export function createSession(settings: Settings, dataset: Dataset): Session {
-  whole("--batch", settings.batch, 1);
-  whole("--epochs", settings.epochs, 1);
-  whole("--steps", settings.steps, 0);
-  whole("--stop-after", settings.stopAfter, 0);
+  validate(settings);
   const schedule = schedules[settings.schedule];
   if (!schedule) {
     throw new UsageError({
@@ -137,7 +159,7 @@ export function createSession(settings: Settings, dataset: Dataset): Session {
     engine,
     model,
     optimizer,
-    schedule: settings.warmup > 0 ? warmUp(settings.warmup, schedule) : (schedule ?? constant),
+    schedule: settings.warmup > 0 ? warmUp(settings.warmup, schedule) : schedule,
     comet,
   };
 }

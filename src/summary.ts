@@ -1,11 +1,14 @@
 /** A run in a few figures, from its records. */
-import type { ProbeRecord, StepRecord, TrainRecord } from "./train.js";
+import type { ProbeRecord, StepRecord, TrainRecord } from "./records.js";
 
 export interface SigmaRow {
   parameter: string;
   /** Root mean squares over all probed steps. */
   predicted: number;
   measured: number;
+  /** The least and the largest predicted ÷ measured of a single probed step. */
+  least: number;
+  most: number;
 }
 
 export interface Summary {
@@ -19,7 +22,7 @@ export interface Summary {
   packingSavedBytes: number;
   /** Inputs of convolutions over the whole run: float32 bytes ÷ stored bytes; null for a plain run. */
   convRatio: number | null;
-  /** Seconds in steps, without loading data, evaluation, probes. */
+  /** Seconds in steps that were not audited: no loading of data, no evaluation, no probes. */
   stepSeconds: number;
   /** Over all audited frames; null where none was. */
   worstErrorRatio: number | null;
@@ -30,7 +33,7 @@ export interface Summary {
 /** Takes records as they come. */
 export class Summarizer {
   readonly #steps: StepRecord[] = [];
-  readonly #squares = new Map<string, { predicted: number; measured: number; count: number }>();
+  readonly #squares = new Map<string, SigmaRow & { count: number }>();
   #accuracy: number | null = null;
   #worst: number | null = null;
   #frames = 0;
@@ -47,7 +50,16 @@ export class Summarizer {
 
   #addProbe({ rows }: ProbeRecord): void {
     for (const { parameter, predicted, measured } of rows) {
-      const squares = this.#squares.get(parameter) ?? { predicted: 0, measured: 0, count: 0 };
+      const squares = this.#squares.get(parameter) ?? {
+        parameter,
+        predicted: 0,
+        measured: 0,
+        least: Number.POSITIVE_INFINITY,
+        most: 0,
+        count: 0,
+      };
+      squares.least = Math.min(squares.least, predicted / measured);
+      squares.most = Math.max(squares.most, predicted / measured);
       squares.predicted += predicted ** 2;
       squares.measured += measured ** 2;
       squares.count++;
@@ -58,8 +70,8 @@ export class Summarizer {
   get summary(): Summary {
     const steps = this.#steps;
     const undisturbed = steps.filter(({ audited }) => !audited);
-    const sum = (key: "ms" | "convRawBytes" | "convPackedBytes") =>
-      steps.reduce((total, record) => total + record[key], 0);
+    const sum = (key: "ms" | "convRawBytes" | "convPackedBytes", over = steps) =>
+      over.reduce((total, record) => total + record[key], 0);
     const most = (key: "savedPeakBytes" | "devicePeakBytes") =>
       undisturbed.reduce((largest, record) => Math.max(largest, record[key]), 0);
     const packed = sum("convPackedBytes");
@@ -72,13 +84,13 @@ export class Summarizer {
       devicePeakBytes: most("devicePeakBytes"),
       packingSavedBytes: peak ? peak.rawBytes - peak.packedBytes : 0,
       convRatio: packed > 0 ? sum("convRawBytes") / packed : null,
-      stepSeconds: sum("ms") / 1000,
+      stepSeconds: sum("ms", undisturbed) / 1000,
       worstErrorRatio: this.#worst,
       auditedFrames: this.#frames,
-      sigma: [...this.#squares].map(([parameter, { predicted, measured, count }]) => ({
-        parameter,
-        predicted: Math.sqrt(predicted / count),
-        measured: Math.sqrt(measured / count),
+      sigma: [...this.#squares.values()].map(({ count, ...row }) => ({
+        ...row,
+        predicted: Math.sqrt(row.predicted / count),
+        measured: Math.sqrt(row.measured / count),
       })),
     };
   }

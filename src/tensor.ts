@@ -154,8 +154,10 @@ export class Tensor {
    * else new ones. Read `data` before calling; the old view stays readable until the next allocation.
    */
   recycle(site: string): Tensor {
+    // Asked first: settling a claim may turn what was an activation into a saved tensor.
+    const { category } = this.storage.block;
     if (this.storage.exclusive()) return this.move(this.shape, null);
-    const fresh = Tensor.empty(this.engine, this.shape, site, this.storage.block.category);
+    const fresh = Tensor.empty(this.engine, this.shape, site, category);
     this.dispose();
     return fresh;
   }

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate as eventLoop } from "node:timers/promises";
 import { Audit } from "./comet/audit.js";
-import { type ProbeRow, probe, weightGradients } from "./comet/probe.js";
+import { probe, weightGradients } from "./comet/probe.js";
 import type { PackRecord } from "./comet/store.js";
 import type { Split } from "./data/dataset.js";
 import type { Bytes } from "./device/ledger.js";
@@ -14,101 +14,11 @@ import { NumericError } from "./error.js";
 import type { Module } from "./nn.js";
 import { abandon, assertNothingLeaks, backward } from "./op.js";
 import { crossEntropy } from "./ops/loss.js";
+import type { SiteRecord, TrainRecord } from "./records.js";
 import { createRng, deriveSeed } from "./rng.js";
 import type { Session } from "./session.js";
 import { Tensor } from "./tensor.js";
 import { thin, timedSteps } from "./timeline.js";
-
-export interface StepRecord {
-  kind: "step";
-  step: number;
-  epoch: number;
-  /** Mean cross entropy of the batch, and share of it classified rightly. */
-  loss: number;
-  accuracy: number;
-  lr: number;
-  ms: number;
-  /** The step's peaks, in bytes of the device. */
-  savedPeakBytes: number;
-  devicePeakBytes: number;
-  /** Inputs of convolutions: as float32, and as stored. */
-  convRawBytes: number;
-  convPackedBytes: number;
-  /** Whether the step was audited: then its time and peaks hold the audit's decoding as well. */
-  audited: boolean;
-  /** All tensors that were packed, masks included. */
-  rawBytes: number;
-  packedBytes: number;
-}
-
-export interface SiteRecord {
-  kind: "sites";
-  step: number;
-  sites: {
-    name: string;
-    bound: number | null;
-    acceptedSigma: number;
-    nonZero: number;
-    rawBytes: number;
-    packedBytes: number;
-  }[];
-}
-
-export interface EpochRecord {
-  kind: "epoch";
-  epoch: number;
-  testLoss: number;
-  testAccuracy: number;
-  seconds: number;
-  /** SHA-256 of all weights and running statistics. */
-  weights: string;
-}
-
-/** The device's live bytes after each allocation of one step. */
-export interface MemoryRecord {
-  kind: "memory";
-  step: number;
-  timeline: Bytes[];
-}
-
-export interface ProbeRecord {
-  kind: "probe";
-  step: number;
-  rows: ProbeRow[];
-}
-
-/** A channel of a saved tensor before and after, at most 64 × 64 of it. */
-export interface SampleRecord {
-  kind: "sample";
-  step: number;
-  site: string;
-  bound: number;
-  height: number;
-  width: number;
-  original: number[];
-  decoded: number[];
-}
-
-/** What an audited step saw: every frame against its original. */
-export interface AuditRecord {
-  kind: "audit";
-  step: number;
-  frames: number;
-  values: number;
-  /** The largest |x − x̂| ÷ bound. */
-  worst: number;
-  /** Values that became zero, or zeros that became something. */
-  moved: number;
-}
-
-export type TrainRecord =
-  | StepRecord
-  | SiteRecord
-  | EpochRecord
-  | MemoryRecord
-  | ProbeRecord
-  | SampleRecord
-  | AuditRecord;
 
 export interface TrainHooks {
   onRecord?(record: TrainRecord): void;
@@ -157,13 +67,15 @@ export async function train(session: Session, hooks: TrainHooks = {}): Promise<O
       const batch = await loadBatch(session, dataset.train, indices(i), augmentation);
       if (next) dataset.train.prepare?.(next, augmentation);
       engine.stepSeed = deriveSeed(settings.seed, `step ${step}`);
+      const calibrationStarted = performance.now();
       if (step === 0 && comet) calibrate(session, batch);
+      const calibrationMs = performance.now() - calibrationStarted;
       comet?.controller.begin(step);
       if (comet && hooks.probeAt?.(step)) {
         const forward = () => lossOf(session, copy(batch.images), copy(batch.labels));
         emit({ kind: "probe", step, rows: probe(engine, comet, model, forward) });
       }
-      const context = { step, epoch, steps, hooks, emit, timed: timed.includes(step) };
+      const context = { step, epoch, steps, hooks, emit, timed: timed.includes(step), calibrationMs };
       const loss = trainStep(session, batch, context);
       if (!Number.isFinite(loss)) {
         const same = await loadBatch(session, dataset.train, indices(i), augmentation);
@@ -239,9 +151,11 @@ interface StepContext {
   emit(record: TrainRecord): void;
   /** Whether its memory timeline is recorded. */
   timed: boolean;
+  /** What calibrating the controller for it took; before the first step only. */
+  calibrationMs: number;
 }
 
-/** One step; consumes the batch. Returns the loss; if that is not finite, nothing was updated. */
+/** One step; consumes the batch. Returns the loss; if that is not finite, no weight was updated. */
 function trainStep(session: Session, { images, labels }: Batch, context: StepContext): number {
   const { engine, optimizer, comet, settings, schedule } = session;
   const { step, epoch, steps, hooks, emit } = context;
@@ -266,11 +180,11 @@ function trainStep(session: Session, { images, labels }: Batch, context: StepCon
   backward(loss);
   const lr = settings.lr * schedule(step, steps);
   optimizer.step(schedule(step, steps));
-  comet?.controller.assess((parameter) => meanAbs(session, optimizer.momentumOf(parameter)));
+  comet?.controller.assess((parameter) => optimizer.meanMomentum(parameter));
   ledger.onChange = null;
   const total = (records: PackRecord[], key: "rawBytes" | "packedBytes") =>
     records.reduce((sum, record) => sum + record[key], 0);
-  const conv = packs.filter(({ op, bound }) => op === "conv2d" && bound !== null);
+  const conv = packs.filter(({ op, kind }) => op === "conv2d" && kind !== "mask");
   emit({
     kind: "step",
     step,
@@ -278,7 +192,7 @@ function trainStep(session: Session, { images, labels }: Batch, context: StepCon
     loss: value,
     accuracy: seen.accuracy,
     lr,
-    ms: performance.now() - started,
+    ms: performance.now() - started + context.calibrationMs,
     savedPeakBytes: ledger.peak.saved,
     devicePeakBytes: ledger.peakTotal,
     convRawBytes: total(conv, "rawBytes"),
@@ -328,9 +242,6 @@ function calibrate(session: Session, { images, labels }: Batch): void {
     return gradient.reduce((sum, g) => sum + Math.abs(g), 0) / gradient.length;
   });
 }
-
-const meanAbs = ({ engine }: Session, tensor: Tensor | null): number =>
-  tensor === null ? 0 : engine.kernels.sumAbs(tensor.data) / tensor.size;
 
 /** Runs the batch once more, looking at every output, to say where the numbers went wrong. */
 function nonFiniteLoss(

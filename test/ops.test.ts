@@ -74,6 +74,11 @@ const cases: Case[] = [
     (x) => batchNorm2d(x, norm),
     { shapes: [[3, 3, 3, 2]], parameters: [norm.weight, norm.bias] },
   ],
+  [
+    "batchNorm2d with running statistics",
+    (x) => batchNorm2d(x, { ...norm, training: false }),
+    { shapes: [[3, 3, 3, 2]], parameters: [norm.weight, norm.bias] },
+  ],
   ["relu", (x) => relu(x), { shapes: [[3, 17]], value: awayFromZero }],
   ["maxPool2d", (x) => maxPool2d(x, { kernel: 2 }), { shapes: [[2, 2, 5, 6]], value: apart() }],
   [

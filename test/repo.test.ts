@@ -23,7 +23,7 @@ const layers: readonly (readonly string[])[] = [
   ["ops/"],
   ["nn.ts", "optim.ts", "models/", "data/"],
   ["comet/", "rivals/"],
-  ["session.ts", "train.ts", "timeline.ts", "run.ts", "summary.ts", "report/"],
+  ["session.ts", "records.ts", "train.ts", "timeline.ts", "run.ts", "summary.ts", "report/"],
   ["cli/", "index.ts"],
 ];
 

@@ -1,8 +1,9 @@
 /** Hand-made runs for the report's tests: the shape of real ones, small, and drawn from a fixed seed. */
+
+import type { TrainRecord } from "../src/records.js";
 import { createRng } from "../src/rng.js";
 import type { Manifest, Run } from "../src/run.js";
 import type { Settings } from "../src/session.js";
-import type { TrainRecord } from "../src/train.js";
 
 const settings: Settings = {
   model: "resnet8",
@@ -113,7 +114,6 @@ export function makeRun(store: "plain" | "comet", shape: Shape = {}): Run {
           bound: 1e-3,
           predicted,
           measured: predicted * (1 + 0.03 * normal()),
-          bias: 0.01 * normal(),
           draws: 6,
           weights,
           standardized: Array.from({ length: weights }, normal),

@@ -5,9 +5,10 @@ import type { Dataset } from "../src/data/dataset.js";
 import { openDataset } from "../src/data/open.js";
 import { MemoryError, NumericError, UsageError } from "../src/error.js";
 import { referenceKernels } from "../src/kernels/reference.js";
+import type { StepRecord, TrainRecord } from "../src/records.js";
 import { createSession, defaults, type Settings } from "../src/session.js";
 import { Summarizer, type Summary } from "../src/summary.js";
-import { type StepRecord, type TrainHooks, type TrainRecord, train } from "../src/train.js";
+import { type TrainHooks, train } from "../src/train.js";
 
 let dataset: Dataset;
 before(async () => {

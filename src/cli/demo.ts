@@ -9,8 +9,10 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
+import { NumericError } from "../error.js";
+import { readRun } from "../run.js";
 import type { Result } from "./run.js";
-import { resultTable, sigmaTable } from "./table.js";
+import { resultTable, sigmaTable, worstError } from "./table.js";
 import { reportOf } from "./train.js";
 
 interface DemoOptions {
@@ -39,19 +41,20 @@ export function registerDemo(program: Command): void {
       const every = String(Math.max(1, Math.floor(half / 10)));
       const measuring = ["--stop-after", String(half), "--probe-every", every, "--audit-every", every];
       const measured = await trainAlone([...common, "--store", "comet", ...measuring]);
+      assertRepeats(comet, measured);
       process.stdout.write(`${comparison(options, plain, comet, measured)}\n`);
     });
 }
 
 function comparison({ model, seed }: DemoOptions, plain: Result, comet: Result, measured: Result): string {
-  const { worstErrorRatio, auditedFrames, sigma } = measured.summary;
-  const withAudit = { ...comet, summary: { ...comet.summary, worstErrorRatio, auditedFrames } };
+  const { steps, sigma } = measured.summary;
   const lines = [
     `${model} on fashion-mnist, seed ${seed}: plain and COMET from the same weights and the same batches`,
-    resultTable([plain, withAudit], ["plain", "COMET"]),
-    sigma.length > 0
-      ? `Error of each weight gradient, root mean square over probed steps:\n${sigmaTable(measured)}`
-      : "",
+    resultTable([plain, comet], ["plain", "COMET"]),
+    `Measured against the originals, in a repeat of the first ${steps} steps of the COMET run:`,
+    worstError(measured),
+    sigma.length > 0 ? "error of each weight gradient, root mean square over the probed steps" : "",
+    sigmaTable(measured),
     `weights  plain ${plain.weights}`,
     `         COMET ${comet.weights}`,
     `report   ${reportOf([plain, comet, measured])}`,
@@ -59,13 +62,33 @@ function comparison({ model, seed }: DemoOptions, plain: Result, comet: Result, 
   return lines.filter((line) => line !== "").join("\n");
 }
 
+/** What was measured speaks of the COMET run only if it went the same way. */
+function assertRepeats(comet: Result, measured: Result): void {
+  const losses = ({ path }: Result) =>
+    readRun(path).records.flatMap((record) => (record.kind === "step" ? [record.loss] : []));
+  const whole = losses(comet);
+  const differing = losses(measured).findIndex((loss, step) => loss !== whole[step]);
+  if (differing < 0) return;
+  throw new NumericError({
+    where: `step ${differing}`,
+    expected: "the loss of the COMET run",
+    got: "another one in its repeat",
+    remedy: "report this: a run of one seed must repeat to the bit",
+  });
+}
+
 const main = fileURLToPath(new URL("./main.js", import.meta.url));
 
-/** Runs `comet train` in a process of its own; its progress goes to our stderr, its result comes back. */
+/**
+ * Runs `comet train` in a process of its own; its progress goes to our stderr, its result comes back. Ctrl-C reaches
+ * it as it reaches us: we wait for it to end its step and write its files, then end with its exit code.
+ */
 function trainAlone(options: readonly string[]): Promise<Result> {
   const child = spawn(process.execPath, [main, "train", ...options, "--json"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  const passOn = (signal: NodeJS.Signals) => child.kill(signal);
+  process.on("SIGINT", wait).on("SIGTERM", passOn);
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     output += text;
@@ -73,9 +96,15 @@ function trainAlone(options: readonly string[]): Promise<Result> {
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code) => {
-      if (code === 0) resolve(JSON.parse(output) as Result);
-      // The child has said why on stderr; so ends the whole, with what was done so far on disk.
-      else process.exit(code ?? 1);
+      process.off("SIGINT", wait).off("SIGTERM", passOn);
+      if (code === 0) return resolve(JSON.parse(output) as Result);
+      // A child that failed has said why on stderr; an interrupted one has left its run.
+      if (output !== "")
+        process.stderr.write(`interrupted; what was done is in ${(JSON.parse(output) as Result).path}\n`);
+      process.exit(code ?? 1);
     });
   });
 }
+
+/** The terminal sends Ctrl-C to the child as well. */
+function wait(): void {}

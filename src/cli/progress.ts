@@ -1,7 +1,7 @@
 /** The live line of a training run; on stderr, and only where that is a terminal. */
 import { SingleBar } from "cli-progress";
 import { formatBytes } from "../device/ledger.js";
-import type { StepRecord } from "../train.js";
+import type { StepRecord } from "../records.js";
 
 export class Progress {
   readonly #bar: SingleBar;
@@ -11,7 +11,7 @@ export class Progress {
 
   constructor(title: string, steps: number) {
     this.#bar = new SingleBar({
-      format: `${title} {bar} {value}/{total} | loss {loss} | acc {accuracy} | {ratio} | saved {saved} | peak {peak} | ETA {eta_formatted}`,
+      format: `${title} {bar} {value}/{total} | loss {loss} | acc {accuracy} | {ratio} | kept {saved} | peak {peak} | ETA {eta_formatted}`,
       barsize: 18,
       hideCursor: true,
       stopOnComplete: true,

@@ -2,10 +2,11 @@
 import { readFileSync } from "node:fs";
 import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open.js";
+import type { TrainRecord } from "../records.js";
 import { type Manifest, manifestVersion, RunFolder } from "../run.js";
 import { createSession, type Settings } from "../session.js";
 import { Summarizer, type Summary } from "../summary.js";
-import { type Outcome, type TrainRecord, totalSteps, train } from "../train.js";
+import { type Outcome, totalSteps, train } from "../train.js";
 import type { Places } from "./options.js";
 import { Progress } from "./progress.js";
 
@@ -73,7 +74,7 @@ async function runOn(dataset: Dataset, settings: Settings, places: Places): Prom
     summarizer.add(record);
     if (record.kind === "step") progress.step(record);
   };
-  const every = (n: number) => (step: number) => n > 0 && step > 0 && step % n === 0;
+  const every = (n: number) => (step: number) => n > 0 && step % n === 0;
   let outcome: Outcome;
   try {
     outcome = await train(session, {

@@ -12,20 +12,21 @@ const rows: readonly [label: string, cell: (result: Result) => string][] = [
   ["conv-input ratio, whole run", ({ summary }) => times(summary.convRatio)],
   ["device memory, peak", ({ summary }) => formatBytes(summary.devicePeakBytes)],
   [
-    "frames and masks saved then",
+    "spared by frames and masks",
     ({ summary }) => (summary.packingSavedBytes > 0 ? formatBytes(summary.packingSavedBytes) : "–"),
   ],
   ["resident memory, peak (OS)", ({ residentPeakBytes }) => formatBytes(residentPeakBytes)],
   ["seconds in steps", ({ summary }) => summary.stepSeconds.toFixed(1)],
   ["seconds, all", ({ seconds }) => seconds.toFixed(1)],
-  [
-    "worst error ÷ bound",
-    ({ summary }) =>
-      summary.worstErrorRatio === null
-        ? "–"
-        : `${summary.worstErrorRatio.toFixed(6)} (${summary.auditedFrames} frames)`,
-  ],
 ];
+
+/** The largest |x − x̂| ÷ bound of all values of all audited frames. */
+export function worstError({ summary }: Result): string {
+  const { worstErrorRatio, auditedFrames } = summary;
+  return worstErrorRatio === null
+    ? ""
+    : `worst error ÷ bound ${worstErrorRatio.toFixed(6)}, every value of ${auditedFrames} frames`;
+}
 
 export function resultTable(results: readonly Result[], titles: readonly string[]): string {
   const table = new Table({ head: ["", ...titles], style: { head: [], border: [] } });
@@ -37,13 +38,14 @@ export function resultTable(results: readonly Result[], titles: readonly string[
 export function sigmaTable({ summary }: Result): string {
   if (summary.sigma.length === 0) return "";
   const table = new Table({
-    head: ["weight", "σ predicted", "σ measured", "predicted ÷ measured"],
+    head: ["weight", "σ predicted", "σ measured", "predicted ÷ measured", "in single steps"],
     style: { head: [], border: [] },
-    colAligns: ["left", "right", "right", "right"],
+    colAligns: ["left", "right", "right", "right", "right"],
   });
-  for (const { parameter, predicted, measured } of summary.sigma) {
-    const scientific = (value: number) => value.toExponential(3);
-    table.push([parameter, scientific(predicted), scientific(measured), (predicted / measured).toFixed(3)]);
+  for (const { parameter, predicted, measured, least, most } of summary.sigma) {
+    const ratio = (predicted / measured).toFixed(3);
+    const range = `${least.toFixed(2)} … ${most.toFixed(2)}`;
+    table.push([parameter, predicted.toExponential(3), measured.toExponential(3), ratio, range]);
   }
   return table.toString();
 }

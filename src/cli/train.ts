@@ -5,7 +5,7 @@ import { readRun } from "../run.js";
 import type { Settings } from "../session.js";
 import { addTrainOptions, type Places, parsed } from "./options.js";
 import { type Result, runTraining } from "./run.js";
-import { resultTable, sigmaTable } from "./table.js";
+import { resultTable, sigmaTable, worstError } from "./table.js";
 
 export function registerTrain(program: Command): void {
   addTrainOptions(program.command("train").description("train a network, plainly or with COMET"))
@@ -34,7 +34,7 @@ export function reportOf(results: readonly Result[]): string {
 }
 
 function conclusion(result: Result, report: string): string {
-  const lines = [resultTable([result], [result.id]), sigmaTable(result)];
+  const lines = [resultTable([result], [result.id]), sigmaTable(result), worstError(result)];
   if (result.status === "interrupted") lines.push(`Interrupted after ${result.summary.steps} steps.`);
   if (result.skipped.length > 0) {
     lines.push(

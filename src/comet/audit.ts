@@ -17,6 +17,10 @@ export interface Sample {
   decoded: Float32Array;
 }
 
+const sameBits = (a: Float32Array, b: Float32Array, i: number): boolean =>
+  new Uint32Array(a.buffer, a.byteOffset + 4 * i, 1)[0] ===
+  new Uint32Array(b.buffer, b.byteOffset + 4 * i, 1)[0];
+
 export class Audit {
   /** The largest |x − x̂| ÷ bound of all values seen. */
   worst = 0;
@@ -44,7 +48,13 @@ export class Audit {
     let worst = 0;
     for (let i = 0; i < original.length; i++) {
       const [x, back] = [original[i]!, decoded[i]!];
-      const error = Math.abs(x - back);
+      // What is not finite must come back as the very same bits: there is no distance to speak of.
+      const finite = Number.isFinite(x) && Number.isFinite(back);
+      const error = finite
+        ? Math.abs(x - back)
+        : sameBits(original, decoded, i)
+          ? 0
+          : Number.POSITIVE_INFINITY;
       if (error > worst) worst = error;
       if ((x === 0) !== (back === 0)) this.moved++;
     }

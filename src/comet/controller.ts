@@ -7,7 +7,7 @@
  *   4 activation compression  until the next collection, the store packs each site at its bound (src/comet/store)
  *
  * δ of a step is known only after its forward pass, so a bound rests on the last collection: a lag of at most W steps.
- * The first step has nothing to rest on and keeps its tensors raw. Collections are at steps 0, 1, 2, 4, 8, … while
+ * The first step rests on a part of its own batch (see calibrate). Collections are at steps 0, 1, 2, 4, 8, … while
  * the gradients still change fast, then every W.
  */
 import { BoundError, UsageError } from "../error.js";
@@ -85,6 +85,14 @@ export class Controller implements Observer {
         expected: "a whole number of steps, at least 1",
         got: String(every),
         remedy: "give for example 10",
+      });
+    }
+    if (!(share > 0 && Number.isFinite(share))) {
+      throw new UsageError({
+        where: "--share",
+        expected: "a finite number above 0",
+        got: String(share),
+        remedy: "give for example 0.01",
       });
     }
     this.policy = policy;

@@ -18,8 +18,6 @@ export interface ProbeRow {
   predicted: number;
   /** Root mean square of the gradient's error over the layer's weights and all draws. */
   measured: number;
-  /** Mean of the gradient's error, in units of the measured σ: unbiased if within a few 1/√weights of 0. */
-  bias: number;
   weights: number;
   /** How often the step was compressed anew, with other dither. */
   draws: number;
@@ -88,7 +86,6 @@ function statistics(errors: readonly Float32Array[], bound: number, { energy }: 
   });
   return {
     measured,
-    bias: sum((e) => e) / count / measured,
     weights,
     standardized: standardized.filter(Number.isFinite),
   };

@@ -38,12 +38,14 @@ export interface CometStoreOptions {
   mode?: Mode;
 }
 
-/** What became of one saved tensor. */
+/** What became of one tensor that was claimed for its values or its support. */
 export interface PackRecord {
+  /** Under a bound, as a mask of its support, or as it was because no bound is known yet. */
+  kind: "frame" | "mask" | "raw";
   /** The first site that claimed it. */
   site: string;
   op: string;
-  /** Null for a mask, which is exact. */
+  /** Null for what is exact: masks and raw tensors. */
   bound: number | null;
   rawBytes: number;
   packedBytes: number;
@@ -54,7 +56,7 @@ export class CometStore extends Store {
   readonly controller: Controller;
   readonly quantizer: Quantizer;
   readonly mode: Mode;
-  /** Called for every tensor that is packed. */
+  /** Called for every tensor that is packed, or would be if it had a bound. */
   onPack: ((record: PackRecord) => void) | null = null;
   /** Which of a step's draws of the dither; a probe compresses one step several times. */
   draw = 0;
@@ -76,14 +78,18 @@ export class CometStore extends Store {
     if (values.length === 0) {
       const { name: site, op } = claimants[0]!.site;
       const mask = new Mask(x, site);
-      this.onPack?.({ site, op, bound: null, rawBytes: 4 * x.size, packedBytes: mask.bytes });
+      this.onPack?.({ kind: "mask", site, op, bound: null, rawBytes: 4 * x.size, packedBytes: mask.bytes });
       return mask;
     }
     const bounds = values.map(({ site }) => this.controller.boundFor(site));
     const bound = bounds.includes(null) ? null : Math.min(...(bounds as number[]));
     for (const { site } of values) this.controller.stored(site, bound);
-    if (bound === null) return new Raw(x.ref);
     const { name: site, op } = values[0]!.site;
+    const rawBytes = 4 * x.size;
+    if (bound === null) {
+      this.onPack?.({ kind: "raw", site, op, bound, rawBytes, packedBytes: rawBytes });
+      return new Raw(x.ref);
+    }
     // `paper` rounds small values to zero: a ReLU's mask has to be kept beside its frames.
     const lost = this.quantizer === "paper" && values.length < claimants.length;
     const options = {
@@ -93,7 +99,7 @@ export class CometStore extends Store {
       seed: deriveSeed(x.engine.stepSeed, `${site}/${this.draw}`) >>> 0,
     };
     const frame = new Frame(this.#codec, x, site, options, lost ? new Mask(x, site) : null);
-    this.onPack?.({ site, op, bound, rawBytes: 4 * x.size, packedBytes: frame.bytes });
+    this.onPack?.({ kind: "frame", site, op, bound, rawBytes, packedBytes: frame.bytes });
     if (this.audit) {
       const decoded = frame.unpack();
       this.audit.compare(site, bound, x.data, decoded.data, x.shape);

@@ -12,7 +12,7 @@ import type { Kernel } from "./module.js";
 import type { WorkerSetup } from "./worker.js";
 
 /** More than this many threads share no kernel well. */
-const mostThreads = 64;
+export const mostThreads = 64;
 
 interface Member {
   worker: Worker;

@@ -59,23 +59,33 @@ export const batchNorm2dOp: Op<BatchNormState> = {
     );
     return { y, saved: { x: x!, mean, invStd } };
   },
-  backward(run, dy, { weight, bias }) {
+  backward(run, dy, { weight, bias, training }) {
+    const { kernels } = run.engine;
     const shape = channels(dy.shape);
     const [x, mean, invStd] = [run.take("x"), run.take("mean"), run.take("invStd")];
     const [dgamma, dbeta] = [run.empty([shape.C]), run.empty([shape.C])];
-    const values = dy.data;
-    const dx = dy.recycle(run.site);
-    run.engine.kernels.batchNormBackward(
+    const incoming = dy.data;
+    const dx = training ? dy.recycle(run.site) : run.empty(dy.shape);
+    const gamma = weight.value.data;
+    kernels.batchNormBackward(
       dx.data,
       dgamma.data,
       dbeta.data,
-      values,
+      incoming,
       x.data,
       mean.data,
       invStd.data,
-      weight.value.data,
+      gamma,
       shape,
     );
+    if (!training) {
+      // Running statistics are constants: ∇x = γ/√(v + ε)·δ, the forward map without its shift.
+      const zero = run.empty([shape.C]);
+      kernels.fill(zero.data, 0);
+      kernels.batchNormForward(dx.data, incoming, zero.data, invStd.data, gamma, zero.data, shape);
+      zero.dispose();
+      dy.dispose();
+    }
     for (const tensor of [x, mean, invStd]) tensor.dispose();
     run.accumulate(weight, dgamma);
     run.accumulate(bias, dbeta);

@@ -3,8 +3,8 @@
  * into histograms. A page of two runs stays near one megabyte however long they were.
  */
 import type { Bytes } from "../device/ledger.js";
+import type { ProbeRecord, SampleRecord, SiteRecord, StepRecord, TrainRecord } from "../records.js";
 import type { Run } from "../run.js";
-import type { ProbeRecord, SampleRecord, SiteRecord, StepRecord, TrainRecord } from "../train.js";
 import { type Histogram, histogram } from "./histogram.js";
 
 /** Columns of equal length; a null is a gap. */
