@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Device } from "../src/device/device.js";
+import { Mailbox, mailboxBytes } from "../src/device/mailbox.js";
 import { Team } from "../src/device/workers.js";
 import { CometError, UsageError } from "../src/error.js";
 import { simdKernels } from "../src/kernels/simd.js";
@@ -79,4 +80,20 @@ test("workers do not keep the process alive", () => {
   const child = spawnSync(process.execPath, ["--input-type=module", "-e", script], { timeout: 60_000 });
   assert.equal(child.status, 0, String(child.stderr));
   assert.equal(String(child.stdout), "done\n");
+});
+
+test("a call that its worker has not begun is taken back, and made once", () => {
+  const mailbox = new Mailbox(new SharedArrayBuffer(mailboxBytes));
+  let made = 0;
+  const kernels = [() => ++made];
+  mailbox.open();
+  mailbox.ready();
+  mailbox.post(0, []);
+  assert.equal(mailbox.takeBack(), true);
+  assert.equal(mailbox.serve(0, kernels), 1);
+  assert.equal(made, 0, "the late worker leaves it alone");
+  mailbox.post(0, []);
+  assert.equal(mailbox.serve(1, kernels), 2);
+  assert.equal(mailbox.takeBack(), false, "the caller leaves alone what was begun");
+  assert.deepEqual(mailbox.collect(), { result: 1 });
 });

@@ -6,6 +6,7 @@
  *        2  kernel   index in the sorted names of the module's functions
  *        3  count    of arguments
  *        4  failed   bytes of the error's text, 0 if the kernel returned
+ *        5  begun    the last turn that somebody has begun: the worker, or the caller when the worker is late
  *   64 …    arguments and then the result, binary64
  *   512 …   the error's text, UTF-8
  */
@@ -25,7 +26,7 @@ export class Mailbox {
   readonly #text: Uint8Array;
 
   constructor(buffer: SharedArrayBuffer) {
-    this.words = new Int32Array(buffer, 0, 5);
+    this.words = new Int32Array(buffer, 0, 6);
     this.#numbers = new Float64Array(buffer, argumentsAt, mostArguments + 1);
     this.#text = new Uint8Array(buffer, textAt);
   }
@@ -50,6 +51,14 @@ export class Mailbox {
     Atomics.notify(this.words, 0);
   }
 
+  /**
+   * Takes the call back if the worker has not begun it: on a busy machine it may not be awake for a long time, and the
+   * caller can make the call itself meanwhile.
+   */
+  takeBack(): boolean {
+    return this.#begin(this.words[0]!);
+  }
+
   /** Waits for the end of the call. The result, or the text of the error that ended it. */
   collect(): { result: number } | { error: string } {
     const turn = this.words[0]!;
@@ -65,9 +74,10 @@ export class Mailbox {
     Atomics.store(this.words, 1, 0);
   }
 
-  /** Waits for the call after turn `last`, makes it on `kernels`, and says so. Returns its turn. */
+  /** Waits for the call after turn `last`, makes it on `kernels` unless it was taken back, and says so. Returns its turn. */
   serve(last: number, kernels: readonly Kernel[]): number {
     const turn = this.#await(0, (value) => value !== last);
+    if (!this.#begin(turn)) return turn;
     try {
       const args = this.#numbers.subarray(0, this.words[3]);
       this.#numbers[mostArguments] = kernels[this.words[2]!]!(...args) ?? 0;
@@ -78,6 +88,12 @@ export class Mailbox {
     Atomics.store(this.words, 1, turn);
     Atomics.notify(this.words, 1);
     return turn;
+  }
+
+  /** True for the first who begins a turn. */
+  #begin(turn: number): boolean {
+    const before = (turn - 1) | 0;
+    return Atomics.compareExchange(this.words, 5, before, turn) === before;
   }
 
   /** The value of a word once `arrived` accepts it: looks for a while, then sleeps. */

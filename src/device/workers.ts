@@ -2,7 +2,7 @@
  * The team that runs kernels: the calling thread and its workers, all on the device's one memory.
  *
  * Workers sleep between calls and never keep the process alive. The calling thread does a share of its own; a call
- * whose worker is not there (yet) it makes itself, which changes the time but no bit of the results.
+ * whose worker is not there (yet), or has not begun by then, it makes itself: the time changes, the results do not.
  */
 import { Worker } from "node:worker_threads";
 import { CometError, UsageError } from "../error.js";
@@ -63,8 +63,11 @@ export class Team {
       return mailbox;
     });
     // All workers end before anything is thrown: they write to memory that the caller may free.
-    const outcomes = calls.map((args, i) => (posted[i] ? null : attempt(() => this.call(kernel, args))));
-    const ends = outcomes.map((outcome, i) => outcome ?? posted[i]!.collect());
+    const own = calls.map((args, i) => (posted[i] ? null : attempt(() => this.call(kernel, args))));
+    const late = calls.map((args, i) =>
+      posted[i]?.takeBack() ? attempt(() => this.call(kernel, args)) : null,
+    );
+    const ends = calls.map((_, i) => own[i] ?? late[i] ?? posted[i]!.collect());
     return ends.map((end) => {
       if ("result" in end) return end.result;
       throw new CometError({
