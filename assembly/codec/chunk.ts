@@ -1,7 +1,7 @@
 // Fast mode, chunk by chunk; src/codec/chunk.ts is the same in plain TypeScript, docs/format.md draws the bytes.
 import { pack16, pack32, packTail, unpack16, unpack32, unpackTail } from "./pack";
 import { predict, restore16, restore32, UNSIGNED } from "./predict";
-import { dequantize64, LOSSLESS, orderBits, PAPER, quantizeChecked, quantizeNear, scan } from "./quantize";
+import { dequantize16, dequantize32, LOSSLESS, orderBits, PAPER, quantizeChecked, quantizeNear, scan } from "./quantize";
 import { BLOCK, ESCAPES, PACKED, POSITIONS, Q, STAGING, settings, TRIAL } from "./scratch";
 import { gather, scatter, sparseBits } from "./sparse";
 
@@ -67,10 +67,10 @@ function narrow(q: usize, n: usize): void {
   }
 }
 
-/** The plan of least cost over some sixteen blocks, SPARSE or one of `predict`'s. */
+/** The plan of least cost over some eight blocks, SPARSE or one of `predict`'s. */
 function choosePlan(q: usize, n: usize, lag: usize, wide: bool, none: u32, block: usize): u32 {
   const blocks = (n + 63) >> 6;
-  const stride = max<usize>(1, blocks >> 4);
+  const stride = max<usize>(1, blocks >> 3);
   const size: usize = wide ? 256 : 128;
   let costNone: u32 = 0;
   let cost1: u32 = 0;
@@ -195,11 +195,11 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
     near = most <= s.near;
     if (near) {
       wide = false;
-      let range = whole > 0 ? quantizeNear(x, whole, q, s.quantizer, s.inverse) : 0;
+      let range = whole > 0 ? quantizeNear(x, whole, q, first, scratch) : 0;
       let least = ((range << 16) as i32) >> 16;
       let largest = (range as i32) >> 16;
       if (whole < n) {
-        quantizeNear(tail, 64, q + whole * 2, s.quantizer, s.inverse);
+        quantizeNear(tail, 64, q + whole * 2, first + (whole as u32), scratch);
         if (whole == 0) least = largest = integerAt(q, 0, false);
         for (let i = whole; i < n; i++) {
           least = min(least, integerAt(q, i, false));
@@ -335,7 +335,8 @@ function emit(
   const ragged = n - b * 64 < 64;
   const to = ragged ? scratch + STAGING : x + b * 256;
   if (exact) orderBits(to, at, 64);
-  else dequantize64(to, at, wide, gapless, scratch, first + (b as u32) * 64);
+  else if (wide) dequantize32(to, at, gapless, first + (b as u32) * 64, scratch);
+  else dequantize16(to, at, 64, gapless, first + (b as u32) * 64, scratch);
   if (ragged) memory.copy(x + b * 256, to, (n - b * 64) * 4);
 }
 

@@ -47,9 +47,29 @@ export function packRows(to: usize, row0: v128, row1: v128, row2: v128, row3: v1
   return at;
 }
 
-/** Rows 0 … 3 of a plane run, as bytes in `rows`; the inverse of packRows. */
+/** Four rows of bytes: to `to` as they are, or as 64 integers of 16 bits. */
 @inline
-export function unpackRows(rows: usize, from: usize, bits: u32): void {
+function storeRows(to: usize, extended: bool, a: v128, b: v128, c: v128, d: v128): void {
+  if (!extended) {
+    v128.store(to, a);
+    v128.store(to, b, 16);
+    v128.store(to, c, 32);
+    v128.store(to, d, 48);
+    return;
+  }
+  v128.store(to, i16x8.extend_low_i8x16_u(a));
+  v128.store(to, i16x8.extend_high_i8x16_u(a), 16);
+  v128.store(to, i16x8.extend_low_i8x16_u(b), 32);
+  v128.store(to, i16x8.extend_high_i8x16_u(b), 48);
+  v128.store(to, i16x8.extend_low_i8x16_u(c), 64);
+  v128.store(to, i16x8.extend_high_i8x16_u(c), 80);
+  v128.store(to, i16x8.extend_low_i8x16_u(d), 96);
+  v128.store(to, i16x8.extend_high_i8x16_u(d), 112);
+}
+
+/** The inverse of packRows. */
+@inline
+function unpackRows(to: usize, from: usize, bits: u32, extended: bool): void {
   let at = from;
   let a = i8x16.splat(0);
   let b = a;
@@ -85,10 +105,19 @@ export function unpackRows(rows: usize, from: usize, bits: u32): void {
     c = v128.or(c, i16x8.shl(v128.and(i16x8.shr_u(n, 2), one), shift));
     d = v128.or(d, i16x8.shl(v128.and(i16x8.shr_u(n, 3), one), shift));
   }
-  v128.store(rows, a);
-  v128.store(rows, b, 16);
-  v128.store(rows, c, 32);
-  v128.store(rows, d, 48);
+  storeRows(to, extended, a, b, c, d);
+}
+
+/** One straight line of code for each width. */
+function unpackNarrow(block: usize, from: usize, width: u32): void {
+  if (width == 1) unpackRows(block, from, 1, true);
+  else if (width == 2) unpackRows(block, from, 2, true);
+  else if (width == 3) unpackRows(block, from, 3, true);
+  else if (width == 4) unpackRows(block, from, 4, true);
+  else if (width == 5) unpackRows(block, from, 5, true);
+  else if (width == 6) unpackRows(block, from, 6, true);
+  else if (width == 7) unpackRows(block, from, 7, true);
+  else storeRows(block, true, v128.load(from), v128.load(from, 16), v128.load(from, 32), v128.load(from, 48));
 }
 
 /** Sixteen 16-bit integers as one row of their low (shift 0) or high (shift 8) bytes. */
@@ -132,26 +161,17 @@ export function unpack16(block: usize, from: usize, width: u32, rows: usize): vo
     memory.fill(block, 0, 128);
     return;
   }
-  let low = from;
-  if (width < 8) {
-    unpackRows(rows, from, width);
-    low = rows;
-  }
   if (width <= 8) {
-    for (let k: usize = 0; k < 64; k += 16) {
-      const row = v128.load(low + k);
-      v128.store(block + k * 2, i16x8.extend_low_i8x16_u(row));
-      v128.store(block + k * 2, i16x8.extend_high_i8x16_u(row), 16);
-    }
+    unpackNarrow(block, from, width);
     return;
   }
   let high = from + 64;
   if (width < 16) {
-    unpackRows(rows, high, width & 7);
+    unpackRows(rows, high, width & 7, false);
     high = rows;
   }
   for (let k: usize = 0; k < 64; k += 16) {
-    const l = v128.load(low + k);
+    const l = v128.load(from + k);
     const h = v128.load(high + k);
     v128.store(block + k * 2, i8x16.shuffle(l, h, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
     v128.store(
@@ -202,7 +222,7 @@ export function unpack32(block: usize, from: usize, width: u32, rows: usize): vo
     let source = from + index * 64;
     if (index == whole) {
       if ((width & 7) == 0) return;
-      unpackRows(rows, source, width & 7);
+      unpackRows(rows, source, width & 7, false);
       source = rows;
     }
     for (let i: usize = 0; i < 64; i += 8) {

@@ -47,54 +47,6 @@ function range16(low: v128, high: v128): u32 {
   return ((least & 0xffff) | (most << 16)) as u32;
 }
 
-/**
- * Where no |x| exceeds 2^12 steps, every value is within the bound (docs/format.md, "Why most chunks need no
- * check"), so eight at a time need no reconstruction. Writes 16-bit integers; n is a multiple of 8.
- *
- *   support  ⌊|x|·inverse⌋ + 1, masked where x is ±0, with the sign put back on sixteen-bit lanes:
- *            saturation keeps both "is zero" and the sign when 32-bit patterns shrink to 16
- *
- * proofs: Narrow.support_near, Narrow.paper_near
- */
-export function quantizeNear(x: usize, n: usize, q: usize, quantizer: u32, inverse: f32): u32 {
-  const scale = f32x4.splat(inverse);
-  let least = i16x8.splat(0x7fff);
-  let most = i16x8.splat(-0x8000);
-  const zero = i16x8.splat(0);
-  let to = q;
-  if (quantizer == SUPPORT) {
-    const one = f32x4.splat(WHOLE + 1);
-    const base = i32x4.splat(WHOLE_BITS);
-    for (let at = x, end = x + n * 4; at < end; at += 32, to += 16) {
-      const x0 = v128.load(at);
-      const x1 = v128.load(at, 16);
-      const a0 = magnitude(x0);
-      const a1 = magnitude(x1);
-      const m0 = i32x4.sub(f32x4.add(f32x4.floor(f32x4.mul(a0, scale)), one), base);
-      const m1 = i32x4.sub(f32x4.add(f32x4.floor(f32x4.mul(a1, scale)), one), base);
-      const some = i16x8.gt_s(i16x8.narrow_i32x4_s(a0, a1), zero);
-      const sign = i16x8.shr_s(i16x8.narrow_i32x4_s(x0, x1), 15);
-      const m = v128.and(i16x8.narrow_i32x4_s(m0, m1), some);
-      const r = i16x8.sub(v128.xor(m, sign), sign);
-      v128.store(to, r);
-      least = i16x8.min_s(least, r);
-      most = i16x8.max_s(most, r);
-    }
-  } else {
-    const magic = f32x4.splat(MAGIC);
-    const base = i32x4.splat(MAGIC_BITS);
-    for (let at = x, end = x + n * 4; at < end; at += 32, to += 16) {
-      const r0 = i32x4.sub(f32x4.add(f32x4.mul(v128.load(at), scale), magic), base);
-      const r1 = i32x4.sub(f32x4.add(f32x4.mul(v128.load(at, 16), scale), magic), base);
-      const r = i16x8.narrow_i32x4_s(r0, r1);
-      v128.store(to, r);
-      least = i16x8.min_s(least, r);
-      most = i16x8.max_s(most, r);
-    }
-  }
-  return range16(least, most);
-}
-
 /** Four elements' dither; `index` holds their numbers. */
 @inline
 export function dither(key: v128, index: v128): v128 {
@@ -104,6 +56,92 @@ export function dither(key: v128, index: v128): v128 {
   h = i32x4.shr_u(v128.xor(h, i32x4.shr_u(h, 16)), 9);
   const k = f32x4.convert_i32x4_s(h);
   return f32x4.add(f32x4.mul(k, f32x4.splat(1.1920928955078125e-7)), f32x4.splat(-0.499999940395355224609375));
+}
+
+/**
+ * Eight values that need no check → sixteen-bit integers.
+ *
+ *   support  ⌊|x|·inverse⌋ + 1, masked where x is ±0, with the sign put back on sixteen-bit lanes:
+ *            saturation keeps both "is zero" and the sign when 32-bit patterns shrink to 16
+ */
+@inline
+export function nearSupport(x0: v128, x1: v128, scale: v128): v128 {
+  const one = f32x4.splat(WHOLE + 1);
+  const base = i32x4.splat(WHOLE_BITS);
+  const a0 = magnitude(x0);
+  const a1 = magnitude(x1);
+  const m0 = i32x4.sub(f32x4.add(f32x4.floor(f32x4.mul(a0, scale)), one), base);
+  const m1 = i32x4.sub(f32x4.add(f32x4.floor(f32x4.mul(a1, scale)), one), base);
+  const some = i16x8.gt_s(i16x8.narrow_i32x4_s(a0, a1), i16x8.splat(0));
+  const sign = i16x8.shr_s(i16x8.narrow_i32x4_s(x0, x1), 15);
+  const m = v128.and(i16x8.narrow_i32x4_s(m0, m1), some);
+  return i16x8.sub(v128.xor(m, sign), sign);
+}
+
+@inline
+function rounded(t0: v128, t1: v128): v128 {
+  const magic = f32x4.splat(MAGIC);
+  const base = i32x4.splat(MAGIC_BITS);
+  return i16x8.narrow_i32x4_s(i32x4.sub(f32x4.add(t0, magic), base), i32x4.sub(f32x4.add(t1, magic), base));
+}
+
+@inline
+export function nearPaper(x0: v128, x1: v128, scale: v128): v128 {
+  return rounded(f32x4.mul(x0, scale), f32x4.mul(x1, scale));
+}
+
+/** `index`: the numbers of the first four. */
+@inline
+export function nearDithered(x0: v128, x1: v128, scale: v128, key: v128, index: v128): v128 {
+  const u0 = dither(key, index);
+  const u1 = dither(key, i32x4.add(index, i32x4.splat(4)));
+  const r = rounded(f32x4.add(f32x4.mul(x0, scale), u0), f32x4.add(f32x4.mul(x1, scale), u1));
+  const zero = i16x8.splat(0);
+  const some = i16x8.gt_s(i16x8.narrow_i32x4_s(magnitude(x0), magnitude(x1)), zero);
+  return v128.and(i16x8.sub(r, i16x8.ge_s(r, zero)), some);
+}
+
+/**
+ * Where no |x| exceeds 2^12 steps (2^11 if dithered), every value is within the bound (docs/format.md, "Why most chunks
+ * need no check"), so eight at a time need no reconstruction. Writes 16-bit integers; n is a multiple of 8. Returns
+ * the least and the largest of them as low and high half.
+ */
+export function quantizeNear(x: usize, n: usize, q: usize, first: u32, scratch: usize): u32 {
+  const s = settings(scratch);
+  const quantizer = s.quantizer;
+  const inverse = s.inverse;
+  const scale = f32x4.splat(inverse);
+  let least = i16x8.splat(0x7fff);
+  let most = i16x8.splat(-0x8000);
+  const zero = i16x8.splat(0);
+  let to = q;
+  if (quantizer == SUPPORT) {
+    for (let at = x, end = x + n * 4; at < end; at += 32, to += 16) {
+      const r = nearSupport(v128.load(at), v128.load(at, 16), scale);
+      v128.store(to, r);
+      least = i16x8.min_s(least, r);
+      most = i16x8.max_s(most, r);
+    }
+  } else if (quantizer == PAPER) {
+    for (let at = x, end = x + n * 4; at < end; at += 32, to += 16) {
+      const r = nearPaper(v128.load(at), v128.load(at, 16), scale);
+      v128.store(to, r);
+      least = i16x8.min_s(least, r);
+      most = i16x8.max_s(most, r);
+    }
+  } else {
+    const key = i32x4.splat(mix(s.seed));
+    const eight = i32x4.splat(8);
+    let index = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
+    for (let at = x, end = x + n * 4; at < end; at += 32, to += 16) {
+      const r = nearDithered(v128.load(at), v128.load(at, 16), scale, key, index);
+      index = i32x4.add(index, eight);
+      v128.store(to, r);
+      least = i16x8.min_s(least, r);
+      most = i16x8.max_s(most, r);
+    }
+  }
+  return range16(least, most);
 }
 
 /** An integer clamped to ±½: half a step towards zero, and 0 for 0. */
@@ -195,53 +233,62 @@ export function orderBits(to: usize, from: usize, n: usize): void {
   }
 }
 
-/** The values of 64 integers, `wide` 32-bit ones or else 16-bit ones. `first`: the first one's number. */
-@inline
-export function dequantize64(
-  to: usize,
-  integers: usize,
-  wide: bool,
-  gapless: bool,
-  scratch: usize,
-  first: u32,
-): void {
-  const zero = i32x4.splat(0);
+/** The values of `count` (a multiple of 8) sixteen-bit integers, number `first` first. */
+export function dequantize16(to: usize, from: usize, count: usize, gapless: bool, first: u32, scratch: usize): void {
   const s = settings(scratch);
-  const quantizer = s.quantizer;
   const steps = f32x4.splat(s.step);
   const negativeSteps = f32x4.splat(s.negativeStep);
-  if (quantizer == DITHERED) {
+  const zero = i16x8.splat(0);
+  if (s.quantizer == DITHERED) {
     const key = i32x4.splat(mix(s.seed));
     let index = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
-    for (let i: usize = 0; i < 64; i += 4) {
-      let q = wide ? v128.load(integers + i * 4) : i32x4.extend_low_i16x8_s(v128.load64_zero(integers + i * 2));
-      if (gapless) q = i32x4.sub(q, i32x4.ge_s(q, zero));
-      v128.store(to + i * 4, valueOf(q, DITHERED, steps, steps, dither(key, index)));
-      index = i32x4.add(index, i32x4.splat(4));
+    const four = i32x4.splat(4);
+    for (let i: usize = 0; i < count << 1; i += 16) {
+      let q = v128.load(from + i);
+      if (gapless) q = i16x8.sub(q, i16x8.ge_s(q, zero));
+      v128.store(to + i * 2, valueOf(i32x4.extend_low_i16x8_s(q), DITHERED, steps, steps, dither(key, index)));
+      index = i32x4.add(index, four);
+      v128.store(to + i * 2, valueOf(i32x4.extend_high_i16x8_s(q), DITHERED, steps, steps, dither(key, index)), 16);
+      index = i32x4.add(index, four);
     }
-    return;
+  } else if (s.quantizer == PAPER) {
+    for (let i: usize = 0; i < count << 1; i += 16) {
+      const q = v128.load(from + i);
+      v128.store(to + i * 2, valueOf(i32x4.extend_low_i16x8_s(q), PAPER, steps, steps, zero));
+      v128.store(to + i * 2, valueOf(i32x4.extend_high_i16x8_s(q), PAPER, steps, steps, zero), 16);
+    }
+  } else if (s.step == s.negativeStep) {
+    for (let i: usize = 0; i < count << 1; i += 16) {
+      let q = v128.load(from + i);
+      if (gapless) q = i16x8.sub(q, i16x8.ge_s(q, zero));
+      const a = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(q));
+      const b = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(q));
+      v128.store(to + i * 2, f32x4.mul(f32x4.sub(a, half(a)), steps));
+      v128.store(to + i * 2, f32x4.mul(f32x4.sub(b, half(b)), steps), 16);
+    }
+  } else {
+    for (let i: usize = 0; i < count << 1; i += 16) {
+      let q = v128.load(from + i);
+      if (gapless) q = i16x8.sub(q, i16x8.ge_s(q, zero));
+      v128.store(to + i * 2, valueOf(i32x4.extend_low_i16x8_s(q), SUPPORT, steps, negativeSteps, zero));
+      v128.store(to + i * 2, valueOf(i32x4.extend_high_i16x8_s(q), SUPPORT, steps, negativeSteps, zero), 16);
+    }
   }
-  for (let i: usize = 0; i < 64; i += 8) {
-    let a: v128;
-    let b: v128;
-    if (wide) {
-      a = v128.load(integers + i * 4);
-      b = v128.load(integers + i * 4, 16);
-    } else {
-      const eight = v128.load(integers + i * 2);
-      a = i32x4.extend_low_i16x8_s(eight);
-      b = i32x4.extend_high_i16x8_s(eight);
-    }
-    if (gapless) {
-      a = i32x4.sub(a, i32x4.ge_s(a, zero));
-      b = i32x4.sub(b, i32x4.ge_s(b, zero));
-    }
-    if (quantizer == SUPPORT) {
-      v128.store(to + i * 4, valueOf(a, SUPPORT, steps, negativeSteps, a));
-      v128.store(to + i * 4, valueOf(b, SUPPORT, steps, negativeSteps, b), 16);
-    } else {
-      v128.store(to + i * 4, valueOf(a, PAPER, steps, steps, a));
-      v128.store(to + i * 4, valueOf(b, PAPER, steps, steps, b), 16);
-    }
+}
+
+/** The same of 64 integers of 32 bits. */
+export function dequantize32(to: usize, from: usize, gapless: bool, first: u32, scratch: usize): void {
+  const s = settings(scratch);
+  const steps = f32x4.splat(s.step);
+  const negativeSteps = f32x4.splat(s.negativeStep);
+  const key = i32x4.splat(mix(s.seed));
+  const zero = i32x4.splat(0);
+  let index = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
+  for (let i: usize = 0; i < 256; i += 16) {
+    let q = v128.load(from + i);
+    if (gapless) q = i32x4.sub(q, i32x4.ge_s(q, zero));
+    const u = s.quantizer == DITHERED ? dither(key, index) : zero;
+    v128.store(to + i, valueOf(q, s.quantizer, steps, negativeSteps, u));
+    index = i32x4.add(index, i32x4.splat(4));
   }
 }

@@ -3,7 +3,7 @@
 //   lane rows   eight times the width and some, 16 bits each, lane after lane   (quantised, or to be dequantised)
 //   row         column by column, eight lanes each: one vector a column         (predicted)
 //   symbols     one byte each, in the row's order                               (coded)
-import { dither, half, magnitude } from "./quantize";
+import { dequantize16, dither, half, nearDithered, nearPaper, nearSupport } from "./quantize";
 import { GATHER, SCATTER, Settings, settings } from "./scratch";
 import { mix } from "./checksum";
 
@@ -45,37 +45,10 @@ export const MOST_LARGE: u32 = 4096;
 /** No integer of dense mode: what stays raw, until it is noted. */
 const NONE: i32 = -32768;
 
-const MAGIC: f32 = 12582912;
-const WHOLE: f32 = 8388608;
-
 /** Bytes from one lane row to the next. */
 @inline
 function laneBytes(width: usize): usize {
   return ((width << 1) + 31) & ~15;
-}
-
-/** Eight values that need no check → sixteen-bit integers. */
-@inline
-function nearSupport(x0: v128, x1: v128, scale: v128): v128 {
-  const one = f32x4.splat(WHOLE + 1);
-  const base = i32x4.splat(0x4b000000);
-  const a0 = magnitude(x0);
-  const a1 = magnitude(x1);
-  const m0 = i32x4.sub(f32x4.add(f32x4.floor(f32x4.mul(a0, scale)), one), base);
-  const m1 = i32x4.sub(f32x4.add(f32x4.floor(f32x4.mul(a1, scale)), one), base);
-  const some = i16x8.gt_s(i16x8.narrow_i32x4_s(a0, a1), i16x8.splat(0));
-  const sign = i16x8.shr_s(i16x8.narrow_i32x4_s(x0, x1), 15);
-  const m = v128.and(i16x8.narrow_i32x4_s(m0, m1), some);
-  return i16x8.sub(v128.xor(m, sign), sign);
-}
-
-@inline
-function nearPaper(x0: v128, x1: v128, scale: v128): v128 {
-  const magic = f32x4.splat(MAGIC);
-  const base = i32x4.splat(0x4b400000);
-  const r0 = i32x4.sub(f32x4.add(f32x4.mul(x0, scale), magic), base);
-  const r1 = i32x4.sub(f32x4.add(f32x4.mul(x1, scale), magic), base);
-  return i16x8.narrow_i32x4_s(r0, r1);
 }
 
 /** Four values with their check; lanes that fail, or do not fit, become NONE. */
@@ -134,6 +107,14 @@ function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, 
     if (s.quantizer == 1) {
       for (let i: usize = 0; i < count; i += 8) {
         v128.store(to + i * 2, nearSupport(v128.load(from + i * 4), v128.load(from + i * 4, 16), scale));
+      }
+    } else if (s.quantizer == 3) {
+      const key = i32x4.splat(mix(s.seed));
+      let number = i32x4.add(i32x4.splat(index), i32x4(0, 1, 2, 3));
+      for (let i: usize = 0; i < count; i += 8) {
+        const at = from + i * 4;
+        v128.store(to + i * 2, nearDithered(v128.load(at), v128.load(at, 16), scale, key, number));
+        number = i32x4.add(number, i32x4.splat(8));
       }
     } else {
       for (let i: usize = 0; i < count; i += 8) {
@@ -436,36 +417,6 @@ export function joinLows(lows: usize, scratch: usize): usize {
   return at;
 }
 
-/** The values of eight integers, number `index` first, at `to`. */
-@inline
-function valuesOf(to: usize, eight: v128, index: u32, s: Settings): void {
-  const a = i32x4.extend_low_i16x8_s(eight);
-  const b = i32x4.extend_high_i16x8_s(eight);
-  const step = f32x4.splat(s.step);
-  if (s.quantizer == 1) {
-    const negative = f32x4.splat(s.negativeStep);
-    const qa = f32x4.convert_i32x4_s(a);
-    const qb = f32x4.convert_i32x4_s(b);
-    v128.store(to, f32x4.mul(f32x4.sub(qa, half(qa)), v128.bitselect(negative, step, i32x4.shr_s(a, 31))));
-    v128.store(to, f32x4.mul(f32x4.sub(qb, half(qb)), v128.bitselect(negative, step, i32x4.shr_s(b, 31))), 16);
-    return;
-  }
-  if (s.quantizer == 2) {
-    v128.store(to, f32x4.mul(f32x4.convert_i32x4_s(a), step));
-    v128.store(to, f32x4.mul(f32x4.convert_i32x4_s(b), step), 16);
-    return;
-  }
-  const zero = i32x4.splat(0);
-  const key = i32x4.splat(mix(s.seed));
-  const number = i32x4.add(i32x4.splat(index), i32x4(0, 1, 2, 3));
-  const ra = f32x4.convert_i32x4_s(i32x4.add(a, i32x4.gt_s(a, zero)));
-  const rb = f32x4.convert_i32x4_s(i32x4.add(b, i32x4.gt_s(b, zero)));
-  const ua = dither(key, number);
-  const ub = dither(key, i32x4.add(number, i32x4.splat(4)));
-  v128.store(to, v128.and(f32x4.mul(f32x4.sub(ra, ua), step), i32x4.ne(a, zero)));
-  v128.store(to, v128.and(f32x4.mul(f32x4.sub(rb, ub), step), i32x4.ne(b, zero)), 16);
-}
-
 /** Row y of a strip: folded residuals at TRUE_SYMBOLS become values of x. */
 export function decodeRow(x: usize, strip: u32, height: u32, y: u32, scratch: usize): void {
   const s = settings(scratch);
@@ -480,16 +431,12 @@ export function decodeRow(x: usize, strip: u32, height: u32, y: u32, scratch: us
     if (number >= s.rows) return;
     const index = number * s.width;
     const count = min<u32>(s.width, s.length - index) as usize;
+    const whole = count & ~7;
     const to = x + ((index as usize) << 2);
     const from = scratch + LANES + (lane as usize) * stride;
-    for (let i: usize = 0; i < count; i += 8) {
-      let eight = v128.load(from + (i << 1));
-      if (gapless) eight = i16x8.sub(eight, i16x8.ge_s(eight, i16x8.splat(0)));
-      if (i + 8 <= count) valuesOf(to + (i << 2), eight, index + (i as u32), s);
-      else {
-        valuesOf(scratch + PADDED, eight, index + (i as u32), s);
-        for (let k = i; k < count; k++) store<u32>(to + (k << 2), load<u32>(scratch + PADDED + ((k - i) << 2)));
-      }
-    }
+    dequantize16(to, from, whole, gapless, index, scratch);
+    if (whole == count) continue;
+    dequantize16(scratch + PADDED, from + (whole << 1), 8, gapless, index + (whole as u32), scratch);
+    for (let k = whole; k < count; k++) store<u32>(to + (k << 2), load<u32>(scratch + PADDED + ((k - whole) << 2)));
   }
 }

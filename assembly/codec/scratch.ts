@@ -83,8 +83,8 @@ export function configure(
   s.negativeInverse = negativeInverse;
   s.seed = seed;
   s.lag = lag;
-  const provable = (quantizer == 1 || quantizer == 2) && bound == negativeBound && step < <f32>1e30;
-  s.near = provable ? reinterpret<u32>(step * <f32>4096) : 0;
+  const provable = quantizer != 0 && bound == negativeBound && step < <f32>1e30;
+  s.near = provable ? reinterpret<u32>(step * <f32>(quantizer == 3 ? 2048 : 4096)) : 0;
 }
 
 export function scratchBytes(): usize {

@@ -35,11 +35,11 @@ interface Plan {
 /** Zeros are gone from a sparse chunk, so its integers count from 1. */
 const lift = (sparse: boolean): number => (sparse ? 1 : 0);
 
-/** Estimates each plan's bits from some sixteen blocks; the least wins, the earliest among equals. */
+/** Estimates each plan's bits from some eight blocks; the least wins, the earliest among equals. */
 function choosePlan(q: Int32Array, lag: number, bits: Bits): Plan {
   const nonNegative = q.every((value) => value >= 0);
   const blocks = Math.ceil(q.length / blockLength);
-  const stride = Math.max(1, blocks >> 4);
+  const stride = Math.max(1, blocks >> 3);
   const starts: number[] = [];
   for (let b = stride >> 1; b < blocks; b += stride) starts.push(b * blockLength);
 
