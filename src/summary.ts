@@ -22,7 +22,10 @@ export interface Summary {
   packingSavedBytes: number;
   /** Inputs of convolutions over the whole run: float32 bytes ÷ stored bytes; null for a plain run. */
   convRatio: number | null;
-  /** Seconds in steps that were not audited: no loading of data, no evaluation, no probes. */
+  /**
+   * Seconds in steps: no loading of data, no evaluation, no probes. An audited step counts as the mean of the others,
+   * since its own time holds the audit's.
+   */
   stepSeconds: number;
   /** Over all audited frames; null where none was. */
   worstErrorRatio: number | null;
@@ -84,7 +87,7 @@ export class Summarizer {
       devicePeakBytes: most("devicePeakBytes"),
       packingSavedBytes: peak ? peak.rawBytes - peak.packedBytes : 0,
       convRatio: packed > 0 ? sum("convRawBytes") / packed : null,
-      stepSeconds: sum("ms", undisturbed) / 1000,
+      stepSeconds: (sum("ms", undisturbed) / 1000) * (steps.length / Math.max(undisturbed.length, 1)),
       worstErrorRatio: this.#worst,
       auditedFrames: this.#frames,
       sigma: [...this.#squares.values()].map(({ count, ...row }) => ({
