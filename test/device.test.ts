@@ -91,6 +91,17 @@ test("the ledger knows every category's live and peak bytes", () => {
   assert.ok(categories.every((category) => device.ledger.live[category] === 0));
 });
 
+test("bytes that change their purpose are one change of the ledger: no moment is told without them", () => {
+  const device = new Device({ memory: 2 ** 20 });
+  const block = device.allocate(1000, "activations", "a");
+  const told: { activations: number; saved: number; total: number }[] = [];
+  device.ledger.onChange = ({ activations, saved }, total) => told.push({ activations, saved, total });
+  device.recategorise(block, "saved");
+  assert.deepEqual(told, [{ activations: 0, saved: 1024, total: 1024 }]);
+  assert.deepEqual([device.ledger.peak.activations, device.ledger.peak.saved], [1024, 1024]);
+  assert.deepEqual([device.ledger.peakTotal, device.ledger.atPeak.activations], [1024, 1024]);
+});
+
 test("fill keeps exactly what was written, at the high end", () => {
   const device = new Device({ memory: 2 ** 20 });
   const low = device.allocate(640, "activations", "below");
@@ -116,7 +127,7 @@ test("out of memory says what was asked, by whom, what is live and what would he
         /layer2\.conv \(gradients\): expected 879 KiB more of the device's 1.00 MiB/,
       );
       assert.match(error.message, /live: activations 488 KiB/);
-      assert.match(error.message, /smaller --batch, a larger --memory, or --store comet/);
+      assert.match(error.message, /smaller --batch, a larger --memory, or --store comet in place of plain$/);
       return true;
     },
   );

@@ -75,9 +75,8 @@ export class Device {
   /** The same bytes, now held for another purpose: an activation that only the backward pass still needs is "saved". */
   recategorise(block: Block, category: Category): void {
     if (block.category === category) return;
-    this.ledger.add(block.category, -taken(block));
+    this.ledger.move(block.category, category, taken(block));
     block.category = category;
-    this.ledger.add(category, taken(block));
   }
 
   free(block: Block): void {
@@ -144,7 +143,8 @@ export class Device {
       where: `${site} (${category})`,
       expected: `${formatBytes(bytes)} more of the device's ${formatBytes(this.budget)}`,
       got: `${short}; live: ${this.ledger}`,
-      remedy: "use a smaller --batch, a larger --memory, or --store comet",
+      // Said to runs of either store.
+      remedy: "use a smaller --batch, a larger --memory, or --store comet in place of plain",
     });
   }
 }

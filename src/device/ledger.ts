@@ -51,6 +51,14 @@ export class Ledger {
     this.onChange?.(this.live, this.#total);
   }
 
+  /** One change, not two: nobody is told of a moment at which the bytes belonged to neither or both. */
+  move(from: Category, to: Category, bytes: number): void {
+    this.live[from] -= bytes;
+    this.live[to] += bytes;
+    this.peak[to] = Math.max(this.peak[to], this.live[to]);
+    this.onChange?.(this.live, this.#total);
+  }
+
   /** Forgets the peaks, so that the next ones belong to what comes next. */
   resetPeak(): void {
     Object.assign(this.peak, this.live);
