@@ -4,7 +4,7 @@
  * A module's path in the model is also the name of its sites. Paths are given once, by `name(model)`.
  */
 import type { Engine, Parameter } from "./op.js";
-import { type Conv2dOptions, conv2d, linear } from "./ops/conv.js";
+import { type Conv2dOptions, conv2d, conv2dWeightShape, linear } from "./ops/conv.js";
 import { batchNorm2d } from "./ops/norm.js";
 import { dropout, flatten, relu } from "./ops/pointwise.js";
 import { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from "./ops/pool.js";
@@ -122,8 +122,8 @@ export class Conv2d extends Module {
     options: Conv2dOptions & LayerOptions = {},
   ) {
     super();
-    const { bias = true, init = "torch", groups = 1 } = options;
-    const shape = [outChannels, inChannels / groups, kernel, kernel];
+    const { bias = true, init = "torch" } = options;
+    const shape = conv2dWeightShape("Conv2d", [inChannels, outChannels, kernel], options);
     const fanIn = sizeOf(shape.slice(1));
     this.#options = options;
     this.parameters.weight = uniform(b, shape, limit(fanIn, init), "conv weight");

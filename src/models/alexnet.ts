@@ -4,16 +4,21 @@
  * the features leave, which is the same network at 224.
  */
 import { type Build, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential } from "../nn.js";
+import { pooledExtent } from "../ops/pool.js";
+import { outputExtent } from "../ops/window.js";
 import type { Input } from "./models.js";
 
-const pool = () => new MaxPool2d({ kernel: 3, stride: 2 });
+const firstConv = { stride: 4, padding: 2 };
+const window = { kernel: 3, stride: 2 };
+const pool = () => new MaxPool2d(window);
 
 export function alexnet(b: Build, { channels, height, width, classes }: Input): Sequential {
-  const pooled = (extent: number) => Math.floor((extent - 3) / 2) + 1;
-  const left = (extent: number) => pooled(pooled(pooled(Math.floor((extent + 4 - 11) / 4) + 1)));
+  // The other convolutions keep the extent.
+  const pooled = (extent: number) => pooledExtent(extent, window);
+  const left = (extent: number) => pooled(pooled(pooled(outputExtent(extent, 11, firstConv))));
   return new Sequential({
     features: new Sequential([
-      new Conv2d(b, channels, 64, 11, { stride: 4, padding: 2 }),
+      new Conv2d(b, channels, 64, 11, firstConv),
       new ReLU(),
       pool(),
       new Conv2d(b, 64, 192, 5, { padding: 2 }),

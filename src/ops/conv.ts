@@ -16,6 +16,7 @@ import { ShapeError } from "../error.js";
 import type { ChannelShape, Conv2dShape } from "../kernels/kernels.js";
 import { apply, type Backward, type Observation, type Op, type Parameter } from "../op.js";
 import type { Tensor } from "../tensor.js";
+import { checkWhole, outputExtent } from "./window.js";
 
 export interface Conv2dOptions {
   stride?: number;
@@ -32,6 +33,31 @@ interface Conv2dAttributes extends Weights {
   shape: Conv2dShape;
 }
 
+/** K × C/groups × R × R; throws a ShapeError for numbers that are no such shape, before anything is allocated. */
+export function conv2dWeightShape(
+  where: string,
+  [inChannels, outChannels, kernel]: readonly [number, number, number],
+  { stride = 1, padding = 0, groups = 1 }: Conv2dOptions = {},
+): number[] {
+  checkWhole(where, {
+    inChannels: [inChannels, 1],
+    outChannels: [outChannels, 1],
+    kernel: [kernel, 1],
+    stride: [stride, 1],
+    padding: [padding, 0],
+    groups: [groups, 1],
+  });
+  if (inChannels % groups !== 0 || outChannels % groups !== 0) {
+    throw new ShapeError({
+      where,
+      expected: `numbers of channels that ${groups} groups share evenly`,
+      got: `${inChannels} to ${outChannels}`,
+      remedy: "choose groups that divide both",
+    });
+  }
+  return [outChannels, inChannels / groups, kernel, kernel];
+}
+
 /** What a convolution makes of an N × C × H × W input; throws a ShapeError that names the layer. */
 export function conv2dShape(
   where: string,
@@ -39,11 +65,20 @@ export function conv2dShape(
   weight: readonly number[],
   { stride = 1, padding = 0, groups = 1 }: Conv2dOptions = {},
 ): Conv2dShape {
+  checkWhole(where, { stride: [stride, 1], padding: [padding, 0], groups: [groups, 1] });
+  if (input.length !== 4 || weight.length !== 4) {
+    throw new ShapeError({
+      where,
+      expected: "an input N × C × H × W and a weight K × C/groups × R × S",
+      got: `[${input}] and [${weight}]`,
+      remedy: "give both four dimensions",
+    });
+  }
   const [N, C, H, W] = input as [number, number, number, number];
   const [K, perGroup, R, S] = weight as [number, number, number, number];
-  const P = Math.floor((H + 2 * padding - R) / stride) + 1;
-  const Q = Math.floor((W + 2 * padding - S) / stride) + 1;
-  if (input.length !== 4 || weight.length !== 4 || C !== perGroup * groups || K % groups !== 0) {
+  const P = outputExtent(H, R, { stride, padding });
+  const Q = outputExtent(W, S, { stride, padding });
+  if (C !== perGroup * groups || K % groups !== 0) {
     throw new ShapeError({
       where,
       expected: `N × ${perGroup * groups} × H × W (weight [${weight}], groups ${groups})`,
@@ -181,10 +216,10 @@ const pointwise = (N: number, C: number, K: number): Conv2dShape => ({
 
 /** x: N × C, weight: K × C, bias: K. */
 export function linear(x: Tensor, weight: Parameter, bias: Parameter | null = null, site?: string): Tensor {
-  if (x.shape.length !== 2 || x.shape[1] !== weight.value.shape[1]) {
+  if (x.shape.length !== 2 || weight.value.shape.length !== 2 || x.shape[1] !== weight.value.shape[1]) {
     throw new ShapeError({
       where: site ?? "linear",
-      expected: `N × ${weight.value.shape[1]}`,
+      expected: `an input N × C for a weight K × C [${weight.value.shape}]`,
       got: `[${x.shape}]`,
       remedy: "flatten the input, or give the layer its size",
     });

@@ -108,4 +108,14 @@ const softmaxOp: Op<null> = {
 };
 
 /** Row-wise. x: N × classes. */
-export const softmax = (x: Tensor, site?: string): Tensor => apply(softmaxOp, [x], null, site);
+export function softmax(x: Tensor, site?: string): Tensor {
+  if (x.shape.length !== 2) {
+    throw new ShapeError({
+      where: site ?? "softmax",
+      expected: "N × classes",
+      got: `[${x.shape}]`,
+      remedy: "flatten the input first",
+    });
+  }
+  return apply(softmaxOp, [x], null, site);
+}

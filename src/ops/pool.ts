@@ -6,6 +6,7 @@ import { ShapeError } from "../error.js";
 import type { PoolShape } from "../kernels/kernels.js";
 import { apply, type Op } from "../op.js";
 import type { Tensor } from "../tensor.js";
+import { checkWhole, outputExtent } from "./window.js";
 
 export interface PoolOptions {
   /** Window extent; both ways. */
@@ -21,15 +22,30 @@ interface PoolAttributes {
   output: readonly number[];
 }
 
+/** What pooling leaves of `extent` pixels. */
+export const pooledExtent = (extent: number, { kernel, stride = kernel, padding = 0 }: PoolOptions): number =>
+  outputExtent(extent, kernel, { stride, padding });
+
+function images(where: string, { shape }: Tensor): [number, number, number, number] {
+  if (shape.length === 4) return shape as [number, number, number, number];
+  throw new ShapeError({
+    where,
+    expected: "images N × C × H × W",
+    got: `[${shape}]`,
+    remedy: "pool before the tensor is flattened",
+  });
+}
+
 function poolAttributes(where: string, x: Tensor, options: PoolOptions): PoolAttributes {
   const { kernel, stride = kernel, padding = 0 } = options;
-  const [N, C, H, W] = x.shape as [number, number, number, number];
-  const P = Math.floor((H + 2 * padding - kernel) / stride) + 1;
-  const Q = Math.floor((W + 2 * padding - kernel) / stride) + 1;
-  if (x.shape.length !== 4 || !(P >= 1 && Q >= 1) || 2 * padding > kernel) {
+  checkWhole(where, { kernel: [kernel, 1], stride: [stride, 1], padding: [padding, 0] });
+  const [N, C, H, W] = images(where, x);
+  const P = pooledExtent(H, options);
+  const Q = pooledExtent(W, options);
+  if (!(P >= 1 && Q >= 1) || 2 * padding > kernel) {
     throw new ShapeError({
       where,
-      expected: `N × C × H × W with H and W of at least ${kernel - 2 * padding}, padding at most half the window`,
+      expected: `H and W of at least ${kernel - 2 * padding}, padding at most half the window`,
       got: `[${x.shape}], window ${kernel}, padding ${padding}`,
       remedy: "use larger images or a smaller window",
     });
@@ -99,7 +115,7 @@ export const avgPool2d = (x: Tensor, options: PoolOptions, site?: string): Tenso
 
 /** N × C × H × W → N × C × 1 × 1: the mean of each plane. */
 export function globalAvgPool2d(x: Tensor, site?: string): Tensor {
-  const [N, C, H, W] = x.shape as [number, number, number, number];
+  const [N, C, H, W] = images(site ?? "globalAvgPool2d", x);
   const pool: PoolShape = { planes: N * C, H, W, R: H, S: W, P: 1, Q: 1, stride: 1, padding: 0 };
   return apply(avgPool2dOp, [x], { pool, input: x.shape, output: [N, C, 1, 1] }, site ?? "globalAvgPool2d");
 }

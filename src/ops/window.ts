@@ -1,0 +1,29 @@
+/** Windows that slide over an image: the arithmetic that convolution and pooling share. */
+import { ShapeError } from "../error.js";
+
+/**
+ * How many windows of `kernel` pixels fit along `extent` pixels with `padding` more at both ends, `stride` apart:
+ *
+ *   ⌊(extent + 2·padding − kernel) / stride⌋ + 1          less than 1 where not even one fits
+ */
+export const outputExtent = (
+  extent: number,
+  kernel: number,
+  { stride = 1, padding = 0 }: { stride?: number; padding?: number } = {},
+): number => Math.floor((extent + 2 * padding - kernel) / stride) + 1;
+
+/** Throws a ShapeError for the first of `values` that is no whole number, or less than its least. */
+export function checkWhole(
+  where: string,
+  values: Readonly<Record<string, readonly [value: number, least: number]>>,
+): void {
+  for (const [name, [value, least]] of Object.entries(values)) {
+    if (Number.isInteger(value) && value >= least) continue;
+    throw new ShapeError({
+      where,
+      expected: `${name} a whole number of at least ${least}`,
+      got: String(value),
+      remedy: `give for example ${name} ${Math.max(least, 1)}`,
+    });
+  }
+}
