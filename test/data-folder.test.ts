@@ -268,6 +268,47 @@ test("a damaged image is an error that names it, or left out and counted", async
   }
 });
 
+test("a damaged test image is left out of the split: no other counts twice", async (t) => {
+  const root = await makeImageFolder(t);
+  for (const [k, name] of ["cat", "dog"].entries()) {
+    await writeFile(join(root, "val", name, "e.jpg"), await encodeJpeg(scene(40, 44, 60 * k + 90)));
+  }
+  const sound = await openImageFolder(root, { size: 8, workers: 0 });
+  const plane = 3 * 64;
+  const all = new Float32Array(4 * plane);
+  await sound.test.batch(Uint32Array.of(0, 1, 2, 3), all, new Float32Array(4), null);
+  const bad = [
+    join(root, "train", "cat", "a.jpg"),
+    join(root, "val", "cat", "e.jpg"),
+    join(root, "val", "dog", "d.jpg"),
+  ];
+  for (const path of bad) {
+    await writeFile(path, "no image");
+  }
+  for (const workers of [0, 2]) {
+    const strict = await openImageFolder(root, { size: 8, workers });
+    assert.equal(strict.test.length, 4);
+    await strict.close();
+    const lenient = await openImageFolder(root, { size: 8, workers, skipBad: true });
+    assert.deepEqual(lenient.skipped, bad.slice(1));
+    assert.equal(lenient.test.length, 2);
+    const images = new Float32Array(2 * plane);
+    const labels = new Float32Array(2);
+    await lenient.test.batch(Uint32Array.of(0, 1), images, labels, null);
+    assert.deepEqual([...labels], [0, 1]);
+    assert.deepEqual(images.slice(0, plane), all.slice(0, plane));
+    assert.deepEqual(images.slice(plane), all.slice(3 * plane));
+    await lenient.train.batch(Uint32Array.of(0), images.subarray(plane), labels.subarray(1), null);
+    assert.deepEqual(lenient.skipped, bad, "sorted, though the training image came last");
+    assert.equal(lenient.hash, strict.hash, "the hash is of the files as they are");
+    await lenient.close();
+  }
+  for (const path of ["cat/d.jpg", "dog/e.jpg"]) {
+    await writeFile(join(root, "val", path), "no image");
+  }
+  await rejects(openImageFolder(root, { size: 8, skipBad: true }), /e.jpg: expected a whole JPEG or PNG/);
+});
+
 test("a folder without images, with one class or none, or of no known layout says so", async (t) => {
   const root = await folderFor(t);
   await rejects(openDataset(root), /expected train\/CLASS.*got an empty folder/);
@@ -289,7 +330,26 @@ test("a folder without images, with one class or none, or of no known layout say
 test("a centre crop wider than the resized image is refused", async (t) => {
   const root = await makeImageFolder(t);
   await assert.rejects(openImageFolder(root, { size: 16, resize: 15 }), UsageError);
-  await assert.rejects(openImageFolder(root, { size: 0 }), UsageError);
+  await assert.rejects(openImageFolder(root, { size: 16, resize: 16.5 }), UsageError);
+});
+
+test("a side that is no whole number of pixels is refused, whatever the data", async (t) => {
+  const root = await makeImageFolder(t);
+  for (const [size, data] of [
+    [0, root],
+    [32.5, root],
+    [Number.POSITIVE_INFINITY, root],
+    [32.5, "fashion-mnist"],
+  ] as const) {
+    const message = new RegExp(
+      `--image: expected a whole number of pixels, at least 1, got ${size}; give for`,
+    );
+    await assert.rejects(
+      openDataset(data, { size }),
+      (e: Error) => e instanceof UsageError && message.test(e.message),
+    );
+  }
+  await assert.rejects(openImageFolder(root, { size: 32.5 }), UsageError);
 });
 
 test("an unknown data set suggests the nearest name", async () => {

@@ -34,7 +34,7 @@ export interface Dataset {
   readonly test: Split;
   /** SHA-256, in hex, of the uncompressed source bytes. */
   readonly hash: string;
-  /** Damaged files left out so far; only image folders opened with `skipBad` ever list one. */
+  /** Damaged files left out so far, sorted; only image folders opened with `skipBad` ever list one. */
   readonly skipped: readonly string[];
   /** Ends what works in the background, if anything does. */
   close(): Promise<void>;

@@ -21,7 +21,11 @@ export interface FolderSettings {
   /** Short side before the centre crop of evaluation; 256/224 of `size` unless told. */
   resize?: number;
   normalization?: Normalization;
-  /** Puts the next image of the split in the place of one that cannot be decoded, and lists it in `skipped`. */
+  /**
+   * Leaves out images that cannot be decoded, and lists them in `skipped`. All test images are tried on opening, so that
+   * the test split holds whole ones only, each once; a training image is found bad when its turn comes, and the next
+   * one of the split stands in.
+   */
   skipBad?: boolean;
   /** Decoding threads; 0 decodes on the calling one. 1 unless told. */
   workers?: number;
@@ -36,12 +40,13 @@ interface Photograph {
 
 export async function openImageFolder(root: string, settings: FolderSettings = {}): Promise<Dataset> {
   const size = settings.size ?? 224;
+  checkSize(size);
   const crop = { size, resize: settings.resize ?? Math.round((size * 256) / 224) };
-  if (!(size >= 1) || !(crop.resize >= size)) {
+  if (!(Number.isInteger(crop.resize) && crop.resize >= size)) {
     throw new UsageError({
       where: "openImageFolder",
-      expected: "a size of at least 1 pixel, and a short side no less",
-      got: `size ${size}, short side ${crop.resize}`,
+      expected: `a short side of whole pixels, at least the size ${size}`,
+      got: String(crop.resize),
       remedy: "raise resize or lower size",
     });
   }
@@ -49,27 +54,89 @@ export async function openImageFolder(root: string, settings: FolderSettings = {
   const testFolder = await firstFolder([join(root, "val"), join(root, "test")]);
   await checkTestClasses(testFolder, classes);
   const train = await listPhotographs(join(root, "train"), classes);
-  const test = await listPhotographs(testFolder, classes);
+  const found = await listPhotographs(testFolder, classes);
   const hash = createHash("sha256");
-  await hashFiles(hash, root, [...train, ...test]);
+  await hashFiles(hash, root, [...train, ...found]);
 
   const loader = createLoader(settings.workers ?? 1);
   const normalization = settings.normalization ?? imagenetNormalization;
   const skipped: string[] = [];
-  const split = (photographs: Photograph[]) =>
-    photographSplit(photographs, crop, normalization, loader, settings.skipBad ? skipped : null);
+  const split = (photographs: Photograph[], skipTo: string[] | null) =>
+    photographSplit(photographs, crop, normalization, loader, skipTo);
+  let test = found;
+  if (settings.skipBad) {
+    try {
+      test = await wholeOnes(found, crop, loader, skipped);
+    } catch (cause) {
+      await loader.close();
+      throw cause;
+    }
+  }
   return {
     name: root,
     classes,
     channels: 3,
     height: size,
     width: size,
-    train: split(train),
-    test: split(test),
+    train: split(train, settings.skipBad ? skipped : null),
+    test: split(test, null),
     hash: hash.digest("hex"),
     skipped,
     close: () => loader.close(),
   };
+}
+
+/** Refuses a side that is no whole number of pixels. */
+export function checkSize(size: number): void {
+  if (Number.isInteger(size) && size >= 1) return;
+  throw new UsageError({
+    where: "--image",
+    expected: "a whole number of pixels, at least 1",
+    got: String(size),
+    remedy: "give for example --image 224",
+  });
+}
+
+/** In order of code units, whatever order they were found in. */
+function skip(skipped: string[], path: string): void {
+  skipped.push(path);
+  skipped.sort(byCodeUnits);
+}
+
+/** The photographs that can be decoded; the others go to `skipped`. All of them bad is the error of the last. */
+async function wholeOnes(
+  photographs: readonly Photograph[],
+  settings: CropSettings,
+  loader: Loader,
+  skipped: string[],
+): Promise<Photograph[]> {
+  const whole: Photograph[] = [];
+  let last: DataError | null = null;
+  for (const group of groups(photographs)) {
+    const errors = await Promise.all(
+      group.map(({ path }) => loader.load({ path, settings, draws: null }).then(() => null, damage)),
+    );
+    for (const [n, photograph] of group.entries()) {
+      last = errors[n] ?? last;
+      if (errors[n]) skip(skipped, photograph.path);
+      else whole.push(photograph);
+    }
+  }
+  if (whole.length === 0) throw last;
+  return whole;
+}
+
+/** Passes on what is not a file's fault. */
+function damage(cause: unknown): DataError {
+  if (cause instanceof DataError) return cause;
+  throw cause;
+}
+
+/** Some at a time, for each holds a file's bytes in memory. */
+function* groups(photographs: readonly Photograph[], atOnce = 64): Generator<readonly Photograph[]> {
+  for (let first = 0; first < photographs.length; first += atOnce) {
+    yield photographs.slice(first, first + atOnce);
+  }
 }
 
 /** `skipped` null: a damaged file is an error. */
@@ -98,7 +165,7 @@ function photographSplit(
       }
       if (!bad.has(index)) {
         bad.add(index);
-        skipped.push(path);
+        skip(skipped, path);
       }
       if (bad.size === photographs.length) {
         throw cause;
@@ -226,11 +293,9 @@ async function firstFolder(folders: [string, ...string[]]): Promise<string> {
 
 const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Names and contents, in order: a renamed file may change class or place. Reads some files at a time. */
+/** Names and contents, in order: a renamed file may change class or place. */
 async function hashFiles(hash: Hash, root: string, photographs: Photograph[]): Promise<void> {
-  const atOnce = 64;
-  for (let first = 0; first < photographs.length; first += atOnce) {
-    const group = photographs.slice(first, first + atOnce);
+  for (const group of groups(photographs)) {
     const contents = await Promise.all(
       group.map(({ path }) =>
         readFile(path).catch((cause) => {

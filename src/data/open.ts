@@ -5,7 +5,7 @@ import { DataError } from "../error.js";
 import { suggestion } from "../nearest.js";
 import { type CifarLayout, cifar10, cifar100, openCifar } from "./cifar.js";
 import type { Dataset } from "./dataset.js";
-import { type FolderSettings, openImageFolder } from "./folder.js";
+import { checkSize, type FolderSettings, openImageFolder } from "./folder.js";
 import { openFashionMnist, openIdxFolder } from "./mnist.js";
 
 export const datasetNames = ["fashion-mnist", "cifar10", "cifar100"] as const;
@@ -20,8 +20,11 @@ export const cifarFolder = ({ name }: CifarLayout): string =>
 /** Classes of an IDX folder, whose files hold no names. */
 const digits = [..."0123456789"];
 
-/** `settings` matter to folders of photographs only. */
+/** `settings` matter to folders of photographs only; a size that is none is a UsageError with any data. */
 export async function openDataset(nameOrPath: string, settings: FolderSettings = {}): Promise<Dataset> {
+  if (settings.size !== undefined) {
+    checkSize(settings.size);
+  }
   switch (nameOrPath) {
     case "fashion-mnist":
       return openFashionMnist();
