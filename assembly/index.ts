@@ -10,12 +10,18 @@ export * from "./kernels/channel";
 export * from "./kernels/classification";
 export {
   conv2dForward,
+  conv2dForwardPacked,
+  conv2dForwardUnits,
   conv2dForwardWorkspace,
-  conv2dInputGradient,
-  conv2dInputGradientWorkspace,
   conv2dPackForward,
+} from "./kernels/conv2d_forward";
+export {
+  conv2dInputGradient,
+  conv2dInputGradientPacked,
+  conv2dInputGradientUnits,
+  conv2dInputGradientWorkspace,
   conv2dPackInputGradient,
-} from "./kernels/conv2d";
+} from "./kernels/conv2d_input";
 export {
   conv2dWeightGradient,
   conv2dWeightGradientUnits,

@@ -1,6 +1,7 @@
 /** The fused profile: products rounded once, everything else the reference's bits, and no pretence. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Device } from "../src/device/device.js";
 import { UsageError } from "../src/error.js";
 import type { Kernels } from "../src/kernels/kernels.js";
@@ -38,6 +39,15 @@ test("the fused profile is refused by name, or is one and says so", (t) => {
 test("fused convolution is the binary64 definition within the rounding of its chains", () => {
   const device = fusedDevice();
   if (device) convolvesExactly(onDevice(device, simdKernels(device, { threads: 1 })), { seed, numRuns: 60 });
+});
+
+test("Winograd's convolution is the binary64 definition within the rounding of its mixed sums, threads or not", async () => {
+  const device = fusedDevice();
+  if (device === null) return;
+  const kernels = simdKernels(device, { threads: 2, leastWork: 1 });
+  while (kernels.ready() < 2) await sleep(5);
+  convolvesExactly(onDevice(device, kernels), { seed, numRuns: 15, mixed: true });
+  await kernels.close();
 });
 
 test("outside the chains of products the fused profile returns the reference's bits", () => {

@@ -55,6 +55,22 @@ export const largeConv2dShapes: Conv2dShape[] = [
   square(2, 33, 7, 10, 1, 2, 0),
 ];
 
+/** 3 × 3 windows, stride 1, enough channels for Winograd's way. */
+export const winogradShape: fc.Arbitrary<Conv2dShape> = fc
+  .record({
+    N: fc.integer({ min: 1, max: 2 }),
+    groups: fc.constantFrom(1, 1, 2),
+    groupC: fc.integer({ min: 32, max: 37 }),
+    groupK: fc.integer({ min: 32, max: 43 }),
+    padding: fc.integer({ min: 0, max: 2 }),
+    P: fc.integer({ min: 4, max: 11 }),
+    Q: fc.integer({ min: 4, max: 19 }),
+  })
+  .map(({ N, groups, groupC, groupK, padding, P, Q }) => {
+    const [H, W] = [P + 2 - 2 * padding, Q + 2 - 2 * padding];
+    return { N, C: groups * groupC, H, W, K: groups * groupK, R: 3, S: 3, P, Q, stride: 1, padding, groups };
+  });
+
 export const gemmShape: fc.Arbitrary<GemmShape> = fc.record({
   m: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.constant(261)),
   n: fc.integer({ min: 1, max: 20 }),

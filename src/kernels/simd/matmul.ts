@@ -11,6 +11,8 @@ type Products = Pick<
 /** Lanes of a tile: output channels, input channels or columns that are computed side by side. */
 const lanes = 8;
 const tileRows = 4;
+/** What packing needs of scratch: one window of a panel. */
+const packBytes = 320;
 
 const inputLength = (s: Conv2dShape): number => s.N * s.C * s.H * s.W;
 const outputLength = (s: Conv2dShape): number => s.N * s.K * s.P * s.Q;
@@ -22,19 +24,27 @@ export function matrixProducts(launcher: Launcher): Products {
   const writeShape = (s: Conv2dShape): number =>
     launcher.shape([s.N, s.C, s.H, s.W, s.K, s.R, s.S, s.P, s.Q, s.stride, s.padding, s.groups]);
 
-  /** Packs w with `pack`, 8 of `channels` (a group's) at a time, and hands the packed weights to `use`. */
+  /** Packs w for `kernel`, `panels` panels of 8 channels, then runs it: kernel(…before, packed, …after, units, workspace). */
   function withPacked(
-    pack: string,
+    kernel: "conv2dForward" | "conv2dInputGradient",
     w: Float32Array,
-    shape: number,
+    s: Conv2dShape,
     panels: number,
-    depth: number,
-    use: (packed: number) => void,
+    before: number[],
+    after: number[],
   ): void {
-    const perPanel = depth * lanes;
-    launcher.borrow(panels * perPanel * 4, pack, (packed) => {
-      launcher.launch(pack, [packed, addressOf(w), shape], panels, { perUnit: perPanel });
-      use(packed);
+    const shape = writeShape(s);
+    const workspace = wholeLines(launcher.ask(`${kernel}Workspace`));
+    const units = launcher.ask(`${kernel}Units`);
+    const bytes = launcher.ask(`${kernel}Packed`);
+    const pack = kernel.replace("conv2d", "conv2dPack");
+    launcher.borrow(bytes, pack, (packed) => {
+      launcher.launch(pack, [packed, addressOf(w), shape], panels, {
+        perUnit: bytes / 4 / panels,
+        workspace: packBytes,
+      });
+      const args = [...before, packed, ...after, shape];
+      launcher.launch(kernel, args, units, { perUnit: products(s) / units, workspace });
     });
   }
 
@@ -66,15 +76,8 @@ export function matrixProducts(launcher: Launcher): Products {
         { x: [x, inputLength(s)], w: [w, weightLength(s)], bias: [bias, s.K] },
       );
       if (s.N === 0) return;
-      const shape = writeShape(s);
-      const workspace = wholeLines(launcher.ask("conv2dForwardWorkspace"));
       const panels = s.groups * Math.ceil(s.K / s.groups / lanes);
-      const depth = (s.C / s.groups) * s.R * s.S;
-      withPacked("conv2dPackForward", w, shape, panels, depth, (packed) => {
-        const units = s.N * s.P;
-        const args = [addressOf(y), addressOf(x), packed, addressOf(bias), shape];
-        launcher.launch("conv2dForward", args, units, { perUnit: products(s) / units, workspace });
-      });
+      withPacked("conv2dForward", w, s, panels, [y, x].map(addressOf), [addressOf(bias)]);
     },
 
     conv2dInputGradient(dx, dy, w, s) {
@@ -85,15 +88,8 @@ export function matrixProducts(launcher: Launcher): Products {
         { dy: [dy, outputLength(s)], w: [w, weightLength(s)] },
       );
       if (s.N === 0) return;
-      const shape = writeShape(s);
-      const workspace = wholeLines(launcher.ask("conv2dInputGradientWorkspace"));
       const panels = s.groups * Math.ceil(s.C / s.groups / lanes);
-      const depth = (s.K / s.groups) * s.R * s.S;
-      withPacked("conv2dPackInputGradient", w, shape, panels, depth, (packed) => {
-        const units = s.N * Math.ceil(s.H / s.stride);
-        const args = [addressOf(dx), addressOf(dy), packed, shape];
-        launcher.launch("conv2dInputGradient", args, units, { perUnit: products(s) / units, workspace });
-      });
+      withPacked("conv2dInputGradient", w, s, panels, [dx, dy].map(addressOf), []);
     },
 
     conv2dWeightGradient(dw, dy, x, s) {

@@ -1,0 +1,168 @@
+/**
+ * Sliding a window over a source: convolution forward and each phase of its input gradient.
+ *
+ *   tile:  4 outputs of a plane  ×  8 output channels      rows of the tile = windows, lanes = channels
+ *   chain: over the window's elements, whose places come from the table of taps: no im2col, not even a packed one
+ */
+import { panelsOf } from "./conv2d";
+import { fewChannels, leastColumns, multiplyWindows } from "./narrow";
+import {
+  multiplyPlanes,
+  multiplyRows,
+  pieceOf,
+  readPlanes,
+  startTile,
+  tileBytes,
+  tileLanes,
+  tileRows,
+  writePlanes,
+} from "./tile";
+import { copyBytes, layOut, place, Source, writeTaps, writeWindows } from "./window";
+
+/** A source and a target lie at the head of a workspace, 256 bytes each. */
+export const headBytes: i32 = 512;
+
+/** Where the outputs of a slide go. */
+@unmanaged
+export class Target {
+  address: usize;
+  bias: usize;
+  imageChannels: i32;
+  channels: i32;
+  /** Size of a plane. */
+  H: i32;
+  W: i32;
+  /** Output (i, j) of the grid is at row `top + i·stride`, column `left + j·stride` of the plane. */
+  top: i32;
+  left: i32;
+  stride: i32;
+}
+
+/** Workspace of a slide: source | target | acc | its start | taps | windows | places | copy. */
+export function slideBytes(source: Source): i32 {
+  layOut(source, 1, false);
+  const outputs = source.blockRows * source.columns;
+  const taps = source.channels * source.R * source.S;
+  return headBytes + 2 * tileBytes + taps * 4 + outputs * 8 + copyBytes(source);
+}
+
+/** Output rows [begin, end) of the grid, counted through the images with `unitRows` an image. */
+export function slide(
+  source: Source,
+  target: Target,
+  weights: usize,
+  groups: i32,
+  unitRows: i32,
+  begin: i32,
+  end: i32,
+  reversed: bool,
+  workspace: usize,
+): void {
+  layOut(source, 1, false);
+  const depth = source.channels * source.R * source.S;
+  const piece = pieceOf(depth);
+  const panels = panelsOf(target.channels);
+  const pitch = (<usize>(target.H * target.W)) << 2;
+  const near = target.stride === 1 && source.columns === target.W;
+  const acc = workspace;
+  const start = acc + tileBytes;
+  const taps = start + tileBytes;
+  const windows = taps + ((<usize>depth) << 2);
+  const places = windows + ((<usize>(source.blockRows * source.columns)) << 2);
+  const copy = places + ((<usize>(source.blockRows * source.columns)) << 2);
+  writeTaps(taps, source, reversed);
+  writeWindows(windows, source);
+  writePlaces(places, source, target);
+
+  for (let unit = begin; unit < end; ) {
+    const n = unit / unitRows;
+    const row = unit % unitRows;
+    const taken = min(min(source.blockRows, end - unit), unitRows - row);
+    unit += taken;
+    const rows = min(taken, source.rows - row);
+    const outputs = rows * source.columns;
+    for (let g = 0; g < groups && rows > 0; g++) {
+      const base = place(copy, source, n, 1, row, rows, g * source.channels);
+      const plane = (n * target.imageChannels + g * target.channels) * target.H;
+      const first = (plane + target.top + row * target.stride) * target.W + target.left;
+      const corner = target.address + ((<usize>first) << 2);
+      if (target.channels <= fewChannels && source.columns >= leastColumns) {
+        slideNarrow(
+          source,
+          target,
+          taps,
+          weights + ((<usize>(g * depth)) << 5),
+          depth,
+          base,
+          corner,
+          rows,
+          g,
+        );
+        continue;
+      }
+      for (let l = 0; l < depth; l += piece) {
+        for (let panel = 0; panel < panels; panel++) {
+          const lanes = min(tileLanes, target.channels - panel * tileLanes);
+          const channel = g * target.channels + panel * tileLanes;
+          const bias = target.bias ? target.bias + ((<usize>channel) << 2) : 0;
+          const b = weights + ((<usize>((g * panels + panel) * depth + l)) << 5);
+          const out = corner + pitch * (panel * tileLanes);
+          startTile(start, l === 0 ? bias : 0, lanes);
+          for (let i = 0; i < outputs; i += tileRows) {
+            const tall = min(tileRows, outputs - i);
+            const w = windows + ((<usize>i) << 2);
+            const at = places + ((<usize>i) << 2);
+            const a0 = base + <usize>load<u32>(w);
+            const a1 = base + <usize>load<u32>(w + (tall > 1 ? 4 : 0));
+            const a2 = base + <usize>load<u32>(w + (tall > 2 ? 8 : 0));
+            const a3 = base + <usize>load<u32>(w + (tall > 3 ? 12 : 0));
+            const steps = min(piece, depth - l);
+            const tap = taps + ((<usize>l) << 2);
+            if (near && tall === tileRows && lanes === tileLanes) {
+              const to = out + <usize>load<u32>(at);
+              multiplyPlanes(a0, a1, a2, a3, tap, b, steps, to, pitch, l === 0 ? start : 0);
+              continue;
+            }
+            if (l === 0) memory.copy(acc, start, tileBytes);
+            else readPlanes(acc, out, pitch, at, tall, lanes);
+            multiplyRows(a0, a1, a2, a3, tap, b, 32, steps, acc, 32, false);
+            writePlanes(acc, out, pitch, at, tall, lanes, near);
+          }
+        }
+      }
+    }
+  }
+}
+
+/** A group of few channels: one panel, a channel at a time. */
+function slideNarrow(
+  source: Source,
+  target: Target,
+  taps: usize,
+  weights: usize,
+  depth: i32,
+  base: usize,
+  corner: usize,
+  rows: i32,
+  group: i32,
+): void {
+  const plane = (<usize>(target.H * target.W)) << 2;
+  for (let channel = 0; channel < target.channels; channel++, weights += 4, corner += plane) {
+    const b = target.bias + ((<usize>(group * target.channels + channel)) << 2);
+    const bias = target.bias ? v128.load32_splat(b) : f32x4.splat(0);
+    for (let row = 0; row < rows; row++) {
+      const from = base + source.rowPitch * (row * source.step);
+      const to = corner + ((<usize>(row * target.stride * target.W)) << 2);
+      multiplyWindows(from, source.step, taps, weights, depth, bias, to, target.stride, source.columns);
+    }
+  }
+}
+
+/** places[i]: where output i of a block lies, from the block's first output on. */
+function writePlaces(places: usize, source: Source, target: Target): void {
+  for (let i = 0; i < source.blockRows; i++) {
+    for (let j = 0; j < source.columns; j++, places += 4) {
+      store<u32>(places, ((i * target.W + j) * target.stride) << 2);
+    }
+  }
+}
