@@ -63,8 +63,8 @@ export const winogradShape: fc.Arbitrary<Conv2dShape> = fc
     groupC: fc.integer({ min: 32, max: 37 }),
     groupK: fc.integer({ min: 32, max: 43 }),
     padding: fc.integer({ min: 0, max: 2 }),
-    P: fc.integer({ min: 4, max: 11 }),
-    Q: fc.integer({ min: 4, max: 19 }),
+    P: fc.integer({ min: 4, max: 9 }),
+    Q: fc.integer({ min: 4, max: 13 }),
   })
   .map(({ N, groups, groupC, groupK, padding, P, Q }) => {
     const [H, W] = [P + 2 - 2 * padding, Q + 2 - 2 * padding];
