@@ -1,8 +1,9 @@
 /** The library's public names. The codec alone is `comet-ts/codec`. */
 export { decode, encode, inspect } from "./codec/index.js";
 export { Audit } from "./comet/audit.js";
-export { Controller, fixed, law, type Policy, paper } from "./comet/controller.js";
+export { Controller } from "./comet/controller.js";
 export * as equations from "./comet/law.js";
+export { fixed, law, type Policy, paper } from "./comet/policy.js";
 export { probe } from "./comet/probe.js";
 export { CometStore } from "./comet/store.js";
 export { openDataset } from "./data/open.js";

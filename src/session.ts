@@ -1,7 +1,8 @@
 /** A session: everything one training run holds, from its settings. */
 import { availableParallelism } from "node:os";
 import { WasmCodec } from "./codec/wasm.js";
-import { Controller, fixed, law, type Policy, paper } from "./comet/controller.js";
+import { Controller } from "./comet/controller.js";
+import { fixed, law, type Policy, paper } from "./comet/policy.js";
 import { CometStore, type Mode, type Quantizer } from "./comet/store.js";
 import type { Dataset } from "./data/dataset.js";
 import { mostThreads } from "./device/workers.js";

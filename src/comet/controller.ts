@@ -10,58 +10,10 @@
  * The first step rests on a part of its own batch (see calibrate). Collections are at steps 0, 1, 2, 4, 8, … while
  * the gradients still change fast, then every W.
  */
-import { BoundError, UsageError } from "../error.js";
+import { UsageError } from "../error.js";
 import type { Observation, Observer, Parameter, Site } from "../op.js";
-import { acceptedSigma, gradientSigma, lawBound, paperBound, paperSigma } from "./law.js";
-
-/** How a site's bound follows from what was observed. */
-export interface Policy {
-  readonly name: "fixed" | "law" | "paper";
-  /** The bound for an accepted σ; null while there is nothing to go by. */
-  bound(sigma: number, observation: Observation | null): number | null;
-  /** The σ of the weight gradient that the policy expects of a bound. */
-  sigma(eb: number, observation: Observation): number;
-}
-
-/** One bound for all. */
-export function fixed(bound: number): Policy {
-  if (!(bound > 0 && Number.isFinite(bound))) {
-    throw new BoundError({
-      where: "--bound",
-      expected: "a finite number above 0",
-      got: String(bound),
-      remedy: "give for example 1e-3",
-    });
-  }
-  return { name: "fixed", bound: () => bound, sigma: gradientSigma };
-}
-
-/** The closed form, no fitted constant. */
-export const law: Policy = {
-  name: "law",
-  bound: (sigma, observation) => (observation ? lawBound(sigma, observation) : null),
-  sigma: gradientSigma,
-};
-
-/** The paper's form, as recalled. */
-export const paper: Policy = {
-  name: "paper",
-  bound: (sigma, observation) => (observation ? paperBound(sigma, observation) : null),
-  sigma: paperSigma,
-};
-
-/** What is known of a site. */
-export interface SiteState {
-  readonly site: Site;
-  /** Of the last collection. */
-  observation: Observation | null;
-  /** σ that the last gradient assessment accepted. */
-  acceptedSigma: number;
-  /** What the policy gives it; null while tensors are kept raw. */
-  bound: number | null;
-  /** Under which its last tensor was stored: tighter than `bound` where a stricter site shares the tensor. */
-  applied: number | null;
-}
+import { acceptedSigma } from "./law.js";
+import { law, type Policy, type SiteState } from "./policy.js";
 
 export interface ControllerOptions {
   policy?: Policy;
@@ -134,20 +86,21 @@ export class Controller implements Observer {
   /** Phases 2 and 3, after the optimiser's step. `meanMomentum` gives the mean |m| of a parameter. */
   assess(meanMomentum: (parameter: Parameter) => number): void {
     if (!this.collecting) return;
-    for (const state of this.sites.values()) {
+    const states = [...this.sites.values()];
+    for (const state of states) {
       const { parameter } = state.site;
-      if (parameter === null) continue;
-      state.acceptedSigma = acceptedSigma(meanMomentum(parameter), this.share);
-      const bound = this.policy.bound(state.acceptedSigma, state.observation);
-      state.bound = bound !== null && bound > 0 && Number.isFinite(bound) ? bound : null;
+      if (parameter !== null) state.acceptedSigma = acceptedSigma(meanMomentum(parameter), this.share);
     }
+    const bounds = this.policy.assign(states);
+    states.forEach((state, i) => {
+      const bound = bounds[i] ?? null;
+      state.bound = bound !== null && bound > 0 && Number.isFinite(bound) ? bound : null;
+    });
   }
 
   /** Phase 4: the bound of a site, null to keep it raw. */
   boundFor(site: Site): number | null {
-    const state = this.#state(site);
-    if (this.policy.name === "fixed") state.bound = this.policy.bound(0, null);
-    return state.bound;
+    return this.#state(site).bound;
   }
 
   /** The store tells under which bound it stored a site's tensor. */
@@ -158,7 +111,7 @@ export class Controller implements Observer {
   #state(site: Site): SiteState {
     let state = this.sites.get(site.name);
     if (!state) {
-      state = { site, observation: null, acceptedSigma: 0, bound: null, applied: null };
+      state = { site, observation: null, acceptedSigma: 0, bound: this.policy.initial, applied: null };
       this.sites.set(site.name, state);
     }
     return state;
