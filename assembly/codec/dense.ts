@@ -172,7 +172,7 @@ function codeOf(codes: usize, contexts: usize, symbols: usize, lane: usize): u32
 function stepOf(code: u32, x: u32, reciprocals: usize): u32 {
   const f = code & 0xffff;
   const times = (((x as u64) * load<u64>(reciprocals + ((f as usize) << 3))) >> 43) as u32;
-  return (times << TOTAL_BITS) + (x - times * f) + (code >> 16);
+  return x + times * (2048 - f) + (code >> 16);
 }
 
 /** The symbols' words, from WORDS_END down, and the states at STATES. Returns where the words begin. */

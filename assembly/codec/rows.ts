@@ -164,17 +164,20 @@ function noteRaw(x: usize, count: usize, index: u32, to: usize, raw: i32, s: Set
   return found;
 }
 
-/** Eight vectors of eight: a becomes its transpose. Reads rows `from`, `from` + stride …, writes 8 vectors to `to`. */
+/** Eight rows of eight integers become eight columns, `stride` bytes from one to the next. */
 @inline
-function transpose(to: usize, toStride: usize, from: usize, fromStride: usize): void {
-  const a = v128.load(from);
-  const b = v128.load(from + fromStride);
-  const c = v128.load(from + fromStride * 2);
-  const d = v128.load(from + fromStride * 3);
-  const e = v128.load(from + fromStride * 4);
-  const f = v128.load(from + fromStride * 5);
-  const g = v128.load(from + fromStride * 6);
-  const h = v128.load(from + fromStride * 7);
+function storeTransposed(
+  to: usize,
+  toStride: usize,
+  a: v128,
+  b: v128,
+  c: v128,
+  d: v128,
+  e: v128,
+  f: v128,
+  g: v128,
+  h: v128,
+): void {
   // Pairs of lanes, then pairs of pairs, then halves.
   const ab0 = i8x16.shuffle(a, b, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
   const ab1 = i8x16.shuffle(a, b, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
@@ -200,6 +203,64 @@ function transpose(to: usize, toStride: usize, from: usize, fromStride: usize): 
   v128.store(to + toStride * 5, i8x16.shuffle(ad2, eh2, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
   v128.store(to + toStride * 6, i8x16.shuffle(ad3, eh3, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
   v128.store(to + toStride * 7, i8x16.shuffle(ad3, eh3, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
+}
+
+function transpose(to: usize, toStride: usize, from: usize, stride: usize): void {
+  const half = from + stride * 4;
+  storeTransposed(
+    to,
+    toStride,
+    v128.load(from),
+    v128.load(from + stride),
+    v128.load(from + stride * 2),
+    v128.load(from + stride * 3),
+    v128.load(half),
+    v128.load(half + stride),
+    v128.load(half + stride * 2),
+    v128.load(half + stride * 3),
+  );
+}
+
+@inline
+function near(at: usize, scale: v128, key: v128, index: v128, quantizer: u32): v128 {
+  const x0 = v128.load(at);
+  const x1 = v128.load(at, 16);
+  if (quantizer == 1) return nearSupport(x0, x1, scale);
+  if (quantizer == 2) return nearPaper(x0, x1, scale);
+  return nearDithered(x0, x1, scale, key, index);
+}
+
+/** Eight rows that need no check, `stride` bytes apart, straight to columns. */
+@inline
+function nearColumns(x: usize, stride: usize, first: u32, row: usize, s: Settings, quantizer: u32): void {
+  const scale = f32x4.splat(s.inverse);
+  const key = i32x4.splat(mix(s.seed));
+  const apart = i32x4.splat((stride >> 2) as i32);
+  const width = s.width as usize;
+  const half = stride * 4;
+  for (let i: usize = 0; i < width; i += 8) {
+    const at = x + (i << 2);
+    const n0 = i32x4.add(i32x4.splat(first + (i as u32)), i32x4(0, 1, 2, 3));
+    const n1 = i32x4.add(n0, apart);
+    const n2 = i32x4.add(n1, apart);
+    const n3 = i32x4.add(n2, apart);
+    const n4 = i32x4.add(n3, apart);
+    const n5 = i32x4.add(n4, apart);
+    const n6 = i32x4.add(n5, apart);
+    const n7 = i32x4.add(n6, apart);
+    storeTransposed(
+      row + (i << 4),
+      16,
+      near(at, scale, key, n0, quantizer),
+      near(at + stride, scale, key, n1, quantizer),
+      near(at + stride * 2, scale, key, n2, quantizer),
+      near(at + stride * 3, scale, key, n3, quantizer),
+      near(at + half, scale, key, n4, quantizer),
+      near(at + half + stride, scale, key, n5, quantizer),
+      near(at + half + stride * 2, scale, key, n6, quantizer),
+      near(at + half + stride * 3, scale, key, n7, quantizer),
+    );
+  }
 }
 
 /** What is expected at a column, from left, above and their corner. */
@@ -263,6 +324,16 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
   const s = settings(scratch);
   const width = s.width as usize;
   const end = x + ((s.length as usize) << 2);
+  const first = (strip * 8 * s.height + y) * s.width;
+  const apart = (height as usize) * width * 4;
+  const last = x + ((first as usize) << 2) + apart * 7;
+  if (!s.checked && !s.gapless && last + ((width + 8) << 2) <= end) {
+    const from = x + ((first as usize) << 2);
+    if (s.quantizer == 1) nearColumns(from, apart, first, rowAt(scratch, y), s, 1);
+    else if (s.quantizer == 2) nearColumns(from, apart, first, rowAt(scratch, y), s, 2);
+    else nearColumns(from, apart, first, rowAt(scratch, y), s, 3);
+    return raw;
+  }
   const stride = laneBytes(width);
   let found = raw;
   for (let lane: u32 = 0; lane < 8; lane++) {
