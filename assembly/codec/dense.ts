@@ -96,8 +96,11 @@ function startStrip(scratch: usize, width: usize): void {
   memory.fill(scratch + ABOVE, 0, (width << 3) + 32);
 }
 
-/** Adds a strip to the counts at COUNTS; returns the sum of its folded residuals, or −1 for too many raw values. */
-export function tallyDense(scratch: usize, x: usize, strip: u32): f64 {
+/**
+ * Adds `rows` rows of a strip, from row y0 on, to the counts at COUNTS; the first one is counted only if it is the
+ * strip's first, and else serves as what is above. Returns the sum of folded residuals, or −1 for too many raw values.
+ */
+export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: u32): f64 {
   const s = settings(scratch);
   const width = s.width as usize;
   const height = heightOf(strip, s.height, s.rows);
@@ -106,12 +109,14 @@ export function tallyDense(scratch: usize, x: usize, strip: u32): f64 {
   let sum: u64 = 0;
   let raw = 0;
   startStrip(scratch, width);
-  for (let y: u32 = 0; y < height; y++) {
+  for (let y = y0; y < y0 + rows; y++) {
     raw = encodeRow(x, strip, height, y, raw, scratch);
     if (raw < 0) return -1;
-    sum += foldRow(y, scratch) as u64;
+    const part = foldRow(y, y == y0, scratch);
     modelRow(symbols, contexts, scratch + LOWS, scratch);
     keepAbove(symbols, width, scratch);
+    if (y == y0 && y > 0) continue;
+    sum += part as u64;
     for (let i: usize = 0; i < width << 3; i++) {
       const at = scratch + COUNTS + ((((load<u8>(contexts + i) as usize) << 8) | (load<u8>(symbols + i) as usize)) << 2);
       store<u32>(at, load<u32>(at) + 1);
@@ -299,7 +304,7 @@ export function encodeDense(scratch: usize, x: usize, first: u32, strips: u32, o
     for (let y: u32 = 0; y < height; y++, count += width << 3) {
       raw = encodeRow(x, strip, height, y, raw, scratch);
       if (raw < 0) return UNSUITED;
-      foldRow(y, scratch);
+      foldRow(y, y == 0, scratch);
       const symbols = scratch + SYMBOLS + count;
       const contexts = scratch + CONTEXTS + count;
       lows = modelRow(symbols, contexts, lows, scratch);

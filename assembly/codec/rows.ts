@@ -285,16 +285,16 @@ export function rowAt(scratch: usize, y: u32): usize {
 }
 
 @inline
-function aboveOf(scratch: usize, y: u32): usize {
-  return y == 0 ? rowAt(scratch, 0) - 16 : rowAt(scratch, y - 1);
+function aboveOf(scratch: usize, y: u32, first: bool): usize {
+  return first ? rowAt(scratch, y) - 16 : rowAt(scratch, y + 1);
 }
 
 @inline
-function residualsWith(row: usize, up0: usize, y: u32, width: usize, to: usize, predictor: u32): u32 {
+function residualsWith(row: usize, up0: usize, first: bool, width: usize, to: usize, predictor: u32): u32 {
   // Beyond the row's left end stands what is above its first column.
-  let left = y == 0 ? i16x8.splat(0) : v128.load(up0);
+  let left = first ? i16x8.splat(0) : v128.load(up0);
   let corner = left;
-  if (y == 0) v128.store(row - 16, left);
+  if (first) v128.store(row - 16, left);
   let sum = i32x4.splat(0);
   for (let x: usize = 0; x < width << 4; x += 16) {
     const v = v128.load(row + x);
@@ -311,12 +311,12 @@ function residualsWith(row: usize, up0: usize, y: u32, width: usize, to: usize, 
 }
 
 /** The folded residuals of a row, at `to`; returns their sum. */
-function residuals(row: usize, up: usize, y: u32, width: usize, to: usize, predictor: u32): u32 {
-  if (predictor == 0) return residualsWith(row, up, y, width, to, 0);
-  if (predictor == 1) return residualsWith(row, up, y, width, to, 1);
-  if (predictor == 2) return residualsWith(row, up, y, width, to, 2);
-  if (predictor == 3) return residualsWith(row, up, y, width, to, 3);
-  return residualsWith(row, up, y, width, to, 4);
+function residuals(row: usize, up: usize, first: bool, width: usize, to: usize, predictor: u32): u32 {
+  if (predictor == 0) return residualsWith(row, up, first, width, to, 0);
+  if (predictor == 1) return residualsWith(row, up, first, width, to, 1);
+  if (predictor == 2) return residualsWith(row, up, first, width, to, 2);
+  if (predictor == 3) return residualsWith(row, up, first, width, to, 3);
+  return residualsWith(row, up, first, width, to, 4);
 }
 
 /** Row y of strip `strip` (lanes of `height` rows): floats to folded residuals at TRUE_SYMBOLS. Raw values, or −1. */
@@ -353,10 +353,11 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
   return found;
 }
 
-/** Folded residuals of the row that encodeRow left, at TRUE_SYMBOLS. Returns their sum. */
-export function foldRow(y: u32, scratch: usize): u32 {
+/** Folded residuals of the row that encodeRow left, at TRUE_SYMBOLS; `first`: nothing is above. Returns their sum. */
+export function foldRow(y: u32, first: bool, scratch: usize): u32 {
   const s = settings(scratch);
-  return residuals(rowAt(scratch, y), aboveOf(scratch, y), y, s.width as usize, scratch + TRUE_SYMBOLS, s.predictor);
+  const above = aboveOf(scratch, y, first);
+  return residuals(rowAt(scratch, y), above, first, s.width as usize, scratch + TRUE_SYMBOLS, s.predictor);
 }
 
 @inline
@@ -494,7 +495,7 @@ export function decodeRow(x: usize, strip: u32, height: u32, y: u32, scratch: us
   const width = s.width as usize;
   const row = rowAt(scratch, y);
   const stride = laneBytes(width);
-  restoreRow(row, aboveOf(scratch, y), y, width, scratch + TRUE_SYMBOLS, s.predictor);
+  restoreRow(row, aboveOf(scratch, y, y == 0), y, width, scratch + TRUE_SYMBOLS, s.predictor);
   for (let i: usize = 0; i < width; i += 8) transpose(scratch + LANES + (i << 1), stride, row + (i << 4), 16);
   const gapless = s.gapless != 0;
   for (let lane: u32 = 0; lane < 8; lane++) {

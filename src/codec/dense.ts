@@ -7,7 +7,7 @@
 import { FrameError } from "../error.js";
 import type { Quantization } from "./bound.js";
 import type { ByteReader, ByteWriter } from "./bytes.js";
-import { type Layout, lanes } from "./layout.js";
+import { heightOf, type Layout, lanes } from "./layout.js";
 import { type Plan, thresholdsFor } from "./model.js";
 import { lanePredictors } from "./predict.js";
 import { contexts, costOf, readTables, symbols, type Tables, tablesOf, writeTables } from "./rans.js";
@@ -16,15 +16,31 @@ import { contexts, costOf, readTables, symbols, type Tables, tablesOf, writeTabl
 export const leastDense = 1024;
 const mostLow = 8;
 /** Values in the sample that chooses, and in the one that counts. */
-const choosing = 6144;
+const choosing = 8192;
 const counting = 131072;
 
-/** Counts a strip under a plan: adds to counts[context][symbol], returns Σ z, or −1 for too many raw values. */
-export type Tally = (counts: Uint32Array, strip: number, plan: Plan) => number;
+/** Rows of a strip, of all its lanes. */
+export interface Rows {
+  strip: number;
+  y0: number;
+  rows: number;
+}
 
-function sampleOf({ strips, height, width }: Layout, values: number): number[] {
-  const wanted = Math.min(strips, Math.max(1, Math.ceil(values / (lanes * height * width))));
-  return Array.from({ length: wanted }, (_, i) => Math.floor(((2 * i + 1) * strips) / (2 * wanted)));
+/** Counts rows under a plan: adds to counts[context][symbol], returns Σ z, or −1 for too many raw values. */
+export type Tally = (counts: Uint32Array, rows: Rows, plan: Plan) => number;
+
+/** A few rows each of strips all over the tensor, somewhere within them: channels differ more than rows do. */
+function sampleOf(layout: Layout, values: number, mostStrips: number): Rows[] {
+  const count = Math.min(layout.strips, mostStrips);
+  const wanted = Math.ceil(values / (count * lanes * layout.width));
+  return Array.from({ length: count }, (_, i) => {
+    const strip = Math.floor(((2 * i + 1) * layout.strips) / (2 * count));
+    const height = heightOf(layout, strip);
+    // One more row than is counted, as what is above; low-discrepancy places within the strip.
+    const rows = Math.min(height, wanted + 1);
+    const y0 = Math.floor((height - rows + 1) * ((i * 0.6180339887498949) % 1));
+    return { strip, y0, rows };
+  });
 }
 
 /** Thresholds that put every symbol into one table. */
@@ -37,7 +53,7 @@ function sumOf(counts: Uint32Array): number {
 }
 
 /** A predictor's plan and its bits a value on the sample; null where the tensor is not one for dense mode. */
-function trial(tallyOf: Tally, sample: number[], predictor: number, gapless: boolean) {
+function trial(tallyOf: Tally, sample: Rows[], predictor: number, gapless: boolean) {
   const first: Plan = { predictor, gapless, low: 0, ...undivided };
   const counts = new Uint32Array(contexts * symbols);
   let sum = 0;
@@ -58,7 +74,7 @@ function trial(tallyOf: Tally, sample: number[], predictor: number, gapless: boo
 }
 
 /** `support` and `dithered` leave the integer 0 to exact zeros; where there are next to none, it is better left out. */
-function isGapless(tallyOf: Tally, sample: number[], { quantizer }: Quantization): boolean {
+function isGapless(tallyOf: Tally, sample: Rows[], { quantizer }: Quantization): boolean {
   if (quantizer !== "support" && quantizer !== "dithered") return false;
   const plan: Plan = { predictor: 0, gapless: false, low: 0, ...undivided };
   const counts = new Uint32Array(contexts * symbols);
@@ -76,17 +92,17 @@ export interface Choice {
 
 /** The plan of least cost and its tables; null where dense mode does not suit. */
 export function choose(tallyOf: Tally, layout: Layout, quantization: Quantization): Choice | null {
-  const few = sampleOf(layout, choosing);
+  const few = sampleOf(layout, choosing, 24);
   const gapless = isGapless(tallyOf, few, quantization);
   let best: ReturnType<typeof trial> = null;
-  for (let predictor = 0; predictor < lanePredictors.length; predictor++) {
+  for (const predictor of layout.flat ? [0, 1] : [0, 2, 3, 4]) {
     const found = trial(tallyOf, few, predictor, gapless);
     if (found === null) return null;
     if (best === null || found.cost < best.cost) best = found;
   }
   const { plan, counts } = best!;
   const whole = { ...plan, ...undivided };
-  const many = sampleOf(layout, counting);
+  const many = sampleOf(layout, counting, 96);
   counts.fill(0);
   for (const s of many) if (tallyOf(counts, s, plan) < 0) return null;
   // Sixteen tables pay only where there is enough to code with them.

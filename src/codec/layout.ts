@@ -11,6 +11,8 @@
 export interface Layout {
   /** Values in the tensor. */
   length: number;
+  /** The tensor's own rows are not used: what is above a value means nothing. */
+  flat: boolean;
   width: number;
   /** Rows in the tensor; the last one may be ragged. */
   rows: number;
@@ -39,7 +41,7 @@ export function layoutOf(shape: readonly number[], length: number): Layout {
   const height = Math.max(1, Math.min(wanted, Math.ceil(rows / lanes)));
   const strips = Math.ceil(rows / (lanes * height));
   const stripsPerSegment = Math.max(1, Math.floor(segmentLength / (lanes * height * width)));
-  return { length, width, rows, height, strips, stripsPerSegment };
+  return { length, flat, width, rows, height, strips, stripsPerSegment };
 }
 
 /** The rows in a lane of strip `s`. */

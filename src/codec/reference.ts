@@ -23,7 +23,7 @@ function encodePayload(x: Float32Array, header: Header, auto: boolean): Uint8Arr
   }
   const layout = layoutOf(shape, x.length);
   const choice = choose(
-    (counts, s, plan) => tally(counts, x, layout, s, plan, quantization),
+    (counts, rows, plan) => tally(counts, x, layout, rows, plan, quantization),
     layout,
     quantization,
   );

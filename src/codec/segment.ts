@@ -5,6 +5,7 @@
 import { FrameError } from "../error.js";
 import type { Quantization } from "./bound.js";
 import { type ByteReader, ByteWriter } from "./bytes.js";
+import type { Rows } from "./dense.js";
 import { heightOf, type Layout, lanes, symbolsOf } from "./layout.js";
 import { codedOf, contextOf, type Plan, symbolOf } from "./model.js";
 import { blockBytes, blockLength, pack, unpack } from "./pack.js";
@@ -22,11 +23,16 @@ interface Escape {
   word: number;
 }
 
-/** A strip's folded residuals in the order of coding. Appends to `escapes`, row by row and lane by lane. */
+/**
+ * Folded residuals of `rows` rows of a strip from row y0 on, in the order of coding; nothing is above the first. Appends
+ * to `escapes`, row by row and lane by lane.
+ */
 function residuals(
   x: Float32Array,
   layout: Layout,
   s: number,
+  y0: number,
+  rows: number,
   { predictor, gapless }: Plan,
   quantization: Quantization,
   escapes: Escape[],
@@ -34,12 +40,12 @@ function residuals(
   const { width, length } = layout;
   const height = heightOf(layout, s);
   const words = new Uint32Array(x.buffer, x.byteOffset, x.length);
-  const z = new Uint16Array(lanes * height * width);
+  const z = new Uint16Array(lanes * rows * width);
   const found: (Escape & { order: number })[] = [];
   for (let lane = 0; lane < lanes; lane++) {
-    const first = (s * lanes * layout.height + lane * height) * width;
-    const values = x.subarray(Math.min(first, length), Math.min(first + height * width, length));
-    const q = new Int32Array(height * width);
+    const first = (s * lanes * layout.height + lane * height + y0) * width;
+    const values = x.subarray(Math.min(first, length), Math.min(first + rows * width, length));
+    const q = new Int32Array(rows * width);
     const raw = new Set(quantize(q.subarray(0, values.length), values, first, quantization));
     for (let i = 0; i < values.length; i++) {
       const wide = Math.abs(q[i]!) > 32767;
@@ -58,26 +64,35 @@ function residuals(
   return z;
 }
 
-/** Adds a strip's symbols to counts[context][symbol]; returns Σ z, or −1 where too many values stay raw. */
+/**
+ * Adds `rows` rows of a strip from row y0 on to counts[context][symbol]; the first row counts only if it is the strip's
+ * first. Returns Σ z, or −1 where too many values stay raw.
+ */
 export function tally(
   counts: Uint32Array,
   x: Float32Array,
   layout: Layout,
-  s: number,
+  { strip, y0, rows }: Rows,
   plan: Plan,
   quantization: Quantization,
 ): number {
   const escapes: Escape[] = [];
-  const z = residuals(x, layout, s, plan, quantization, escapes);
+  const z = residuals(x, layout, strip, y0, rows, plan, quantization, escapes);
   const coded = Uint8Array.from(z, (value) => Math.min(escapeSymbol, symbolOf(value, plan.low)));
   const step = lanes * layout.width;
   let above = new Uint8Array(step);
+  let sum = 0;
   for (let start = 0; start < coded.length; start += step) {
     const row = coded.subarray(start, start + step);
-    for (let i = 0; i < step; i++) counts[contextOf(row, above, i, plan) * symbols + row[i]!]!++;
+    if (start > 0 || y0 === 0) {
+      for (let i = 0; i < step; i++) {
+        counts[contextOf(row, above, i, plan) * symbols + row[i]!]!++;
+        sum += z[start + i]!;
+      }
+    }
     above = row;
   }
-  return escapes.length > mostEscapes ? -1 : z.reduce((sum, value) => sum + value, 0);
+  return escapes.length > mostEscapes ? -1 : sum;
 }
 
 /** The bytes of `count` strips from `first` on; null where too many values stay raw. */
@@ -99,7 +114,7 @@ export function encodeSegment(
   const step = lanes * layout.width;
   let at = 0;
   for (let s = first; s < first + count; s++) {
-    const z = residuals(x, layout, s, plan, quantization, escapes);
+    const z = residuals(x, layout, s, 0, heightOf(layout, s), plan, quantization, escapes);
     let above = new Uint8Array(step);
     for (let start = 0; start < z.length; start += step, at += step) {
       const row = coded.subarray(at, at + step);

@@ -3,7 +3,16 @@
  */
 import { FrameError } from "../error.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
-import { choose, paysOff, planCapacity, readPlan, readTables, writePlan, writeTables } from "./dense.js";
+import {
+  choose,
+  paysOff,
+  planCapacity,
+  type Rows,
+  readPlan,
+  readTables,
+  writePlan,
+  writeTables,
+} from "./dense.js";
 import { type Header, lagOf, lengthOf, readHeader, sealHeader, writeHeader } from "./frame.js";
 import { type Layout, layoutOf } from "./layout.js";
 import type { Plan } from "./model.js";
@@ -22,7 +31,7 @@ export interface CodecExports {
   decodeFast(scratch: number, payload: number, bytes: number, x: number, n: number, first: number): number;
   configureDense(scratch: number, ...layoutAndPlan: number[]): void;
   surveyDense(scratch: number, x: number, length: number): void;
-  tallyDense(scratch: number, x: number, strip: number): number;
+  tallyDense(scratch: number, x: number, strip: number, y0: number, rows: number): number;
   encodeDense(
     scratch: number,
     x: number,
@@ -147,7 +156,7 @@ export class WasmCodec {
     const layout = layoutOf(header.shape, length);
     this.#wasm.surveyDense(this.#scratch, x, length);
     const choice = choose(
-      (counts, strip, plan) => this.#tally(counts, x, strip, layout, plan),
+      (counts, rows, plan) => this.#tally(counts, x, rows, layout, plan),
       layout,
       header.quantization,
     );
@@ -172,11 +181,11 @@ export class WasmCodec {
     return at - out;
   }
 
-  #tally(counts: Uint32Array, x: number, strip: number, layout: Layout, plan: Plan): number {
+  #tally(counts: Uint32Array, x: number, { strip, y0, rows }: Rows, layout: Layout, plan: Plan): number {
     const own = new Uint32Array(this.#memory.buffer, this.#wasm.countsAddress(this.#scratch), counts.length);
     own.set(counts);
     this.#configureDense(layout, plan);
-    const sum = this.#wasm.tallyDense(this.#scratch, x, strip);
+    const sum = this.#wasm.tallyDense(this.#scratch, x, strip, y0, rows);
     counts.set(own);
     return sum;
   }
