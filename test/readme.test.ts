@@ -38,6 +38,20 @@ for (const name of readdirSync(join(root, "examples")).filter((file) => file.end
   });
 }
 
+test("the command lines it shows work, in this order", (t) => {
+  const [, block] = /```sh\n(npm run comet[\s\S]*?)```/.exec(readme)!;
+  const folder = mkdtempSync(join(root, "dist", "readme-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const comet = `"${process.execPath}" "${join(root, "dist", "src", "cli", "main.js")}"`;
+  const lines = block!.trim().split("\n");
+  assert.ok(lines.length > 3);
+  for (const line of lines.filter((line) => !line.includes(" train "))) {
+    execFileSync("sh", ["-c", line.replace("npm run comet --", comet)], { cwd: folder, stdio: "pipe" });
+  }
+  assert.ok(existsSync(join(folder, "x.cmt")));
+  assert.doesNotMatch(readme, /npx comet/, "npx builds the package anew before it runs");
+});
+
 test("every npm script that the README names exists", () => {
   const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     scripts: Record<string, string>;

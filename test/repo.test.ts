@@ -66,6 +66,23 @@ test("the codec imports nothing but the errors", () => {
   assert.deepEqual(outside, []);
 });
 
+test("whatever package the published types name is installed with them, and its types too", () => {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    dependencies: Record<string, string>;
+    devDependencies: Record<string, string>;
+  };
+  const named = filesBelow("dist/src", ".d.ts").flatMap((file) =>
+    [...readFileSync(join(root, file), "utf8").matchAll(/(?:from |import\()"([^."][^"]*)"/g)].map(
+      (m) => m[1]!,
+    ),
+  );
+  assert.ok(named.includes("ndarray"));
+  for (const name of named) {
+    assert.ok(name in dependencies, name);
+    assert.ok(!(`@types/${name}` in devDependencies), `@types/${name} must be a dependency`);
+  }
+});
+
 test("no file is a drawer for odds and ends, and none is too long to be one concept", () => {
   const files = [...filesBelow("src", ".ts"), ...filesBelow("assembly", ".ts"), ...filesBelow("test", ".ts")];
   for (const file of files) {
