@@ -7,7 +7,7 @@
 
     Floats are written as their bits. Rows:
     - [mixes]: word, mix(word).                        [dithers]: seed, index, dither.
-    - [bins]: bound, step, inverse.
+    - [downs]: a binary64 as its high and low word, the binary32 below it.    [bins]: bound, step, inverse.
     - [quantizers]: kind (1 support, 2 paper, 3 dithered), bound, negative bound, seed; then for element i of a tensor
       (x, 1 when raw, integer, decoded value). [near]: the same for tensors that never leave 2^12 steps.
     - [zigzags]: bits, n, zigzag(n).
@@ -17,7 +17,7 @@
       eight lanes' states; words. *)
 
 From Coq Require Import ZArith List.
-From Flocq Require Import Core Binary Bits.
+From Flocq Require Import Core BinarySingleNaN Binary Bits.
 From Comet Require Import Binary32 Quantize Dither Predict Pack.
 From Comet Require Rans.
 Import ListNotations.
@@ -41,6 +41,18 @@ Definition tenth := 0x3dcccccc.
 Definition thousandth := 0x3a83126e.
 Definition least := 0x03800000.
 Definition largest := 0x7e800000.
+
+(** Rounding down: the mantissa of a positive binary64, rounded to binary32. *)
+Definition down (high low : Z) : f32 :=
+  match B2FF 53 1024 (b64_of_bits (high * 2 ^ 32 + low)) with
+  | F754_finite false m e => binary_normalize 24 128 eq_refl eq_refl mode_DN (Zpos m) e false
+  | _ => zero
+  end.
+
+Definition downs := map (fun '(high, low) => [high; low; bits (down high low)])
+  ([(0x3fb99999, 0x9999999a); (0x3f50624d, 0xd2f1a9fc); (0x3ff00000, 0); (0x3ff00000, 1); (0x3fffffff, 0xffffffff);
+    (0x36a00000, 0); (0x38100000, 1); (0x380fffff, 0xe0000000); (0x47efffff, 0xe0000001)]
+   ++ map (fun i => (0x38600000 + random 3 i mod 0x0f000000, random 4 i)) (counter 40)).
 
 Definition bins := map (fun b => let c := binOf (ofBits b) in [b; bits (step c); bits (inverse c)])
   ([eighth; tenth; thousandth; least; largest] ++ map (fun i => 0x03800000 + random 2 i mod 0x7b000000) (counter 40)).
@@ -145,6 +157,7 @@ Set Printing Width 110.
 Set Printing Depth 1000000.
 Eval vm_compute in mixes.
 Eval vm_compute in dithers.
+Eval vm_compute in downs.
 Eval vm_compute in bins.
 Eval vm_compute in quantizers.
 Eval vm_compute in near.

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { bin, type Quantization } from "../src/codec/bound.js";
+import { bin, type Quantization, roundDown } from "../src/codec/bound.js";
 import type { EncodeOptions } from "../src/codec/options.js";
 import { blockBytes, pack, unpack } from "../src/codec/pack.js";
 import { type Bits, type Predictor, predict, restore, unzigzag, zigzag } from "../src/codec/predict.js";
@@ -17,6 +17,7 @@ import { scratchBytes, WasmCodec } from "../src/codec/wasm.js";
 interface Vectors {
   mixes: [number, number][];
   dithers: [number, number, number][];
+  downs: [number, number, number][];
   bins: [number, number, number][];
   quantizers: number[][][];
   near: number[][][];
@@ -85,6 +86,14 @@ const implementations: [string, RoundTrip][] = [
 test("mix and dither are the model's", () => {
   for (const [word, mixed] of vectors.mixes) assert.equal(mix(word), mixed);
   for (const [seed, i, u] of vectors.dithers) assert.equal(bitsOfNumber(dither(mix(seed), i)), u);
+});
+
+test("bounds are rounded down as the model rounds them", () => {
+  for (const [high, low, bits] of vectors.downs) {
+    const asked = new Float64Array(Uint32Array.of(low, high).buffer)[0]!;
+    assert.equal(bitsOfNumber(roundDown(asked)), bits);
+    assert.ok(roundDown(asked) <= asked);
+  }
 });
 
 test("steps and their inverses are the model's", () => {
