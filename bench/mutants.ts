@@ -32,7 +32,11 @@ function firstFailure(suites: typeof laws): string | null {
       ...(pattern ? [`--test-name-pattern=${pattern}`] : []),
       path,
     ];
-    const { stdout, error } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 120000 });
+    const { stdout, error } = spawnSync(process.execPath, args, {
+      encoding: "utf8",
+      timeout: 60000,
+      killSignal: "SIGKILL",
+    });
     if (error) return `${file}: does not end`;
     const title = stdout.match(/^not ok \d+ - (.*)$/m)?.[1];
     if (title === undefined) continue;

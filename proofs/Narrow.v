@@ -10,10 +10,11 @@
         |x - xh|  <=  s (1/2 + 3 * 2^12 * eps + tiny)  <  s (1/2 + 2^-10)  <  (1 - 2^-12) bound.
 
     Main results
-    - [near_core]: that inequality, for any rounding of the quotient to a centre at most half a step away.
+    - [near_core]: that inequality, for any multiplier at most 1/2 + 1/2000 from y.
     - [support_near], [paper_near]: a finite x with |x| <= 2^12 steps is always coded as an integer, of magnitude at most
       2^12 + 1. So a chunk whose largest magnitude is at most 2^12 steps needs no check, holds no NaN or
       infinity, and its integers fit 16 bits.
+    - [dithered_core], [dithered_near]: the same under dither, up to 2^11 steps: two more roundings take the room.
     - [magic_nearest]: adding and subtracting 1.5 * 2^23 rounds to the nearest integer, ties to even, up to 2^22. *)
 
 From Coq Require Import ZArith Reals Bool Lra Lia.
@@ -134,39 +135,89 @@ Section Core.
     pose proof quotient_close. pose proof y_small. lra.
   Qed.
 
-  Theorem near_core (t : R) : Rabs (v - t) <= / 2 -> Rabs (x - rnd (t * s)) <= (1 - / 4096) * b.
+  (** Any multiplier c this near y decodes within the bound. *)
+  Theorem near_core (c : R) : Rabs (y - c) <= / 2 + / 2000 -> Rabs (x - rnd (c * s)) <= (1 - / 4096) * b.
   Proof.
-    intros centre. pose proof s_pos as pos. pose proof y_small. pose proof quotient_close as close.
+    intros cy. pose proof s_pos as pos. pose proof y_small.
     pose proof step_range as range. pose proof eta_small. pose proof b_pos.
-    assert (ty : Rabs (y - t) <= / 2 + / 2000).
-    { replace (y - t) with ((v - t) - (v - y)) by ring.
-      apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
-    assert (ts : Rabs (t * s) <= 4097 * s).
+    assert (cs : Rabs (c * s) <= 4097 * s).
     { rewrite Rabs_mult, (Rabs_pos_eq s) by lra. apply Rmult_le_compat_r; [lra|].
-      replace t with (y - (y - t)) by ring. apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
-    pose proof (rnd_error (t * s)) as last.
-    assert (eps * Rabs (t * s) <= eps * (4097 * s)) by (apply Rmult_le_compat_l; [rewrite eps_value; lra | exact ts]).
-    assert (first : Rabs (x - t * s) <= (/ 2 + / 2000) * s).
-    { replace (x - t * s) with ((y - t) * s) by (unfold y; field; lra).
+      replace c with (y - (y - c)) by ring. apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
+    pose proof (rnd_error (c * s)) as last.
+    assert (eps * Rabs (c * s) <= eps * (4097 * s)) by (apply Rmult_le_compat_l; [rewrite eps_value; lra | exact cs]).
+    assert (first : Rabs (x - c * s) <= (/ 2 + / 2000) * s).
+    { replace (x - c * s) with ((y - c) * s) by (unfold y; field; lra).
       rewrite Rabs_mult, (Rabs_pos_eq s) by lra. apply Rmult_le_compat_r; lra. }
-    replace (x - rnd (t * s)) with ((x - t * s) - (rnd (t * s) - t * s)) by ring.
+    replace (x - rnd (c * s)) with ((x - c * s) - (rnd (c * s) - c * s)) by ring.
     apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp.
     rewrite eps_value in *. lra.
   Qed.
 
-  Lemma near_strict (t : R) : Rabs (v - t) <= / 2 -> Rabs (rnd (x - rnd (t * s))) < b.
+  Lemma near_strict (c : R) : Rabs (y - c) <= / 2 + / 2000 -> Rabs (rnd (x - rnd (c * s))) < b.
   Proof.
-    intros centre. pose proof (near_core t centre) as close. pose proof (rnd_error (x - rnd (t * s))) as last.
+    intros centre. pose proof (near_core c centre) as close. pose proof (rnd_error (x - rnd (c * s))) as last.
     pose proof b_pos. pose proof eta_small. pose proof step_range.
-    set (d := x - rnd (t * s)) in *.
+    set (d := x - rnd (c * s)) in *.
     replace (rnd d) with ((rnd d - d) + d) by ring. apply Rle_lt_trans with (1 := Rabs_triang _ _).
     rewrite eps_value in *. lra.
+  Qed.
+
+  (** Without dither: a centre at most half a step from the quotient. *)
+  Lemma plain_core (t : R) : Rabs (v - t) <= / 2 -> Rabs (y - t) <= / 2 + / 2000.
+  Proof.
+    intros centre. pose proof quotient_close.
+    replace (y - t) with ((v - t) - (v - y)) by ring.
+    apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra.
+  Qed.
+
+  (** With dither u: two more roundings, of v + u and of r - u, and half the room. *)
+  Theorem dithered_core (u r : R) : Rabs x <= 2048 * s -> Rabs u <= / 2 -> Rabs (rnd (v + u) - r) <= / 2 ->
+    Rabs (rnd (v + u)) <= 2050 /\ Rabs (y - rnd (r - u)) <= / 2 + / 2000.
+  Proof.
+    intros nearer small_u half_step. pose proof s_pos. pose proof inverse_close.
+    assert (y2 : Rabs y <= 2048).
+    { unfold y, Rdiv. rewrite Rabs_mult, Rabs_inv, (Rabs_pos_eq s) by lra.
+      apply Rmult_le_reg_r with s; [lra|]. rewrite Rmult_assoc, Rinv_l by lra. lra. }
+    assert (e_pos : 0 <= eps) by (rewrite eps_value; lra).
+    assert (tiny : eta <= / 1000000000000) by (apply Rle_trans with (bpow radix2 (-40)); [now apply bpow_le | simpl; lra]).
+    assert (first : Rabs (x * i - y) <= eps * 2048).
+    { replace (x * i - y) with (y * (i * s - 1)) by (unfold y; field; lra).
+      rewrite Rabs_mult, Rmult_comm. apply Rmult_le_compat; auto using Rabs_pos. }
+    assert (size : Rabs (x * i) <= 2049).
+    { replace (x * i) with ((x * i - y) + y) by ring.
+      apply Rle_trans with (1 := Rabs_triang _ _). rewrite eps_value in *. lra. }
+    pose proof (rnd_error (x * i)) as second. fold v in second.
+    assert (eps * Rabs (x * i) <= eps * 2049) by now apply Rmult_le_compat_l.
+    assert (vy : Rabs (v - y) <= / 4000).
+    { replace (v - y) with ((v - x * i) + (x * i - y)) by ring.
+      apply Rle_trans with (1 := Rabs_triang _ _). rewrite eps_value in *. lra. }
+    assert (sum : Rabs (v + u) <= 2049).
+    { replace (v + u) with ((v - y) + y + u) by ring. apply Rle_trans with (1 := Rabs_triang _ _).
+      apply Rle_trans with (Rabs (v - y) + Rabs y + Rabs u); [apply Rplus_le_compat_r, Rabs_triang | lra]. }
+    pose proof (rnd_error (v + u)) as third.
+    assert (eps * Rabs (v + u) <= eps * 2049) by now apply Rmult_le_compat_l.
+    set (t := rnd (v + u)) in *.
+    assert (t_size : Rabs t <= 2049 + / 2).
+    { replace t with ((t - (v + u)) + (v + u)) by ring. apply Rle_trans with (1 := Rabs_triang _ _).
+      rewrite eps_value in *. lra. }
+    split; [lra|].
+    assert (ru : Rabs (r - u) <= 2051).
+    { replace (r - u) with (t - (t - r) - u) by ring. unfold Rminus at 1.
+      apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp.
+      apply Rle_trans with (Rabs t + Rabs (t - r) + Rabs u); [|lra].
+      apply Rplus_le_compat_r. unfold Rminus at 1. apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
+    pose proof (rnd_error (r - u)) as fourth.
+    assert (eps * Rabs (r - u) <= eps * 2051) by now apply Rmult_le_compat_l.
+    replace (y - rnd (r - u)) with (- (v - y) - (t - (v + u)) + (t - r) - (rnd (r - u) - (r - u))) by ring.
+    apply Rabs_le_inv in vy, third, half_step, fourth.
+    apply Rabs_le. rewrite eps_value in *. lra.
   Qed.
 End Core.
 
 (** ** The same on bit patterns
 
-    models assembly/codec/quantize.ts:quantizeNear *)
+    models assembly/codec/quantize.ts:quantizeNear assembly/codec/quantize.ts:nearSupport assembly/codec/quantize.ts:nearPaper
+    assembly/codec/quantize.ts:nearDithered *)
 
 Section Near.
   Variable b : f32.
@@ -248,18 +299,30 @@ Section Near.
     exact (quotient_small _ small top _ near).
   Qed.
 
-  Lemma coded (t : R) : Rabs (v - t) <= / 2 -> Rabs (rnd (toR x - rnd (t * s))) < toR b.
+  Lemma centred (t : R) : Rabs (v - t) <= / 2 -> Rabs (toR x / s - t) <= / 2 + / 2000.
   Proof.
     pose proof step_large as top. unfold v, s. destruct step_real as [_ S]. rewrite S in *.
-    exact (near_strict _ small top _ near t).
+    exact (plain_core _ small top _ near t).
   Qed.
 
-  Lemma back_small (t : R) : Rabs (v - t) <= / 2 -> Rabs (rnd (t * s)) < bpow radix2 128.
+  Lemma coded (c : R) : Rabs (toR x / s - c) <= / 2 + / 2000 -> Rabs (rnd (toR x - rnd (c * s))) < toR b.
   Proof.
-    intros centre. pose proof v_small. pose proof step_upper as top. fold s in top.
+    pose proof step_large as top. unfold s. destruct step_real as [_ S]. rewrite S in *.
+    exact (near_strict _ small _ near c).
+  Qed.
+
+  Lemma y_bound : Rabs (toR x / s) <= 4096.
+  Proof.
+    unfold s. destruct step_real as [_ S]. rewrite S in *. pose proof step_large as top. rewrite S in top.
+    exact (y_small _ small _ near).
+  Qed.
+
+  Lemma back_small (c : R) : Rabs (toR x / s - c) <= / 2 + / 2000 -> Rabs (rnd (c * s)) < bpow radix2 128.
+  Proof.
+    intros centre. pose proof y_bound. pose proof step_upper as top. fold s in top.
     assert (spos : 0 < s) by (unfold s; destruct step_real as [_ ->]; exact (s_pos _ small)).
-    assert (far : Rabs t <= 8192).
-    { replace t with (v - (v - t)) by ring. apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
+    assert (far : Rabs c <= 8192).
+    { replace c with (toR x / s - (toR x / s - c)) by ring. apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
     apply Rle_lt_trans with (bpow radix2 114); [|now apply bpow_lt].
     apply abs_round_le_generic; try typeclasses eauto.
     - apply generic_format_bpow'; [typeclasses eauto | now compute].
@@ -276,8 +339,8 @@ Section Near.
     apply Rlt_trans with (bpow radix2 13); [simpl; lra | now apply bpow_lt].
   Qed.
 
-  (** A float t within half a step of the quotient, times the step, passes the check. *)
-  Lemma passes (t : f32) : finite t = true -> Rabs (v - toR t) <= / 2 -> within b x (mul t (step B)) = true.
+  (** A float that near x/s, times the step, passes the check. *)
+  Lemma passes (t : f32) : finite t = true -> Rabs (toR x / s - toR t) <= / 2 + / 2000 -> within b x (mul t (step B)) = true.
   Proof.
     intros Ft centre. destruct step_real as [Fs _].
     destruct (mul_small t (step B) Ft Fs (back_small _ centre)) as [Fy Y].
@@ -320,7 +383,7 @@ Section Near.
     rewrite below_limit by (rewrite ?Q; auto using v_small). rewrite I.
     destruct (small_integer n ltac:(lia)) as [Fn N].
     unfold valueOf, side. cbn [kind positive].
-    rewrite passes; [reflexivity | exact Fn | now rewrite N].
+    rewrite passes; [reflexivity | exact Fn | rewrite N; now apply centred].
   Qed.
 
   (** The centre of a bin is exact: (2 |q| - 1) / 2 is a float. *)
@@ -401,7 +464,7 @@ Section Near.
     replace (if lt x zero then B else B) with B by (now destruct (lt x zero)).
     replace (if (q <? 0)%Z then B else B) with B by (now destruct (q <? 0)%Z).
     destruct (centre_exact q ltac:(lia) nz) as [Fc C].
-    rewrite passes; [reflexivity | exact Fc |]. rewrite C.
+    rewrite passes; [reflexivity | exact Fc |]. rewrite C. apply centred.
     (* the sign of v is that of x *)
     unfold q. destruct (lt x zero) eqn:below.
     - apply lt_zero in below; [|exact Fx].
@@ -418,6 +481,58 @@ Section Near.
       destruct (Z.ltb_spec (f + 1) 0); [lia|].
       rewrite Rabs_pos_eq in floor_le, floor_gt by assumption.
       rewrite plus_IZR. apply Rabs_le. lra.
+  Qed.
+
+  (** The dither of a float's size; file Dither.v shows that ours is below 1/2. *)
+  Theorem dithered_near (u : f32) : finite u = true -> Rabs (toR u) <= / 2 -> Rabs (toR x) <= 2048 * toR (step B) ->
+    exists q, encode (c Dithered) u x = Integer q /\ (Z.abs q <= 2052)%Z.
+  Proof.
+    intros Fu small_u nearer. destruct step_real as [Fs S].
+    destruct (isZero x) eqn:null.
+    { destruct (isZero_shape x null) as [sign ->].
+      exists 0%Z. split; [|lia]. apply dithered_zero; [reflexivity|]. destruct inverse_real as [Fi _].
+      split; [split; [exact Fb | exact bound_pos]|].
+      split; [split; [exact Fs | change (0 < toR (step B)); rewrite S; exact (s_pos _ small)]|]. exact Fi. }
+    destruct quotient_real as [Fq Q].
+    assert (core : forall r, Rabs (rnd (v + toR u) - r) <= / 2 ->
+      Rabs (rnd (v + toR u)) <= 2050 /\ Rabs (toR x / s - rnd (r - toR u)) <= / 2 + / 2000).
+    { intros r. unfold v, s in *. pose proof step_large as top. rewrite S in *.
+      intros h. eapply dithered_core; eassumption. }
+    set (t := rnd (v + toR u)) in *. set (r := ZnearestE t).
+    assert (half_step : Rabs (t - IZR r) <= / 2) by apply Znearest_half.
+    destruct (core (IZR r) half_step) as [t_size close].
+    assert (A : finite (add (mul x (inverse B)) u) = true /\ toR (add (mul x (inverse B)) u) = t).
+    { unfold t. rewrite <- Q. apply add_small; auto. rewrite Q. fold t.
+      apply Rle_lt_trans with (1 := t_size). apply Rlt_trans with (bpow radix2 13); [simpl; lra | now apply bpow_lt]. }
+    destruct A as [Ft T].
+    assert (I : integer (nearest (add (mul x (inverse B)) u)) = r).
+    { unfold integer. apply eq_IZR. rewrite Btrunc_correct by reflexivity.
+      unfold nearest. rewrite (proj1 (Bnearbyint_correct 24 128 eq_refl unop_nan_pl32 mode_NE (add (mul x (inverse B)) u))).
+      fold (toR (add (mul x (inverse B)) u)). rewrite T. simpl round_mode.
+      rewrite round_generic; [|typeclasses eauto | apply generic_format_round; typeclasses eauto].
+      apply round_FIX_IZR. }
+    assert (few : (Z.abs r <= 2051)%Z).
+    { apply le_IZR. rewrite abs_IZR. replace (IZR r) with (t - (t - IZR r)) by ring.
+      apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
+    destruct (small_integer r ltac:(lia)) as [Fr R].
+    assert (D : finite (sub (ofI32 r) u) = true /\ toR (sub (ofI32 r) u) = rnd (IZR r - toR u)).
+    { assert (fin : finite (sub (ofI32 r) u) = true).
+      { apply sub_small; auto. rewrite R.
+        replace (rnd (IZR r - toR u)) with (toR x / s - (toR x / s - rnd (IZR r - toR u))) by ring.
+        apply Rle_lt_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. pose proof y_bound.
+        apply Rle_lt_trans with 5000; [lra|]. apply Rlt_trans with (bpow radix2 13); [simpl; lra | now apply bpow_lt]. }
+      split; [exact fin|]. now rewrite (sub_correct _ _ fin), R. }
+    destruct D as [Fd D].
+    set (q := (if r <? 0 then r else r + 1)%Z).
+    assert (some : integerOf (c Dithered) u x = Some q).
+    { unfold integerOf, side, c. cbn [kind positive]. rewrite null, below_limit by (rewrite ?T; auto; lra). now rewrite I. }
+    exists q. split; [|unfold q; destruct (r <? 0)%Z; lia].
+    unfold encode. rewrite some. unfold valueOf, side, c. cbn [kind positive].
+    assert (nz : (q =? 0)%Z = false) by (unfold q; destruct (Z.ltb_spec r 0); apply Z.eqb_neq; lia).
+    assert (back : (if 0 <? q then q - 1 else q)%Z = r).
+    { unfold q. destruct (Z.ltb_spec r 0); destruct (Z.ltb_spec 0 (if (r <? 0)%Z then r else (r + 1)%Z)); destruct (r <? 0)%Z eqn:E;
+        rewrite ?Z.ltb_lt, ?Z.ltb_ge in *; try lia; destruct (Z.ltb_spec 0 r); destruct (Z.ltb_spec 0 (r + 1)); lia. }
+    rewrite nz, back. rewrite passes; [reflexivity | exact Fd | now rewrite D].
   Qed.
 End Near.
 

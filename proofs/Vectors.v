@@ -9,7 +9,8 @@
     - [mixes]: word, mix(word).                        [dithers]: seed, index, dither.
     - [downs]: a binary64 as its high and low word, the binary32 below it.    [bins]: bound, step, inverse.
     - [quantizers]: kind (1 support, 2 paper, 3 dithered), bound, negative bound, seed; then for element i of a tensor
-      (x, 1 when raw, integer, decoded value). [near]: the same for tensors that never leave 2^12 steps.
+      (x, 1 when raw, integer, decoded value). [near]: the same for tensors that never leave 2^12
+      (2^11 if dithered) steps.
     - [zigzags]: bits, n, zigzag(n).
     - [predictions]: bits, predictor, lag; values; residuals.
     - [packings]: width; values; bytes.
@@ -109,7 +110,9 @@ Definition quantizers :=
 Definition near :=
   map (fun '(k, b) => table k b b 0 ([0; 0x80000000; 1; 0x80000001; 0x007fffff; 0x80800000] ++ around b
     ++ halves (stepOf b) nearHalves ++ spread (b + k) (stepOf b) 11 60))
-  [(1, eighth); (2, eighth); (1, tenth); (2, tenth); (1, thousandth); (2, thousandth); (1, least); (2, least)].
+  [(1, eighth); (2, eighth); (1, tenth); (2, tenth); (1, thousandth); (2, thousandth); (1, least); (2, least)]
+  ++ map (fun b => table 3 b b 7 ([0; 0x80000000; 1; 0x80000001; 0x007fffff; 0x80800000] ++ around b
+    ++ halves (stepOf b) [1; 2; 3; 127; 255; 4093; 4094; 4095] ++ spread b (stepOf b) 10 60)) [eighth; tenth; thousandth].
 
 (** ** The integer stages *)
 

@@ -63,6 +63,8 @@ export function dither(key: v128, index: v128): v128 {
  *
  *   support  ⌊|x|·inverse⌋ + 1, masked where x is ±0, with the sign put back on sixteen-bit lanes:
  *            saturation keeps both "is zero" and the sign when 32-bit patterns shrink to 16
+ *
+ * proofs: Narrow.support_near, Narrow.paper_near, Narrow.dithered_near
  */
 @inline
 export function nearSupport(x0: v128, x1: v128, scale: v128): v128 {
