@@ -60,13 +60,13 @@ function seam(build: string): Codec {
 const wasm: Codec = { encode, decode };
 
 test("the bound holds, reference", () => boundHolds(reference, 40));
-test("the bound holds, wasm", () => boundHolds(wasm, 600));
+test("the bound holds, wasm", () => boundHolds(wasm, 2000));
 test("support keeps zeros and signs, reference", () => supportIsExact(reference, 40));
-test("support keeps zeros and signs, wasm", () => supportIsExact(wasm, 600));
+test("support keeps zeros and signs, wasm", () => supportIsExact(wasm, 2000));
 test("decoded values stay within the bound when coded again", () => secondPassIsStill(wasm));
-test("wasm gives the reference's bytes and bits", () => equals(reference, wasm, 120));
+test("wasm gives the reference's bytes and bits", () => equals(reference, wasm, 300));
 test("the release build in shared memory gives the reference's bytes and bits", () =>
-  equals(reference, seam("comet.wasm"), 50));
+  equals(reference, seam("comet.wasm"), 150));
 test("the debug build in shared memory gives the reference's bytes and bits", () =>
   equals(reference, seam("comet.debug.wasm"), 30));
 
@@ -75,7 +75,7 @@ test("the bound's law catches a decoder that is an ulp off and an encoder withou
     encode,
     decode: (frame) => decode(frame).map((value) => value + inspect(frame).bound * 2 ** -8),
   };
-  assert.throws(() => boundHolds(shifted));
+  assert.throws(() => boundHolds(shifted, 300, true));
   const unchecked: Codec = {
     encode: (x, options) =>
       encode(
@@ -84,7 +84,7 @@ test("the bound's law catches a decoder that is an ulp off and an encoder withou
       ),
     decode,
   };
-  assert.throws(() => boundHolds(unchecked));
+  assert.throws(() => boundHolds(unchecked, 300, true));
 });
 
 test("support's law catches the paper's quantiser", () => {
