@@ -1,0 +1,33 @@
+/** comet-ts, plain store, one thread; `fused` as second argument for that profile. */
+import { createEngine } from "../../dist/src/engine.js";
+import { createModel } from "../../dist/src/models/models.js";
+import { build } from "../../dist/src/nn.js";
+import { backward } from "../../dist/src/op.js";
+import { crossEntropy } from "../../dist/src/ops/loss.js";
+import { Sgd } from "../../dist/src/optim.js";
+import { Tensor } from "../../dist/src/tensor.js";
+import { serve } from "./workloads.mjs";
+
+await serve(({ batch, channels, size, classes }, name) => {
+  const profile = process.argv[3] === "fused" ? "fused" : "release";
+  const engine = createEngine({ memory: "1GiB", threads: 1, build: profile });
+  const model = createModel(name, build(engine, 1), { channels, height: size, width: size, classes });
+  const optimizer = new Sgd(engine, model.allParameters(), {
+    lr: 0.01,
+    momentum: 0.9,
+    weightDecay: 0,
+    nesterov: false,
+  });
+  model.train(true);
+  const pixels = Float32Array.from({ length: batch * channels * size * size }, Math.random);
+  const labels = Float32Array.from({ length: batch }, (_, i) => i % classes);
+  return () => {
+    const images = Tensor.from(engine, pixels, [batch, channels, size, size], "images");
+    const wanted = Tensor.from(engine, labels, [batch], "labels");
+    const loss = crossEntropy(model.forward(images), wanted, { smoothing: 0 });
+    const value = loss.data[0];
+    backward(loss);
+    optimizer.step(1);
+    return value;
+  };
+});
