@@ -106,7 +106,20 @@ export async function bench(args: string[]): Promise<void> {
   const multiply = device.exports.multiplyRows as Kernel;
   const copy = device.exports.copy as Kernel;
   const peak = () =>
-    multiply(scratch, scratch, scratch, scratch, scratch, scratch + 4096, 32, depth, scratch + 32768, 32, 0);
+    multiply(
+      scratch,
+      scratch,
+      scratch,
+      scratch,
+      scratch,
+      scratch + 4096,
+      32,
+      depth,
+      scratch + 32768,
+      32,
+      scratch + 32768,
+      32,
+    );
 
   const rows = [];
   for (const c of cases.filter(({ name }) => name.includes(values.only))) {

@@ -13,7 +13,8 @@ import {
   multiplyPlanes,
   multiplyRows,
   readPlanes,
-  startTile,
+  rowBytes,
+  startRow,
   tileBytes,
   tileLanes,
   tileRows,
@@ -70,7 +71,7 @@ export function conv2dWeightGradientWorkspace(shape: usize, room: usize): i32 {
   layOutSource(source, 0, changetype<Conv2dShape>(shape));
   const outputs = source.images * source.blockRows * source.columns;
   const taps = source.channels * source.R * source.S;
-  return headBytes + 2 * tileBytes + 16 + taps * 4 + outputs * (4 + 32) + copyBytes(source);
+  return headBytes + tileBytes + rowBytes + 16 + taps * 4 + outputs * (4 + 32) + copyBytes(source);
 }
 
 /** How many units there are: tiles of taps × panels of output channels, or quadruples of vectors of taps × groups. */
@@ -111,13 +112,13 @@ export function conv2dWeightGradient(
   job.panels = (job.channels + tileLanes - 1) / tileLanes;
   job.acc = workspace + headBytes;
   job.start = job.acc + tileBytes;
-  job.places = job.start + tileBytes;
+  job.places = job.start + rowBytes;
   job.taps = job.places + 16;
   job.windows = job.taps + ((<usize>job.depth) << 2);
   job.panelDy = job.windows + ((<usize>block) << 2);
   job.copy = job.panelDy + ((<usize>block) << 5);
   v128.store(job.places, i32x4(0, 4, 8, 12));
-  startTile(job.start, 0, tileLanes);
+  startRow(job.start, 0, tileLanes);
   writeTaps(job.taps, source, false);
   writeWindows(job.windows, source);
   for (let n = 0; n < s.N; n += source.images) {
@@ -180,9 +181,10 @@ function addTiles(job: Job, base: usize, panel: i32, begin: i32, end: i32): void
       multiplyPlanes(a0, a1, a2, a3, job.windows, job.panelDy, count, to, pitch, start);
       continue;
     }
-    if (job.fresh) memory.copy(job.acc, job.start, tileBytes);
-    else readPlanes(job.acc, to, pitch, job.places, tall, lanes);
-    multiplyRows(a0, a1, a2, a3, job.windows, job.panelDy, 32, count, job.acc, 32, false);
+    if (!job.fresh) readPlanes(job.acc, to, pitch, job.places, tall, lanes);
+    const first = job.fresh ? job.start : job.acc;
+    const firstPitch = job.fresh ? 0 : 32;
+    multiplyRows(a0, a1, a2, a3, job.windows, job.panelDy, 32, count, job.acc, 32, first, firstPitch);
     writePlanes(job.acc, to, pitch, job.places, tall, lanes, true);
   }
 }

@@ -14,7 +14,8 @@ import {
   multiplyRows,
   pieceOf,
   readRows,
-  startTile,
+  rowBytes,
+  startRow,
   tileBytes,
   tileLanes,
   tileRows,
@@ -43,8 +44,9 @@ class Job {
   a: usize;
   b: usize;
   shape: GemmShape;
-  /** Scratch: a tile, the offsets of a piece of the chain in a row of a, a panel of b, the packed rows of a. */
+  /** Scratch: a tile, a row of zeros, the offsets of a piece of the chain in a row of a, a panel of b, the packed rows of a. */
   acc: usize;
+  start: usize;
   offsets: usize;
   panel: usize;
   packedA: usize;
@@ -58,10 +60,10 @@ function streams(s: GemmShape, rows: i32): bool {
   return !s.transposeB && (rows <= few || s.k <= few);
 }
 
-/** Workspace: job | acc | offsets | panel of b | packed a. */
+/** Workspace: job | acc | start | offsets | panel of b | packed a. */
 export function gemmWorkspace(shape: usize): i32 {
   const piece = pieceOf(changetype<GemmShape>(shape).k);
-  return 64 + tileBytes + piece * (4 + 32 + 4 * blockRows) + 128;
+  return 64 + tileBytes + rowBytes + piece * (4 + 32 + 4 * blockRows) + 128;
 }
 
 /** Computes rows [rowBegin, rowEnd) of columns [columnBegin, columnEnd), the latter from a multiple of 8. */
@@ -84,9 +86,11 @@ export function gemm(
   job.b = b;
   job.shape = s;
   job.acc = workspace + 64;
-  job.panel = job.acc + tileBytes;
+  job.start = job.acc + tileBytes;
+  job.panel = job.start + rowBytes;
   job.packedA = job.panel + piece * 32;
   job.offsets = job.packedA + piece * (4 * blockRows);
+  startRow(job.start, 0, tileLanes);
   job.rowBegin = rowBegin;
   job.rowEnd = rowEnd;
   job.columnBegin = columnBegin;
@@ -112,6 +116,7 @@ function tile(
   fresh: bool,
 ): void {
   const n = job.shape.n;
+  const cPitch = (<usize>n) << 2;
   const rows = min(tileRows, job.rowEnd - i);
   const lanes = min(tileLanes, job.columnEnd - j);
   const to = job.c + ((<usize>(i * n + j)) << 2);
@@ -120,17 +125,30 @@ function tile(
   const a2 = a1 + (rows > 2 ? pitch : 0);
   const a3 = a2 + (rows > 3 ? pitch : 0);
   if (rows === tileRows && lanes === tileLanes) {
-    multiplyRows(from, a1, a2, a3, job.offsets, b, step, depth, to, (<usize>n) << 2, fresh);
+    multiplyRows(
+      from,
+      a1,
+      a2,
+      a3,
+      job.offsets,
+      b,
+      step,
+      depth,
+      to,
+      cPitch,
+      fresh ? job.start : to,
+      fresh ? 0 : cPitch,
+    );
     return;
   }
   if (step !== 32) {
     packLanes(job.panel, b, step, depth, lanes);
     b = job.panel;
   }
-  if (fresh) startTile(job.acc, 0, lanes);
-  else readRows(job.acc, to, (<usize>n) << 2, rows, lanes);
-  multiplyRows(from, a1, a2, a3, job.offsets, b, 32, depth, job.acc, 32, false);
-  writeRows(job.acc, to, (<usize>n) << 2, rows, lanes);
+  if (!fresh) readRows(job.acc, to, cPitch, rows, lanes);
+  const first = fresh ? job.start : job.acc;
+  multiplyRows(from, a1, a2, a3, job.offsets, b, 32, depth, job.acc, 32, first, fresh ? 0 : 32);
+  writeRows(job.acc, to, cPitch, rows, lanes);
 }
 
 function stream(job: Job): void {
@@ -151,7 +169,20 @@ function stream(job: Job): void {
         const a3 = a2 + rowPitch;
         let c = job.c + bPitch * i + ((<usize>j) << 2);
         for (; j + tileLanes <= job.columnEnd; j += tileLanes, b += 32, c += 32) {
-          multiplyRows(from, a1, a2, a3, job.offsets, b, bPitch, depth, c, bPitch, l === 0);
+          multiplyRows(
+            from,
+            a1,
+            a2,
+            a3,
+            job.offsets,
+            b,
+            bPitch,
+            depth,
+            c,
+            bPitch,
+            l === 0 ? job.start : c,
+            l === 0 ? 0 : bPitch,
+          );
         }
       }
       for (; j < job.columnEnd; j += tileLanes, b += 32) {

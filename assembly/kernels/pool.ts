@@ -47,6 +47,8 @@ export function maxPool(y: usize, index: usize, x: usize, shape: usize, begin: i
     for (let p = 0; p < s.P; p++) {
       const output = (plane * s.P + p) * s.Q;
       for (let q = 0; q < s.Q; ) {
+        // The last four inside may overlap those before: the same windows again.
+        if (q > outside - 4 && q < outside && outside - 4 >= inside) q = outside - 4;
         if (q >= inside && q + 4 <= outside) {
           fourLargest(at(y, output + q), index + output + q, from, s, p, q);
           q += 4;
@@ -144,6 +146,7 @@ export function avgPool(y: usize, x: usize, shape: usize, begin: i32, end: i32):
     for (let p = 0; p < s.P; p++) {
       const output = at(y, (plane * s.P + p) * s.Q);
       for (let q = 0; q < s.Q; ) {
+        if (q > outside - 4 && q < outside && outside - 4 >= inside) q = outside - 4;
         if (q >= inside && q + 4 <= outside) {
           v128.store(at(output, q), f32x4.div(fourSums(from, s, p, q), areas));
           q += 4;

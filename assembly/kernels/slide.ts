@@ -11,7 +11,8 @@ import {
   multiplyRows,
   pieceOf,
   readPlanes,
-  startTile,
+  rowBytes,
+  startRow,
   tileBytes,
   tileLanes,
   tileRows,
@@ -43,7 +44,7 @@ export function slideBytes(source: Source): i32 {
   layOut(source, 1, false);
   const outputs = source.blockRows * source.columns;
   const taps = source.channels * source.R * source.S;
-  return headBytes + 2 * tileBytes + taps * 4 + outputs * 8 + copyBytes(source);
+  return headBytes + tileBytes + rowBytes + taps * 4 + outputs * 8 + copyBytes(source);
 }
 
 /** Output rows [begin, end) of the grid, counted through the images with `unitRows` an image. */
@@ -66,7 +67,7 @@ export function slide(
   const near = target.stride === 1 && source.columns === target.W;
   const acc = workspace;
   const start = acc + tileBytes;
-  const taps = start + tileBytes;
+  const taps = start + rowBytes;
   const windows = taps + ((<usize>depth) << 2);
   const places = windows + ((<usize>(source.blockRows * source.columns)) << 2);
   const copy = places + ((<usize>(source.blockRows * source.columns)) << 2);
@@ -107,7 +108,7 @@ export function slide(
           const bias = target.bias ? target.bias + ((<usize>channel) << 2) : 0;
           const b = weights + ((<usize>((g * panels + panel) * depth + l)) << 5);
           const out = corner + pitch * (panel * tileLanes);
-          startTile(start, l === 0 ? bias : 0, lanes);
+          if (l === 0) startRow(start, bias, lanes);
           for (let i = 0; i < outputs; i += tileRows) {
             const tall = min(tileRows, outputs - i);
             const w = windows + ((<usize>i) << 2);
@@ -123,9 +124,9 @@ export function slide(
               multiplyPlanes(a0, a1, a2, a3, tap, b, steps, to, pitch, l === 0 ? start : 0);
               continue;
             }
-            if (l === 0) memory.copy(acc, start, tileBytes);
-            else readPlanes(acc, out, pitch, at, tall, lanes);
-            multiplyRows(a0, a1, a2, a3, tap, b, 32, steps, acc, 32, false);
+            if (l !== 0) readPlanes(acc, out, pitch, at, tall, lanes);
+            const first = l === 0 ? start : acc;
+            multiplyRows(a0, a1, a2, a3, tap, b, 32, steps, acc, 32, first, l === 0 ? 0 : 32);
             writePlanes(acc, out, pitch, at, tall, lanes, near);
           }
         }

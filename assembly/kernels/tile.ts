@@ -24,11 +24,12 @@ import {
 
 export const tileRows: i32 = 4;
 export const tileLanes: i32 = 8;
-/** Bytes of acc: 4 rows of 8 floats. */
+/** Bytes of acc, 4 rows of 8 floats, and of one row. */
 export const tileBytes: i32 = 128;
+export const rowBytes: i32 = 32;
 
 /** The longest piece of a chain that is done at once: its panel of b (32 bytes a step) then stays in the L1 cache. */
-const deepest: i32 = 384;
+const deepest: i32 = 512;
 
 /** How to cut a chain of `depth` into equal pieces that are no longer than `deepest`. */
 export function pieceOf(depth: i32): i32 {
@@ -36,7 +37,10 @@ export function pieceOf(depth: i32): i32 {
   return pieces > 0 ? (depth + pieces - 1) / pieces : 1;
 }
 
-/** c's rows are `pitch` bytes apart, b's steps `step` bytes. `fresh` chains begin at 0, others at what c holds. */
+/**
+ * c's rows are `pitch` bytes apart, b's steps `step` bytes. Chains begin at what the rows at `from` hold, `fromPitch`
+ * bytes apart: those of c to go on with them, or one row for all.
+ */
 export function multiplyRows(
   a0: usize,
   a1: usize,
@@ -48,29 +52,20 @@ export function multiplyRows(
   depth: i32,
   c: usize,
   pitch: usize,
-  fresh: bool,
+  from: usize,
+  fromPitch: usize,
 ): void {
-  let c00 = f32x4.splat(0);
-  let c01 = c00;
-  let c10 = c00;
-  let c11 = c00;
-  let c20 = c00;
-  let c21 = c00;
-  let c30 = c00;
-  let c31 = c00;
-  const c1 = c + pitch;
-  const c2 = c1 + pitch;
-  const c3 = c2 + pitch;
-  if (!fresh) {
-    c00 = v128.load(c);
-    c01 = v128.load(c, 16);
-    c10 = v128.load(c1);
-    c11 = v128.load(c1, 16);
-    c20 = v128.load(c2);
-    c21 = v128.load(c2, 16);
-    c30 = v128.load(c3);
-    c31 = v128.load(c3, 16);
-  }
+  let c00 = v128.load(from);
+  let c01 = v128.load(from, 16);
+  from += fromPitch;
+  let c10 = v128.load(from);
+  let c11 = v128.load(from, 16);
+  from += fromPitch;
+  let c20 = v128.load(from);
+  let c21 = v128.load(from, 16);
+  from += fromPitch;
+  let c30 = v128.load(from);
+  let c31 = v128.load(from, 16);
   for (; depth > 0; depth--) {
     const at = <usize>load<u32>(offsets);
     const b0 = v128.load(b);
@@ -92,12 +87,15 @@ export function multiplyRows(
   }
   v128.store(c, c00);
   v128.store(c, c01, 16);
-  v128.store(c1, c10);
-  v128.store(c1, c11, 16);
-  v128.store(c2, c20);
-  v128.store(c2, c21, 16);
-  v128.store(c3, c30);
-  v128.store(c3, c31, 16);
+  c += pitch;
+  v128.store(c, c10);
+  v128.store(c, c11, 16);
+  c += pitch;
+  v128.store(c, c20);
+  v128.store(c, c21, 16);
+  c += pitch;
+  v128.store(c, c30);
+  v128.store(c, c31, 16);
 }
 
 /**
@@ -184,18 +182,10 @@ export function multiplyPlanes(
   storeColumns(high, pitch, c01, c11, c21, c31);
 }
 
-/** acc = the same 8 floats in every row; `from` null: 0. Lanes from `lanes` on are 0. */
-export function startTile(acc: usize, from: usize, lanes: i32): void {
-  let low = f32x4.splat(0);
-  let high = low;
-  if (from) {
-    low = loadSome(from, lanes);
-    if (lanes > 4) high = loadSome(from + 16, lanes - 4);
-  }
-  for (let i = 0; i < tileRows; i++, acc += 32) {
-    v128.store(acc, low);
-    v128.store(acc, high, 16);
-  }
+/** A row for chains to begin at: 8 floats, 0 where `from` is null and from lane `lanes` on. */
+export function startRow(row: usize, from: usize, lanes: i32): void {
+  v128.store(row, from ? loadSome(from, lanes) : f32x4.splat(0));
+  v128.store(row, from && lanes > 4 ? loadSome(from + 16, lanes - 4) : f32x4.splat(0), 16);
 }
 
 /** acc ↔ matrix rows `pitch` bytes apart, lanes side by side. */

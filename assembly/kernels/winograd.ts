@@ -15,7 +15,7 @@
  */
 import { packSteps } from "./pack";
 import { Target } from "./slide";
-import { multiplyRows, tileLanes } from "./tile";
+import { multiplyRows, rowBytes, startRow, tileLanes } from "./tile";
 import { storeColumns } from "./vector";
 import { layOut, place, Source } from "./window";
 
@@ -61,12 +61,12 @@ function blockTiles(s: Source): i32 {
   return (s.blockRows >> 1) * (s.columns >> 1);
 }
 
-/** Workspace: scratch (256) | offsets | V | M | copy. */
+/** Workspace: scratch (256) | a row of zeros | offsets | V | M | copy. */
 export function winogradBytes(s: Source): i32 {
   layOutTiles(s);
   const tiles = blockTiles(s);
   const v = points * tiles * s.channels * 4;
-  return 256 + s.channels * 4 + v + points * tiles * 32 + <i32>s.imagePitch + 64;
+  return 256 + rowBytes + s.channels * 4 + v + points * tiles * 32 + <i32>s.imagePitch + 64;
 }
 
 /** Bytes of the packed weights. */
@@ -142,10 +142,12 @@ export function winograd(
   const tiles = blockTiles(s);
   const panels = (to.channels + tileLanes - 1) / tileLanes;
   const scratch = workspace;
-  const offsets = scratch + 256;
+  const zeros = scratch + 256;
+  const offsets = zeros + rowBytes;
   const v = (offsets + ((<usize>s.channels) << 2) + 15) & ~15;
   const m = v + ((<usize>(points * tiles * s.channels)) << 2);
   const copy = m + ((<usize>(points * tiles)) << 5);
+  startRow(zeros, 0, tileLanes);
   for (let c = 0; c < s.channels; c++) store<u32>(offsets + ((<usize>c) << 2), c << 4);
 
   const tileRows = s.rows >> 1;
@@ -163,7 +165,7 @@ export function winograd(
       for (let panel = 0; panel < panels; panel++) {
         const channel = g * to.channels + panel * tileLanes;
         const lanes = min(tileLanes, to.channels - panel * tileLanes);
-        multiplyPoints(m, v, packed, g * panels + panel, groups * panels, s, quads, offsets);
+        multiplyPoints(m, v, packed, g * panels + panel, groups * panels, s, quads, offsets, zeros);
         const plane = (n * to.imageChannels + channel) * to.H;
         const y = to.address + ((<usize>((plane + (first << 1)) * to.W)) << 2);
         const bias = to.bias ? to.bias + ((<usize>channel) << 2) : 0;
@@ -220,6 +222,7 @@ function multiplyPoints(
   s: Source,
   quads: i32,
   offsets: usize,
+  zeros: usize,
 ): void {
   const quadPitch = (<usize>s.channels) << 4;
   const blockQuads = blockTiles(s) >> 2;
@@ -228,7 +231,7 @@ function multiplyPoints(
     let a = v + quadPitch * (point * blockQuads);
     let to = m + ((<usize>(point * blockQuads)) << 7);
     for (let i = 0; i < quads; i++, a += quadPitch, to += 128) {
-      multiplyRows(a, a + 4, a + 8, a + 12, offsets, u, 32, s.channels, to, 32, true);
+      multiplyRows(a, a + 4, a + 8, a + 12, offsets, u, 32, s.channels, to, 32, zeros, 0);
     }
   }
 }
