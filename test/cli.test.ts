@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { createRng } from "../src/rng.js";
 import { type Manifest, readRun } from "../src/run.js";
 
 const main = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
@@ -168,6 +169,28 @@ for (const [title, args, message] of failures) {
     assert.doesNotMatch(stderr, /\n {4}at /, "a stack trace");
   });
 }
+
+test("a large tensor that hardly compresses comes back within its bound", () => {
+  const [raw, packed, back] = ["x.f32", "x.cmt", "y.f32"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const rng = createRng(1);
+  const x = Float32Array.from({ length: 400_000 }, () => rng.uniform());
+  writeFileSync(raw, new Uint8Array(x.buffer));
+  for (const args of [
+    ["compress", raw, "--shape", "400,1000", "-o", packed, "--bound", "1e-6"],
+    ["decompress", packed, "-o", back],
+    ["inspect", packed],
+  ]) {
+    const { status, stderr } = comet(...args);
+    assert.equal(status, 0, stderr);
+  }
+  const bytes = readFileSync(back);
+  const y = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  assert.ok(x.every((value, i) => Math.abs(value - y[i]!) < 1e-6));
+});
 
 test("a folder that cannot be written to is an error", () => {
   const file = join(folder, "a file");

@@ -196,11 +196,13 @@ async function* sectionsOf(source: Source): AsyncGenerator<{ kind: number; bytes
     const front = await source.take(kind === section.frame ? 12 : 4, "section length");
     const length = new DataView(front.buffer, front.byteOffset).getUint32(front.length - 4, true);
     if (kind === section.bytes) yield { kind, bytes: await source.take(length, "bytes") };
-    else
-      yield {
-        kind: section.frame,
-        bytes: Uint8Array.of(...front, ...(await source.take(length - 12, "frame"))),
-      };
+    else {
+      const rest = await source.take(length - front.length, "frame");
+      const bytes = new Uint8Array(length);
+      bytes.set(front);
+      bytes.set(rest, front.length);
+      yield { kind: section.frame, bytes };
+    }
   }
 }
 

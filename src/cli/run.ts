@@ -104,6 +104,7 @@ async function runOn(dataset: Dataset, settings: Settings, places: Places): Prom
   folder.close({
     status,
     steps: outcome.steps,
+    skipped: dataset.skipped,
     testAccuracy: summary.testAccuracy,
     weights: outcome.weights,
     residentPeakBytes,
