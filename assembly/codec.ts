@@ -7,11 +7,11 @@ export {
   countsAddress,
   decodeDense,
   encodeDense,
-  prepareDense,
   surveyDense,
   tallyDense,
   topsAddress,
 } from "./codec/dense";
+export { prepareDense } from "./codec/rans";
 export { configure, initialize, scratchBytes } from "./codec/scratch";
 
 /** The first byte behind the module's static data. */

@@ -1,267 +1,10 @@
-// Dense mode, a row of eight lanes at a time: floats → symbols, and back. src/codec/segment.ts says what it means.
+// Dense mode, a row of columns at a time: integers ↔ folded residuals ↔ symbols. src/codec/segment.ts says what it
+// means; lanes.ts makes the columns.
 //
-//   lane rows   eight times the width and some, 16 bits each, lane after lane   (quantised, or to be dequantised)
-//   row         column by column, eight lanes each: one vector a column         (predicted)
-//   symbols     one byte each, in the row's order                               (coded)
-import { dequantize16, dither, half, nearDithered, nearPaper, nearSupport } from "./quantize";
-import { GATHER, SCATTER, Settings, settings } from "./scratch";
-import { mix } from "./checksum";
-
-export const LANES: usize = 24576;
-/** Two rows of columns, the one at hand and the one above it. */
-export const ROWS: usize = 57856;
-export const ROW_BYTES: usize = 33024;
-/** The symbols above, at most 63 each, between eight zeros on either side. */
-export const ABOVE: usize = 123904;
-/** A segment's symbols, contexts and low bits; decoding needs but a row of the first two. */
-export const SYMBOLS: usize = 140416;
-export const CONTEXTS: usize = 206016;
-export const LOWS: usize = 271616;
-/** Encoding: words from the end down. Before that, working space of rows and counts. */
-export const WORDS: usize = 337216;
-export const WORDS_END: usize = 468288;
-export const TRUE_SYMBOLS: usize = 337216;
-const PADDED: usize = 370176;
-export const COUNTS: usize = 378880;
-/** Symbols without a code; raw values: index, word. */
-export const LARGE: usize = 468288;
-/** Of each frequency, two words. */
-export const RECIPROCALS: usize = 476480;
-export const RAW: usize = 510208;
-/** frequency | start << 16 of every context's symbols. */
-export const CODES: usize = 492992;
-/** The largest symbol with a code, of sixteen contexts. */
-export const TOPS: usize = 510016;
-/** The eight coders' states, and what stood left of each. */
-export const STATES: usize = 510032;
-export const LEFTS: usize = 510064;
-/** Decoding: the codes, and a word for each slot of each context. */
-export const READ_CODES: usize = 238784;
-export const SLOTS: usize = 378880;
-
-export const MOST_RAW: u32 = 1024;
-export const MOST_LARGE: u32 = 4096;
-
-/** No integer of dense mode: what stays raw, until it is noted. */
-const NONE: i32 = -32768;
-
-/** Bytes from one lane row to the next. */
-@inline
-function laneBytes(width: usize): usize {
-  return ((width << 1) + 31) & ~15;
-}
-
-/** Four values with their check; lanes that fail, or do not fit, become NONE. */
-@inline
-function checkedFour(value: v128, index: v128, key: v128, s: Settings): v128 {
-  const zero = i32x4.splat(0);
-  const negative = f32x4.lt(value, f32x4.splat(0));
-  const some = f32x4.ne(value, f32x4.splat(0));
-  let integer: v128;
-  let quotient: v128;
-  let back: v128;
-  let bounds = f32x4.splat(s.bound);
-  if (s.quantizer == 1) {
-    const scale = v128.bitselect(f32x4.splat(s.negativeInverse), f32x4.splat(s.inverse), negative);
-    bounds = v128.bitselect(f32x4.splat(s.negativeBound), bounds, negative);
-    quotient = f32x4.mul(f32x4.abs(value), scale);
-    const m = i32x4.add(i32x4.trunc_sat_f32x4_s(f32x4.floor(quotient)), i32x4.splat(1));
-    integer = i32x4.sub(v128.xor(v128.and(m, some), negative), negative);
-    const q = f32x4.convert_i32x4_s(integer);
-    const side = v128.bitselect(f32x4.splat(s.negativeStep), f32x4.splat(s.step), negative);
-    back = f32x4.mul(f32x4.sub(q, half(q)), side);
-  } else if (s.quantizer == 2) {
-    quotient = f32x4.mul(value, f32x4.splat(s.inverse));
-    const q = f32x4.nearest(quotient);
-    integer = i32x4.trunc_sat_f32x4_s(q);
-    back = f32x4.mul(f32x4.convert_i32x4_s(integer), f32x4.splat(s.step));
-  } else {
-    const u = dither(key, index);
-    quotient = f32x4.add(f32x4.mul(value, f32x4.splat(s.inverse)), u);
-    const r = i32x4.trunc_sat_f32x4_s(f32x4.nearest(quotient));
-    const up = i32x4.add(r, i32x4.add(i32x4.splat(1), i32x4.lt_s(r, zero)));
-    integer = v128.and(up, some);
-    back = v128.and(f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(r), u), f32x4.splat(s.step)), some);
-  }
-  const fits = i32x4.le_s(i32x4.abs(integer), i32x4.splat(32767));
-  const within = v128.and(fits, f32x4.lt(f32x4.abs(f32x4.sub(value, back)), bounds));
-  return v128.bitselect(integer, i32x4.splat(NONE), within);
-}
-
-/**
- * A lane's row of `count` values, number `index` in the tensor first, to sixteen-bit integers at `to`; zeros fill up
- * to `width` and a vector beyond. Notes raw values behind the `raw` there are; returns how many, or −1 for too many.
- */
-function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, raw: i32, scratch: usize): i32 {
-  const s = settings(scratch);
-  let from = x;
-  const bytes = count << 2;
-  // Vectors read up to 28 bytes beyond the row: where that is beyond the tensor, from a copy.
-  if (x + bytes + 28 > end) {
-    from = scratch + PADDED;
-    memory.copy(from, x, bytes);
-    memory.fill(from + bytes, 0, 32);
-  }
-  if (!s.checked) {
-    const scale = f32x4.splat(s.inverse);
-    if (s.quantizer == 1) {
-      for (let i: usize = 0; i < count; i += 8) {
-        v128.store(to + i * 2, nearSupport(v128.load(from + i * 4), v128.load(from + i * 4, 16), scale));
-      }
-    } else if (s.quantizer == 3) {
-      const key = i32x4.splat(mix(s.seed));
-      let number = i32x4.add(i32x4.splat(index), i32x4(0, 1, 2, 3));
-      for (let i: usize = 0; i < count; i += 8) {
-        const at = from + i * 4;
-        v128.store(to + i * 2, nearDithered(v128.load(at), v128.load(at, 16), scale, key, number));
-        number = i32x4.add(number, i32x4.splat(8));
-      }
-    } else {
-      for (let i: usize = 0; i < count; i += 8) {
-        v128.store(to + i * 2, nearPaper(v128.load(from + i * 4), v128.load(from + i * 4, 16), scale));
-      }
-    }
-  } else {
-    const key = i32x4.splat(mix(s.seed));
-    let number = i32x4.add(i32x4.splat(index), i32x4(0, 1, 2, 3));
-    const four = i32x4.splat(4);
-    for (let i: usize = 0; i < count; i += 8) {
-      const a = checkedFour(v128.load(from + i * 4), number, key, s);
-      number = i32x4.add(number, four);
-      const b = checkedFour(v128.load(from + i * 4, 16), number, key, s);
-      number = i32x4.add(number, four);
-      v128.store(to + i * 2, i16x8.narrow_i32x4_s(a, b));
-    }
-  }
-  if (!s.checked && !s.gapless) return raw;
-  return noteRaw(from, count, index, to, raw, s, scratch);
-}
-
-/** What stays raw goes to the list, and the integers above 0 move down where zero is no integer. */
-function noteRaw(x: usize, count: usize, index: u32, to: usize, raw: i32, s: Settings, scratch: usize): i32 {
-  const none = i16x8.splat(NONE as i16);
-  const zero = i16x8.splat(0);
-  const gapless = s.gapless != 0;
-  let found = raw;
-  for (let i: usize = 0; i < count; i += 8) {
-    let v = v128.load(to + i * 2);
-    let kept = i16x8.eq(v, none);
-    if (gapless) kept = v128.or(kept, i16x8.eq(v, zero));
-    let bits = i16x8.bitmask(kept);
-    if (bits != 0) {
-      for (let lane: usize = 0; lane < 8; lane++) {
-        if (((bits >> (lane as i32)) & 1) == 0 || i + lane >= count) continue;
-        if (found >= (MOST_RAW as i32)) return -1;
-        store<u32>(scratch + RAW + ((found as usize) << 3), index + ((i + lane) as u32));
-        store<u32>(scratch + RAW + ((found as usize) << 3), load<u32>(x + ((i + lane) << 2)), 4);
-        found++;
-      }
-      v = v128.andnot(v, kept);
-    }
-    if (gapless) v = i16x8.add(v, i16x8.gt_s(v, zero));
-    v128.store(to + i * 2, v);
-  }
-  return found;
-}
-
-/** Eight rows of eight integers become eight columns, `stride` bytes from one to the next. */
-@inline
-function storeTransposed(
-  to: usize,
-  toStride: usize,
-  a: v128,
-  b: v128,
-  c: v128,
-  d: v128,
-  e: v128,
-  f: v128,
-  g: v128,
-  h: v128,
-): void {
-  // Pairs of lanes, then pairs of pairs, then halves.
-  const ab0 = i8x16.shuffle(a, b, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
-  const ab1 = i8x16.shuffle(a, b, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
-  const cd0 = i8x16.shuffle(c, d, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
-  const cd1 = i8x16.shuffle(c, d, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
-  const ef0 = i8x16.shuffle(e, f, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
-  const ef1 = i8x16.shuffle(e, f, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
-  const gh0 = i8x16.shuffle(g, h, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
-  const gh1 = i8x16.shuffle(g, h, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
-  const ad0 = i8x16.shuffle(ab0, cd0, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const ad1 = i8x16.shuffle(ab0, cd0, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-  const ad2 = i8x16.shuffle(ab1, cd1, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const ad3 = i8x16.shuffle(ab1, cd1, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-  const eh0 = i8x16.shuffle(ef0, gh0, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const eh1 = i8x16.shuffle(ef0, gh0, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-  const eh2 = i8x16.shuffle(ef1, gh1, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const eh3 = i8x16.shuffle(ef1, gh1, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-  v128.store(to, i8x16.shuffle(ad0, eh0, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-  v128.store(to + toStride, i8x16.shuffle(ad0, eh0, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
-  v128.store(to + toStride * 2, i8x16.shuffle(ad1, eh1, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-  v128.store(to + toStride * 3, i8x16.shuffle(ad1, eh1, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
-  v128.store(to + toStride * 4, i8x16.shuffle(ad2, eh2, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-  v128.store(to + toStride * 5, i8x16.shuffle(ad2, eh2, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
-  v128.store(to + toStride * 6, i8x16.shuffle(ad3, eh3, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-  v128.store(to + toStride * 7, i8x16.shuffle(ad3, eh3, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
-}
-
-function transpose(to: usize, toStride: usize, from: usize, stride: usize): void {
-  const half = from + stride * 4;
-  storeTransposed(
-    to,
-    toStride,
-    v128.load(from),
-    v128.load(from + stride),
-    v128.load(from + stride * 2),
-    v128.load(from + stride * 3),
-    v128.load(half),
-    v128.load(half + stride),
-    v128.load(half + stride * 2),
-    v128.load(half + stride * 3),
-  );
-}
-
-@inline
-function near(at: usize, scale: v128, key: v128, index: v128, quantizer: u32): v128 {
-  const x0 = v128.load(at);
-  const x1 = v128.load(at, 16);
-  if (quantizer == 1) return nearSupport(x0, x1, scale);
-  if (quantizer == 2) return nearPaper(x0, x1, scale);
-  return nearDithered(x0, x1, scale, key, index);
-}
-
-/** Eight rows that need no check, `stride` bytes apart, straight to columns. */
-@inline
-function nearColumns(x: usize, stride: usize, first: u32, row: usize, s: Settings, quantizer: u32): void {
-  const scale = f32x4.splat(s.inverse);
-  const key = i32x4.splat(mix(s.seed));
-  const apart = i32x4.splat((stride >> 2) as i32);
-  const width = s.width as usize;
-  const half = stride * 4;
-  for (let i: usize = 0; i < width; i += 8) {
-    const at = x + (i << 2);
-    const n0 = i32x4.add(i32x4.splat(first + (i as u32)), i32x4(0, 1, 2, 3));
-    const n1 = i32x4.add(n0, apart);
-    const n2 = i32x4.add(n1, apart);
-    const n3 = i32x4.add(n2, apart);
-    const n4 = i32x4.add(n3, apart);
-    const n5 = i32x4.add(n4, apart);
-    const n6 = i32x4.add(n5, apart);
-    const n7 = i32x4.add(n6, apart);
-    storeTransposed(
-      row + (i << 4),
-      16,
-      near(at, scale, key, n0, quantizer),
-      near(at + stride, scale, key, n1, quantizer),
-      near(at + stride * 2, scale, key, n2, quantizer),
-      near(at + stride * 3, scale, key, n3, quantizer),
-      near(at + half, scale, key, n4, quantizer),
-      near(at + half + stride, scale, key, n5, quantizer),
-      near(at + half + stride * 2, scale, key, n6, quantizer),
-      near(at + half + stride * 3, scale, key, n7, quantizer),
-    );
-  }
-}
+//   row      column by column, eight lanes each: one vector a column   (predicted)
+//   symbols  one byte each, in the row's order                         (coded)
+import { ABOVE, ROW_BYTES, ROWS, TRUE_SYMBOLS } from "./map";
+import { GATHER, SCATTER, settings } from "./scratch";
 
 /** What is expected at a column, from left, above and their corner. */
 @inline
@@ -317,40 +60,6 @@ function residuals(row: usize, up: usize, first: bool, width: usize, to: usize, 
   if (predictor == 2) return residualsWith(row, up, first, width, to, 2);
   if (predictor == 3) return residualsWith(row, up, first, width, to, 3);
   return residualsWith(row, up, first, width, to, 4);
-}
-
-/** Row y of strip `strip` (lanes of `height` rows): floats to folded residuals at TRUE_SYMBOLS. Raw values, or −1. */
-export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, scratch: usize): i32 {
-  const s = settings(scratch);
-  const width = s.width as usize;
-  const end = x + ((s.length as usize) << 2);
-  const first = (strip * 8 * s.height + y) * s.width;
-  const apart = (height as usize) * width * 4;
-  const last = x + ((first as usize) << 2) + apart * 7;
-  if (!s.checked && !s.gapless && last + ((width + 8) << 2) <= end) {
-    const from = x + ((first as usize) << 2);
-    if (s.quantizer == 1) nearColumns(from, apart, first, rowAt(scratch, y), s, 1);
-    else if (s.quantizer == 2) nearColumns(from, apart, first, rowAt(scratch, y), s, 2);
-    else nearColumns(from, apart, first, rowAt(scratch, y), s, 3);
-    return raw;
-  }
-  const stride = laneBytes(width);
-  let found = raw;
-  for (let lane: u32 = 0; lane < 8; lane++) {
-    const row = strip * 8 * s.height + lane * height + y;
-    const index = row * s.width;
-    const to = scratch + LANES + (lane as usize) * stride;
-    const count = row < s.rows ? min<u32>(s.width, s.length - index) : 0;
-    if (count < s.width) memory.fill(to, 0, (width + 8) << 1);
-    if (count == 0) continue;
-    found = quantizeRow(x + ((index as usize) << 2), end, count as usize, index, to, found, scratch);
-    if (found < 0) return -1;
-    // A ragged row's vectors went beyond its values.
-    if (count < s.width) memory.fill(to + ((count as usize) << 1), 0, (width + 8 - (count as usize)) << 1);
-  }
-  const row = rowAt(scratch, y);
-  for (let i: usize = 0; i < width; i += 8) transpose(row + (i << 4), 16, scratch + LANES + (i << 1), stride);
-  return found;
 }
 
 /** Folded residuals of the row that encodeRow left, at TRUE_SYMBOLS; `first`: nothing is above. Returns their sum. */
@@ -443,7 +152,6 @@ export function modelRow(to: usize, context: usize, lows: usize, scratch: usize)
   return at;
 }
 
-/** The columns of a decoded row from its folded residuals at TRUE_SYMBOLS. */
 @inline
 function restoreWith(row: usize, up0: usize, y: u32, width: usize, from: usize, predictor: u32): void {
   let left = y == 0 ? i16x8.splat(0) : v128.load(up0);
@@ -460,12 +168,20 @@ function restoreWith(row: usize, up0: usize, y: u32, width: usize, from: usize, 
   }
 }
 
-function restoreRow(row: usize, up: usize, y: u32, width: usize, from: usize, predictor: u32): void {
+/** The columns of row y from its folded residuals at TRUE_SYMBOLS; returns where they are. */
+export function restoreRow(y: u32, scratch: usize): usize {
+  const s = settings(scratch);
+  const row = rowAt(scratch, y);
+  const up = aboveOf(scratch, y, y == 0);
+  const width = s.width as usize;
+  const from = scratch + TRUE_SYMBOLS;
+  const predictor = s.predictor;
   if (predictor == 0) restoreWith(row, up, y, width, from, 0);
   else if (predictor == 1) restoreWith(row, up, y, width, from, 1);
   else if (predictor == 2) restoreWith(row, up, y, width, from, 2);
   else if (predictor == 3) restoreWith(row, up, y, width, from, 3);
   else restoreWith(row, up, y, width, from, 4);
+  return row;
 }
 
 /** Symbols (16 bits, at TRUE_SYMBOLS) take their low bits and become folded residuals. Returns the end of these. */
@@ -487,28 +203,4 @@ export function joinLows(lows: usize, scratch: usize): usize {
     v128.store(from + x, v128.and(i16x8.add(i16x8.add(high, bits), one), some));
   }
   return at;
-}
-
-/** Row y of a strip: folded residuals at TRUE_SYMBOLS become values of x. */
-export function decodeRow(x: usize, strip: u32, height: u32, y: u32, scratch: usize): void {
-  const s = settings(scratch);
-  const width = s.width as usize;
-  const row = rowAt(scratch, y);
-  const stride = laneBytes(width);
-  restoreRow(row, aboveOf(scratch, y, y == 0), y, width, scratch + TRUE_SYMBOLS, s.predictor);
-  for (let i: usize = 0; i < width; i += 8) transpose(scratch + LANES + (i << 1), stride, row + (i << 4), 16);
-  const gapless = s.gapless != 0;
-  for (let lane: u32 = 0; lane < 8; lane++) {
-    const number = strip * 8 * s.height + lane * height + y;
-    if (number >= s.rows) return;
-    const index = number * s.width;
-    const count = min<u32>(s.width, s.length - index) as usize;
-    const whole = count & ~7;
-    const to = x + ((index as usize) << 2);
-    const from = scratch + LANES + (lane as usize) * stride;
-    dequantize16(to, from, whole, gapless, index, scratch);
-    if (whole == count) continue;
-    dequantize16(scratch + PADDED, from + (whole << 1), 8, gapless, index + (whole as u32), scratch);
-    for (let k = whole; k < count; k++) store<u32>(to + (k << 2), load<u32>(scratch + PADDED + ((k - whole) << 2)));
-  }
 }

@@ -1,0 +1,45 @@
+// Dense mode's part of the scratch: where rows, symbols and tables lie. What an encoder and a decoder need overlaps.
+
+export const LANES: usize = 24576;
+
+/** Two rows of columns, the one at hand and the one above it. */
+export const ROWS: usize = 57856;
+export const ROW_BYTES: usize = 33024;
+
+/** The symbols above, at most 63 each, between eight zeros on either side. */
+export const ABOVE: usize = 123904;
+
+/** A segment's symbols, contexts and low bits; decoding needs but a row of the first two. */
+export const SYMBOLS: usize = 140416;
+export const CONTEXTS: usize = 206016;
+export const LOWS: usize = 271616;
+
+/** Encoding: words from the end down. Before that, working space of rows and counts. */
+export const WORDS: usize = 337216;
+export const WORDS_END: usize = 468288;
+export const TRUE_SYMBOLS: usize = 337216;
+export const PADDED: usize = 370176;
+export const COUNTS: usize = 378880;
+
+/** Symbols without a code; raw values: index, word. */
+export const LARGE: usize = 468288;
+
+/** Of each frequency, two words. */
+export const RECIPROCALS: usize = 476480;
+export const RAW: usize = 510208;
+
+/** frequency | start << 16 of every context's symbols. */
+export const CODES: usize = 492992;
+
+/** The largest symbol with a code, of sixteen contexts. */
+export const TOPS: usize = 510016;
+
+/** The eight coders' states, and what stood left of each. */
+export const STATES: usize = 510032;
+export const LEFTS: usize = 510064;
+
+/** Decoding: the codes, and a word for each slot of each context. */
+export const READ_CODES: usize = 238784;
+export const SLOTS: usize = 378880;
+export const MOST_RAW: u32 = 1024;
+export const MOST_LARGE: u32 = 4096;
