@@ -95,7 +95,7 @@ export function tally(
   return escapes.length > mostEscapes ? -1 : sum;
 }
 
-/** The bytes of `count` strips from `first` on; null where too many values stay raw. */
+/** The bytes of `count` strips from `first` on; null where too many values stay raw. proofs: Dense.dense_round_trip */
 export function encodeSegment(
   x: Float32Array,
   layout: Layout,
