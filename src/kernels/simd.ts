@@ -14,7 +14,7 @@ import { matrixProducts } from "./simd/matmul.js";
 export interface SimdOptions {
   /** How many threads share the work; the bits do not depend on it. Default: the machine's cores. */
   threads?: number;
-  /** Work is split only above this many multiply-adds or elements a thread. */
+  /** Work is split only above this many elements a thread, or as much work as that. */
   leastWork?: number;
 }
 

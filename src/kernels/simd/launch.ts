@@ -14,7 +14,7 @@ const shapeBytes = 1024;
 const roomOffset = 512;
 
 export interface Work {
-  /** Multiply-adds or elements a unit; decides whether splitting pays. */
+  /** Elements a unit, or as much work; decides whether splitting pays. */
   perUnit: number;
   /** Ranges begin at multiples of this. */
   grain?: number;
@@ -28,7 +28,7 @@ export class Launcher {
   readonly #leastWork: number;
   readonly #shape: number;
 
-  /** `leastWork`: multiply-adds or elements a thread below which the hand-off would cost more than it saves. */
+  /** `leastWork`: elements a thread below which the hand-off would cost more than it saves. */
   constructor(device: Device, team: Team, leastWork: number) {
     this.#device = device;
     this.#team = team;

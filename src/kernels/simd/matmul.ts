@@ -17,8 +17,10 @@ const packBytes = 320;
 const inputLength = (s: Conv2dShape): number => s.N * s.C * s.H * s.W;
 const outputLength = (s: Conv2dShape): number => s.N * s.K * s.P * s.Q;
 const weightLength = (s: Conv2dShape): number => (s.K * s.C * s.R * s.S) / s.groups;
-/** Multiply-adds of a convolution. */
-const products = (s: Conv2dShape): number => (outputLength(s) * s.C * s.R * s.S) / s.groups;
+/** In the time that a kernel takes for an element of memory, a product makes about so many multiply-adds. */
+const productsPerElement = 8;
+/** The work of a convolution, in elements. */
+const work = (s: Conv2dShape): number => (outputLength(s) * s.C * s.R * s.S) / s.groups / productsPerElement;
 
 export function matrixProducts(launcher: Launcher): Products {
   const writeShape = (s: Conv2dShape): number =>
@@ -44,7 +46,7 @@ export function matrixProducts(launcher: Launcher): Products {
         workspace: packBytes,
       });
       const args = [...before, packed, ...after, shape];
-      launcher.launch(kernel, args, units, { perUnit: products(s) / units, workspace });
+      launcher.launch(kernel, args, units, { perUnit: work(s) / units, workspace });
     });
   }
 
@@ -61,7 +63,9 @@ export function matrixProducts(launcher: Launcher): Products {
       const args = [addressOf(c), addressOf(a), addressOf(b), at];
       // Columns are split where there are enough of them: then each thread packs only its own of b.
       const byColumns = n >= m || n >= 16 * lanes;
-      const ranges = byColumns ? launcher.split(n, m * k, lanes) : launcher.split(m, n * k, tileRows);
+      const ranges = byColumns
+        ? launcher.split(n, (m * k) / productsPerElement, lanes)
+        : launcher.split(m, (n * k) / productsPerElement, tileRows);
       const calls = ranges.map(([begin, end]) =>
         byColumns ? [...args, 0, m, begin, end] : [...args, begin, end, 0, n],
       );
@@ -107,7 +111,7 @@ export function matrixProducts(launcher: Launcher): Products {
       const workspace = wholeLines(launcher.ask("conv2dWeightGradientWorkspace"));
       const units = launcher.ask("conv2dWeightGradientUnits");
       const args = [addressOf(dw), addressOf(dy), addressOf(x), shape];
-      launcher.launch("conv2dWeightGradient", args, units, { perUnit: products(s) / units, workspace });
+      launcher.launch("conv2dWeightGradient", args, units, { perUnit: work(s) / units, workspace });
     },
 
     conv2dNoiseEnergy(energy, dy, x, s) {
