@@ -3,33 +3,9 @@
 import type { TrainRecord } from "../src/records.js";
 import { createRng } from "../src/rng.js";
 import type { Manifest, Run } from "../src/run.js";
-import type { Settings } from "../src/session.js";
+import { defaults, type Settings } from "../src/session.js";
 
-const settings: Settings = {
-  model: "resnet8",
-  store: "plain",
-  policy: "law",
-  bound: 1e-3,
-  every: 10,
-  share: 0.01,
-  quantizer: "dithered",
-  mode: "auto",
-  epochs: 3,
-  steps: 0,
-  stopAfter: 0,
-  batch: 64,
-  lr: 0.1,
-  momentum: 0.9,
-  weightDecay: 5e-4,
-  nesterov: false,
-  schedule: "cosine",
-  warmup: 0,
-  smoothing: 0,
-  augment: true,
-  seed: 1,
-  memory: "1GiB",
-  threads: 1,
-};
+const settings: Settings = { ...defaults, epochs: 3, store: "plain", threads: 1 };
 
 export const manifest = (store: "plain" | "comet", changes: Partial<Manifest> = {}): Manifest => ({
   version: 1,

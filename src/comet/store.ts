@@ -31,8 +31,8 @@ export interface DeviceCodec {
 export interface CometStoreOptions {
   /**
    * Default "dithered": its error is uniform and independent of the signal, which is what the law assumes. Under
-   * "support" neighbouring equal values (a flat background) err alike, and the law's σ is too small by up to 4x in
-   * the first layers; both keep every zero, and cost the same bytes.
+   * "support" neighbouring equal values (a flat background) err alike, and the law's σ is too small in the first
+   * layers (test/train.test.ts, "the law test can fail"). Both keep every zero; docs/theory.md, section 3, has the cost.
    */
   quantizer?: Quantizer;
   mode?: Mode;
