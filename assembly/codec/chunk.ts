@@ -31,7 +31,6 @@ const BAD_KIND: i32 = -2;
 const BAD_POSITION: i32 = -3;
 const BAD_BITMAP: i32 = -4;
 const BAD_WIDTH: i32 = -5;
-const TRAILING: i32 = -6;
 
 /** A chunk of n values to `to`, where room for the worst case must be. Returns the bytes written. */
 function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize): usize {
@@ -261,7 +260,7 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
   return (at - from) as i32;
 }
 
-/** The inverse of encodeFast. Returns 0, or what is wrong. Reads no byte outside the payload, writes n values at most. */
+/** The inverse of encodeFast. Returns the bytes read, or what is wrong. Reads no byte outside the payload, writes n values at most. */
 export function decodeFast(scratch: usize, payload: usize, bytes: usize, x: usize, n: usize, first: u32): i32 {
   let at = payload;
   for (let i: usize = 0; i < n; i += CHUNK) {
@@ -270,5 +269,5 @@ export function decodeFast(scratch: usize, payload: usize, bytes: usize, x: usiz
     if (read < 0) return read;
     at += read;
   }
-  return at == payload + bytes ? 0 : TRAILING;
+  return (at - payload) as i32;
 }

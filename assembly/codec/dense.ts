@@ -57,12 +57,12 @@ export function configureDense(
   s.left = left;
 }
 
-/** Finds out whether the values of x need a check each. */
+/** Finds out whether these values need a check each; one part of a tensor that does is enough. */
 export function surveyDense(scratch: usize, x: usize, length: usize): void {
   const s = settings(scratch);
   let most = scan(x, length & ~7);
   for (let i = length & ~7; i < length; i++) most = max(most, load<u32>(x + (i << 2)) & 0x7fffffff);
-  s.checked = most > s.near ? 1 : 0;
+  if (most > s.near) s.checked = 1;
 }
 
 export function countsAddress(scratch: usize): usize {

@@ -84,6 +84,7 @@ export function configure(
   s.seed = seed;
   s.lag = lag;
   const provable = quantizer != 0 && bound == negativeBound && step < <f32>1e30;
+  s.checked = 0;
   s.near = provable ? reinterpret<u32>(step * <f32>(quantizer == 3 ? 2048 : 4096)) : 0;
 }
 

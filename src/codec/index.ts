@@ -9,7 +9,7 @@ import { checksum } from "./checksum.js";
 import { lengthOf, readHeader } from "./frame.js";
 import { instantiate } from "./module.js";
 import type { EncodeOptions } from "./options.js";
-import { scratchBytes, WasmCodec } from "./wasm.js";
+import { scratchBytes, WasmCodec, windowLength } from "./wasm.js";
 
 const page = 65536;
 
@@ -32,32 +32,39 @@ export function frameCapacity(length: number): number {
   return 128 + Math.ceil(length / 16384) * 64 + length * 5;
 }
 
-/** The frame of x, in the codec's memory until the next call. */
+/** Where a part of a tensor lies, and then the frame. */
+const frameAt = base + 4 * windowLength + 64;
+
+/** The frame of x, in the codec's memory until the next call. Of x, a part at a time is there too. */
 function encodeHere(x: Float32Array, options: EncodeOptions): Uint8Array {
-  const out = base + Math.ceil(x.byteLength / 64) * 64;
   const capacity = frameCapacity(x.length);
-  reserve(out + capacity);
-  new Float32Array(memory.buffer, base, x.length).set(x);
-  const bytes = codec.encodeAt(base, x.length, options.shape ?? [x.length], options, out, capacity);
-  return new Uint8Array(memory.buffer, out, bytes);
+  reserve(frameAt + capacity);
+  const place = (first: number, count: number) => {
+    new Float32Array(memory.buffer, base, count).set(x.subarray(first, first + count));
+    return base - 4 * first;
+  };
+  const bytes = codec.encodeFrom(place, x, options, frameAt, capacity);
+  return new Uint8Array(memory.buffer, frameAt, bytes);
 }
 
-/** The values of a frame, likewise. */
-function decodeHere(frame: Uint8Array): Float32Array {
-  reserve(base + frame.length);
-  new Uint8Array(memory.buffer, base, frame.length).set(frame);
-  const length = lengthOf(codec.headerAt(base, frame.length).shape);
-  const out = base + Math.ceil(frame.length / 64) * 64;
-  reserve(out + 4 * length);
-  codec.decodeAt(base, frame.length, out);
-  return new Float32Array(memory.buffer, out, length);
+/** Decodes to what `allot` makes of the number of values. */
+function decodeHere(frame: Uint8Array, allot: (values: number) => Float32Array): Float32Array {
+  reserve(frameAt + frame.length);
+  new Uint8Array(memory.buffer, frameAt, frame.length).set(frame);
+  const x = allot(lengthOf(codec.headerAt(frameAt, frame.length).shape));
+  const place = (first: number) => base - 4 * first;
+  codec.decodeTo(place, frameAt, frame.length, (first, count) =>
+    x.set(new Float32Array(memory.buffer, base, count), first),
+  );
+  return x;
 }
 
 /** The frame of x. Throws a BoundError or ShapeError. */
 export const encode = (x: Float32Array, options: EncodeOptions): Uint8Array => encodeHere(x, options).slice();
 
 /** The tensor of a frame, flat; `inspect` tells its shape. Throws a FrameError that names the damaged field. */
-export const decode = (frame: Uint8Array): Float32Array => decodeHere(frame).slice();
+export const decode = (frame: Uint8Array): Float32Array =>
+  decodeHere(frame, (values) => new Float32Array(values));
 
 function checkRoom(where: string, needed: number, given: number): void {
   if (needed <= given) return;
@@ -77,12 +84,18 @@ export function encodeInto(target: Uint8Array, x: Float32Array, options: EncodeO
   return frame.length;
 }
 
-/** Writes a frame's values to the start of `target` and returns how many there are. */
+/**
+ * Writes a frame's values to the start of `target` and returns how many there are. A frame that turns out to be damaged
+ * on the way leaves what was decoded before.
+ */
 export function decodeInto(target: Float32Array, frame: Uint8Array): number {
-  const values = decodeHere(frame);
-  checkRoom("decodeInto target", values.length, target.length);
-  target.set(values);
-  return values.length;
+  let values = 0;
+  decodeHere(frame, (length) => {
+    checkRoom("decodeInto target", length, target.length);
+    values = length;
+    return target;
+  });
+  return values;
 }
 
 /** A codec object as zarrita and numcodecs want it: bytes of float32 in, bytes out. */

@@ -55,3 +55,10 @@ export function symbolsOf(layout: Layout, first: number, count: number): number 
   for (let s = first; s < first + count; s++) sum += lanes * layout.width * heightOf(layout, s);
   return sum;
 }
+
+/** The values of these strips: the number of the first, and how many. */
+export function valuesOf(layout: Layout, strip: number, count: number): [first: number, count: number] {
+  const { length, width, height } = layout;
+  const first = strip * lanes * height * width;
+  return [first, Math.min(length - first, count * lanes * height * width)];
+}

@@ -14,7 +14,7 @@ import {
   writeTables,
 } from "./dense.js";
 import { type Header, lagOf, lengthOf, readHeader, sealHeader, writeHeader } from "./frame.js";
-import { type Layout, layoutOf } from "./layout.js";
+import { type Layout, layoutOf, valuesOf } from "./layout.js";
 import type { Plan } from "./model.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
 import { startsOf, type Tables } from "./rans.js";
@@ -80,6 +80,11 @@ const unsuited = -2;
 const packed = (thresholds: number[]): number =>
   thresholds[0]! | (thresholds[1]! << 8) | (thresholds[2]! << 16);
 
+function* windowsOf(length: number): Generator<[first: number, count: number]> {
+  for (let first = 0; first < length; first += windowLength)
+    yield [first, Math.min(windowLength, length - first)];
+}
+
 function complain(answer: number): number {
   if (answer >= 0) return answer;
   throw new FrameError({
@@ -89,6 +94,15 @@ function complain(answer: number): number {
     remedy: "encode the tensor again: these bytes are damaged",
   });
 }
+
+/**
+ * A tensor that need not lie in the memory as a whole: brings values first … first + count − 1 there, until the next
+ * call, and returns the address that value 0 would have beside them.
+ */
+export type Place = (first: number, count: number) => number;
+
+/** Values that fast mode takes at a time, whole chunks; dense mode takes segments. */
+export const windowLength = 1 << 20;
 
 export class WasmCodec {
   readonly #wasm: CodecExports;
@@ -121,15 +135,26 @@ export class WasmCodec {
     capacity: number,
   ): number {
     const values = new Float32Array(this.#memory.buffer, x, length);
-    const header = headerFor(values, { ...options, shape });
+    return this.encodeFrom(() => x, values, { ...options, shape }, out, capacity);
+  }
+
+  /** The same for `values` that `place` brings along. */
+  encodeFrom(
+    place: Place,
+    values: Float32Array,
+    options: EncodeOptions,
+    out: number,
+    capacity: number,
+  ): number {
+    const header = headerFor(values, options);
     const auto = options.mode === "auto";
-    const dense = header.mode === "dense" ? this.#encodeAs(header, auto, x, length, out, capacity) : unsuited;
+    const dense = header.mode === "dense" ? this.#encodeAs(header, auto, place, out, capacity) : unsuited;
     return dense === unsuited
-      ? this.#encodeAs({ ...header, mode: "fast" }, false, x, length, out, capacity)
+      ? this.#encodeAs({ ...header, mode: "fast" }, false, place, out, capacity)
       : dense;
   }
 
-  #encodeAs(header: Header, auto: boolean, x: number, length: number, out: number, capacity: number): number {
+  #encodeAs(header: Header, auto: boolean, place: Place, out: number, capacity: number): number {
     const head = writeHeader(header);
     if (head.length > capacity) return -1;
     this.#bytes(out, head.length).set(head);
@@ -137,32 +162,39 @@ export class WasmCodec {
     const room = capacity - head.length;
     const payload =
       header.mode === "fast"
-        ? this.#wasm.encodeFast(this.#scratch, x, length, 0, out + head.length, room)
-        : this.#encodeDense(header, auto, x, length, out + head.length, room);
+        ? this.#encodeFast(lengthOf(header.shape), place, out + head.length, room)
+        : this.#encodeDense(header, auto, place, out + head.length, room);
     if (payload < 0) return payload;
     const frameBytes = head.length + payload;
     sealHeader(this.#bytes(out, frameBytes), frameBytes, () => this.checksum(out + 8, frameBytes - 8));
     return frameBytes;
   }
 
-  #encodeDense(
-    header: Header,
-    auto: boolean,
-    x: number,
-    length: number,
-    out: number,
-    capacity: number,
-  ): number {
+  #encodeFast(length: number, place: Place, out: number, capacity: number): number {
+    let at = 0;
+    for (const [first, count] of windowsOf(length)) {
+      const x = place(first, count) + 4 * first;
+      const bytes = this.#wasm.encodeFast(this.#scratch, x, count, first, out + at, capacity - at);
+      if (bytes < 0) return bytes;
+      at += bytes;
+    }
+    return at;
+  }
+
+  #encodeDense(header: Header, auto: boolean, place: Place, out: number, capacity: number): number {
+    const length = lengthOf(header.shape);
     const layout = layoutOf(header.shape, length);
-    this.#wasm.surveyDense(this.#scratch, x, length);
-    const choice = choose(
-      (counts, rows, plan) => this.#tally(counts, x, rows, layout, plan),
-      layout,
-      header.quantization,
-    );
+    for (const [first, count] of windowsOf(length)) {
+      this.#wasm.surveyDense(this.#scratch, place(first, count) + 4 * first, count);
+    }
+    const tally = (counts: Uint32Array, rows: Rows, plan: Plan) => {
+      const x = place(...valuesOf(layout, rows.strip, 1));
+      return this.#tally(counts, x, rows, layout, plan);
+    };
+    const choice = choose(tally, layout, header.quantization);
     if (choice === null) return unsuited;
-    const fastBytes = (first: number, values: number) =>
-      this.#wasm.trialFast(this.#scratch, x + 4 * first, values, first);
+    const fastBytes = (first: number, count: number) =>
+      this.#wasm.trialFast(this.#scratch, place(first, count) + 4 * first, count, first);
     if (auto && !paysOff(choice, length, fastBytes)) return unsuited;
     const head = new ByteWriter(planCapacity);
     writePlan(head, choice.plan);
@@ -174,6 +206,7 @@ export class WasmCodec {
     let at = out + head.at;
     for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
       const strips = Math.min(layout.stripsPerSegment, layout.strips - s);
+      const x = place(...valuesOf(layout, s, strips));
       const bytes = this.#wasm.encodeDense(this.#scratch, x, s, strips, at, out + capacity - at);
       if (bytes < 0) return bytes;
       at += bytes;
@@ -216,15 +249,39 @@ export class WasmCodec {
 
   /** Decodes the frame at `frame` to `out`, where the header's values must fit. Throws a FrameError. */
   decodeAt(frame: number, frameBytes: number, out: number): void {
+    this.decodeTo(() => out, frame, frameBytes);
+  }
+
+  /** The same for values that go where `place` says; `onPart` may take them away before its next call. */
+  decodeTo(
+    place: Place,
+    frame: number,
+    frameBytes: number,
+    onPart?: (first: number, count: number) => void,
+  ): void {
     const header = this.headerAt(frame, frameBytes);
     this.configure(header);
     const payload = frame + header.payload;
     const bytes = frameBytes - header.payload;
-    if (header.mode === "dense") this.#decodeDense(header, payload, bytes, out);
-    else complain(this.#wasm.decodeFast(this.#scratch, payload, bytes, out, lengthOf(header.shape), 0));
+    let at = 0;
+    if (header.mode === "dense") at = this.#decodeDense(header, payload, bytes, place, onPart);
+    else {
+      for (const [first, count] of windowsOf(lengthOf(header.shape))) {
+        const x = place(first, count) + 4 * first;
+        at += complain(this.#wasm.decodeFast(this.#scratch, payload + at, bytes - at, x, count, first));
+        onPart?.(first, count);
+      }
+    }
+    if (at !== bytes) complain(-6);
   }
 
-  #decodeDense({ shape }: Header, payload: number, bytes: number, out: number): void {
+  #decodeDense(
+    { shape }: Header,
+    payload: number,
+    bytes: number,
+    place: Place,
+    onPart?: (first: number, count: number) => void,
+  ): number {
     const layout = layoutOf(shape, lengthOf(shape));
     const input = new ByteReader(this.#bytes(payload, bytes));
     const plan = readPlan(input);
@@ -235,9 +292,12 @@ export class WasmCodec {
     let at = input.at;
     for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
       const strips = Math.min(layout.stripsPerSegment, layout.strips - s);
-      at += complain(this.#wasm.decodeDense(this.#scratch, out, s, strips, payload + at, bytes - at));
+      const [first, count] = valuesOf(layout, s, strips);
+      const x = place(first, count);
+      at += complain(this.#wasm.decodeDense(this.#scratch, x, s, strips, payload + at, bytes - at));
+      onPart?.(first, count);
     }
-    if (at !== bytes) complain(-6);
+    return at;
   }
 
   configure({ shape, quantization }: Header): void {
