@@ -125,29 +125,3 @@ test("every line of code that a proof models exists, and its file names a theore
   }
   assert.ok(tags > 20);
 });
-
-const theory = read("docs/theory.md");
-const ledger = read("proofs/README.md");
-
-test("the theory's equations are numbered in order and each names a claim", () => {
-  const equations = [...theory.matchAll(/^ {4}\((\d+)\) .* ([A-Z]\d+)$/gm)];
-  assert.deepEqual(
-    equations.map(([, number]) => Number(number)),
-    equations.map((_, i) => i + 1),
-  );
-  assert.ok(equations.length >= 7);
-  const cited = [...theory.matchAll(/\[([A-Z]\d+)\]/g), ...equations.map(([, , id]) => ["", id])];
-  for (const [, id] of cited) assert.ok(ledger.includes(`| ${id} |`), `the ledger has no claim ${id}`);
-});
-
-test("the theory and the code use the same symbols", () => {
-  const rows = [...theory.matchAll(/^\| (.+) \| .+ \| `(src\/.+\.ts):(\w+)` \|$/gm)];
-  assert.ok(rows.length > 10);
-  for (const [, symbol, path, name] of rows) {
-    assert.match(read(path!), new RegExp(`\\b${name}\\b`), `${symbol}: ${path} has no ${name}`);
-  }
-  // The law's header defines the same letters, and numbers the same equations.
-  const law = read("src/comet/law.ts");
-  for (const symbol of ["Var(e)", "E_k", "σ_ok", "L̄", "R share", "N batch"]) assert.ok(law.includes(symbol));
-  for (let k = 1; k <= 7; k++) assert.ok(law.includes(`(${k})`) && theory.includes(`(${k}) `));
-});

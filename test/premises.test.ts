@@ -12,6 +12,7 @@ import {
   errorStatistics,
   impliedConstant,
   lawRatio,
+  normality,
   reluLike,
   rezeroWorst,
 } from "../bench/premises.js";
@@ -55,6 +56,12 @@ test("under dither the law predicts the gradient's σ at every bound", () => {
     const ratio = lawRatio("dithered", bound, seed);
     assert.ok(Math.abs(ratio - 1) < 0.1, `${ratio} at ${bound}`);
   }
+});
+
+test("a convolution's gradient error is close to normal; that of two images is not", () => {
+  // Kolmogorov's test over 1152 weights: one false alarm in a thousand seeds, and this seed is fixed.
+  assert.ok(normality("convolution", "dithered", 0.1, seed) < 1.95);
+  assert.ok(normality("two images", "dithered", 0.1, seed) > 1.95);
 });
 
 test("the paper's constant grows with the image and is never below √(H·W/3)", () => {
