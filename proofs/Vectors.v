@@ -147,14 +147,23 @@ Definition packings :=
 Definition someTables : list Rans.table :=
   [[1000; 500; 300; 200; 48]; [2047; 1]; [1; 1; 2040; 1; 5]; map (fun i => 1 + i mod 7) (counter 255) ++ [2048 - Rans.sum (map (fun i => 1 + i mod 7) (counter 255))]].
 
+(** What the coder makes of symbols under contexts. *)
+Definition streamOf (ts : list Rans.table) (contexts : list Z) (symbols : list nat) : list (list Z) :=
+  let tableAt k := nth (Z.to_nat (nth k contexts 0)) ts [] in
+  let '(l, words) := Rans.encode (fun past => tableAt (length past)) (fun past => Nat.modulo (length past) 8) [] symbols in
+  ts ++ [contexts; map Z.of_nat symbols; map l (seq 0 8); words].
+
 Definition stream (seed : Z) (n : nat) : list (list Z) :=
   let contexts := map (fun i => random seed i mod 4) (counter n) in
   let tableAt k := nth (Z.to_nat (nth k contexts 0)) someTables [] in
   let symbols := map (fun i => Rans.lookup (tableAt (Z.to_nat i)) (random (seed + 1) i mod Rans.total)) (counter n) in
-  let '(l, words) := Rans.encode (fun past => tableAt (length past)) (fun past => Nat.modulo (length past) 8) [] symbols in
-  someTables ++ [contexts; map Z.of_nat symbols; map l (seq 0 8); words].
+  streamOf someTables contexts symbols.
 
-Definition streams := [stream 31 1; stream 32 8; stream 33 300].
+(** A state that is exactly f * 2^21 before a symbol of frequency f: the edge of giving a word away. *)
+Definition edge : list (list Z) :=
+  streamOf [[64; 1983; 1]] (map (fun _ => 0) (counter 9)) [2; 0; 0; 0; 0; 0; 0; 0; 0]%nat.
+
+Definition streams := [stream 31 1; stream 32 8; stream 33 300; edge].
 
 Set Printing Width 110.
 Set Printing Depth 1000000.

@@ -1,6 +1,6 @@
 /**
  * Float32 arrays as bit patterns, leaning to where codecs break: specials, ties, the bound ± one ulp, binade edges,
- * huge and tiny ratios, planes of zeros, smooth planes, constants.
+ * huge and tiny ratios, planes of zeros, smooth planes, planes that only the rows above or 2-D Lorenzo predict, constants.
  */
 import fc from "fast-check";
 
@@ -48,10 +48,10 @@ export const valueBits = (eb: number) =>
     { weight: 2, arbitrary: fc.constant(0) },
   );
 
-/** A tensor of given length: one of several textures, all made of its drawn values. */
-export function tensor(eb: number, length: number): fc.Arbitrary<Float32Array> {
+/** A tensor of given length, in rows of `width`: one of several textures, all made of its drawn values. */
+export function tensor(eb: number, length: number, width = 13): fc.Arbitrary<Float32Array> {
   const few = fc.array(valueBits(eb), { minLength: 1, maxLength: 40 });
-  return fc.tuple(few, fc.nat(5), fc.nat(1 << 30)).map(([pool, texture, salt]) => {
+  return fc.tuple(few, fc.nat(7), fc.nat(1 << 30)).map(([pool, texture, salt]) => {
     const bits = new Uint32Array(length);
     const x = new Float32Array(bits.buffer);
     let state = salt | 1;
@@ -59,6 +59,8 @@ export function tensor(eb: number, length: number): fc.Arbitrary<Float32Array> {
       state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9;
       return (state ^ (state >>> 13)) >>> 0;
     };
+    /** A number of ±2000 that belongs to a column or, below zero, to a row. */
+    const rough = (k: number) => (Math.imul(k ^ salt, 0x2c1b3c6d) >> 20) & ~1;
     for (let i = 0; i < length; i++) {
       const drawn = pool[next() % pool.length]!;
       if (texture === 0) bits[i] = drawn;
@@ -66,6 +68,8 @@ export function tensor(eb: number, length: number): fc.Arbitrary<Float32Array> {
       else if (texture === 2) bits[i] = pool[0]!;
       else if (texture === 3) x[i] = Math.sin(i / 9 + salt) * 50 * eb;
       else if (texture === 4) x[i] = Math.max(0, Math.cos(i / 7 + salt) * 3000 * eb);
+      else if (texture === 5) x[i] = (rough(i % width) + rough(-1 - Math.floor(i / width))) * eb;
+      else if (texture === 6) x[i] = (rough(i % width) + (next() % 8)) * eb;
       else if (next() % 97 === 0) bits[i] = drawn;
       else x[i] = ((next() % 65536) - 32768) * eb;
     }
