@@ -17,7 +17,7 @@ export const leastDense = 1024;
 const mostLow = 8;
 /** Values in the sample that chooses, and in the one that counts. */
 const choosing = 8192;
-const counting = 131072;
+const counting = 65536;
 
 /** Rows of a strip, of all its lanes. */
 export interface Rows {
@@ -26,8 +26,8 @@ export interface Rows {
   rows: number;
 }
 
-/** Counts rows under a plan: adds to counts[context][symbol], returns Σ z, or −1 for too many raw values. */
-export type Tally = (counts: Uint32Array, rows: Rows, plan: Plan) => number;
+/** Counts rows under a plan into counts[context][symbol]; returns Σ z, or −1 for too many raw values. */
+export type Tally = (counts: Uint32Array, sample: Rows[], plan: Plan) => number;
 
 /** A few rows each of strips all over the tensor, somewhere within them: channels differ more than rows do. */
 function sampleOf(layout: Layout, values: number, mostStrips: number): Rows[] {
@@ -52,25 +52,27 @@ function sumOf(counts: Uint32Array): number {
   return sum;
 }
 
-/** A predictor's plan and its bits a value on the sample; null where the tensor is not one for dense mode. */
+function tableBits(counts: Uint32Array): number {
+  let kinds = 0;
+  for (let i = 0; i < counts.length; i++) if (counts[i]! > 0) kinds++;
+  return 6 * kinds;
+}
+
+/** A predictor's plan and its bits on the sample; null where the tensor is not one for dense mode. */
 function trial(tallyOf: Tally, sample: Rows[], predictor: number, gapless: boolean) {
   const first: Plan = { predictor, gapless, low: 0, ...undivided };
   const counts = new Uint32Array(contexts * symbols);
-  let sum = 0;
-  for (const s of sample) {
-    const part = tallyOf(counts, s, first);
-    if (part < 0) return null;
-    sum += part;
-  }
-  const mean = sum / sumOf(counts);
+  const sum = tallyOf(counts, sample, first);
+  if (sum < 0) return null;
+  const values = sumOf(counts);
+  const mean = sum / values;
   let low = 0;
   while (mean >= 16 * 2 ** low && low < mostLow) low++;
   const plan: Plan = { ...first, low, ...thresholdsFor(mean / 2 ** low) };
-  counts.fill(0);
-  for (const s of sample) tallyOf(counts, s, plan);
+  tallyOf(counts, sample, plan);
   let zeros = 0;
   for (let c = 0; c < contexts; c++) zeros += counts[c * symbols]!;
-  return { plan, counts, cost: costOf(counts) + low * (sumOf(counts) - zeros) };
+  return { plan, counts, values, cost: costOf(counts) + low * (values - zeros) };
 }
 
 /** `support` and `dithered` leave the integer 0 to exact zeros; where there are next to none, it is better left out. */
@@ -78,7 +80,7 @@ function isGapless(tallyOf: Tally, sample: Rows[], { quantizer }: Quantization):
   if (quantizer !== "support" && quantizer !== "dithered") return false;
   const plan: Plan = { predictor: 0, gapless: false, low: 0, ...undivided };
   const counts = new Uint32Array(contexts * symbols);
-  for (const s of sample) tallyOf(counts, s, plan);
+  tallyOf(counts, sample, plan);
   // Folded, 1 and 3 are −1 and −2: without negative values there is no gap to close.
   return counts[0]! * 2048 < sumOf(counts) && counts[1]! + counts[3]! > 0;
 }
@@ -86,12 +88,18 @@ function isGapless(tallyOf: Tally, sample: Rows[], { quantizer }: Quantization):
 export interface Choice {
   plan: Plan;
   tables: Tables;
-  /** What the sample says all values take, tables included. */
-  bytes: number;
 }
 
-/** The plan of least cost and its tables; null where dense mode does not suit. */
-export function choose(tallyOf: Tally, layout: Layout, quantization: Quantization): Choice | null {
+/**
+ * The plan of least cost and its tables; null where dense mode does not suit, or where `pays`, asked about the bytes that
+ * the first sample foretells, says no.
+ */
+export function choose(
+  tallyOf: Tally,
+  layout: Layout,
+  quantization: Quantization,
+  pays: (bytes: number) => boolean,
+): Choice | null {
   const few = sampleOf(layout, choosing, 24);
   const gapless = isGapless(tallyOf, few, quantization);
   let best: ReturnType<typeof trial> = null;
@@ -100,24 +108,20 @@ export function choose(tallyOf: Tally, layout: Layout, quantization: Quantizatio
     if (found === null) return null;
     if (best === null || found.cost < best.cost) best = found;
   }
-  const { plan, counts } = best!;
-  const whole = { ...plan, ...undivided };
+  const { plan, counts, values, cost } = best!;
+  if (!pays(((cost / values) * layout.length) / 8)) return null;
   const many = sampleOf(layout, counting, 96);
-  counts.fill(0);
-  for (const s of many) if (tallyOf(counts, s, plan) < 0) return null;
+  if (tallyOf(counts, many, plan) < 0) return null;
   // Sixteen tables pay only where there is enough to code with them.
-  const divided = (costOf(counts) / sumOf(counts)) * layout.length + tableBits(counts);
   const single = new Uint32Array(contexts * symbols);
   for (let i = 0; i < counts.length; i++) single[i % symbols]! += counts[i]!;
-  const together = (costOf(single) / sumOf(single)) * layout.length + tableBits(single);
-  const low = plan.low * (1 - single[0]! / sumOf(single)) * layout.length;
+  const scale = layout.length / sumOf(counts);
+  const divided = costOf(counts) * scale + tableBits(counts);
+  const together = costOf(single) * scale + tableBits(single);
   return together < divided
-    ? { plan: whole, tables: tablesOf(single), bytes: (together + low) / 8 }
-    : { plan, tables: tablesOf(counts), bytes: (divided + low) / 8 };
+    ? { plan: { ...plan, ...undivided }, tables: tablesOf(single) }
+    : { plan, tables: tablesOf(counts) };
 }
-
-const tableBits = (counts: Uint32Array): number =>
-  6 * counts.reduce((kinds, count) => kinds + (count > 0 ? 1 : 0), 0);
 
 export function writePlan(out: ByteWriter, { predictor, gapless, low, area, left }: Plan): void {
   out.u8(predictor | (gapless ? 8 : 0) | (low << 4));
@@ -157,7 +161,7 @@ export { readTables, writeTables };
  * when a sixth of the bytes go. `fastBytes`: what some values in a row take in fast mode; two runs of 4096 are asked.
  */
 export function paysOff(
-  { bytes }: Choice,
+  bytes: number,
   length: number,
   fastBytes: (first: number, values: number) => number,
 ): boolean {

@@ -28,6 +28,9 @@ export interface EncodeOptions {
   seed?: number;
 }
 
+/** Smaller tensors take longer to judge than `auto` could save. */
+const leastAuto = 16384;
+
 /** What `relative` means for x: 0 where all finite values are alike, and then nothing but their bits will do. */
 function relativeBound(x: Float32Array, relative: number): number {
   checkedBound(relative, "encode relative");
@@ -92,7 +95,7 @@ export function headerFor(x: Float32Array, options: EncodeOptions): Header {
       remedy: "leave it out for fast",
     });
   }
-  const dense = mode !== "fast" && !lossless && x.length >= leastDense;
+  const dense = mode !== "fast" && !lossless && x.length >= (mode === "auto" ? leastAuto : leastDense);
   return {
     mode: dense ? "dense" : "fast",
     shape,

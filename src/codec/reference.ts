@@ -22,15 +22,15 @@ function encodePayload(x: Float32Array, header: Header, auto: boolean): Uint8Arr
     );
   }
   const layout = layoutOf(shape, x.length);
-  const choice = choose(
-    (counts, rows, plan) => tally(counts, x, layout, rows, plan, quantization),
-    layout,
-    quantization,
-  );
-  if (choice === null) return null;
   const fastBytes = (first: number, values: number) =>
     encodeChunk(x.subarray(first, first + values), first, lagOf(shape), quantization).length;
-  if (auto && !paysOff(choice, x.length, fastBytes)) return null;
+  const choice = choose(
+    (counts, sample, plan) => tally(counts, x, layout, sample, plan, quantization),
+    layout,
+    quantization,
+    (bytes) => !auto || paysOff(bytes, x.length, fastBytes),
+  );
+  if (choice === null) return null;
   const head = new ByteWriter(planCapacity);
   writePlan(head, choice.plan);
   writeTables(head, choice.tables);

@@ -64,35 +64,35 @@ function residuals(
   return z;
 }
 
-/**
- * Adds `rows` rows of a strip from row y0 on to counts[context][symbol]; the first row counts only if it is the strip's
- * first. Returns Σ z, or −1 where too many values stay raw.
- */
+/** Counts rows into counts[context][symbol]; returns Σ z, or −1 where too many values of a strip stay raw. */
 export function tally(
   counts: Uint32Array,
   x: Float32Array,
   layout: Layout,
-  { strip, y0, rows }: Rows,
+  sample: Rows[],
   plan: Plan,
   quantization: Quantization,
 ): number {
-  const escapes: Escape[] = [];
-  const z = residuals(x, layout, strip, y0, rows, plan, quantization, escapes);
-  const coded = Uint8Array.from(z, (value) => Math.min(escapeSymbol, symbolOf(value, plan.low)));
-  const step = lanes * layout.width;
-  let above = new Uint8Array(step);
+  counts.fill(0);
   let sum = 0;
-  for (let start = 0; start < coded.length; start += step) {
-    const row = coded.subarray(start, start + step);
-    if (start > 0 || y0 === 0) {
-      for (let i = 0; i < step; i++) {
+  for (const { strip, y0, rows } of sample) {
+    const escapes: Escape[] = [];
+    const z = residuals(x, layout, strip, y0, rows, plan, quantization, escapes);
+    if (escapes.length > mostEscapes) return -1;
+    const coded = Uint8Array.from(z, (value) => Math.min(escapeSymbol, symbolOf(value, plan.low)));
+    const step = lanes * layout.width;
+    let above = new Uint8Array(step);
+    for (let start = 0; start < coded.length; start += step) {
+      const row = coded.subarray(start, start + step);
+      // The first row counts only if it is the strip's first: else it is there for the second.
+      for (let i = 0; i < step && (start > 0 || y0 === 0); i++) {
         counts[contextOf(row, above, i, plan) * symbols + row[i]!]!++;
         sum += z[start + i]!;
       }
+      above = row;
     }
-    above = row;
   }
-  return escapes.length > mostEscapes ? -1 : sum;
+  return sum;
 }
 
 /** The bytes of `count` strips from `first` on; null where too many values stay raw. proofs: Dense.dense_round_trip */

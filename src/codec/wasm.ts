@@ -187,15 +187,13 @@ export class WasmCodec {
     for (const [first, count] of windowsOf(length)) {
       this.#wasm.surveyDense(this.#scratch, place(first, count) + 4 * first, count);
     }
-    const tally = (counts: Uint32Array, rows: Rows, plan: Plan) => {
-      const x = place(...valuesOf(layout, rows.strip, 1));
-      return this.#tally(counts, x, rows, layout, plan);
-    };
-    const choice = choose(tally, layout, header.quantization);
-    if (choice === null) return unsuited;
+    const tally = (counts: Uint32Array, sample: Rows[], plan: Plan) =>
+      this.#tally(counts, place, sample, layout, plan);
     const fastBytes = (first: number, count: number) =>
       this.#wasm.trialFast(this.#scratch, place(first, count) + 4 * first, count, first);
-    if (auto && !paysOff(choice, length, fastBytes)) return unsuited;
+    const pays = (bytes: number) => !auto || paysOff(bytes, length, fastBytes);
+    const choice = choose(tally, layout, header.quantization, pays);
+    if (choice === null) return unsuited;
     const head = new ByteWriter(planCapacity);
     writePlan(head, choice.plan);
     writeTables(head, choice.tables);
@@ -214,11 +212,17 @@ export class WasmCodec {
     return at - out;
   }
 
-  #tally(counts: Uint32Array, x: number, { strip, y0, rows }: Rows, layout: Layout, plan: Plan): number {
+  #tally(counts: Uint32Array, place: Place, sample: Rows[], layout: Layout, plan: Plan): number {
     const own = new Uint32Array(this.#memory.buffer, this.#wasm.countsAddress(this.#scratch), counts.length);
-    own.set(counts);
+    own.fill(0);
     this.#configureDense(layout, plan);
-    const sum = this.#wasm.tallyDense(this.#scratch, x, strip, y0, rows);
+    let sum = 0;
+    for (const { strip, y0, rows } of sample) {
+      const x = place(...valuesOf(layout, strip, 1));
+      const part = this.#wasm.tallyDense(this.#scratch, x, strip, y0, rows);
+      if (part < 0) return -1;
+      sum += part;
+    }
     counts.set(own);
     return sum;
   }
