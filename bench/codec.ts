@@ -19,7 +19,7 @@ import { instantiate } from "../src/codec/module.js";
 import { expect, zigzag } from "../src/codec/predict.js";
 import { contexts, symbols } from "../src/codec/rans.js";
 import { scratchBytes, WasmCodec } from "../src/codec/wasm.js";
-import { CometStore } from "../src/comet/store.js";
+import { CometStore, type DeviceCodec } from "../src/comet/store.js";
 import { decodeNpy } from "../src/data/npy.js";
 import { openDataset } from "../src/data/open.js";
 import { UsageError } from "../src/error.js";
@@ -69,19 +69,19 @@ async function fromTraining(): Promise<Named[]> {
   const { engine, comet } = session;
   const codec = deviceCodec(engine);
   const saved = new Map<string, Named>();
-  const capturing = {
-    encodeAt(
-      x: number,
-      length: number,
-      shape: readonly number[],
-      ...rest: [Omit<EncodeOptions, "shape">, number, number]
-    ) {
-      const data = new Float32Array(engine.device.memory.buffer, x, length).slice();
-      const name = `resnet8-${shape.join("x")}`;
-      saved.set(name, { name, shape, data });
-      return codec.encodeAt(x, length, shape, ...rest);
-    },
-    decodeAt: (...args: [number, number, number]) => codec.decodeAt(...args),
+  const capturing: DeviceCodec = {
+    with: (use) =>
+      codec.with((frames) =>
+        use({
+          encodeAt(x, length, shape, ...rest) {
+            const data = new Float32Array(engine.device.memory.buffer, x, length).slice();
+            const name = `resnet8-${shape.join("x")}`;
+            saved.set(name, { name, shape, data });
+            return frames.encodeAt(x, length, shape, ...rest);
+          },
+          decodeAt: (...args) => frames.decodeAt(...args),
+        }),
+      ),
   };
   engine.store = new CometStore(capturing, comet!.controller, { mode: "fast" });
   await train(session);

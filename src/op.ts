@@ -82,6 +82,8 @@ export interface Backward {
   wants(input: number): boolean;
   /** A saved tensor, within its bound; the op disposes of it. */
   take(name: string): Tensor;
+  /** A saved tensor in parts along its first axis; the op disposes of each before it asks for the next. */
+  takeParts(name: string): Iterable<Tensor>;
   /** dx = saved ≠ 0 ? dy : 0; consumes dy. */
   gate(name: string, dy: Tensor): Tensor;
   /** Saved bits; valid until the backward of this op returns. */
@@ -95,8 +97,9 @@ export interface Backward {
   pending(input: number): Tensor | null;
   /** Adds to the parameter's gradient; consumes it. */
   accumulate(parameter: Parameter, gradient: Tensor): void;
-  /** Tells the observer, if it collects now. */
-  observe(name: string, observation: () => Observation): void;
+  /** Whether the observer collects now. */
+  readonly observing: boolean;
+  observe(name: string, observation: Observation): void;
 }
 
 export interface Op<A> {
@@ -172,6 +175,7 @@ function backwardRun(
     site,
     wants: (input) => parents[input] !== null,
     take: (name) => engine.store.take(handle(name)),
+    takeParts: (name) => engine.store.takeParts(handle(name)),
     gate: (name, dy) => engine.store.gate(handle(name), dy),
     bits: (name) => engine.store.bits(handle(name)),
     empty,
@@ -186,9 +190,8 @@ function backwardRun(
       if (parameter.gradient === null) parameter.gradient = gradient;
       else parameter.gradient = sum(parameter.gradient, gradient);
     },
-    observe(name, observation) {
-      if (engine.observer?.collecting) engine.observer.record(handle(name).site, observation());
-    },
+    observing: engine.observer?.collecting ?? false,
+    observe: (name, observation) => engine.observer?.record(handle(name).site, observation),
   };
 }
 

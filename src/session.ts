@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { WasmCodec } from "./codec/wasm.js";
 import { Controller } from "./comet/controller.js";
 import { fixed, law, type Policy, paper } from "./comet/policy.js";
-import { CometStore, type Mode, type Quantizer } from "./comet/store.js";
+import { CometStore, type DeviceCodec, type Mode, type Quantizer } from "./comet/store.js";
 import type { Dataset } from "./data/dataset.js";
 import { mostThreads } from "./device/workers.js";
 import { createEngine } from "./engine.js";
@@ -165,8 +165,16 @@ export function createSession(settings: Settings, dataset: Dataset): Session {
   };
 }
 
-/** The codec on the engine's device, with a scratch block of its own. */
-export function deviceCodec({ device }: Engine): WasmCodec {
-  const scratch = device.allocate(WasmCodec.scratchBytes, "workspace", "codec");
-  return new WasmCodec(device.exports, device.memory, scratch.address);
+/** The codec on the engine's device; its scratch lives for a call, and so never through a kernel. */
+export function deviceCodec({ device }: Engine): DeviceCodec {
+  return {
+    with(use) {
+      const scratch = device.allocate(WasmCodec.scratchBytes, "workspace", "codec");
+      try {
+        return use(new WasmCodec(device.exports, device.memory, scratch.address));
+      } finally {
+        device.free(scratch);
+      }
+    },
+  };
 }

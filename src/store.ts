@@ -27,6 +27,8 @@ export interface Claimant {
 export interface Packed {
   /** The values. */
   unpack(): Tensor;
+  /** The values, some images after the other; the caller disposes of each before it asks for the next. */
+  parts(): Iterable<Tensor>;
   /** dx = x ≠ 0 ? dy : 0; consumes dy. */
   gate(dy: Tensor): Tensor;
   free(): void;
@@ -84,7 +86,12 @@ export class SavedTensor implements Claim {
   /** Backward may come before the forward pass has let go of the tensor: then the tensor itself serves. */
   get current(): Packed {
     return (
-      this.packed ?? { unpack: () => this.#borrow().ref, gate: (dy) => gateBy(this.#borrow(), dy), free() {} }
+      this.packed ?? {
+        unpack: () => this.#borrow().ref,
+        parts: () => [this.#borrow().ref],
+        gate: (dy) => gateBy(this.#borrow(), dy),
+        free() {},
+      }
     );
   }
 
@@ -117,6 +124,12 @@ export abstract class Store {
 
   putBits(device: Device, block: Block, site: Site): Handle {
     return { site, saved: new SavedBits(device, block) };
+  }
+
+  /** Like `take`, in parts along the first axis: no more of the tensor need be there at once than one of them. */
+  *takeParts(handle: Handle): Iterable<Tensor> {
+    yield* this.#open(handle).current.parts();
+    this.drop(handle);
   }
 
   /** A saved tensor's values, within its bound. The caller disposes of them. Each handle is taken once. */
@@ -188,6 +201,10 @@ export class Raw implements Packed {
 
   unpack(): Tensor {
     return this.#tensor.ref;
+  }
+
+  parts(): Iterable<Tensor> {
+    return [this.#tensor.ref];
   }
 
   gate(dy: Tensor): Tensor {

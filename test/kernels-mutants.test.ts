@@ -56,7 +56,7 @@ const mutants: { [K in keyof Kernels]?: [fault: string, Kernels[K]] } = {
   ],
   conv2dWeightGradient: [
     "swaps r and s",
-    (dw, dy, x, s) => right.conv2dWeightGradient(dw, dy, x, s.R === s.S ? s : turned(s)),
+    (dw, dy, x, s, more) => right.conv2dWeightGradient(dw, dy, x, s.R === s.S ? s : turned(s), more),
   ],
   conv2dNoiseEnergy: [
     "leaves the padding out of the share's divisor",

@@ -94,6 +94,7 @@ export function scratchBytes(): usize {
 
 /** Lane k is bytes 2k and 2k+1; 0x80 selects zero. */
 export function initialize(scratch: usize): void {
+  memory.fill(scratch + MARGIN, 0, Q - MARGIN);
   for (let mask = 0; mask < 256; mask++) {
     const gather = scratch + GATHER + (mask << 4);
     const scatter = scratch + SCATTER + (mask << 4);

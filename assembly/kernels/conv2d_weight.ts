@@ -94,6 +94,7 @@ export function conv2dWeightGradient(
   dy: usize,
   x: usize,
   shape: usize,
+  accumulate: bool,
   begin: i32,
   end: i32,
   workspace: usize,
@@ -128,7 +129,7 @@ export function conv2dWeightGradient(
       job.row = row;
       job.rows = min(source.blockRows, s.P - row);
       job.outputs = job.rows * s.Q;
-      job.fresh = n === 0 && row === 0;
+      job.fresh = !accumulate && n === 0 && row === 0;
       addBlock(job, begin, end);
     }
   }

@@ -27,6 +27,10 @@ export class Mask implements Packed {
     });
   }
 
+  parts(): Iterable<Tensor> {
+    return [this.unpack()];
+  }
+
   gate(dy: Tensor): Tensor {
     const values = dy.data;
     const dx = dy.recycle(this.#block.site);

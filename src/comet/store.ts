@@ -3,9 +3,9 @@
  * at the tightest of their bounds and its raw bytes are freed; one of which only the support is needed becomes a mask of
  * one bit an element; whatever has no bound yet, or must be exact, stays as it is.
  */
-import type { Device } from "../device/device.js";
+import type { Block } from "../device/device.js";
 import { deriveSeed } from "../rng.js";
-import { type Claimant, gateBy, type Packed, Raw, Store } from "../store.js";
+import { type Claimant, type Packed, Raw, Store } from "../store.js";
 import { Tensor } from "../tensor.js";
 import type { Audit } from "./audit.js";
 import type { Controller } from "./controller.js";
@@ -14,8 +14,12 @@ import { Mask } from "./mask.js";
 export type Quantizer = "support" | "paper" | "dithered";
 export type Mode = "fast" | "dense" | "auto";
 
-/** The codec as the store uses it: on the device's own bytes. */
+/** The codec as the store uses it: on the device's own bytes, with scratch that is there only while it is used. */
 export interface DeviceCodec {
+  with<T>(use: (codec: FrameCodec) => T): T;
+}
+
+export interface FrameCodec {
   /** Writes a frame to [out, out + capacity); returns its bytes, or −1 if it does not fit. */
   encodeAt(
     x: number,
@@ -98,7 +102,7 @@ export class CometStore extends Store {
       mode: this.mode,
       seed: deriveSeed(x.engine.stepSeed, `${site}/${this.draw}`) >>> 0,
     };
-    const frame = new Frame(this.#codec, x, site, options, lost ? new Mask(x, site) : null);
+    const frame = new Frames(this.#codec, x, site, options, lost ? new Mask(x, site) : null);
     this.onPack?.({ kind: "frame", site, op, bound, rawBytes, packedBytes: frame.bytes });
     if (this.audit) {
       const decoded = frame.unpack();
@@ -109,14 +113,23 @@ export class CometStore extends Store {
   }
 }
 
-/** A tensor under an error bound. */
-class Frame implements Packed {
+/** The most raw bytes of a saved tensor that are there at once while its backward pass looks at it, if images allow. */
+const partBytes = 2 ** 19;
+
+interface Part {
+  block: Block;
+  /** Images. */
+  count: number;
+}
+
+/** A tensor under an error bound: a frame for every so many images, so that they can be looked at one by one. */
+class Frames implements Packed {
   readonly bytes: number;
   readonly #codec: DeviceCodec;
   readonly #engine: Tensor["engine"];
   readonly #shape: readonly number[];
   readonly #site: string;
-  readonly #block: ReturnType<Device["allocate"]>;
+  readonly #parts: Part[] = [];
   readonly #mask: Mask | null;
 
   constructor(
@@ -131,29 +144,61 @@ class Frame implements Packed {
     this.#shape = x.shape;
     this.#site = site;
     this.#mask = mask;
+    const [images, ...image] = x.shape as [number, ...number[]];
+    const size = x.size / images;
+    const most = Math.max(1, Math.floor(partBytes / (4 * size)));
     const address = x.storage.block.address;
-    this.#block = x.engine.device.fill("saved", site, 4 * x.size, (out, capacity) =>
-      codec.encodeAt(address, x.size, x.shape, options, out, capacity),
-    );
-    this.bytes = this.#block.bytes;
+    codec.with((frames) => {
+      for (let first = 0; first < images; first += most) {
+        const count = Math.min(most, images - first);
+        const from = address + 4 * size * first;
+        const own = { ...options, seed: (options.seed + Math.imul(first, 0x9e3779b9)) >>> 0 };
+        const block = x.engine.device.fill("saved", site, 4 * size * count, (out, capacity) =>
+          frames.encodeAt(from, size * count, [count, ...image], own, out, capacity),
+        );
+        this.#parts.push({ block, count });
+      }
+    });
+    this.bytes = this.#parts.reduce((sum, { block }) => sum + block.bytes, 0);
   }
 
   unpack(): Tensor {
     const x = Tensor.empty(this.#engine, this.#shape, this.#site);
-    this.#codec.decodeAt(this.#block.address, this.#block.bytes, x.storage.block.address);
+    const image = (4 * x.size) / this.#shape[0]!;
+    let address = x.storage.block.address;
+    this.#codec.with((frames) => {
+      for (const { block, count } of this.#parts) {
+        frames.decodeAt(block.address, block.bytes, address);
+        address += image * count;
+      }
+    });
     return x;
+  }
+
+  *parts(): Iterable<Tensor> {
+    for (const { block, count } of this.#parts) {
+      const x = Tensor.empty(this.#engine, [count, ...this.#shape.slice(1)], this.#site);
+      this.#codec.with((frames) => frames.decodeAt(block.address, block.bytes, x.storage.block.address));
+      yield x;
+    }
   }
 
   gate(dy: Tensor): Tensor {
     if (this.#mask) return this.#mask.gate(dy);
-    const x = this.unpack();
-    const dx = gateBy(x, dy);
-    x.dispose();
+    const values = dy.data;
+    const dx = dy.recycle(this.#site);
+    let first = 0;
+    for (const x of this.parts()) {
+      const range = [first, first + x.size] as const;
+      this.#engine.kernels.reluBackward(dx.data.subarray(...range), values.subarray(...range), x.data);
+      first += x.size;
+      x.dispose();
+    }
     return dx;
   }
 
   free(): void {
     this.#mask?.free();
-    this.#engine.device.free(this.#block);
+    for (const { block } of this.#parts) this.#engine.device.free(block);
   }
 }

@@ -81,7 +81,14 @@ export interface Kernels {
     shape: Conv2dShape,
   ): void;
   conv2dInputGradient(dx: Float32Array, dy: Float32Array, w: Float32Array, shape: Conv2dShape): void;
-  conv2dWeightGradient(dw: Float32Array, dy: Float32Array, x: Float32Array, shape: Conv2dShape): void;
+  /** With `accumulate` the chains go on from what is in dw: parts of a batch, one after the other, give the whole's bits. */
+  conv2dWeightGradient(
+    dw: Float32Array,
+    dy: Float32Array,
+    x: Float32Array,
+    shape: Conv2dShape,
+    accumulate?: boolean,
+  ): void;
   /**
    * energy[k] = Σ_{n,p,q} dy² · (share of the window's C/groups·R·S inputs that are not zero; padding counts as zero).
    * This is Σδ² over the non-zero inputs, averaged over the weights of output channel k: the law's only reduction.

@@ -105,19 +105,33 @@ function accumulateBias(run: Backward, bias: Parameter | null, dy: Tensor, shape
   run.accumulate(bias, db);
 }
 
-/** The law's terms of this backward pass; a linear layer is a convolution of 1 × 1 images. */
-function observation(run: Backward, dy: Tensor, x: Tensor, shape: Conv2dShape): Observation {
+/** The law's terms of one part of a batch; a linear layer is a convolution of 1 × 1 images. */
+function observation(run: Backward, dy: Float32Array, x: Tensor, shape: Conv2dShape): Observation {
   const { kernels } = run.engine;
   const energy = run.empty([shape.K]);
-  kernels.conv2dNoiseEnergy(energy.data, dy.data, x.data, shape);
+  kernels.conv2dNoiseEnergy(energy.data, dy, x.data, shape);
   const terms: Observation = {
     energy: energy.data.slice(),
-    meanLoss: kernels.sumAbs(dy.data) / dy.size,
+    meanLoss: kernels.sumAbs(dy) / dy.length,
     nonZero: kernels.countNonZero(x.data) / x.size,
     batch: shape.N,
   };
   energy.dispose();
   return terms;
+}
+
+/** The terms of a batch from those of its parts: energies add, means are weighted by their images. */
+function whole(parts: readonly Observation[]): Observation {
+  return parts.reduce((a, b) => {
+    const batch = a.batch + b.batch;
+    const mean = (p: number, q: number) => (p * a.batch + q * b.batch) / batch;
+    return {
+      energy: a.energy.map((value, k) => value + b.energy[k]!),
+      meanLoss: mean(a.meanLoss, b.meanLoss),
+      nonZero: mean(a.nonZero, b.nonZero),
+      batch,
+    };
+  });
 }
 
 export const conv2dOp: Op<Conv2dAttributes> = {
@@ -131,11 +145,19 @@ export const conv2dOp: Op<Conv2dAttributes> = {
   },
   backward(run, dy, { shape, weight, bias }) {
     const { kernels } = run.engine;
-    const x = run.take("x");
-    run.observe("x", () => observation(run, dy, x, shape));
     const dw = run.empty(weight.value.shape);
-    kernels.conv2dWeightGradient(dw.data, dy.data, x.data, shape);
-    x.dispose();
+    const seen: Observation[] = [];
+    let first = 0;
+    for (const x of run.takeParts("x")) {
+      const part = { ...shape, N: x.shape[0]! };
+      const size = shape.K * shape.P * shape.Q;
+      const delta = dy.data.subarray(first * size, (first + part.N) * size);
+      if (run.observing) seen.push(observation(run, delta, x, part));
+      kernels.conv2dWeightGradient(dw.data, delta, x.data, part, first > 0);
+      first += part.N;
+      x.dispose();
+    }
+    if (run.observing) run.observe("x", whole(seen));
     run.accumulate(weight, dw);
     accumulateBias(run, bias, dy, { N: shape.N, C: shape.K, size: shape.P * shape.Q });
     let dx: Tensor | null = null;
@@ -177,7 +199,7 @@ export const linearOp: Op<Weights> = {
     const [K, C] = weight.value.shape as [number, number];
     const N = dy.shape[0]!;
     const x = run.take("x");
-    run.observe("x", () => observation(run, dy, x, pointwise(N, C, K)));
+    if (run.observing) run.observe("x", observation(run, dy.data, x, pointwise(N, C, K)));
     const dw = run.empty([K, C]);
     kernels.gemm(dw.data, dy.data, x.data, { m: K, n: C, k: N, transposeA: true, transposeB: false });
     x.dispose();

@@ -112,13 +112,13 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
     ],
     run: (k, [dx, dy, w]) => k.conv2dInputGradient(f32(dx), f32(dy), f32(w), s),
   })),
-  conv2dWeightGradient: cases(conv, (s, d) => ({
+  conv2dWeightGradient: cases(fc.tuple(conv, maybe), ([s, accumulate], d) => ({
     buffers: [
       d.floats((s.K * s.C * s.R * s.S) / s.groups),
       d.floats(s.N * s.K * s.P * s.Q),
       d.floats(s.N * s.C * s.H * s.W),
     ],
-    run: (k, [dw, dy, x]) => k.conv2dWeightGradient(f32(dw), f32(dy), f32(x), s),
+    run: (k, [dw, dy, x]) => k.conv2dWeightGradient(f32(dw), f32(dy), f32(x), s, accumulate),
   })),
   conv2dNoiseEnergy: cases(conv, (s, d) => ({
     buffers: [d.floats(s.K), d.floats(s.N * s.K * s.P * s.Q), d.floats(s.N * s.C * s.H * s.W)],

@@ -108,6 +108,7 @@ export function conv2dWeightGradient(
   dy: Float32Array,
   x: Float32Array,
   shape: Conv2dShape,
+  accumulate = false,
 ): void {
   const { N, C, H, W, K, R, S, P, Q, stride, padding, groups } = shape;
   const groupC = C / groups;
@@ -117,7 +118,7 @@ export function conv2dWeightGradient(
     for (let c = 0; c < groupC; c++) {
       for (let r = 0; r < R; r++) {
         for (let s = 0; s < S; s++) {
-          let sum = 0;
+          let sum = accumulate ? dw[((k * groupC + c) * R + r) * S + s]! : 0;
           for (let n = 0; n < N; n++) {
             for (let p = 0; p < P; p++) {
               for (let q = 0; q < Q; q++) {

@@ -96,7 +96,7 @@ export function matrixProducts(launcher: Launcher): Products {
       withPacked("conv2dInputGradient", w, s, panels, [dx, dy].map(addressOf), []);
     },
 
-    conv2dWeightGradient(dw, dy, x, s) {
+    conv2dWeightGradient(dw, dy, x, s, accumulate = false) {
       checkConv2d("conv2dWeightGradient", s);
       launcher.check(
         "conv2dWeightGradient",
@@ -104,13 +104,13 @@ export function matrixProducts(launcher: Launcher): Products {
         { dy: [dy, outputLength(s)], x: [x, inputLength(s)] },
       );
       if (s.N === 0) {
-        dw.fill(0);
+        if (!accumulate) dw.fill(0);
         return;
       }
       const shape = writeShape(s);
       const workspace = wholeLines(launcher.ask("conv2dWeightGradientWorkspace"));
       const units = launcher.ask("conv2dWeightGradientUnits");
-      const args = [addressOf(dw), addressOf(dy), addressOf(x), shape];
+      const args = [addressOf(dw), addressOf(dy), addressOf(x), shape, accumulate ? 1 : 0];
       launcher.launch("conv2dWeightGradient", args, units, { perUnit: work(s) / units, workspace });
     },
 
