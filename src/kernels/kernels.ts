@@ -2,8 +2,8 @@
  * Every hot loop of the engine, as one interface with two implementations that return the same bits:
  * `reference` (plain TypeScript, Math.fround after every float32 operation; read this one) and `simd` (AssemblyScript).
  *
- * All float arguments are float32 views. The SIMD kernels need them to lie in the device's memory, 16-byte aligned
- * at their first element; outputs must not overlap inputs unless a kernel says that they may.
+ * All float arguments are float32 views. The SIMD kernels need them to lie in the device's memory, anywhere in it;
+ * outputs must not overlap inputs unless a kernel says that they may.
  * An order of summation is part of a kernel's meaning: it is written beside the reference, and both follow it.
  *
  * Letters: N batch, C input channels, H W input rows and columns, K output channels, R S window rows and columns,
