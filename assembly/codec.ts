@@ -7,7 +7,6 @@ export {
   countsAddress,
   decodeDense,
   encodeDense,
-  surveyDense,
   tallyDense,
   topsAddress,
 } from "./codec/dense";

@@ -57,12 +57,21 @@ export function configureDense(
   s.left = left;
 }
 
-/** Finds out whether these values need a check each; one part of a tensor that does is enough. */
-export function surveyDense(scratch: usize, x: usize, length: usize): void {
+/** Finds out whether the values of these rows of a strip need a check each. */
+function survey(x: usize, strip: u32, height: u32, y0: u32, rows: u32, scratch: usize): void {
   const s = settings(scratch);
-  let most = scan(x, length & ~7);
-  for (let i = length & ~7; i < length; i++) most = max(most, load<u32>(x + (i << 2)) & 0x7fffffff);
-  if (most > s.near) s.checked = 1;
+  let most: u32 = 0;
+  for (let lane: u32 = 0; lane < 8; lane++) {
+    const row = strip * 8 * s.height + lane * height + y0;
+    if (row >= s.rows) break;
+    const first = row * s.width;
+    const count = min<u32>(rows * s.width, s.length - first);
+    const whole = count & ~7;
+    const at = x + ((first as usize) << 2);
+    most = max(most, scan(at, whole as usize));
+    for (let i = whole; i < count; i++) most = max(most, load<u32>(at + ((i as usize) << 2)) & 0x7fffffff);
+  }
+  s.checked = most > s.near ? 1 : 0;
 }
 
 export function countsAddress(scratch: usize): usize {
@@ -100,6 +109,7 @@ export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: 
   let sum: u64 = 0;
   let raw = 0;
   startStrip(scratch, width);
+  survey(x, strip, height, y0, rows, scratch);
   for (let y = y0; y < y0 + rows; y++) {
     raw = encodeRow(x, strip, height, y, raw, scratch);
     if (raw < 0) return -1;
@@ -179,6 +189,7 @@ export function encodeDense(scratch: usize, x: usize, first: u32, strips: u32, o
   for (let strip = first; strip < first + strips; strip++) {
     const height = heightOf(strip, s.height, s.rows);
     startStrip(scratch, width);
+    survey(x, strip, height, 0, height, scratch);
     for (let y: u32 = 0; y < height; y++, count += width << 3) {
       raw = encodeRow(x, strip, height, y, raw, scratch);
       if (raw < 0) return UNSUITED;

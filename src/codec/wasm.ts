@@ -30,7 +30,6 @@ export interface CodecExports {
   trialFast(scratch: number, x: number, n: number, first: number): number;
   decodeFast(scratch: number, payload: number, bytes: number, x: number, n: number, first: number): number;
   configureDense(scratch: number, ...layoutAndPlan: number[]): void;
-  surveyDense(scratch: number, x: number, length: number): void;
   tallyDense(scratch: number, x: number, strip: number, y0: number, rows: number): number;
   encodeDense(
     scratch: number,
@@ -184,9 +183,6 @@ export class WasmCodec {
   #encodeDense(header: Header, auto: boolean, place: Place, out: number, capacity: number): number {
     const length = lengthOf(header.shape);
     const layout = layoutOf(header.shape, length);
-    for (const [first, count] of windowsOf(length)) {
-      this.#wasm.surveyDense(this.#scratch, place(first, count) + 4 * first, count);
-    }
     const tally = (counts: Uint32Array, sample: Rows[], plan: Plan) =>
       this.#tally(counts, place, sample, layout, plan);
     const fastBytes = (first: number, count: number) =>
