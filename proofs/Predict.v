@@ -11,6 +11,7 @@
       instances; a predictor needs no proof of its own to be lossless.
     - [scan_restore]: the decoder that runs (one running sum along the sequence, then the value above is added)
       computes the same as the textbook inverse of v - left - up + corner.
+    - [lane_median]: dense mode's median predictor is MED wherever its sums fit 16 bits.
     - [med_is_clamp]: MED, the median of left, up and left + up - corner, is that last value clamped between the others.
     - [unzigzag_zigzag], [zigzag_unzigzag]: the bit trick (n << 1) ^ (n >> bits-1) is a bijection between signed and
       unsigned registers; [zigzag_value] says which: 0, -1, 1, -2, 2 ... become 0, 1, 2, 3, 4 ... *)
@@ -222,3 +223,37 @@ Definition med (a b c : Z) : Z :=
 
 Theorem med_is_clamp (a b c : Z) : med a b c = Z.max (Z.min a b) (Z.min (Z.max a b) (a + b - c)).
 Proof. unfold med. destruct (Z.leb_spec (Z.max a b) c), (Z.leb_spec c (Z.min a b)); lia. Qed.
+
+(** ** What dense mode expects within a lane of rows
+
+    models src/codec/predict.ts:expect. One more causal guess: [restore_predict] needs nothing else of it. Left of a row
+    stands what is above it; the first row knows its left neighbour alone. *)
+
+Definition laneGuess (width : nat) (predictor : Z) (past : list Z) : Z :=
+  let i := length past in
+  let x := Nat.modulo i width in
+  let below := Nat.leb width i in
+  let up := if below then nth (width - 1) past 0 else nth 0 past 0 in
+  let left := if Nat.ltb 0 x then nth 0 past 0 else up in
+  let corner := if below && Nat.ltb 0 x then nth width past 0 else up in
+  let plane := wrap 16 (wrap 16 (left + up) - corner) in
+  let median := Z.max (Z.min left up) (Z.min (Z.max left up) plane) in
+  if (predictor =? 0) || Nat.eqb i 0 then 0
+  else if predictor =? 1 then left
+  else if predictor =? 2 then up
+  else if predictor =? 3 then median
+  else Z.shiftr (wrap 16 (median + Z.shiftr (wrap 16 (left + up)) 1)) 1.
+
+(** Where left + up - corner fits the register, the third is MED. *)
+Theorem lane_median (width : nat) (past : list Z) (left up corner : Z) :
+  (width <= length past)%nat -> (0 < Nat.modulo (length past) width)%nat ->
+  nth 0 past 0 = left -> nth (width - 1) past 0 = up -> nth width past 0 = corner ->
+  signed 16 (left + up) -> signed 16 (left + up - corner) ->
+  laneGuess width 3 past = med left up corner.
+Proof.
+  intros tall inside <- <- <- sum plane. unfold laneGuess.
+  destruct (Nat.eqb_spec (length past) 0) as [none | _]; [rewrite none in inside; destruct width; simpl in *; lia|].
+  rewrite (proj2 (Nat.leb_le _ _) tall), (proj2 (Nat.ltb_lt _ _) inside). cbn [orb andb Z.eqb].
+  change (3 =? 0) with false. change (3 =? 1) with false. change (3 =? 2) with false. change (3 =? 3) with true. cbn [orb].
+  rewrite med_is_clamp, (wrap_id 16 _ sum), (wrap_id 16 _ plane). reflexivity.
+Qed.

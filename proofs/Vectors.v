@@ -13,7 +13,7 @@
       (2^11 if dithered) steps.
     - [zigzags]: bits, n, zigzag(n).
     - [predictions]: bits, predictor, lag; values; residuals.
-    - [packings]: width; values; bytes.
+    - [expectations]: width, predictor; values; residuals.    [packings]: width; values; bytes.
     - [streams]: the frequencies of each context's table, the escape's last; contexts; symbols by place in their table; the
       eight lanes' states; words. *)
 
@@ -127,6 +127,12 @@ Definition predictions :=
     [[bits; p; lag]; v;
      predict bits (guess (Z.odd p) (2 <=? p) (Z.to_nat lag)) [] v]) [1; 3; 8]) [0; 1; 2; 3]) [16; 32].
 
+Definition expectations :=
+  flat_map (fun p => map (fun width =>
+    let v := map (fun i => signedOf 16 (Z.shiftr (random (p + width) i) (Z.land i 12))) (counter 30)
+      ++ [32767; -32768; 32767; 32767; -32768; -32768; 0; 1; -1; 32767] in
+    [[width; p]; v; predict 16 (laneGuess (Z.to_nat width) p) [] v]) [1; 2; 7; 64]) [0; 1; 2; 3; 4].
+
 (** The bytes of a word, lowest first. *)
 Definition bytesOf (n word : Z) : list Z := map (fun k => Z.land (Z.shiftr word (8 * k)) 255) (counter (Z.to_nat n)).
 
@@ -175,5 +181,6 @@ Eval vm_compute in quantizers.
 Eval vm_compute in near.
 Eval vm_compute in zigzags.
 Eval vm_compute in predictions.
+Eval vm_compute in expectations.
 Eval vm_compute in packings.
 Eval vm_compute in streams.

@@ -8,7 +8,15 @@ import { test } from "node:test";
 import { bin, type Quantization, roundDown } from "../src/codec/bound.js";
 import type { EncodeOptions } from "../src/codec/options.js";
 import { blockBytes, pack, unpack } from "../src/codec/pack.js";
-import { type Bits, type Predictor, predict, restore, unzigzag, zigzag } from "../src/codec/predict.js";
+import {
+  type Bits,
+  expect,
+  type Predictor,
+  predict,
+  restore,
+  unzigzag,
+  zigzag,
+} from "../src/codec/predict.js";
 import { dequantize, dither, mix, quantize } from "../src/codec/quantize.js";
 import { contexts, decoderOf, encodeSymbols, escapeSymbol, symbols, type Tables } from "../src/codec/rans.js";
 import * as reference from "../src/codec/reference.js";
@@ -23,6 +31,7 @@ interface Vectors {
   near: number[][][];
   zigzags: [Bits, number, number][];
   predictions: number[][][];
+  expectations: number[][][];
   packings: number[][][];
   streams: number[][][];
 }
@@ -150,6 +159,14 @@ test("residuals are the model's, and the running sums undo them", () => {
     assert.deepEqual([...r], residuals);
     restore(r, r, predictor as Predictor, lag!, bits as Bits);
     assert.deepEqual([...r], values);
+  }
+});
+
+test("dense mode's residuals are the model's", () => {
+  for (const [[width, predictor], values, residuals] of vectors.expectations) {
+    const q = Int32Array.from(values!);
+    const found = values!.map((value, i) => ((value - expect(q, i, width!, predictor!)) << 16) >> 16);
+    assert.deepEqual(found, residuals);
   }
 });
 
