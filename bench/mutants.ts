@@ -18,7 +18,6 @@ const laws = [
   { file: "codec", pattern: "reference" },
   { file: "comet", pattern: "equation|accepted" },
   { file: "premises", pattern: "dither|support" },
-  { file: "codec-dense", pattern: "" },
 ];
 const vectors = [{ file: "proofs", pattern: "model" }];
 
@@ -26,18 +25,13 @@ const vectors = [{ file: "proofs", pattern: "model" }];
 function firstFailure(suites: typeof laws): string | null {
   for (const { file, pattern } of suites) {
     const path = `${copy}dist/test/${file}.test.js`;
-    const args = [
-      "--test",
-      "--test-reporter=tap",
-      ...(pattern ? [`--test-name-pattern=${pattern}`] : []),
-      path,
-    ];
+    const args = ["--test-reporter=tap", `--test-name-pattern=${pattern}`, path];
     const { stdout, error } = spawnSync(process.execPath, args, {
       encoding: "utf8",
       timeout: 60000,
       killSignal: "SIGKILL",
     });
-    if (error) return `${file}: does not end`;
+    if (error) return `${file}: no end within 60 s (a failing property that still shrinks, or a loop)`;
     const title = stdout.match(/^not ok \d+ - (.*)$/m)?.[1];
     if (title === undefined) continue;
     const cases = stdout.match(/Property failed after (\d+) tests/)?.[1];
@@ -69,14 +63,7 @@ export async function bench(args: string[]): Promise<void> {
   cpSync(`${root}dist`, `${copy}dist`, { recursive: true });
   for (const folder of ["build", "proofs", "test", "src"])
     symlinkSync(`${root}${folder}`, `${copy}${folder}`);
-  const suites = laws.filter(({ file }) => {
-    try {
-      return readFileSync(`${copy}dist/test/${file}.test.js`).length > 0;
-    } catch {
-      return false;
-    }
-  });
-  const healthy = firstFailure([...suites, ...vectors]);
+  const healthy = firstFailure([...laws, ...vectors]);
   if (healthy !== null) throw new Error(`without a mutation, "${healthy}" fails already`);
 
   const chosen = mutants.filter(({ file, fault }) => args.every((part) => `${file} ${fault}`.includes(part)));
@@ -89,7 +76,7 @@ export async function bench(args: string[]): Promise<void> {
   let survivors = 0;
   for (const [i, mutant] of chosen.entries()) {
     process.stderr.write(`\r${i + 1} of ${chosen.length}`);
-    const [law, vector] = underMutation(mutant, () => [firstFailure(suites), firstFailure(vectors)]);
+    const [law, vector] = underMutation(mutant, () => [firstFailure(laws), firstFailure(vectors)]);
     if (law === null && vector === null) survivors++;
     table.push([
       mutant.file,
