@@ -52,6 +52,10 @@ test("the command lines it shows work, in this order", (t) => {
   assert.doesNotMatch(readme, /npx comet/, "npx builds the package anew before it runs");
 });
 
+test("the README has no placeholder left", () => {
+  assert.doesNotMatch(readme, /^[A-Z]+$/m);
+});
+
 test("every npm script that the README names exists", () => {
   const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     scripts: Record<string, string>;
