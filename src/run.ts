@@ -37,7 +37,7 @@ export interface Manifest {
   /** Why, if it failed. */
   error: string | null;
   steps: number;
-  /** Share of the test split classified rightly, after the last whole epoch. */
+  /** Share of the test split classified rightly, at the end of the last epoch, whole or cut short by --steps. */
   testAccuracy: number | null;
   /** SHA-256 of weights and running statistics at the end. */
   weights: string | null;
