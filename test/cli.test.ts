@@ -104,6 +104,8 @@ test("every command has a help with an example, every option a line", () => {
   for (const option of options) assert.match(help, new RegExp(`--${option}\\b.* \\S`));
 });
 
+const someFile = fileURLToPath(import.meta.url);
+
 const failures: readonly [title: string, args: string[], message: RegExp][] = [
   ["a mistyped option", ["train", "--epoch", "2"], /unknown option '--epoch'.*\n.*--epochs/],
   ["a mistyped command", ["trian"], /unknown command 'trian'.*\n.*train/],
@@ -158,6 +160,25 @@ const failures: readonly [title: string, args: string[], message: RegExp][] = [
     "missing weights",
     ["evaluate", join(tmpdir(), "none.safetensors"), "--model", "lenet"],
     /none\.safetensors: expected/,
+  ],
+  [
+    "a missing file to compress",
+    ["compress", join(tmpdir(), "none.npy"), "-o", "x.cmt", "--bound", "1e-3"],
+    /none\.npy: expected a file that can be read, got ENOENT; check the path/,
+  ],
+  [
+    "a place that cannot be written",
+    [
+      "compress",
+      someFile,
+      "--shape",
+      "1",
+      "-o",
+      join(tmpdir(), "no such folder", "x.cmt"),
+      "--bound",
+      "1e-3",
+    ],
+    /x\.cmt: expected a file that can be written, got ENOENT; choose a folder/,
   ],
 ];
 

@@ -7,7 +7,7 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { stdin, stdout } from "node:process";
 import { addStripes, foldLanes, startLanes, stripeBytes } from "../codec/checksum.js";
-import { FrameError } from "../error.js";
+import { DataError, FrameError, UsageError } from "../error.js";
 
 export const magic = Uint8Array.of(0x43, 0x4d, 0x54, 0x41, 1);
 export const section = { bytes: 0, frame: 1, end: 2 } as const;
@@ -29,7 +29,14 @@ export class Source {
 
   static async open(path: string): Promise<Source> {
     if (path === "-") return new Source("standard input", stdin, null);
-    const file = await open(path);
+    const file = await open(path).catch((cause: NodeJS.ErrnoException) => {
+      throw new DataError({
+        where: path,
+        expected: "a file that can be read",
+        got: cause.code ?? cause.message,
+        remedy: "check the path",
+      });
+    });
     return new Source(path, file.createReadStream({ highWaterMark: 1 << 20, autoClose: false }), file);
   }
 
@@ -87,7 +94,16 @@ export class Sink {
   }
 
   static async open(path: string): Promise<Sink> {
-    return new Sink(path, path === "-" ? null : await open(Sink.#temporary(path), "w"));
+    if (path === "-") return new Sink(path, null);
+    const file = await open(Sink.#temporary(path), "w").catch((cause: NodeJS.ErrnoException) => {
+      throw new UsageError({
+        where: `-o ${path}`,
+        expected: "a file that can be written",
+        got: cause.code ?? cause.message,
+        remedy: "choose a folder that exists and is writable",
+      });
+    });
+    return new Sink(path, file);
   }
 
   static #temporary(path: string): string {
