@@ -11,6 +11,7 @@
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { writeAtomicallySync } from "./atomic.js";
+import type { Profile } from "./device/module.js";
 import { DataError, UsageError } from "./error.js";
 import { makeNewFolder } from "./folder.js";
 import type { TrainRecord } from "./records.js";
@@ -24,8 +25,9 @@ export interface Manifest {
   id: string;
   /** Of comet-ts, Node, and the machine's architecture. */
   versions: { comet: string; node: string; arch: string };
-  /** Arithmetic of the kernels; "strict" gives the same bits everywhere. */
-  profile: "strict";
+  /** What computed: the settings ask, this says what was there. */
+  profile: Profile;
+  threads: number;
   settings: Settings;
   data: { name: string; hash: string; train: number; test: number };
   /** Damaged images that were left out, sorted; absent where none was. */

@@ -5,10 +5,12 @@ import { Controller } from "./comet/controller.js";
 import { fixed, law, type Policy, paper } from "./comet/policy.js";
 import { CometStore, type DeviceCodec, type Mode, type Quantizer } from "./comet/store.js";
 import type { Dataset } from "./data/dataset.js";
+import type { Build, Profile } from "./device/module.js";
 import { mostThreads } from "./device/workers.js";
 import { createEngine } from "./engine.js";
 import { UsageError } from "./error.js";
 import { createModel } from "./models/models.js";
+import { suggestion } from "./nearest.js";
 import { build, type Module } from "./nn.js";
 import type { Engine } from "./op.js";
 import { type Schedule, Sgd, schedules, warmUp } from "./optim.js";
@@ -44,6 +46,8 @@ export interface Settings {
   seed: number;
   memory: string;
   threads: number;
+  /** Decides bits, unlike `threads`. */
+  profile: Profile;
 }
 
 export const defaults: Settings = {
@@ -70,6 +74,7 @@ export const defaults: Settings = {
   seed: 1,
   memory: "1GiB",
   threads: Math.min(availableParallelism(), mostThreads),
+  profile: "strict",
 };
 
 export interface Session {
@@ -87,6 +92,11 @@ function policyOf({ policy, bound }: Settings): Policy {
   if (policy === "fixed") return fixed(bound);
   return policy === "paper" ? paper : law;
 }
+
+/** The build of the kernels that computes as a profile says. */
+const builds: Readonly<Record<Profile, Build>> = { strict: "release", fused: "fused" };
+
+export const profiles = Object.keys(builds) as Profile[];
 
 /** What each number must be, and an example of it. */
 const numbers: readonly [
@@ -111,6 +121,14 @@ function validate(settings: Settings): void {
     const value = settings[key] as number;
     if (ok(value)) continue;
     throw new UsageError({ where, expected, got: String(value), remedy: `give for example ${example}` });
+  }
+  if (!profiles.includes(settings.profile)) {
+    throw new UsageError({
+      where: "--profile",
+      expected: `one of ${profiles.join(", ")}`,
+      got: String(settings.profile),
+      remedy: suggestion(String(settings.profile), profiles),
+    });
   }
   if (settings.policy !== "fixed" && settings.bound !== defaults.bound) {
     throw new UsageError({
@@ -138,8 +156,8 @@ export function createSession(settings: Settings, dataset: Dataset): Session {
     every: settings.every,
     share: settings.share,
   });
-  const { memory, threads } = settings;
-  const engine = createEngine({ memory, threads });
+  const { memory, threads, profile } = settings;
+  const engine = createEngine({ memory, threads, build: builds[profile] });
   const { channels, height, width, classes } = dataset;
   const model = createModel(settings.model, build(engine, settings.seed), {
     channels,

@@ -43,6 +43,35 @@ test("a run leaves a manifest, metrics and a report, and --json prints one line"
   assert.ok(readFileSync(result.report, "utf8").startsWith("<!doctype html>"));
 });
 
+const fusing = ["--profile", "fused", ...quick, "--steps", "1"];
+
+test("the fused profile runs and says so in manifest and result, or is refused; it is never replaced", (t) => {
+  const { status, stdout, stderr } = comet("train", ...fusing, "--out", join(folder, "fused"), "--json");
+  if (status !== 0) {
+    t.diagnostic("this machine does not fuse");
+    assert.match(stderr, /profile fused: expected relaxed SIMD .*; use the strict profile/);
+    return;
+  }
+  const { path, profile } = JSON.parse(stdout) as { path: string; profile: string };
+  const { manifest } = readRun(path);
+  assert.deepEqual([profile, manifest.profile, manifest.settings.profile], ["fused", "fused", "fused"]);
+  assert.equal(manifest.threads, 1);
+});
+
+test("a processor that rounds products on their own is refused the fused profile", {
+  skip: process.arch === "x64" ? false : "only x64 processors come with and without multiply-add",
+}, () => {
+  const out = join(folder, "unfused");
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ["--no-enable-fma3", main, "train", ...fusing, "--out", out],
+    { encoding: "utf8" },
+  );
+  assert.equal(status, 1);
+  assert.match(stderr, /profile fused: expected relaxed SIMD .*, got separate roundings; use the strict/);
+  assert.ok(!existsSync(out), "refused before anything is written");
+});
+
 test("comet report compares runs that are there", () => {
   const runs = readdirSync(join(folder, "runs")).map((name) => join(folder, "runs", name));
   const file = join(folder, "both.html");
@@ -124,6 +153,7 @@ const failures: readonly [title: string, args: string[], message: RegExp][] = [
   ["a mistyped schedule", ["train", "--schedule", "cosin"], /--schedule .*did you mean cosine\?/],
   ["a mistyped quantizer", ["train", "--quantizer", "ditherd"], /--quantizer .*did you mean dithered\?/],
   ["a mistyped mode", ["train", "--mode", "desne"], /--mode .*did you mean dense\?/],
+  ["a mistyped profile", ["train", "--profile", "fsued"], /--profile .*did you mean fused\?/],
   ["a mode like none", ["train", "--mode", "zzzzzzzz"], /--mode .*use one of auto, fast, dense/],
   ["a mistyped source", ["data", "cifar10", "--source", "nmp"], /--source .*did you mean npm\?/],
   [

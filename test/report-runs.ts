@@ -12,6 +12,7 @@ export const manifest = (store: "plain" | "comet", changes: Partial<Manifest> = 
   id: `2026-11-23-${store}-1`,
   versions: { comet: "0.1.0", node: "v20.20.2", arch: "x64" },
   profile: "strict",
+  threads: 1,
   settings: { ...settings, store },
   data: { name: "fashion-mnist", hash: "dc0289273c8bbcf2", train: 10_000, test: 2_000 },
   started: "2026-11-23T14:00:00.000Z",

@@ -22,6 +22,7 @@ interface DemoOptions {
   steps: string;
   out: string;
   mode: string;
+  profile: string;
 }
 
 export function registerDemo(program: Command): void {
@@ -36,6 +37,11 @@ export function registerDemo(program: Command): void {
       "--mode <name>",
       "the codec's mode; auto compresses better and takes longer (e.g. --mode auto)",
       "fast",
+    )
+    .option(
+      "--profile <name>",
+      "arithmetic: strict, or fused, which is faster where the machine can (e.g. --profile fused)",
+      "strict",
     )
     .option("--out <folder>", "where runs are written (e.g. --out runs)", "runs")
     .addHelpText("after", "\nExample:\n  comet demo --epochs 1 --seed 3")

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { models } from "../models/models.js";
 import { suggestion } from "../nearest.js";
 import { schedules } from "../optim.js";
-import { defaults, type Settings } from "../session.js";
+import { defaults, profiles, type Settings } from "../session.js";
 
 /** Where things come from and go to; the rest of a run's options are its Settings. */
 export interface Places {
@@ -144,6 +144,15 @@ export function addTrainOptions(command: Command): Command {
     .addOption(option("--memory <bytes>", "the device's budget", "--memory 512MiB", defaults.memory))
     .addOption(
       numeric("--threads <n>", "threads; results do not depend on it", "--threads 2", defaults.threads),
+    )
+    .addOption(
+      choice(
+        "--profile <name>",
+        "arithmetic: strict repeats on any machine, fused is faster where the machine can",
+        "--profile fused",
+        profiles,
+        defaults.profile,
+      ),
     )
     .addOption(option("--out <folder>", "where runs are written", "--out runs", "runs"))
     .addOption(numeric("--image <size>", "side of the square cut from photographs", "--image 128", 224))

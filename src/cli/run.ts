@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open.js";
+import type { Profile } from "../device/module.js";
 import type { TrainRecord } from "../records.js";
 import { type Manifest, manifestVersion, RunFolder } from "../run.js";
 import { createSession, type Settings } from "../session.js";
@@ -15,6 +16,8 @@ export interface Result {
   path: string;
   status: Manifest["status"];
   weights: string;
+  profile: Profile;
+  threads: number;
   seconds: number;
   residentPeakBytes: number;
   skipped: readonly string[];
@@ -26,9 +29,10 @@ const { version } = JSON.parse(readFileSync(new URL("../../../package.json", imp
 };
 
 /** `resnet8-comet-law-s1-20261123T141500` */
-function runId({ model, store, policy, seed }: Settings, started: Date): string {
+function runId({ model, store, policy, profile, seed }: Settings, started: Date): string {
   const time = started.toISOString().replace(/[-:]|\.\d+Z/g, "");
-  return [model, store, ...(store === "comet" ? [policy] : []), `s${seed}`, time].join("-");
+  const parts = [model, store, store === "comet" ? policy : "", profile === "fused" ? profile : ""];
+  return [...parts.filter((part) => part !== ""), `s${seed}`, time].join("-");
 }
 
 /** The most memory the operating system has counted for this process, in bytes. */
@@ -50,7 +54,8 @@ async function runOn(dataset: Dataset, settings: Settings, places: Places): Prom
     version: manifestVersion,
     id: runId(settings, started),
     versions: { comet: version, node: process.version, arch: process.arch },
-    profile: "strict",
+    profile: session.engine.device.profile,
+    threads: session.engine.kernels.threads,
     settings,
     data: { name: dataset.name, hash: dataset.hash, train: dataset.train.length, test: dataset.test.length },
     started: started.toISOString(),
@@ -114,6 +119,8 @@ async function runOn(dataset: Dataset, settings: Settings, places: Places): Prom
     path: folder.path,
     status,
     weights: outcome.weights,
+    profile: folder.manifest.profile,
+    threads: folder.manifest.threads,
     seconds: (Date.now() - started.getTime()) / 1000,
     residentPeakBytes,
     skipped: dataset.skipped,

@@ -18,6 +18,7 @@ const rows: readonly [label: string, cell: (result: Result) => string][] = [
   ["resident memory, peak (OS)", ({ residentPeakBytes }) => formatBytes(residentPeakBytes)],
   ["seconds in steps", ({ summary }) => summary.stepSeconds.toFixed(1)],
   ["seconds, all", ({ seconds }) => seconds.toFixed(1)],
+  ["profile, threads", ({ profile, threads }) => `${profile}, ${threads}`],
 ];
 
 /** The largest |x − x̂| ÷ bound of all values of all audited frames. */

@@ -6,7 +6,7 @@
 import { MemoryError, UsageError } from "../error.js";
 import { Allocator, alignment, alignUp } from "./allocator.js";
 import { type Category, formatBytes, Ledger } from "./ledger.js";
-import { type Build, type Exports, loadModule } from "./module.js";
+import { type Build, type Exports, loadModule, type Profile } from "./module.js";
 
 /** A piece of the device. `bytes` is what was asked for; the allocator rounds up to its alignment. */
 export interface Block {
@@ -57,8 +57,7 @@ export class Device {
     this.#allocator = new Allocator(this.exports.__heap_base.value, this.budget);
   }
 
-  /** `strict`: the same bits on every machine. */
-  get profile(): "strict" | "fused" {
+  get profile(): Profile {
     return this.build === "fused" ? "fused" : "strict";
   }
 

@@ -13,7 +13,13 @@ export interface Exports {
   readonly [kernel: string]: Kernel | WebAssembly.Global;
 }
 
-/** `release` and `debug` return the reference's bits; `fused` rounds a product and its addition once. */
+/**
+ * How products are added up. `strict`: product and sum rounded each, the reference's bits on every machine. `fused`:
+ * rounded once, on machines that can.
+ */
+export type Profile = "strict" | "fused";
+
+/** `release` and `debug` are strict. */
 export type Build = keyof typeof files;
 
 const files = { release: "comet.wasm", debug: "comet.debug.wasm", fused: "comet.fused.wasm" } as const;

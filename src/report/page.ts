@@ -265,7 +265,7 @@ function repeat(runs: readonly Run[], labels: readonly string[]): Section {
         ({ versions }) => `comet-ts ${versions.comet}, Node ${versions.node}, ${versions.arch}`,
       ),
     ],
-    ["arithmetic", ...manifests.map(({ profile }) => profile)],
+    ["profile", ...manifests.map(({ profile }) => profile)],
     ["weights", ...manifests.map(({ weights }) => weights ?? "–")],
   ];
   const settings = settingsOf(manifests);
