@@ -1,123 +1,137 @@
 /**
  * npm run verify: what takes too long for npm test. All 2^32 float32 through the codec for several bounds and every
- * quantiser, and millions of damaged frames. What is done is kept in --state FILE, so an interrupted run goes on.
+ * quantiser, millions of damaged frames, and a million cases of every law, on as many threads as the machine has cores.
+ * What is done is kept in --state FILE, so an interrupted run goes on where it was; the table at the end signs it off.
  *
- *   npm run verify -- [--bounds 0.125,1e-3] [--quantizers support,paper] [--frames 10000000] [--state runs/verify.json]
+ *   npm run verify -- [--bounds 0.125,1e-3] [--quantizers support,paper] [--frames 10000000] [--cases 1000000]
+ *                     [--only sweep,frames,law] [--threads N] [--seed 20261123] [--state runs/verify.json]
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { Worker } from "node:worker_threads";
 import { Presets, SingleBar } from "cli-progress";
 import Table from "cli-table3";
-import { instantiate } from "../src/codec/module.js";
-import { arena, stillWorks, survivesMutation, type Tally } from "../test/laws/hostile.js";
-import { type Finding, nothing, Sweep } from "../test/laws/sweep.js";
+import { type Found, framesPortion, type Job, lawPortion, merged, sweepPortion } from "./verify/job.js";
+import { codeOf, load, type Progress, save } from "./verify/state.js";
 
 const { values: options } = parseArgs({
   options: {
     bounds: { type: "string", default: "0.125,0.1,1e-3,1,0.7,9.5367431640625e-7,1e-10,1e30" },
     quantizers: { type: "string", default: "support,paper" },
     frames: { type: "string", default: "10000000" },
+    cases: { type: "string", default: "1000000" },
+    only: { type: "string", default: "sweep,frames,law" },
+    threads: { type: "string", default: String(availableParallelism()) },
     seed: { type: "string", default: "20261123" },
     state: { type: "string", default: "runs/verify.json" },
   },
 });
 
-const patterns = 2 ** 32;
-const portion = 2 ** 26;
-const framePortion = 100_000;
+const list = (text: string): string[] => text.split(",").filter((part) => part !== "");
 
-interface State {
-  /** Of each sweep, by quantiser and bound: where it goes on, and what it found. */
-  sweeps: Record<string, { next: number; finding: Finding }>;
-  hostile: { frames: number; accepted: number; rejected: Record<string, number> };
+async function jobs(): Promise<Job[]> {
+  const { longLaws } = await import("../test/laws/long.js");
+  const all: Job[] = [
+    ...list(options.quantizers).flatMap((quantizer) =>
+      list(options.bounds).map(
+        (bound): Job => ({
+          kind: "sweep",
+          name: `${quantizer} ${bound}`,
+          quantizer: quantizer as "support",
+          bound: Number(bound),
+          portions: 2 ** 32 / sweepPortion,
+        }),
+      ),
+    ),
+    { kind: "frames", name: "damaged frames", portions: Math.ceil(Number(options.frames) / framesPortion) },
+    ...[...longLaws().keys()].map(
+      (name): Job => ({ kind: "law", name, portions: Math.ceil(Number(options.cases) / lawPortion) }),
+    ),
+  ];
+  return all.filter(({ kind }) => list(options.only).includes(kind));
 }
 
-function load(): State {
-  try {
-    return JSON.parse(readFileSync(options.state, "utf8")) as State;
-  } catch {
-    return { sweeps: {}, hostile: { frames: 0, accepted: 0, rejected: {} } };
-  }
-}
+const seed = Number(options.seed);
+const todo = await jobs();
+const state = load(options.state, todo);
+const total = todo.reduce((sum, { portions }) => sum + portions, 0);
+const finished = () => todo.reduce((sum, { name }) => sum + state[name]!.done.length, 0);
 
-function save(state: State): void {
-  mkdirSync(dirname(options.state), { recursive: true });
-  writeFileSync(`${options.state}.part`, JSON.stringify(state));
-  renameSync(`${options.state}.part`, options.state);
-}
-
-const state = load();
 const bar = new SingleBar(
-  { format: "{bar} {percentage}% | {what} | ETA {eta_formatted}", etaBuffer: 50 },
+  { format: "{bar} {value} of {total} portions | {what} | ETA {eta_formatted}", etaBuffer: 100 },
   Presets.rect,
 );
-const memory = new WebAssembly.Memory({ initial: 32, maximum: 65536 });
-const sweep = new Sweep(instantiate(memory), memory);
-const jobs = options.quantizers
-  .split(",")
-  .flatMap((quantizer) => options.bounds.split(",").map((bound) => ({ quantizer, bound: Number(bound) })));
-const frames = Number(options.frames);
+bar.start(total, finished(), { what: "" });
 
-const swept = () =>
-  jobs.reduce((sum, { quantizer, bound }) => sum + (state.sweeps[`${quantizer} ${bound}`]?.next ?? 0), 0);
-// A damaged frame costs about as much as 20,000 swept values.
-const weight = 20_000;
-bar.start(
-  jobs.length * patterns + frames * weight,
-  swept() + Math.min(frames, state.hostile.frames) * weight,
-  { what: "" },
-);
-
-for (const { quantizer, bound } of jobs) {
-  const what = `${quantizer} ${bound}`;
-  state.sweeps[what] ??= { next: 0, finding: nothing() };
-  const job = state.sweeps[what]!;
-  const asked = { bound, quantizer: quantizer as "support" };
-  while (job.next < patterns) {
-    sweep.run(job.next, job.next + portion, asked, job.finding);
-    job.next += portion;
-    bar.update(swept() + Math.min(frames, state.hostile.frames) * weight, { what });
-    save(state);
+function* portions(): Generator<{ job: Job; portion: number }> {
+  for (const job of todo) {
+    const done = new Set(state[job.name]!.done);
+    for (let portion = 0; portion < job.portions; portion++) if (!done.has(portion)) yield { job, portion };
   }
 }
 
-const fresh = new WebAssembly.Memory({ initial: 32, maximum: 65536 });
-const decoder = arena(instantiate(fresh), fresh);
-const tally: Tally = { ...state.hostile, rejected: new Map(Object.entries(state.hostile.rejected)) };
-while (tally.frames < frames) {
-  survivesMutation(decoder, framePortion, Number(options.seed) + tally.frames / framePortion, tally);
-  stillWorks(decoder);
-  state.hostile = { ...tally, rejected: Object.fromEntries(tally.rejected) };
-  save(state);
-  bar.update(swept() + tally.frames * weight, { what: "damaged frames" });
+/** One thread: a portion after the other, until there are none. */
+async function work(queue: Generator<{ job: Job; portion: number }>): Promise<void> {
+  const worker = new Worker(new URL("./verify/worker.js", import.meta.url), { workerData: { seed } });
+  try {
+    for (const { job, portion } of queue) {
+      const found = await new Promise<Found>((resolve, reject) => {
+        worker.once("message", resolve).once("error", reject);
+        worker.postMessage({ job, portion });
+      });
+      worker.removeAllListeners("error");
+      const progress = state[job.name]!;
+      progress.done.push(portion);
+      progress.found = merged(progress.found, found);
+      save(options.state, state);
+      bar.update(finished(), { what: job.name });
+    }
+  } finally {
+    await worker.terminate();
+  }
 }
+
+const queue = portions();
+await Promise.all(Array.from({ length: Math.max(1, Number(options.threads)) }, () => work(queue)));
 bar.stop();
 
-const table = new Table({
-  head: ["quantizer", "bound", "values", "kept raw", "worst ÷ bound", "out of bound", "signs lost"],
-});
 let failed = 0;
-for (const { quantizer, bound } of jobs) {
-  const { finding } = state.sweeps[`${quantizer} ${bound}`]!;
-  failed += finding.violations.length + finding.signs;
-  const signs = quantizer === "support" ? finding.signs : "–";
-  table.push([
-    quantizer,
-    bound,
-    finding.values,
-    finding.raw,
-    finding.worst.toFixed(7),
-    finding.violations.length,
-    signs,
-  ]);
+/** No lines between rows. */
+const chars = { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" };
+
+function print(head: string[], kind: Job["kind"], row: (job: Job, progress: Progress) => unknown[]): void {
+  const rows = todo.filter((job) => job.kind === kind);
+  if (rows.length === 0) return;
+  const table = new Table({ head: [...head, "code"], chars, style: { head: [], border: [] } });
+  for (const job of rows) table.push([...row(job, state[job.name]!).map(String), codeOf(job)]);
+  process.stdout.write(`${table}\n`);
 }
-process.stdout.write(`${table}\n`);
-process.stdout.write(
-  `${tally.frames} damaged frames (seed ${options.seed}): ${tally.accepted} decoded to something, the others named ` +
-    `${tally.rejected.size} fields; no byte outside the buffers.\n`,
+
+print(
+  ["quantizer and bound", "values", "kept raw", "worst ÷ bound", "out of bound", "signs lost"],
+  "sweep",
+  ({ name }, { found }) => {
+    if (found.kind !== "sweep") return [];
+    const { values, raw, worst, violations, signs } = found.finding;
+    failed += violations.length + signs;
+    return [name, values, raw, worst.toFixed(7), violations.length, name.startsWith("support") ? signs : "–"];
+  },
 );
+// A frame that wrote a byte outside its buffers, or did not end, would have ended the run instead.
+print(["damaged frames", "decoded to something", "refused, by fields"], "frames", (_, { found }) => {
+  if (found.kind !== "frames") return [];
+  const { frames, accepted, rejected } = found.finding;
+  return [frames, accepted, `${frames - accepted}, ${Object.keys(rejected).length}`];
+});
+print(["law", "cases", "failures"], "law", ({ name }, { found }) => {
+  if (found.kind !== "law") return [];
+  failed += found.finding.failures.length;
+  for (const failure of found.finding.failures) process.stderr.write(`${name}: ${failure}\n`);
+  return [name, found.finding.cases, found.finding.failures.length];
+});
 process.stdout.write(
-  failed === 0 ? "Verified: nothing out of bound.\n" : `FAILED: ${failed} values out of bound.\n`,
+  `Seed ${seed}: portion p of NAME draws from deriveSeed(seed, "NAME/p"). Node ${process.version}, ${process.arch}. ` +
+    `Code: the first 16 digits of the SHA-256 of what was run.\n` +
+    (failed === 0 ? "Verified: nothing out of bound, no law broken.\n" : `FAILED: ${failed} findings.\n`),
 );
 process.exitCode = failed === 0 ? 0 : 1;

@@ -16,6 +16,7 @@ import {
 import * as reference from "../src/codec/reference.js";
 import { scratchBytes, WasmCodec } from "../src/codec/wasm.js";
 import { specials } from "./arbitrary/float.js";
+import { seed } from "./arbitrary/seed.js";
 import {
   bitsOf,
   boundHolds,
@@ -67,24 +68,26 @@ function seam(build: string): Codec {
 
 const wasm: Codec = { encode, decode };
 const resident = seam("comet.wasm");
+const mustFail = { seed, numRuns: 300, endOnFailure: true };
 
-test("the bound holds, reference", () => boundHolds(reference, 40));
-test("the bound holds, wasm", () => boundHolds(wasm, 2000));
-test("support keeps zeros and signs, reference", () => supportIsExact(reference, 40));
-test("support keeps zeros and signs, wasm", () => supportIsExact(wasm, 2000));
-test("decoded values stay within the bound when coded again", () => secondPassIsStill(wasm));
-test("wasm gives the reference's bytes and bits", () => equals(reference, wasm, 300));
+test("the bound holds, reference", () => boundHolds(reference, { seed, numRuns: 40 }));
+test("the bound holds, wasm", () => boundHolds(wasm, { seed, numRuns: 2000 }));
+test("support keeps zeros and signs, reference", () => supportIsExact(reference, { seed, numRuns: 40 }));
+test("support keeps zeros and signs, wasm", () => supportIsExact(wasm, { seed, numRuns: 2000 }));
+test("decoded values stay within the bound when coded again", () =>
+  secondPassIsStill(wasm, { seed, numRuns: 300 }));
+test("wasm gives the reference's bytes and bits", () => equals(reference, wasm, { seed, numRuns: 500 }));
 test("the release build in shared memory gives the reference's bytes and bits", () =>
-  equals(reference, seam("comet.wasm"), 150));
+  equals(reference, seam("comet.wasm"), { seed, numRuns: 250 }));
 test("the debug build in shared memory gives the reference's bytes and bits", () =>
-  equals(reference, seam("comet.debug.wasm"), 30));
+  equals(reference, seam("comet.debug.wasm"), { seed, numRuns: 50 }));
 
 test("the bound's law catches a decoder that is an ulp off and an encoder without a check", () => {
   const shifted: Codec = {
     encode,
     decode: (frame) => decode(frame).map((value) => value + inspect(frame).bound * 2 ** -8),
   };
-  assert.throws(() => boundHolds(shifted, 300, true));
+  assert.throws(() => boundHolds(shifted, mustFail));
   const unchecked: Codec = {
     encode: (x, options) =>
       encode(
@@ -93,16 +96,15 @@ test("the bound's law catches a decoder that is an ulp off and an encoder withou
       ),
     decode,
   };
-  assert.throws(() => boundHolds(unchecked, 300, true));
+  assert.throws(() => boundHolds(unchecked, mustFail));
 });
 
 test("support's law catches the paper's quantiser", () => {
-  assert.throws(() =>
-    supportIsExact({
-      encode: (x, options) => encode(x, { ...options, negativeBound: options.bound!, quantizer: "paper" }),
-      decode,
-    }),
-  );
+  const rounding: Codec = {
+    encode: (x, options) => encode(x, { ...options, negativeBound: options.bound!, quantizer: "paper" }),
+    decode,
+  };
+  assert.throws(() => supportIsExact(rounding, mustFail));
 });
 
 test("raw bits survive: NaN payloads, infinities, and everything where the bound leaves nothing to quantise", () => {

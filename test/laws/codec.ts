@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { EncodeOptions } from "../../src/codec/index.js";
 import { bound, shape, tensor } from "../arbitrary/float.js";
-import { seed } from "../arbitrary/seed.js";
+import type { Cases } from "../arbitrary/seed.js";
 
 export interface Codec {
   encode(x: Float32Array, options: EncodeOptions): Uint8Array;
@@ -44,50 +44,47 @@ export function keeps(x: Float32Array, y: Float32Array, options: EncodeOptions):
   }
 }
 
-/** A law that is to fail need not look for the smallest case. */
-const run = (numRuns: number, endOnFailure = false) => ({ seed, numRuns, endOnFailure });
-
-export function boundHolds({ encode, decode }: Codec, runs = 300, endOnFailure = false): void {
+export function boundHolds({ encode, decode }: Codec, options: Cases): void {
   fc.assert(
-    fc.property(cases, ({ x, options }) => keeps(x, decode(encode(x, options)), options)),
-    run(runs, endOnFailure),
+    fc.property(cases, ({ x, options: how }) => keeps(x, decode(encode(x, how)), how)),
+    options,
   );
 }
 
 /** Zero if and only if zero, and the same sign; NaN keeps its bits. */
-export function supportIsExact({ encode, decode }: Codec, runs = 300, endOnFailure = false): void {
+export function supportIsExact({ encode, decode }: Codec, options: Cases): void {
   fc.assert(
-    fc.property(cases, ({ x, options }) => {
-      const y = decode(encode(x, { ...options, quantizer: "support" }));
+    fc.property(cases, ({ x, options: how }) => {
+      const y = decode(encode(x, { ...how, quantizer: "support" }));
       for (let i = 0; i < x.length; i++) {
         const same = y[i]! > 0 === x[i]! > 0 && y[i]! < 0 === x[i]! < 0;
         if (!same) assert.fail(`value ${i}: ${x[i]} came back as ${y[i]}`);
       }
     }),
-    run(runs, endOnFailure),
+    options,
   );
 }
 
 /** Decoding and encoding again gives the same values: they are their own reconstructions. */
-export function secondPassIsStill({ encode, decode }: Codec, runs = 150): void {
+export function secondPassIsStill({ encode, decode }: Codec, options: Cases): void {
   fc.assert(
-    fc.property(cases, ({ x, options }) => {
-      fc.pre(options.quantizer !== "dithered");
-      const y = decode(encode(x, options));
-      keeps(y, decode(encode(y, options)), options);
+    fc.property(cases, ({ x, options: how }) => {
+      fc.pre(how.quantizer !== "dithered");
+      const y = decode(encode(x, how));
+      keeps(y, decode(encode(y, how)), how);
     }),
-    run(runs),
+    options,
   );
 }
 
 /** The same frame, byte for byte, and the same tensor, bit for bit. */
-export function equals(a: Codec, b: Codec, runs = 300): void {
+export function equals(a: Codec, b: Codec, options: Cases): void {
   fc.assert(
-    fc.property(cases, ({ x, options }) => {
-      const frame = a.encode(x, options);
-      assert.deepEqual(b.encode(x, options), frame);
+    fc.property(cases, ({ x, options: how }) => {
+      const frame = a.encode(x, how);
+      assert.deepEqual(b.encode(x, how), frame);
       assert.deepEqual(bitsOf(b.decode(frame)), bitsOf(a.decode(frame)));
     }),
-    run(runs),
+    options,
   );
 }

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import type { Kernels } from "../../src/kernels/kernels.js";
 import { referenceKernels } from "../../src/kernels/reference.js";
 import { type Data, data } from "../arbitrary/data.js";
+import type { Cases } from "../arbitrary/seed.js";
 import { conv2dShape, depthwiseShape, gemmShape, largeConv2dShapes, poolShape } from "../arbitrary/shape.js";
 import type { Subject, View } from "./subject.js";
 
@@ -32,11 +33,7 @@ function sameBits(actual: View, expected: View): void {
   }
 }
 
-export function agrees(
-  subject: Subject,
-  calls: fc.Arbitrary<Call>,
-  options: { seed: number; numRuns: number },
-) {
+export function agrees(subject: Subject, calls: fc.Arbitrary<Call>, options: Cases) {
   fc.assert(
     fc.property(calls, ({ buffers, run }) => {
       const expected = buffers.map((buffer) => buffer.slice());
@@ -58,21 +55,30 @@ function cases<P>(parameters: fc.Arbitrary<P>, make: (p: P, d: Data) => Call): f
   }));
 }
 
-const length = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.constantFrom(1023, 1024, 1025, 2100));
+const length = fc.oneof(
+  { weight: 4, arbitrary: fc.integer({ min: 0, max: 40 }) },
+  { weight: 1, arbitrary: fc.constantFrom(1023, 1024, 1025, 2100) },
+);
 const scalar = fc.float({ noNaN: true, noDefaultInfinity: true, min: -4, max: 4 });
 const conv = fc.oneof(
-  { weight: 5, arbitrary: conv2dShape },
-  { weight: 2, arbitrary: depthwiseShape },
+  { weight: 20, arbitrary: conv2dShape },
+  { weight: 8, arbitrary: depthwiseShape },
   { weight: 1, arbitrary: fc.constantFrom(...largeConv2dShapes) },
 );
 const channels = fc.record({
   N: fc.integer({ min: 1, max: 3 }),
   C: fc.integer({ min: 1, max: 5 }),
-  size: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(1024, 1030)),
+  size: fc.oneof(
+    { weight: 4, arbitrary: fc.integer({ min: 1, max: 40 }) },
+    { weight: 1, arbitrary: fc.constantFrom(1024, 1030) },
+  ),
 });
 const rows = fc.record({
   rows: fc.integer({ min: 0, max: 5 }),
-  classes: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.constant(1001)),
+  classes: fc.oneof(
+    { weight: 9, arbitrary: fc.integer({ min: 1, max: 20 }) },
+    { weight: 1, arbitrary: fc.constant(1001) },
+  ),
   smoothing: fc.constantFrom(0, 0.1),
   inPlace: fc.boolean(),
 });
@@ -222,7 +228,7 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
       d.floats(s.rows),
       d.floats(s.rows * s.classes),
       d.floats(s.rows * s.classes),
-      Float32Array.from({ length: s.rows }, () => d.rng.integer(0, s.classes - 1)),
+      Float32Array.from({ length: s.rows }, () => d.below(s.classes)),
     ],
     run: (k, [loss, probabilities, x, labels]) =>
       k.crossEntropy(f32(loss), f32(probabilities), f32(x), f32(labels), s.rows, s.classes, s.smoothing),
@@ -231,7 +237,7 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
     buffers: [
       d.floats(s.rows * s.classes),
       d.floats(s.rows * s.classes),
-      Float32Array.from({ length: s.rows }, () => d.rng.integer(0, s.classes - 1)),
+      Float32Array.from({ length: s.rows }, () => d.below(s.classes)),
     ],
     run: (k, [dx, probabilities, labels]) => {
       const out = f32(s.inPlace ? probabilities : dx);

@@ -20,6 +20,11 @@ export const onHeap = (kernels: Kernels): Subject => ({
 const guardBytes = 64;
 const guardByte = 0xa5;
 
+function guarded(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i] !== guardByte) return false;
+  return true;
+}
+
 /** Every workspace that the device lends from now on ends in guard bytes that must survive its use. */
 function guardWorkspaces(device: Device): void {
   const allocate = device.allocate.bind(device);
@@ -31,8 +36,8 @@ function guardWorkspaces(device: Device): void {
     return block;
   };
   device.free = (block) => {
-    const guard = block.category === "workspace" ? device.u8(block).subarray(-guardBytes) : [];
-    const intact = guard.every((byte) => byte === guardByte);
+    const bytes = device.u8(block);
+    const intact = block.category !== "workspace" || guarded(bytes, bytes.length - guardBytes, bytes.length);
     free(block);
     assert.ok(intact, `${block.site}: something was written behind the workspace`);
   };
@@ -63,8 +68,7 @@ export function onDevice(device: Device, kernels: Kernels): Subject {
         for (const [i, view] of views.entries()) {
           const bytes = device.u8(blocks[i]!);
           const start = view.byteOffset - blocks[i]!.address;
-          const guards = [...bytes.subarray(0, start), ...bytes.subarray(start + view.byteLength)];
-          const intact = guards.every((byte) => byte === guardByte);
+          const intact = guarded(bytes, 0, start) && guarded(bytes, start + view.byteLength, bytes.length);
           assert.ok(intact, `something was written beside buffer ${i}`);
         }
       } finally {

@@ -1,0 +1,45 @@
+/** One thread of `npm run verify`: does the portions that it is sent. */
+import { parentPort, workerData } from "node:worker_threads";
+import { instantiate } from "../../src/codec/module.js";
+import { deriveSeed } from "../../src/rng.js";
+import { type Arena, arena, stillWorks, survivesMutation } from "../../test/laws/hostile.js";
+import { type Law, longLaws } from "../../test/laws/long.js";
+import { Sweep } from "../../test/laws/sweep.js";
+import { type Found, framesPortion, type Job, lawPortion, sweepPortion } from "./job.js";
+
+const { seed } = workerData as { seed: number };
+
+const memory = () => new WebAssembly.Memory({ initial: 32, maximum: 65536 });
+let [sweep, decoder, laws]: [Sweep | null, Arena | null, Map<string, Law> | null] = [null, null, null];
+
+function run(job: Job, portion: number): Found {
+  const own = deriveSeed(seed, `${job.name}/${portion}`);
+  if (job.kind === "sweep") {
+    if (sweep === null) {
+      const values = memory();
+      sweep = new Sweep(instantiate(values), values);
+    }
+    const from = portion * sweepPortion;
+    return { kind: "sweep", finding: sweep.run(from, from + sweepPortion, job) };
+  }
+  if (job.kind === "frames") {
+    if (decoder === null) {
+      const frames = memory();
+      decoder = arena(instantiate(frames), frames);
+    }
+    const tally = survivesMutation(decoder, framesPortion, own);
+    stillWorks(decoder);
+    return { kind: "frames", finding: { ...tally, rejected: Object.fromEntries(tally.rejected) } };
+  }
+  laws ??= longLaws();
+  try {
+    laws.get(job.name)!({ seed: own, numRuns: lawPortion });
+    return { kind: "law", finding: { cases: lawPortion, failures: [] } };
+  } catch (error) {
+    return { kind: "law", finding: { cases: lawPortion, failures: [String(error)] } };
+  }
+}
+
+parentPort!.on("message", ({ job, portion }: { job: Job; portion: number }) =>
+  parentPort!.postMessage(run(job, portion)),
+);
