@@ -1,12 +1,11 @@
 /** A session: everything one training run holds, from its settings. */
-import { availableParallelism } from "node:os";
 import { WasmCodec } from "./codec/wasm.js";
 import { Controller } from "./comet/controller.js";
 import { fixed, law, type Policy, paper } from "./comet/policy.js";
 import { CometStore, type DeviceCodec, type Mode, type Quantizer } from "./comet/store.js";
 import type { Dataset } from "./data/dataset.js";
 import type { Build, Profile } from "./device/module.js";
-import { mostThreads } from "./device/workers.js";
+import { defaultThreads } from "./device/workers.js";
 import { createEngine } from "./engine.js";
 import { UsageError } from "./error.js";
 import { createModel } from "./models/models.js";
@@ -73,7 +72,7 @@ export const defaults: Settings = {
   augment: true,
   seed: 1,
   memory: "1GiB",
-  threads: Math.min(availableParallelism(), mostThreads),
+  threads: defaultThreads,
   profile: "strict",
 };
 

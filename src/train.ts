@@ -3,8 +3,7 @@
  * the store decides nothing of that, so a plain run and a COMET run of one seed see the same numbers until the first
  * compressed tensor.
  */
-import { createHash } from "node:crypto";
-import { setImmediate as eventLoop } from "node:timers/promises";
+import { platform } from "#platform";
 import { Audit } from "./comet/audit.js";
 import { probe, weightGradients } from "./comet/probe.js";
 import type { PackRecord } from "./comet/store.js";
@@ -83,7 +82,7 @@ export async function train(session: Session, hooks: TrainHooks = {}): Promise<O
       }
       assertNothingLeaks(engine);
       // Signals, timers and the progress line get their turn.
-      await eventLoop();
+      await platform.pause();
     }
     const aborted = hooks.signal?.aborted ?? false;
     const weights = hashWeights(model);
@@ -296,11 +295,11 @@ export async function evaluate(session: Session, split: Split): Promise<{ loss: 
 
 /** SHA-256 over names and bytes of all weights and running statistics, in order. */
 export function hashWeights(model: Module): string {
-  const hash = createHash("sha256");
+  const hash = platform.sha256();
   for (const [name, tensor] of model.state()) {
     const { data } = tensor;
     hash.update(name);
     hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice());
   }
-  return hash.digest("hex");
+  return hash.digest();
 }

@@ -7,8 +7,10 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { cifar10, cifar100, openCifar } from "../src/data/cifar.js";
 import type { Split } from "../src/data/dataset.js";
+import { unzipped } from "../src/data/files.js";
 import { decodeIdx, encodeIdx } from "../src/data/idx.js";
-import { fashionClasses, openIdxFolder } from "../src/data/mnist.js";
+import { fashionClasses } from "../src/data/idxset.js";
+import { openIdxFolder } from "../src/data/mnist.js";
 import { openDataset } from "../src/data/open.js";
 import { DataError } from "../src/error.js";
 import { createRng } from "../src/rng.js";
@@ -32,7 +34,7 @@ test("decodeIdx(encodeIdx(values)) is the values, gzipped or not", () => {
   fc.assert(
     fc.property(idx, fc.boolean(), ([dimensions, data], zipped) => {
       const file = encodeIdx(dimensions, data);
-      const got = decodeIdx(zipped ? gzipSync(file) : file, "file", dimensions.length);
+      const got = decodeIdx(unzipped(zipped ? gzipSync(file) : file, "file"), "file", dimensions.length);
       assert.deepEqual(got.dimensions, dimensions);
       assert.deepEqual([...got.data], [...data]);
     }),
@@ -45,7 +47,7 @@ test("an IDX file that is cut, not IDX or not gzip says what is wrong", () => {
   assert.throws(() => decodeIdx(file.subarray(0, 7), "f", 2), /f: expected an IDX header of 12 bytes, got 7/);
   assert.throws(() => decodeIdx(file.subarray(0, 17), "f", 2), /f: expected 18 bytes .*2×3, got 17/);
   assert.throws(() => decodeIdx(file, "f", 1), /f: expected IDX magic 0x00000801 .*got 0x00000802/);
-  assert.throws(() => decodeIdx(gzipSync(file).subarray(0, 20), "f", 2), /f: expected a whole gzip file/);
+  assert.throws(() => unzipped(gzipSync(file).subarray(0, 20), "f"), /f: expected a whole gzip file/);
 });
 
 async function writeIdxFolder(folder: string, labels: number[], size = 2): Promise<void> {

@@ -24,7 +24,7 @@ const layers: readonly (readonly string[])[] = [
   ["nn.ts", "optim.ts", "models/", "data/"],
   ["comet/", "rivals/"],
   ["session.ts", "records.ts", "train.ts", "timeline.ts", "run.ts", "summary.ts", "report/"],
-  ["cli/", "index.ts"],
+  ["cli/", "index.ts", "portable.ts"],
 ];
 
 function layerOf(file: string): number {
@@ -37,7 +37,8 @@ function layerOf(file: string): number {
 
 /** Imports that exist at run time or in types, as paths below src. */
 function importsOf(file: string): string[] {
-  const text = readFileSync(join(root, "src", file), "utf8");
+  const source = readFileSync(join(root, "src", file), "utf8");
+  const text = source.replaceAll('"#platform"', `"./${relative(dirname(file), "device/platform.js")}"`);
   const found = [...text.matchAll(/from "(\.[^"]+)\.js"/g), ...text.matchAll(/import\("(\.[^"]+)\.js"\)/g)];
   return found.map((match) => normalize(join(dirname(file), `${match[1]}.ts`)));
 }

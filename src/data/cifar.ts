@@ -11,9 +11,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../error.js";
 import type { Dataset } from "./dataset.js";
-import { checkLabels, readFirst } from "./files.js";
+import { readFirst } from "./files.js";
 import { imagenetNormalization } from "./normalize.js";
-import { type Pixels, pixelSplit } from "./pixels.js";
+import { checkLabels, type Pixels, pixelSplit } from "./pixels.js";
 
 export interface CifarLayout {
   name: "cifar10" | "cifar100";

@@ -1,5 +1,6 @@
-/** Reading the files of a data set: what is missing, and labels that name no class, are named. */
+/** Reading the files of a data set: what is missing or damaged is named. */
 import { readFile } from "node:fs/promises";
+import { gunzipSync } from "node:zlib";
 import { DataError } from "../error.js";
 
 /** Reads the first of `paths` that exists. `remedy` says how to get the file. */
@@ -19,6 +20,21 @@ export async function readFirst(
   throw new DataError({ where: paths[0]!, expected: "a file", got: "nothing there", remedy });
 }
 
+/** A file's contents, gzipped or not. `where` names it in errors. */
+export function unzipped(file: Uint8Array, where: string): Uint8Array {
+  if (!(file[0] === 0x1f && file[1] === 0x8b)) return file;
+  try {
+    return gunzipSync(file);
+  } catch (cause) {
+    throw new DataError({
+      where,
+      expected: "a whole gzip file",
+      got: cause instanceof Error ? cause.message : String(cause),
+      remedy: "fetch or copy the file again",
+    });
+  }
+}
+
 export function isMissing(cause: unknown): boolean {
   return cause instanceof Error && "code" in cause && (cause.code === "ENOENT" || cause.code === "ENOTDIR");
 }
@@ -30,17 +46,4 @@ export function unreadable(path: string, cause: unknown): DataError {
     got: cause instanceof Error ? cause.message : String(cause),
     remedy: "check the path and its permissions",
   });
-}
-
-/** Every label below `classes`; the error names the first record that is not. */
-export function checkLabels(where: string, labels: Uint8Array, classes: number): void {
-  const record = labels.findIndex((label) => label >= classes);
-  if (record >= 0) {
-    throw new DataError({
-      where,
-      expected: `labels 0 to ${classes - 1}`,
-      got: `label ${labels[record]} at record ${record}`,
-      remedy: "fetch the file again, or open it as the data set that it is",
-    });
-  }
 }

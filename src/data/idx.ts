@@ -1,25 +1,21 @@
 /**
- * IDX, the format of MNIST and its kin, plain or gzipped; reader and writer.
+ * IDX, the format of MNIST and its kin; reader and writer.
  *
  *   byte  0  1  2        3           4 … 4+4d−1              then
  *         0  0  type 08  dimensions  one u32 BE a dimension  the values, one byte each, last dimension fastest
  */
-import { gunzipSync } from "node:zlib";
 import { DataError } from "../error.js";
 
 export interface Idx {
   dimensions: number[];
   /** The values, in C order. */
   data: Uint8Array;
-  /** The whole uncompressed file. */
-  bytes: Uint8Array;
 }
 
 const unsignedByte = 0x08;
 
 /** `where` names the file in errors; `rank` is the number of dimensions wanted. */
-export function decodeIdx(file: Uint8Array, where: string, rank: number): Idx {
-  const bytes = file[0] === 0x1f && file[1] === 0x8b ? gunzip(file, where) : file;
+export function decodeIdx(bytes: Uint8Array, where: string, rank: number): Idx {
   const headerBytes = 4 + 4 * rank;
   if (bytes.length < headerBytes) {
     throw damaged(where, `an IDX header of ${headerBytes} bytes`, `${bytes.length} bytes`);
@@ -39,7 +35,7 @@ export function decodeIdx(file: Uint8Array, where: string, rank: number): Idx {
       `${bytes.length} bytes`,
     );
   }
-  return { dimensions, data: bytes.subarray(headerBytes), bytes };
+  return { dimensions, data: bytes.subarray(headerBytes) };
 }
 
 /** The uncompressed file for values of the given dimensions. */
@@ -52,14 +48,6 @@ export function encodeIdx(dimensions: readonly number[], data: Uint8Array): Uint
   }
   bytes.set(data, 4 + 4 * dimensions.length);
   return bytes;
-}
-
-function gunzip(file: Uint8Array, where: string): Uint8Array {
-  try {
-    return gunzipSync(file);
-  } catch (cause) {
-    throw damaged(where, "a whole gzip file", cause instanceof Error ? cause.message : String(cause));
-  }
 }
 
 function damaged(where: string, expected: string, got: string): DataError {

@@ -2,7 +2,7 @@
  * A split whose images all lie in memory as bytes, N×C×H×W: Fashion-MNIST and CIFAR. The augmentation is the usual
  * one for small images: pad by 4, crop at random, mirror at random.
  */
-import { ShapeError } from "../error.js";
+import { DataError, ShapeError } from "../error.js";
 import type { Rng } from "../rng.js";
 import type { Split } from "./dataset.js";
 import { type ChannelTable, channelTables, type Normalization } from "./normalize.js";
@@ -15,6 +15,19 @@ export interface Pixels {
   channels: number;
   height: number;
   width: number;
+}
+
+/** Every label below `classes`; the error names the first record that is not. */
+export function checkLabels(where: string, labels: Uint8Array, classes: number): void {
+  const record = labels.findIndex((label) => label >= classes);
+  if (record >= 0) {
+    throw new DataError({
+      where,
+      expected: `labels 0 to ${classes - 1}`,
+      got: `label ${labels[record]} at record ${record}`,
+      remedy: "fetch the file again, or open it as the data set that it is",
+    });
+  }
 }
 
 /** Where a training image is read: moved by (dy, dx) within the padded frame, mirrored or not. */

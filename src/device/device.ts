@@ -6,7 +6,7 @@
 import { MemoryError, UsageError } from "../error.js";
 import { Allocator, alignment, alignUp } from "./allocator.js";
 import { type Category, formatBytes, Ledger } from "./ledger.js";
-import { type Build, type Exports, loadModule, type Profile } from "./module.js";
+import { type Build, checkFusing, compile, type Exports, instantiate, type Profile } from "./module.js";
 
 /** A piece of the device. `bytes` is what was asked for; the allocator rounds up to its alignment. */
 export interface Block {
@@ -33,6 +33,7 @@ const taken = ({ bytes }: Pick<Block, "bytes">): number => alignUp(Math.max(byte
 export class Device {
   readonly ledger = new Ledger();
   readonly memory: WebAssembly.Memory;
+  readonly module: WebAssembly.Module;
   /** The kernels' exports, running on this memory. */
   readonly exports: Exports;
   readonly budget: number;
@@ -53,7 +54,9 @@ export class Device {
     this.budget = pages * pageBytes;
     this.build = build;
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    this.exports = loadModule(build, this.memory);
+    this.module = compile(build);
+    this.exports = instantiate(this.module, this.memory);
+    checkFusing(build, this.exports);
     this.#allocator = new Allocator(this.exports.__heap_base.value, this.budget);
   }
 

@@ -10,6 +10,7 @@
  *   64 …    arguments and then the result, binary64
  *   512 …   the error's text, UTF-8
  */
+import { platform } from "#platform";
 import type { Exports, Kernel } from "./module.js";
 
 export const mailboxBytes = 1024;
@@ -96,12 +97,12 @@ export class Mailbox {
     return Atomics.compareExchange(this.words, 5, before, turn) === before;
   }
 
-  /** The value of a word once `arrived` accepts it: looks for a while, then sleeps. */
+  /** The value of a word once `arrived` accepts it: looks for a while, then sleeps if it may. */
   #await(word: number, arrived: (value: number) => boolean): number {
     for (let i = 0; ; i++) {
       const value = Atomics.load(this.words, word);
       if (arrived(value)) return value;
-      if (i >= spins) Atomics.wait(this.words, word, value);
+      if (i >= spins && platform.maySleep) Atomics.wait(this.words, word, value);
     }
   }
 }

@@ -1,7 +1,7 @@
 /** Loading the kernels' WebAssembly onto a device's memory. */
-import { readFileSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
+
 import { instantiateSync } from "@assemblyscript/loader";
+import { platform } from "#platform";
 import { UsageError } from "../error.js";
 
 /** Every kernel takes and returns plain numbers: byte addresses, counts and scalars. */
@@ -22,31 +22,48 @@ export type Profile = "strict" | "fused";
 /** `release` and `debug` are strict. */
 export type Build = keyof typeof files;
 
-const files = { release: "comet.wasm", debug: "comet.debug.wasm", fused: "comet.fused.wasm" } as const;
+const files = {
+  release: new URL("../../../build/comet.wasm", import.meta.url),
+  debug: new URL("../../../build/comet.debug.wasm", import.meta.url),
+  fused: new URL("../../../build/comet.fused.wasm", import.meta.url),
+} as const;
 
-// dist/src/device/module.js → build/
-const folder = new URL("../../../build/", import.meta.url);
+const compiled = new Map<Build, WebAssembly.Module>();
 
-export function loadModule(build: Build, memory: WebAssembly.Memory): Exports {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(new URL(files[build], folder));
-  } catch {
-    throw new UsageError({
-      where: `build/${files[build]}`,
-      expected: "the compiled kernels",
-      got: "no such file",
-      remedy: "run npm run build",
-    });
-  }
+/** One build of the kernels, compiled; the workers are given the same. */
+export function compile(build: Build): WebAssembly.Module {
+  const known = compiled.get(build);
+  if (known) return known;
+  const bytes = read(files[build]);
   if (build === "fused" && !WebAssembly.validate(bytes)) {
-    // Node 20 knows relaxed SIMD but keeps it behind a flag, which may be set until something uses it.
-    setFlagsFromString("--experimental-wasm-relaxed-simd");
+    platform.allowRelaxedSimd();
     if (!WebAssembly.validate(bytes)) throw noFusing("an engine without it");
   }
-  const exports = instantiateSync(bytes, { env: { memory } }).exports as unknown as Exports;
+  const module = new WebAssembly.Module(bytes);
+  compiled.set(build, module);
+  return module;
+}
+
+function read(url: URL): Uint8Array<ArrayBuffer> {
+  try {
+    return platform.readFile(url);
+  } catch (cause) {
+    throw new UsageError({
+      where: url.pathname.slice(url.pathname.lastIndexOf("build/")),
+      expected: "the compiled kernels",
+      got: cause instanceof Error ? cause.message : String(cause),
+      remedy: "run npm run build; a server must offer build/ beside dist/",
+    });
+  }
+}
+
+/** The kernels on a memory. */
+export const instantiate = (module: WebAssembly.Module, memory: WebAssembly.Memory): Exports =>
+  instantiateSync(module, { env: { memory } }).exports as unknown as Exports;
+
+/** Throws if the kernels were built to fuse and this machine does not. */
+export function checkFusing(build: Build, exports: Exports): void {
   if (build === "fused" && !fuses(exports)) throw noFusing("separate roundings");
-  return exports;
 }
 
 /** Whether this processor rounds x² − (1 + 2⁻¹¹) once: with x = 1 + 2⁻¹² something is left then. */

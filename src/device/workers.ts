@@ -4,18 +4,30 @@
  * Workers sleep between calls and never keep the process alive. The calling thread does a share of its own; a call
  * whose worker is not there (yet), or has not begun by then, it makes itself: the time changes, the results do not.
  */
-import { Worker } from "node:worker_threads";
+import { platform } from "#platform";
 import { CometError, UsageError } from "../error.js";
 import type { Device } from "./device.js";
 import { kernelNames, Mailbox, mailboxBytes } from "./mailbox.js";
 import type { Kernel } from "./module.js";
-import type { WorkerSetup } from "./worker.js";
 
 /** More than this many threads share no kernel well. */
 export const mostThreads = 64;
 
+/** The machine's cores. */
+export const defaultThreads = Math.min(platform.cores, mostThreads);
+
+let told = false;
+
+/** As many of `threads` as can share a memory here. Where that is one, says why, once. */
+function sharing(threads: number): number {
+  if (threads === 1 || platform.unshared === null) return threads;
+  if (!told) platform.warn(`one thread in place of ${threads}: ${platform.unshared}`);
+  told = true;
+  return 1;
+}
+
 interface Member {
-  worker: Worker;
+  worker: ReturnType<typeof platform.startWorker>;
   mailbox: Mailbox;
 }
 
@@ -24,7 +36,7 @@ export class Team {
   readonly #members: Member[] = [];
   readonly #index: Map<string, number>;
 
-  /** `threads`: how many share the work, the calling one included. */
+  /** `threads`: how many are to share the work, the calling one included; where there is no shared memory, one does it. */
   constructor(device: Device, threads: number) {
     if (!(Number.isInteger(threads) && threads >= 1 && threads <= mostThreads)) {
       throw new UsageError({
@@ -36,7 +48,7 @@ export class Team {
     }
     this.#device = device;
     this.#index = new Map(kernelNames(device.exports).map((name, i) => [name, i]));
-    for (let i = 1; i < threads; i++) this.#members.push(this.#hire());
+    for (let i = 1; i < sharing(threads); i++) this.#members.push(this.#hire());
   }
 
   /** How many threads share the work, the calling one included. */
@@ -88,12 +100,10 @@ export class Team {
     const buffer = new SharedArrayBuffer(mailboxBytes);
     const mailbox = new Mailbox(buffer);
     mailbox.open();
-    const setup: WorkerSetup = { build: this.#device.build, memory: this.#device.memory, mailbox: buffer };
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: setup, execArgv: [] });
-    worker.unref();
-    worker.on("error", (error) => {
-      process.emitWarning(`a worker did not start (${error.message}); the calling thread does its share`);
-    });
+    const { module, memory } = this.#device;
+    const worker = platform.startWorker({ module, memory, mailbox: buffer }, (message) =>
+      platform.warn(`a worker did not start (${message}); the calling thread does its share`),
+    );
     return { worker, mailbox };
   }
 }

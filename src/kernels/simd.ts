@@ -2,9 +2,8 @@
  * The kernels in WebAssembly SIMD, on a device: the same bits as `referenceKernels`, at the machine's speed.
  * Here are the checks and the split of the work over the threads; the loops are in assembly/.
  */
-import { availableParallelism } from "node:os";
 import type { Device } from "../device/device.js";
-import { Team } from "../device/workers.js";
+import { defaultThreads, Team } from "../device/workers.js";
 import type { Kernels } from "./kernels.js";
 import { planeKernels } from "./simd/channel.js";
 import { elementKernels } from "./simd/elementwise.js";
@@ -26,7 +25,7 @@ export interface SimdKernels extends Kernels {
 }
 
 export function simdKernels(device: Device, options: SimdOptions = {}): SimdKernels {
-  const team = new Team(device, options.threads ?? availableParallelism());
+  const team = new Team(device, options.threads ?? defaultThreads);
   const launcher = new Launcher(device, team, options.leastWork ?? 1 << 15);
   return {
     name: "simd",

@@ -9,6 +9,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { unzipped } from "../files.js";
 import { decodeIdx, encodeIdx } from "../idx.js";
 
 const [from, to] = process.argv.slice(2);
@@ -18,7 +19,7 @@ if (!from || !to) {
 
 async function makeSplit(source: string, target: string, prefix: string, eachClass: number): Promise<void> {
   const read = async (name: string, rank: number) =>
-    decodeIdx(await readFile(join(source, `${name}.gz`)), name, rank);
+    decodeIdx(unzipped(await readFile(join(source, `${name}.gz`)), name), name, rank);
   const images = await read(`${prefix}-images-idx3-ubyte`, 3);
   const labels = await read(`${prefix}-labels-idx1-ubyte`, 1);
   const [, height, width] = images.dimensions as [number, number, number];

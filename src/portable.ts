@@ -1,0 +1,34 @@
+/** The public names that a page and Node have in common: all but files. No module behind them needs Node. */
+export { decode, encode, inspect } from "./codec/index.js";
+export { Audit } from "./comet/audit.js";
+export { Controller } from "./comet/controller.js";
+export * as equations from "./comet/law.js";
+export { fixed, law, type Policy, paper } from "./comet/policy.js";
+export { probe } from "./comet/probe.js";
+export { CometStore } from "./comet/store.js";
+export type { Dataset, Split } from "./data/dataset.js";
+export { type IdxFile, idxDataset } from "./data/idxset.js";
+export { createEngine, type EngineOptions } from "./engine.js";
+export * from "./error.js";
+export { createModel, models } from "./models/models.js";
+export * as nn from "./nn.js";
+export {
+  apply,
+  assertNothingLeaks,
+  backward,
+  type Engine,
+  type Op,
+  type Parameter,
+  type Site,
+} from "./op.js";
+export { conv2d, linear } from "./ops/conv.js";
+export { crossEntropy, softmax } from "./ops/loss.js";
+export { batchNorm2d } from "./ops/norm.js";
+export { add, dropout, flatten, relu } from "./ops/pointwise.js";
+export { avgPool2d, globalAvgPool2d, maxPool2d } from "./ops/pool.js";
+export { Sgd, schedules } from "./optim.js";
+export { createRng } from "./rng.js";
+export { createSession, defaults, deviceCodec, type Session, type Settings } from "./session.js";
+export { type Claimant, type Packed, PlainStore, Store } from "./store.js";
+export { Tensor } from "./tensor.js";
+export { evaluate, hashWeights, train } from "./train.js";
