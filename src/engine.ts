@@ -15,6 +15,8 @@ export interface EngineOptions {
   kernels?: "simd" | "reference";
   /** Threads that share each kernel's work. Default 1. */
   threads?: number;
+  /** See SimdOptions. */
+  leastWork?: number;
   store?: Store;
   /** Which build of the SIMD kernels. */
   build?: Build;
@@ -27,6 +29,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
     threads = 1,
     store = new PlainStore(),
     build = "release",
+    leastWork,
   } = options;
   const bytes = typeof memory === "number" ? memory : parseBytes(memory);
   if (bytes === null) {
@@ -38,7 +41,10 @@ export function createEngine(options: EngineOptions = {}): Engine {
     });
   }
   const device = new Device({ memory: bytes, build });
-  const simd = kernels === "simd" ? simdKernels(device, { threads }) : null;
+  const simd =
+    kernels === "simd"
+      ? simdKernels(device, { threads, ...(leastWork !== undefined && { leastWork }) })
+      : null;
   return {
     device,
     kernels: simd ?? referenceKernels,

@@ -139,7 +139,8 @@ function validate(settings: Settings): void {
   }
 }
 
-export function createSession(settings: Settings, dataset: Dataset): Session {
+/** `own`: an engine to use in place of the one that the settings describe. */
+export function createSession(settings: Settings, dataset: Dataset, own?: Engine): Session {
   validate(settings);
   const schedule = schedules[settings.schedule];
   if (!schedule) {
@@ -156,7 +157,7 @@ export function createSession(settings: Settings, dataset: Dataset): Session {
     share: settings.share,
   });
   const { memory, threads, profile } = settings;
-  const engine = createEngine({ memory, threads, build: builds[profile] });
+  const engine = own ?? createEngine({ memory, threads, build: builds[profile] });
   const { channels, height, width, classes } = dataset;
   const model = createModel(settings.model, build(engine, settings.seed), {
     channels,
