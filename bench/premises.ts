@@ -12,6 +12,7 @@ import { gradientSigma } from "../src/comet/law.js";
 import type { Conv2dShape } from "../src/kernels/kernels.js";
 import { referenceKernels as kernels } from "../src/kernels/reference.js";
 import { createRng, type Rng } from "../src/rng.js";
+import { kolmogorov } from "../test/laws/normal.js";
 
 type Quantizer = NonNullable<EncodeOptions["quantizer"]>;
 
@@ -118,15 +119,6 @@ export function lawRatio(quantizer: Quantizer, bound: number, seed: number): num
   return Math.sqrt(errors.reduce((sum, e) => sum + e * e, 0) / errors.length);
 }
 
-/** The normal distribution function, to 1e-7 (Abramowitz and Stegun 7.1.26). */
-function normalShare(z: number): number {
-  const t = 1 / (1 + (0.3275911 * Math.abs(z)) / Math.SQRT2);
-  const series =
-    t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
-  const tail = 0.5 * series * Math.exp((-z * z) / 2);
-  return z < 0 ? tail : 1 - tail;
-}
-
 /** Kolmogorov's √n·D between the standardised errors and the normal distribution; above 1.95 once in a thousand. */
 export function normality(
   kind: "convolution" | "two images",
@@ -135,14 +127,7 @@ export function normality(
   seed: number,
 ): number {
   const shape = kind === "convolution" ? convolution : twoImages;
-  const errors = standardised(shape, quantizer, bound, seed).sort();
-  const n = errors.length;
-  let worst = 0;
-  for (let i = 0; i < n; i++) {
-    const share = normalShare(errors[i]!);
-    worst = Math.max(worst, share - i / n, (i + 1) / n - share);
-  }
-  return Math.sqrt(n) * worst;
+  return kolmogorov(standardised(shape, quantizer, bound, seed).sort());
 }
 
 /** The a that makes a·L̄·√(N·R)·eb exact: √(Σδ²/(3·N))/L̄, for N images of size × size outputs. */
