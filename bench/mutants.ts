@@ -8,7 +8,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
-import { type Mutant, mutants } from "./mutations.js";
+import { type Mutant, mutants } from "./mutants/mutations.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const copy = `${root}build/mutants/`;
@@ -25,7 +25,13 @@ const vectors = [{ file: "proofs", pattern: "model" }];
 function firstFailure(suites: typeof laws): string | null {
   for (const { file, pattern } of suites) {
     const path = `${copy}dist/test/${file}.test.js`;
-    const args = ["--test-reporter=tap", `--test-name-pattern=${pattern}`, path];
+    const args = [
+      "--import",
+      `${copy}dist/bench/mutants/eager.js`,
+      "--test-reporter=tap",
+      `--test-name-pattern=${pattern}`,
+      path,
+    ];
     const { stdout, error } = spawnSync(process.execPath, args, {
       encoding: "utf8",
       timeout: 60000,
@@ -44,7 +50,7 @@ function underMutation<T>({ file, from, to }: Mutant, use: () => T): T {
   const path = `${copy}dist/src/${file}.js`;
   const original = readFileSync(path, "utf8");
   if (original.split(from).length !== 2)
-    throw new Error(`${file}: expected "${from}" once; update bench/mutations.ts`);
+    throw new Error(`${file}: expected "${from}" once; update bench/mutants/mutations.ts`);
   writeFileSync(
     path,
     original.replace(from, () => to),
