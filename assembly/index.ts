@@ -6,6 +6,7 @@
  * the range over workers gives the same bits. Shapes are read from memory, as i32 in the order of their classes.
  */
 export * from "./codec";
+export * from "./kernels/activation";
 export * from "./kernels/channel";
 export * from "./kernels/classification";
 export {
@@ -27,11 +28,12 @@ export {
   conv2dWeightGradientUnits,
   conv2dWeightGradientWorkspace,
 } from "./kernels/conv2d_weight";
-export * from "./kernels/elementwise";
+export { add, fill, relu, reluBackward, scale } from "./kernels/elementwise";
 export { gemm, gemmWorkspace } from "./kernels/gemm";
 export * from "./kernels/mask";
 export { conv2dNoiseEnergy, conv2dNoiseEnergyWorkspace } from "./kernels/noise";
 export * from "./kernels/observation";
+export * from "./kernels/plane";
 export * from "./kernels/pool";
 export { squareRemainder } from "./kernels/product";
 export { sgd } from "./kernels/sgd";

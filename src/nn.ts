@@ -4,10 +4,13 @@
  * A module's path in the model is also the name of its sites. Paths are given once, by `name(model)`.
  */
 import type { Engine, Parameter } from "./op.js";
+import { sigmoid, silu } from "./ops/activation.js";
+import { adaptiveAvgPool2d } from "./ops/adaptive.js";
 import { type Conv2dOptions, conv2d, conv2dWeightShape, linear } from "./ops/conv.js";
+import { stochasticDepth } from "./ops/depth.js";
 import { batchNorm2d } from "./ops/norm.js";
 import { dropout, flatten, relu } from "./ops/pointwise.js";
-import { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from "./ops/pool.js";
+import { avgPool2d, maxPool2d, type PoolOptions } from "./ops/pool.js";
 import { createRng, deriveSeed, type Rng } from "./rng.js";
 import { sizeOf, Tensor } from "./tensor.js";
 
@@ -78,13 +81,16 @@ export function name<M extends Module>(module: M, path = ""): M {
 /** What layers are built with: where their weights live, and where their first values come from. */
 export interface Build {
   engine: Engine;
-  rng: Rng;
+  /** Null: weights of unspecified content, for who fills them from a file or wants their shapes only. */
+  rng: Rng | null;
 }
 
 export const build = (engine: Engine, seed: number): Build => ({
   engine,
   rng: createRng(seed).fork("weights"),
 });
+
+export const blank = (engine: Engine): Build => ({ engine, rng: null });
 
 function filled({ engine }: Build, shape: readonly number[], value: number, site: string): Tensor {
   const tensor = Tensor.empty(engine, shape, site, "parameters");
@@ -93,23 +99,43 @@ function filled({ engine }: Build, shape: readonly number[], value: number, site
 }
 
 /** U(−limit, limit): uniform rather than normal because it needs no logarithm, so it is the same everywhere. */
-function uniform(b: Build, shape: readonly number[], limit: number, site: string): NamedParameter {
-  const tensor = Tensor.empty(b.engine, shape, site, "parameters");
+function uniform(
+  { engine, rng }: Build,
+  shape: readonly number[],
+  limit: number,
+  site: string,
+): NamedParameter {
+  const tensor = Tensor.empty(engine, shape, site, "parameters");
   const { data } = tensor;
-  for (let i = 0; i < data.length; i++) data[i] = (2 * b.rng.uniform() - 1) * limit;
+  if (rng && limit > 0) for (let i = 0; i < data.length; i++) data[i] = (2 * rng.uniform() - 1) * limit;
+  else if (rng) engine.kernels.fill(data, 0);
   return new NamedParameter(site, tensor);
 }
 
+/**
+ * First weights, all uniform and of mean 0:
+ *
+ *   "torch"     U(±1/√fanIn), PyTorch's default; the bias likewise
+ *   "he"        variance 2/fanIn: forward, a ReLU network keeps its signal's variance (He et al., 2015)
+ *   "fan-out"   variance 2/fanOut: backward, it keeps its gradient's
+ *   a number    this standard deviation
+ *
+ * With all but the first the bias begins at 0. fanIn = C/groups·R·S, fanOut = K·R·S.
+ */
+export type Init = "torch" | "he" | "fan-out" | number;
+
 export interface LayerOptions {
   bias?: boolean;
-  /**
-   * First weights: "torch" is PyTorch's default U(±1/√fanIn); "he" is U(±√(6/fanIn)), variance 2/fanIn, for layers
-   * followed by a ReLU.
-   */
-  init?: "torch" | "he";
+  init?: Init;
 }
 
-const limit = (fanIn: number, init: "torch" | "he"): number => Math.sqrt((init === "he" ? 6 : 1) / fanIn);
+/** The limit of a uniform distribution is √3 times its standard deviation. */
+function limit(init: Init, fanIn: number, fanOut: number): number {
+  if (typeof init === "number") return Math.sqrt(3) * init;
+  return Math.sqrt(init === "torch" ? 1 / fanIn : 6 / (init === "he" ? fanIn : fanOut));
+}
+
+const biasLimit = (init: Init, fanIn: number): number => (init === "torch" ? limit(init, fanIn, 0) : 0);
 
 export class Conv2d extends Module {
   readonly #options: Conv2dOptions;
@@ -126,8 +152,9 @@ export class Conv2d extends Module {
     const shape = conv2dWeightShape("Conv2d", [inChannels, outChannels, kernel], options);
     const fanIn = sizeOf(shape.slice(1));
     this.#options = options;
-    this.parameters.weight = uniform(b, shape, limit(fanIn, init), "conv weight");
-    if (bias) this.parameters.bias = uniform(b, [outChannels], limit(fanIn, "torch"), "conv bias");
+    const fanOut = outChannels * kernel * kernel;
+    this.parameters.weight = uniform(b, shape, limit(init, fanIn, fanOut), "conv weight");
+    if (bias) this.parameters.bias = uniform(b, [outChannels], biasLimit(init, fanIn), "conv bias");
   }
 
   forward(x: Tensor): Tensor {
@@ -143,8 +170,9 @@ export class Linear extends Module {
     { bias = true, init = "torch" }: LayerOptions = {},
   ) {
     super();
-    this.parameters.weight = uniform(b, [outFeatures, inFeatures], limit(inFeatures, init), "linear weight");
-    if (bias) this.parameters.bias = uniform(b, [outFeatures], limit(inFeatures, "torch"), "linear bias");
+    const limits = [limit(init, inFeatures, outFeatures), biasLimit(init, inFeatures)] as const;
+    this.parameters.weight = uniform(b, [outFeatures, inFeatures], limits[0], "linear weight");
+    if (bias) this.parameters.bias = uniform(b, [outFeatures], limits[1], "linear bias");
   }
 
   forward(x: Tensor): Tensor {
@@ -186,6 +214,18 @@ export class ReLU extends Module {
   }
 }
 
+export class SiLU extends Module {
+  forward(x: Tensor): Tensor {
+    return silu(x, this.path);
+  }
+}
+
+export class Sigmoid extends Module {
+  forward(x: Tensor): Tensor {
+    return sigmoid(x, this.path);
+  }
+}
+
 export class Dropout extends Module {
   readonly #p: number;
 
@@ -198,6 +238,21 @@ export class Dropout extends Module {
   forward(x: Tensor): Tensor {
     if (!this.training) return x;
     return dropout(x, this.#p, deriveSeed(x.engine.stepSeed, this.path) >>> 0, this.path);
+  }
+}
+
+/** Leaves out whole images of a residual branch; which ones depends on the step's seed and on the layer's path only. */
+export class StochasticDepth extends Module {
+  readonly #p: number;
+
+  constructor(p: number) {
+    super();
+    this.#p = p;
+  }
+
+  forward(x: Tensor): Tensor {
+    if (!this.training) return x;
+    return stochasticDepth(x, this.#p, deriveSeed(x.engine.stepSeed, this.path) >>> 0, this.path);
   }
 }
 
@@ -227,9 +282,17 @@ export class AvgPool2d extends Module {
   }
 }
 
-export class GlobalAvgPool2d extends Module {
+/** To `extent` × `extent`, whatever comes in. */
+export class AdaptiveAvgPool2d extends Module {
+  readonly #extent: number;
+
+  constructor(extent: number) {
+    super();
+    this.#extent = extent;
+  }
+
   forward(x: Tensor): Tensor {
-    return globalAvgPool2d(x, this.path);
+    return adaptiveAvgPool2d(x, this.#extent, this.path);
   }
 }
 

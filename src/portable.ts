@@ -21,11 +21,16 @@ export {
   type Parameter,
   type Site,
 } from "./op.js";
+export { sigmoid, silu } from "./ops/activation.js";
+export { adaptiveAvgPool2d } from "./ops/adaptive.js";
+export { concat } from "./ops/concat.js";
 export { conv2d, linear } from "./ops/conv.js";
+export { stochasticDepth } from "./ops/depth.js";
+export { excite } from "./ops/excite.js";
 export { crossEntropy, softmax } from "./ops/loss.js";
 export { batchNorm2d } from "./ops/norm.js";
 export { add, dropout, flatten, relu } from "./ops/pointwise.js";
-export { avgPool2d, globalAvgPool2d, maxPool2d } from "./ops/pool.js";
+export { avgPool2d, maxPool2d } from "./ops/pool.js";
 export { Sgd, schedules } from "./optim.js";
 export { createRng } from "./rng.js";
 export { createSession, defaults, deviceCodec, type Session, type Settings } from "./session.js";

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Conv2dShape, Kernels } from "../src/kernels/kernels.js";
+import { exp } from "../src/kernels/reference/exponential.js";
 import { referenceKernels as right } from "../src/kernels/reference.js";
 import { seed } from "./arbitrary/seed.js";
 import { agrees, laws } from "./laws/kernels.js";
@@ -134,6 +135,54 @@ const mutants: { [K in keyof Kernels]?: [fault: string, Kernels[K]] } = {
     "passes at zero",
     (dx, dy) => {
       for (let i = 0; i < dx.length; i++) dx[i] = dy[i]!;
+    },
+  ],
+  sigmoid: [
+    "uses the engine's exponential",
+    (y, x) => {
+      for (let i = 0; i < y.length; i++) y[i] = 1 / (1 + Math.exp(-x[i]!));
+    },
+  ],
+  sigmoidBackward: [
+    "takes the input for the output",
+    (dx, dy, y) => {
+      const s = y.slice();
+      right.sigmoid(s, y);
+      right.sigmoidBackward(dx, dy, s);
+    },
+  ],
+  silu: [
+    "divides instead",
+    (y, x) => {
+      for (let i = 0; i < y.length; i++) y[i] = x[i]! / fround(1 + exp(-x[i]!));
+    },
+  ],
+  siluBackward: [
+    "is the logistic function",
+    (dx, dy, x) => {
+      const s = x.slice();
+      right.sigmoid(s, x);
+      for (let i = 0; i < dx.length; i++) dx[i] = dy[i]! * s[i]!;
+    },
+  ],
+  scalePlanes: [
+    "one plane on",
+    (y, x, factors, s) =>
+      right.scalePlanes(
+        y,
+        x,
+        factors.map((_, i) => factors[(i + 1) % factors.length]!),
+        s,
+      ),
+  ],
+  dotPlanes: [
+    "sums in plain order",
+    (dots, a, b, { planes, size }) => {
+      for (let p = 0; p < planes; p++) {
+        let sum = 0;
+        for (let i = p * size; i < (p + 1) * size; i++) sum = fround(sum + fround(a[i]! * b[i]!));
+        dots[p] = sum;
+      }
     },
   ],
   add: [

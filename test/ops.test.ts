@@ -2,14 +2,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createEngine } from "../src/engine.js";
-import { BasicBlock } from "../src/models/resnet.js";
+import { basicBlock } from "../src/models/resnet-cifar.js";
 import { build, Conv2d, name } from "../src/nn.js";
 import { apply, type Engine, type Op, type Parameter } from "../src/op.js";
+import { sigmoid, silu } from "../src/ops/activation.js";
+import { adaptiveAvgPool2d } from "../src/ops/adaptive.js";
+import { concat } from "../src/ops/concat.js";
 import { conv2d, linear } from "../src/ops/conv.js";
+import { stochasticDepth } from "../src/ops/depth.js";
+import { excite } from "../src/ops/excite.js";
 import { crossEntropy, softmax } from "../src/ops/loss.js";
 import { batchNorm2d } from "../src/ops/norm.js";
 import { add, dropout, flatten, relu } from "../src/ops/pointwise.js";
-import { avgPool2d, globalAvgPool2d, maxPool2d } from "../src/ops/pool.js";
+import { avgPool2d, maxPool2d } from "../src/ops/pool.js";
 import { downsample } from "../src/ops/shortcut.js";
 import { createRng } from "../src/rng.js";
 import { sizeOf, Tensor } from "../src/tensor.js";
@@ -87,7 +92,37 @@ const cases: Case[] = [
     { shapes: [[1, 2, 7, 6]], value: apart() },
   ],
   ["avgPool2d", (x) => avgPool2d(x, { kernel: 3, stride: 2, padding: 1 }), { shapes: [[1, 2, 7, 6]] }],
-  ["globalAvgPool2d", (x) => globalAvgPool2d(x), { shapes: [[2, 3, 4, 5]] }],
+  [
+    "maxPool2d over the far edges",
+    (x) => maxPool2d(x, { kernel: 3, stride: 2, ceil: true }),
+    { shapes: [[1, 2, 6, 8]], value: apart() },
+  ],
+  ["adaptiveAvgPool2d to 1 × 1", (x) => adaptiveAvgPool2d(x, 1), { shapes: [[2, 3, 4, 5]] }],
+  ["adaptiveAvgPool2d to fewer", (x) => adaptiveAvgPool2d(x, 3), { shapes: [[2, 2, 5, 7]] }],
+  ["adaptiveAvgPool2d to more", (x) => adaptiveAvgPool2d(x, 4), { shapes: [[2, 2, 2, 3]] }],
+  ["sigmoid", (x) => sigmoid(x), { shapes: [[3, 17]], value: (u) => 4 * u }],
+  ["silu", (x) => silu(x), { shapes: [[3, 17]], value: (u) => 4 * u }],
+  [
+    "excite",
+    (x, s) => excite(x, s),
+    {
+      shapes: [
+        [2, 3, 3, 2],
+        [2, 3, 1, 1],
+      ],
+    },
+  ],
+  ["stochasticDepth", (x) => stochasticDepth(x, 0.5, 3), { shapes: [[6, 2, 3, 2]] }],
+  [
+    "concat",
+    (a, b) => concat(a, b),
+    {
+      shapes: [
+        [2, 3, 2, 2],
+        [2, 1, 2, 2],
+      ],
+    },
+  ],
   [
     "add",
     (x, y) => add(x, y),
@@ -119,7 +154,7 @@ for (const [title, f, inputs] of cases) {
 }
 
 test("a residual block's gradient is its derivative", () => {
-  const block = name(new BasicBlock(build(engine, 3), 2, 4, 2));
+  const block = name(basicBlock(build(engine, 3), 2, 4, 2));
   const parameters = [...block.allParameters()];
   const error = gradientError(engine, (x) => block.forward(x), {
     shapes: [[2, 2, 4, 4]],

@@ -6,9 +6,10 @@ import { createEngine } from "../src/engine.js";
 import { ShapeError } from "../src/error.js";
 import { build, Conv2d } from "../src/nn.js";
 import type { Parameter } from "../src/op.js";
+import { adaptiveAvgPool2d } from "../src/ops/adaptive.js";
 import { type Conv2dOptions, conv2d, linear } from "../src/ops/conv.js";
 import { softmax } from "../src/ops/loss.js";
-import { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions, pooledExtent } from "../src/ops/pool.js";
+import { avgPool2d, maxPool2d, type PoolOptions, pooledExtent } from "../src/ops/pool.js";
 import { outputExtent } from "../src/ops/window.js";
 import { Tensor } from "../src/tensor.js";
 import { seed } from "./arbitrary/seed.js";
@@ -65,7 +66,11 @@ const refusals: readonly [title: string, call: () => unknown, message: RegExp][]
     /images N × C × H × W, got \[2,3\]; pool before/,
   ],
   ["avgPool2d of a matrix", () => avgPool2d(matrix.ref, { kernel: 1 }), /avgPool2d: expected images/],
-  ["globalAvgPool2d of a matrix", () => globalAvgPool2d(matrix.ref), /globalAvgPool2d: expected images/],
+  [
+    "adaptiveAvgPool2d of a matrix",
+    () => adaptiveAvgPool2d(matrix.ref, 1),
+    /adaptiveAvgPool2d: expected images/,
+  ],
   ["softmax of images", () => softmax(image.ref), /softmax: expected N × classes, got \[2,3,8,8\]; flatten/],
 ];
 

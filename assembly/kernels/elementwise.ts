@@ -51,8 +51,9 @@ export function add(y: usize, a: usize, b: usize, begin: i32, end: i32): void {
   map<Sum>(at(y, begin), at(a, begin), at(b, begin), end - begin, zero, zero);
 }
 
+/** x·u */
 @unmanaged
-class Scaled {
+export class Scaled {
   pair(): bool {
     return false;
   }

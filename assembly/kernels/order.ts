@@ -90,6 +90,17 @@ export class Square {
   }
 }
 
+/** x·z */
+@unmanaged
+export class Product {
+  pair(): bool {
+    return true;
+  }
+  of(x: v128, z: v128, u: v128, w: v128): v128 {
+    return f32x4.mul(x, z);
+  }
+}
+
 /** (x − u)² */
 @unmanaged
 export class SquaredDeviation {

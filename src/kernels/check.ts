@@ -89,16 +89,22 @@ export function checkBits(where: string, bits: number): void {
   }
 }
 
-function checkWindow(where: string, shape: Conv2dShape | PoolShape): void {
+/** `ceil`: one more window may reach over each far edge, if it begins inside. */
+function checkWindow(where: string, shape: Conv2dShape | PoolShape, ceil = false): void {
   const { H, W, R, S, P, Q, stride, padding } = shape;
   checkSizes(where, { H, W, R, S, P, Q, stride }, 1);
   checkSizes(where, { padding });
-  const rows = Math.floor((H + 2 * padding - R) / stride) + 1;
-  const columns = Math.floor((W + 2 * padding - S) / stride) + 1;
-  if (P !== rows || Q !== columns) {
+  const whole = (extent: number, window: number): number =>
+    Math.floor((extent + 2 * padding - window) / stride) + 1;
+  const fits = (outputs: number, extent: number, window: number): boolean => {
+    const count = whole(extent, window);
+    const reaches = (extent + 2 * padding - window) % stride !== 0 && count * stride - padding < extent;
+    return outputs === count || (ceil && reaches && outputs === count + 1);
+  };
+  if (!fits(P, H, R) || !fits(Q, W, S)) {
     throw new ShapeError({
       where,
-      expected: `${rows} × ${columns} outputs of ${R} × ${S} windows, stride ${stride}, padding ${padding}, on ${H} × ${W}`,
+      expected: `${whole(H, R)} × ${whole(W, S)} outputs of ${R} × ${S} windows, stride ${stride}, padding ${padding}, on ${H} × ${W}`,
       got: `${P} × ${Q}`,
       remedy: "correct P and Q, or use a larger input or padding",
     });
@@ -120,15 +126,28 @@ export function checkConv2d(where: string, shape: Conv2dShape): void {
   }
 }
 
-/** Padding is narrower than the window, so that every window meets its plane. */
-export function checkPool(where: string, shape: PoolShape): void {
-  checkSizes(where, { planes: shape.planes });
-  checkWindow(where, shape);
-  const narrow = shape.padding < Math.min(shape.R, shape.S);
-  if (!narrow || shape.R * shape.S > 256) {
+/** A window's places are numbered in a byte; padding is narrower than the window, so that every window meets its plane. */
+export function checkMaxPool(where: string, shape: PoolShape): void {
+  checkPool(where, shape, true);
+  if (shape.R * shape.S > 256) {
     throw new ShapeError({
       where,
-      expected: "a window of at most 256 positions, wider than its padding",
+      expected: "a window of at most 256 positions",
+      got: `${shape.R} × ${shape.S}`,
+      remedy: "pool in two steps",
+    });
+  }
+}
+
+export const checkAvgPool = (where: string, shape: PoolShape): void => checkPool(where, shape, false);
+
+function checkPool(where: string, shape: PoolShape, ceil: boolean): void {
+  checkSizes(where, { planes: shape.planes });
+  checkWindow(where, shape, ceil);
+  if (shape.padding >= Math.min(shape.R, shape.S)) {
+    throw new ShapeError({
+      where,
+      expected: "a window wider than its padding",
       got: `${shape.R} × ${shape.S} with padding ${shape.padding}`,
       remedy: "correct the window or the padding",
     });

@@ -26,7 +26,11 @@ export interface Conv2dShape {
   groups: number;
 }
 
-/** A pooling window over each of N·C planes; padding counts as −∞ for max and is left out of an average's sum, not of its divisor. */
+/**
+ * A pooling window over each of N·C planes. Windows of max pooling may reach over the far edges, as far as they still
+ * begin inside the plane (PyTorch's ceil mode); those of average pooling lie within plane and padding. Padding counts as −∞
+ * for max and is left out of an average's sum, not of its divisor.
+ */
 export interface PoolShape {
   /** N·C. */
   planes: number;
@@ -44,6 +48,12 @@ export interface PoolShape {
 export interface ChannelShape {
   N: number;
   C: number;
+  size: number;
+}
+
+/** Planes of `size` values: N·C of them, or N where all of an image is one. */
+export interface PlaneShape {
+  planes: number;
   size: number;
 }
 
@@ -137,9 +147,23 @@ export interface Kernels {
   relu(y: Float32Array, x: Float32Array): void;
   /** dx = y ≠ 0 ? dy : 0, y the output of relu: positive where it is not 0. */
   reluBackward(dx: Float32Array, dy: Float32Array, y: Float32Array): void;
+  /** 1/(1 + e^−x), with the exponential of softmax. */
+  sigmoid(y: Float32Array, x: Float32Array): void;
+  /** dx = dy·y·(1 − y), y the output of sigmoid. */
+  sigmoidBackward(dx: Float32Array, dy: Float32Array, y: Float32Array): void;
+  /** x·sigmoid(x). */
+  silu(y: Float32Array, x: Float32Array): void;
+  /** dx = dy·s·(1 + x·(1 − s)), s = sigmoid(x). */
+  siluBackward(dx: Float32Array, dy: Float32Array, x: Float32Array): void;
   add(y: Float32Array, a: Float32Array, b: Float32Array): void;
   scale(y: Float32Array, x: Float32Array, factor: number): void;
   fill(y: Float32Array, value: number): void;
+
+  // ── a number for each plane ──
+  /** y = x·factors[plane]. y may be x. */
+  scalePlanes(y: Float32Array, x: Float32Array, factors: Float32Array, shape: PlaneShape): void;
+  /** dots[plane] = Σ a·b over the plane. */
+  dotPlanes(dots: Float32Array, a: Float32Array, b: Float32Array, shape: PlaneShape): void;
 
   // ── masks and indices in the fewest whole bits ── little-endian: item i sits at bit i·bits of the byte string.
   /** One bit an element: x ≠ 0. mask: ⌈n/8⌉ bytes. */

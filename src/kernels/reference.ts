@@ -3,6 +3,7 @@
  * Every float32 operation is followed by Math.fround, or by a store into a Float32Array, which rounds as well.
  */
 import type { Kernels } from "./kernels.js";
+import * as activation from "./reference/activation.js";
 import * as channel from "./reference/channel.js";
 import * as classification from "./reference/classification.js";
 import * as conv2d from "./reference/conv2d.js";
@@ -10,6 +11,7 @@ import * as elementwise from "./reference/elementwise.js";
 import { gemm } from "./reference/gemm.js";
 import * as mask from "./reference/mask.js";
 import * as observation from "./reference/observation.js";
+import * as plane from "./reference/plane.js";
 import * as pool from "./reference/pool.js";
 import { sgd } from "./reference/sgd.js";
 
@@ -30,9 +32,15 @@ export const referenceKernels: Kernels = {
   blend: channel.blend,
   relu: elementwise.relu,
   reluBackward: elementwise.reluBackward,
+  sigmoid: activation.sigmoid,
+  sigmoidBackward: activation.sigmoidBackward,
+  silu: activation.silu,
+  siluBackward: activation.siluBackward,
   add: elementwise.add,
   scale: elementwise.scale,
   fill: elementwise.fill,
+  scalePlanes: plane.scalePlanes,
+  dotPlanes: plane.dotPlanes,
   packNonZero: mask.packNonZero,
   applyMask: mask.applyMask,
   dropoutMask: mask.dropoutMask,

@@ -1,70 +1,98 @@
 /**
- * Residual networks for small images (He et al., 2016, section 4.2): three stages of n basic blocks with 16, 32 and 64
- * channels, 6n + 2 weighted layers. Shortcuts between stages are the paper's option A: every second pixel, new
- * channels zero, no parameters; so they are an exact copy and save nothing.
+ * Residual networks for ImageNet (He et al., 2016, table 1) as torchvision defines them: four stages of blocks, each
+ * stage half the extent and twice the channels of the one before. Where a block changes either, its shortcut is a
+ * 1 × 1 convolution (option B). A bottleneck takes its stride in the 3 × 3 convolution, as torchvision does.
  */
 import {
+  AdaptiveAvgPool2d,
   BatchNorm2d,
   type Build,
   Conv2d,
   Flatten,
-  GlobalAvgPool2d,
   Linear,
-  Module,
+  MaxPool2d,
+  type Module,
   ReLU,
   Sequential,
 } from "../nn.js";
-import { add } from "../ops/pointwise.js";
-import { downsample } from "../ops/shortcut.js";
-import type { Tensor } from "../tensor.js";
 import type { Input } from "./models.js";
+import { Residual } from "./residual.js";
 
-export class BasicBlock extends Module {
-  readonly #channels: number;
-  readonly #stride: number;
-
-  constructor(b: Build, inChannels: number, channels: number, stride: number) {
-    super();
-    this.#channels = channels;
-    this.#stride = stride;
-    this.child("conv1", new Conv2d(b, inChannels, channels, 3, { ...conv3x3, stride }));
-    this.child("bn1", new BatchNorm2d(b, channels));
-    this.child("relu1", new ReLU());
-    this.child("conv2", new Conv2d(b, channels, channels, 3, conv3x3));
-    this.child("bn2", new BatchNorm2d(b, channels));
-    this.child("relu2", new ReLU());
-  }
-
-  forward(x: Tensor): Tensor {
-    const { conv1, bn1, relu1, conv2, bn2, relu2 } = this.children;
-    const shortcut =
-      this.#stride === 1 ? x.ref : downsample(x.ref, this.#stride, this.#channels, `${this.path}.shortcut`);
-    let y = relu1!.forward(bn1!.forward(conv1!.forward(x)));
-    y = bn2!.forward(conv2!.forward(y));
-    return relu2!.forward(add(y, shortcut, `${this.path}.add`));
-  }
+/** Makes a block of `inChannels` to expansion·`width` channels. */
+interface Block {
+  expansion: number;
+  main(b: Build, inChannels: number, width: number, stride: number): Record<string, Module>;
 }
 
-const conv3x3 = { padding: 1, bias: false, init: "he" } as const;
+const conv = (b: Build, inChannels: number, channels: number, kernel: number, stride = 1): Conv2d =>
+  new Conv2d(b, inChannels, channels, kernel, {
+    stride,
+    padding: (kernel - 1) / 2,
+    bias: false,
+    init: "fan-out",
+  });
 
-/** `depth` = 6n + 2: 8, 20, 32, 44, 56. */
-export function resnet(depth: number) {
-  const n = (depth - 2) / 6;
-  return (b: Build, { channels, classes }: Input): Sequential => {
-    const stage = (inChannels: number, width: number, stride: number) =>
-      new Sequential(
-        Array.from({ length: n }, (_, i) => new BasicBlock(b, i ? width : inChannels, width, i ? 1 : stride)),
-      );
+const basic: Block = {
+  expansion: 1,
+  main: (b, inChannels, width, stride) => ({
+    conv1: conv(b, inChannels, width, 3, stride),
+    bn1: new BatchNorm2d(b, width),
+    relu1: new ReLU(),
+    conv2: conv(b, width, width, 3),
+    bn2: new BatchNorm2d(b, width),
+  }),
+};
+
+const bottleneck: Block = {
+  expansion: 4,
+  main: (b, inChannels, width, stride) => ({
+    conv1: conv(b, inChannels, width, 1),
+    bn1: new BatchNorm2d(b, width),
+    relu1: new ReLU(),
+    conv2: conv(b, width, width, 3, stride),
+    bn2: new BatchNorm2d(b, width),
+    relu2: new ReLU(),
+    conv3: conv(b, width, 4 * width, 1),
+    bn3: new BatchNorm2d(b, 4 * width),
+  }),
+};
+
+function residual(b: Build, block: Block, inChannels: number, width: number, stride: number): Residual {
+  const channels = block.expansion * width;
+  const main = block.main(b, inChannels, width, stride);
+  if (stride === 1 && inChannels === channels) return new Residual(main);
+  const downsample = new Sequential([conv(b, inChannels, channels, 1, stride), new BatchNorm2d(b, channels)]);
+  return new Residual(main, { downsample });
+}
+
+/** `depths`: the blocks of each stage. */
+const resnet =
+  (block: Block, depths: readonly [number, number, number, number]) =>
+  (b: Build, { channels, classes }: Input): Sequential => {
+    let inChannels = 64;
+    const stage = (i: number) => {
+      const width = 64 * 2 ** i;
+      const blocks = Array.from({ length: depths[i]! }, (_, j) => {
+        const made = residual(b, block, inChannels, width, i > 0 && j === 0 ? 2 : 1);
+        inChannels = block.expansion * width;
+        return made;
+      });
+      return new Sequential(blocks);
+    };
     return new Sequential({
-      conv1: new Conv2d(b, channels, 16, 3, conv3x3),
-      bn1: new BatchNorm2d(b, 16),
+      conv1: conv(b, channels, 64, 7, 2),
+      bn1: new BatchNorm2d(b, 64),
       relu: new ReLU(),
-      layer1: stage(16, 16, 1),
-      layer2: stage(16, 32, 2),
-      layer3: stage(32, 64, 2),
-      avgpool: new GlobalAvgPool2d(),
+      maxpool: new MaxPool2d({ kernel: 3, stride: 2, padding: 1 }),
+      layer1: stage(0),
+      layer2: stage(1),
+      layer3: stage(2),
+      layer4: stage(3),
+      avgpool: new AdaptiveAvgPool2d(1),
       flatten: new Flatten(),
-      linear: new Linear(b, 64, classes),
+      fc: new Linear(b, inChannels, classes),
     });
   };
-}
+
+export const resnet18 = resnet(basic, [2, 2, 2, 2]);
+export const resnet50 = resnet(bottleneck, [3, 4, 6, 3]);

@@ -6,7 +6,7 @@ import { ShapeError } from "../error.js";
 import type { PoolShape } from "../kernels/kernels.js";
 import { apply, type Op } from "../op.js";
 import type { Tensor } from "../tensor.js";
-import { checkWhole, outputExtent } from "./window.js";
+import { checkWhole, imageExtents, outputExtent } from "./window.js";
 
 export interface PoolOptions {
   /** Window extent; both ways. */
@@ -14,6 +14,8 @@ export interface PoolOptions {
   /** Defaults to the window's extent. */
   stride?: number;
   padding?: number;
+  /** Max pooling only: also the windows that begin inside and reach over the far edge. */
+  ceil?: boolean;
 }
 
 interface PoolAttributes {
@@ -23,23 +25,19 @@ interface PoolAttributes {
 }
 
 /** What pooling leaves of `extent` pixels. */
-export const pooledExtent = (extent: number, { kernel, stride = kernel, padding = 0 }: PoolOptions): number =>
-  outputExtent(extent, kernel, { stride, padding });
-
-function images(where: string, { shape }: Tensor): [number, number, number, number] {
-  if (shape.length === 4) return shape as [number, number, number, number];
-  throw new ShapeError({
-    where,
-    expected: "images N × C × H × W",
-    got: `[${shape}]`,
-    remedy: "pool before the tensor is flattened",
-  });
+export function pooledExtent(
+  extent: number,
+  { kernel, stride = kernel, padding = 0, ceil = false }: PoolOptions,
+): number {
+  const whole = outputExtent(extent, kernel, { stride, padding });
+  const reaches = (extent + 2 * padding - kernel) % stride !== 0 && whole * stride - padding < extent;
+  return ceil && reaches ? whole + 1 : whole;
 }
 
 function poolAttributes(where: string, x: Tensor, options: PoolOptions): PoolAttributes {
   const { kernel, stride = kernel, padding = 0 } = options;
   checkWhole(where, { kernel: [kernel, 1], stride: [stride, 1], padding: [padding, 0] });
-  const [N, C, H, W] = images(where, x);
+  const [N, C, H, W] = imageExtents(where, x.shape);
   const P = pooledExtent(H, options);
   const Q = pooledExtent(W, options);
   if (!(P >= 1 && Q >= 1) || 2 * padding > kernel) {
@@ -110,12 +108,5 @@ export const avgPool2dOp: Op<PoolAttributes> = {
   },
 };
 
-export const avgPool2d = (x: Tensor, options: PoolOptions, site?: string): Tensor =>
+export const avgPool2d = (x: Tensor, options: Omit<PoolOptions, "ceil">, site?: string): Tensor =>
   apply(avgPool2dOp, [x], poolAttributes(site ?? "avgPool2d", x, options), site);
-
-/** N × C × H × W → N × C × 1 × 1: the mean of each plane. */
-export function globalAvgPool2d(x: Tensor, site?: string): Tensor {
-  const [N, C, H, W] = images(site ?? "globalAvgPool2d", x);
-  const pool: PoolShape = { planes: N * C, H, W, R: H, S: W, P: 1, Q: 1, stride: 1, padding: 0 };
-  return apply(avgPool2dOp, [x], { pool, input: x.shape, output: [N, C, 1, 1] }, site ?? "globalAvgPool2d");
-}

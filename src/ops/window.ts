@@ -27,3 +27,14 @@ export function checkWhole(
     });
   }
 }
+
+/** N, C, H and W of images; a ShapeError for anything else. */
+export function imageExtents(where: string, shape: readonly number[]): [number, number, number, number] {
+  if (shape.length === 4) return shape as [number, number, number, number];
+  throw new ShapeError({
+    where,
+    expected: "images N × C × H × W",
+    got: `[${shape}]`,
+    remedy: "pool before the tensor is flattened",
+  });
+}

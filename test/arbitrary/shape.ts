@@ -99,3 +99,17 @@ export const poolShape: fc.Arbitrary<PoolShape> = fc
     const P = outputs(H, R, stride, pad);
     return { planes, H, W, R, S, P, Q: outputs(W, S, stride, pad), stride, padding: pad };
   });
+
+/** Pools whose last windows may reach over the far edges, where they begin inside. */
+export const maxPoolShape: fc.Arbitrary<PoolShape> = fc
+  .tuple(poolShape, fc.boolean(), fc.boolean())
+  .map(([shape, rows, columns]) => {
+    const { H, W, R, S, stride, padding } = shape;
+    const reaching = (size: number, window: number, whole: number): number =>
+      (size + 2 * padding - window) % stride !== 0 && whole * stride - padding < size ? whole + 1 : whole;
+    return {
+      ...shape,
+      P: rows ? reaching(H, R, shape.P) : shape.P,
+      Q: columns ? reaching(W, S, shape.Q) : shape.Q,
+    };
+  });

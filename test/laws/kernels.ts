@@ -8,7 +8,14 @@ import type { Kernels } from "../../src/kernels/kernels.js";
 import { referenceKernels } from "../../src/kernels/reference.js";
 import { type Data, data } from "../arbitrary/data.js";
 import type { Cases } from "../arbitrary/seed.js";
-import { conv2dShape, depthwiseShape, gemmShape, largeConv2dShapes, poolShape } from "../arbitrary/shape.js";
+import {
+  conv2dShape,
+  depthwiseShape,
+  gemmShape,
+  largeConv2dShapes,
+  maxPoolShape,
+  poolShape,
+} from "../arbitrary/shape.js";
 import type { Subject, View } from "./subject.js";
 
 /** One call of one kernel on buffers filled beforehand, outputs with rubbish. */
@@ -73,6 +80,7 @@ const channels = fc.record({
     { weight: 1, arbitrary: fc.constantFrom(1024, 1030) },
   ),
 });
+const planes = channels.map(({ N, C, size }) => ({ planes: N * C, size }));
 const rows = fc.record({
   rows: fc.integer({ min: 0, max: 5 }),
   classes: fc.oneof(
@@ -170,9 +178,22 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
 
   relu: pointwise(1, (k, y, [x]) => k.relu(y, x!)),
   reluBackward: pointwise(2, (k, dx, [dy, y]) => k.reluBackward(dx, dy!, y!)),
+  sigmoid: pointwise(1, (k, y, [x]) => k.sigmoid(y, x!)),
+  sigmoidBackward: pointwise(2, (k, dx, [dy, y]) => k.sigmoidBackward(dx, dy!, y!)),
+  silu: pointwise(1, (k, y, [x]) => k.silu(y, x!)),
+  siluBackward: pointwise(2, (k, dx, [dy, x]) => k.siluBackward(dx, dy!, x!)),
   add: pointwise(2, (k, y, [a, b]) => k.add(y, a!, b!)),
   scale: pointwise(1, (k, y, [x], a) => k.scale(y, x!, a)),
   fill: pointwise(0, (k, y, _, a) => k.fill(y, a)),
+
+  scalePlanes: cases(fc.tuple(planes, maybe), ([s, inPlace], d) => ({
+    buffers: [d.floats(s.planes * s.size), d.floats(s.planes * s.size), d.floats(s.planes)],
+    run: (k, [y, x, factors]) => k.scalePlanes(f32(inPlace ? x : y), f32(x), f32(factors), s),
+  })),
+  dotPlanes: cases(planes, (s, d) => ({
+    buffers: [d.floats(s.planes), d.floats(s.planes * s.size), d.floats(s.planes * s.size)],
+    run: (k, [dots, a, b]) => k.dotPlanes(f32(dots), f32(a), f32(b), s),
+  })),
 
   packNonZero: cases(length, (n, d) => ({
     buffers: [d.bytes(Math.ceil(n / 8)), d.floats(n)],
@@ -198,11 +219,11 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
     run: (k, [values, packed]) => k.unpackBits(u8(values), u8(packed), bits),
   })),
 
-  maxPool: cases(poolShape, (s, d) => ({
+  maxPool: cases(maxPoolShape, (s, d) => ({
     buffers: [d.floats(s.planes * s.P * s.Q), d.bytes(s.planes * s.P * s.Q), d.floats(s.planes * s.H * s.W)],
     run: (k, [y, index, x]) => k.maxPool(f32(y), u8(index), f32(x), s),
   })),
-  maxPoolBackward: cases(poolShape, (s, d) => {
+  maxPoolBackward: cases(maxPoolShape, (s, d) => {
     const index = d.bytes(s.planes * s.P * s.Q);
     referenceKernels.maxPool(d.floats(index.length), index, d.floats(s.planes * s.H * s.W), s);
     return {

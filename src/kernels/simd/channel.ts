@@ -1,5 +1,5 @@
 /** Kernels that work channel by channel or plane by plane, on the wasm side. */
-import { checkPool, checkSizes } from "../check.js";
+import { checkAvgPool, checkMaxPool, checkSizes } from "../check.js";
 import type { ChannelShape, Kernels, PoolShape } from "../kernels.js";
 import { addressOf, type Launcher } from "./launch.js";
 
@@ -12,6 +12,8 @@ type Planes = Pick<
   | "batchNormBackward"
   | "inverseStd"
   | "blend"
+  | "scalePlanes"
+  | "dotPlanes"
   | "maxPool"
   | "maxPoolBackward"
   | "avgPool"
@@ -90,14 +92,30 @@ export function planeKernels(launcher: Launcher): Planes {
       launcher.launch("blend", [addressOf(running), addressOf(value), rate], running.length, { perUnit: 1 });
     },
 
+    scalePlanes(y, x, factors, s) {
+      checkSizes("scalePlanes", s);
+      const n = s.planes * s.size;
+      check("scalePlanes", { y: [y, n] }, { x: [x, n] }, true);
+      check("scalePlanes", { y: [y, n] }, { factors: [factors, s.planes] });
+      const args = [...[y, x, factors].map(addressOf), s.size];
+      launcher.launch("scalePlanes", args, s.planes, { perUnit: s.size });
+    },
+    dotPlanes(dots, a, b, s) {
+      checkSizes("dotPlanes", s);
+      const n = s.planes * s.size;
+      check("dotPlanes", { dots: [dots, s.planes] }, { a: [a, n], b: [b, n] });
+      const args = [...[dots, a, b].map(addressOf), s.size];
+      launcher.launch("dotPlanes", args, s.planes, { perUnit: s.size });
+    },
+
     maxPool(y, index, x, s) {
-      checkPool("maxPool", s);
+      checkMaxPool("maxPool", s);
       const outputs = s.planes * s.P * s.Q;
       check("maxPool", { y: [y, outputs], index: [index, outputs] }, { x: [x, s.planes * s.H * s.W] });
       perPlane("maxPool", [y, index, x], s);
     },
     maxPoolBackward(dx, dy, index, s) {
-      checkPool("maxPoolBackward", s);
+      checkMaxPool("maxPoolBackward", s);
       const outputs = s.planes * s.P * s.Q;
       check(
         "maxPoolBackward",
@@ -107,12 +125,12 @@ export function planeKernels(launcher: Launcher): Planes {
       perPlane("maxPoolBackward", [dx, dy, index], s);
     },
     avgPool(y, x, s) {
-      checkPool("avgPool", s);
+      checkAvgPool("avgPool", s);
       check("avgPool", { y: [y, s.planes * s.P * s.Q] }, { x: [x, s.planes * s.H * s.W] });
       perPlane("avgPool", [y, x], s);
     },
     avgPoolBackward(dx, dy, s) {
-      checkPool("avgPoolBackward", s);
+      checkAvgPool("avgPoolBackward", s);
       check("avgPoolBackward", { dx: [dx, s.planes * s.H * s.W] }, { dy: [dy, s.planes * s.P * s.Q] });
       perPlane("avgPoolBackward", [dx, dy], s);
     },

@@ -8,6 +8,10 @@ type Elements = Pick<
   Kernels,
   | "relu"
   | "reluBackward"
+  | "sigmoid"
+  | "sigmoidBackward"
+  | "silu"
+  | "siluBackward"
   | "add"
   | "scale"
   | "fill"
@@ -69,6 +73,10 @@ export function elementKernels(launcher: Launcher): Elements {
   return {
     relu: (y, x) => pointwise("relu", y, [x]),
     reluBackward: (dx, dy, y) => pointwise("reluBackward", dx, [dy, y]),
+    sigmoid: (y, x) => pointwise("sigmoid", y, [x]),
+    sigmoidBackward: (dx, dy, y) => pointwise("sigmoidBackward", dx, [dy, y]),
+    silu: (y, x) => pointwise("silu", y, [x]),
+    siluBackward: (dx, dy, x) => pointwise("siluBackward", dx, [dy, x]),
     add: (y, a, b) => pointwise("add", y, [a, b]),
     scale: (y, x, factor) => pointwise("scale", y, [x], [factor]),
     fill: (y, value) => pointwise("fill", y, [], [value]),

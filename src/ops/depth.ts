@@ -1,0 +1,52 @@
+/**
+ * Stochastic depth (Huang et al., 2016): a residual branch is left out, image by image, with probability p.
+ *
+ *   y[n] = x[n]·b[n]/(1 − p)        ∇x[n] = δ[n]·b[n]/(1 − p)        b[n] = 0 with probability p, else 1
+ *
+ * b is a function of the seed, so nothing is kept.
+ */
+import { UsageError } from "../error.js";
+import { apply, type Engine, type Op } from "../op.js";
+import { Tensor } from "../tensor.js";
+
+interface Drop {
+  p: number;
+  seed: number;
+}
+
+/** x·b/(1 − p), in place where nobody else needs x; consumes x. */
+function drop(engine: Engine, x: Tensor, { p, seed }: Drop, site: string): Tensor {
+  const { kernels, device } = engine;
+  const N = x.shape[0]!;
+  const kept = device.allocate(Math.ceil(N / 8), "workspace", site);
+  const factors = Tensor.empty(engine, [N], site, "workspace");
+  kernels.dropoutMask(device.u8(kept), N, p, seed);
+  kernels.fill(factors.data, 1);
+  kernels.applyMask(factors.data, factors.data, device.u8(kept), 1 / (1 - p));
+  device.free(kept);
+  const values = x.data;
+  const y = x.recycle(site);
+  kernels.scalePlanes(y.data, values, factors.data, { planes: N, size: y.size / N });
+  factors.dispose();
+  return y;
+}
+
+export const stochasticDepthOp: Op<Drop> = {
+  name: "stochasticDepth",
+  saves: {},
+  forward: (run, [x], attributes) => ({ y: drop(run.engine, x!, attributes, run.site) }),
+  backward: (run, dy, attributes) => [drop(run.engine, dy, attributes, run.site)],
+};
+
+/** Zeroes each image of x with probability p and scales the others by 1/(1 − p). `seed`: 32 bits. */
+export function stochasticDepth(x: Tensor, p: number, seed: number, site?: string): Tensor {
+  if (!(p >= 0 && p < 1)) {
+    throw new UsageError({
+      where: site ?? "stochasticDepth",
+      expected: "a probability in [0, 1)",
+      got: String(p),
+      remedy: "give for example 0.2",
+    });
+  }
+  return p === 0 ? x : apply(stochasticDepthOp, [x], { p, seed }, site);
+}

@@ -1,0 +1,56 @@
+/**
+ * Channel-wise multiplication, the end of squeeze-and-excitation (Hu et al., 2018): each plane by a number of its own.
+ *
+ *   y[n,c,i] = x[n,c,i]·s[n,c]        ∇x = δ·s        ∇s[n,c] = Σ_i δ[n,c,i]·x[n,c,i]
+ *
+ * Noise law of x. With x + e in its place ∇s[n,c] is off by Σ_i δ·e, which travels up the excitation's two layers:
+ *   worst case   |error of ∇s| ≤ eb · Σ_i|δ|
+ *   in the mean  σ² = eb²/3 · Σ_i δ²                 as in a convolution's weight gradient
+ * ∇x does not see it. s is as small as a bias, and kept exactly.
+ */
+import { ShapeError } from "../error.js";
+import type { PlaneShape } from "../kernels/kernels.js";
+import { apply, type Op } from "../op.js";
+import { sizeOf, type Tensor } from "../tensor.js";
+
+const planesOf = ([N, C, ...rest]: readonly number[]): PlaneShape => ({
+  planes: N! * C!,
+  size: sizeOf(rest),
+});
+
+export const exciteOp: Op<null> = {
+  name: "excite",
+  saves: { x: "exact", s: "exact" },
+  forward(run, [x, s]) {
+    const y = run.empty(x!.shape);
+    run.engine.kernels.scalePlanes(y.data, x!.data, s!.data, planesOf(x!.shape));
+    return { y, saved: { x: x!, s: s! } };
+  },
+  backward(run, dy) {
+    const { kernels } = run.engine;
+    const shape = planesOf(dy.shape);
+    const [x, s] = [run.take("x"), run.take("s")];
+    const ds = run.empty(s.shape);
+    kernels.dotPlanes(ds.data, dy.data, x.data, shape);
+    x.dispose();
+    const incoming = dy.data;
+    const dx = dy.recycle(run.site);
+    kernels.scalePlanes(dx.data, incoming, s.data, shape);
+    s.dispose();
+    return [dx, ds];
+  },
+};
+
+/** x: N × C × H × W, s: N × C × 1 × 1. */
+export function excite(x: Tensor, s: Tensor, site?: string): Tensor {
+  const [N, C] = x.shape;
+  if (x.shape.length !== 4 || s.size !== N! * C! || s.shape[1] !== C) {
+    throw new ShapeError({
+      where: site ?? "excite",
+      expected: "N × C × H × W and N × C × 1 × 1",
+      got: `[${x.shape}] and [${s.shape}]`,
+      remedy: "give one factor for each channel of each image",
+    });
+  }
+  return apply(exciteOp, [x, s], null, site);
+}
