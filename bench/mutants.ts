@@ -18,6 +18,8 @@ const laws = [
   { file: "codec", pattern: "reference" },
   { file: "comet", pattern: "equation|accepted" },
   { file: "premises", pattern: "dither|support" },
+  { file: "noise", pattern: "reference" },
+  { file: "kernels", pattern: "reference is|release build returns" },
 ];
 const vectors = [{ file: "proofs", pattern: "model" }];
 

@@ -107,5 +107,28 @@ export const mutants: Mutant[] = [
   ]),
   ...of("kernels/reference/conv2d", [
     ["counts the energy of zero inputs too", "s - padding) !== 0)", "s - padding) !== -1)"],
+    [
+      "leaves the last image out of the energy",
+      "totals[k] += orderedSum",
+      "if (n === 0 || n < N - 1) totals[k] += orderedSum",
+    ],
+    [
+      "takes the share of another group",
+      "Math.floor(k / (K / groups))",
+      "groups - 1 - Math.floor(k / (K / groups))",
+    ],
+    ["adds gradients instead of their squares", "fround(gradient * gradient)", "fround(Math.abs(gradient))"],
+    [
+      "transposes the kernel's index in the weight gradient",
+      "dw[((k * groupC + c) * R + r) * S + s] = sum;",
+      "dw[((k * groupC + c) * S + s) * R + r] = sum;",
+    ],
+    [
+      "flips the kernel in the input gradient",
+      "weight[((k * groupC + (c % groupC)) * R + r) * S + s]",
+      "weight[((k * groupC + (c % groupC)) * R + (R - 1 - r)) * S + s]",
+    ],
+    ["drops the bias", "let sum = bias ? bias[k] : 0", "let sum = 0"],
+    ["rounds once for a product and its sum", "fround(sum + fround(input * w[", "fround(sum + (input * w["],
   ]),
 ];
