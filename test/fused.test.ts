@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Device } from "../src/device/device.js";
-import { UsageError } from "../src/error.js";
 import type { Kernels } from "../src/kernels/kernels.js";
 import { simdKernels } from "../src/kernels/simd.js";
 import { seed } from "./arbitrary/seed.js";
 import { convolvesExactly } from "./laws/convolution.js";
+import { fusedDevice } from "./laws/fused.js";
 import { agrees, laws } from "./laws/kernels.js";
 import { onDevice } from "./laws/subject.js";
 
@@ -18,16 +18,6 @@ const products: readonly (keyof Kernels)[] = [
   "conv2dInputGradient",
   "conv2dWeightGradient",
 ];
-
-/** A fused device, or null on a machine that says it has none. */
-function fusedDevice(): Device | null {
-  try {
-    return new Device({ memory: 64 << 20, build: "fused" });
-  } catch (error) {
-    assert.ok(error instanceof UsageError && /profile fused.*use the strict profile/.test(error.message));
-    return null;
-  }
-}
 
 test("the fused profile is refused by name, or is one and says so", (t) => {
   const device = fusedDevice();

@@ -4,7 +4,6 @@ import { after, before, test } from "node:test";
 import type { Dataset } from "../src/data/dataset.js";
 import { openDataset } from "../src/data/open.js";
 import { MemoryError, NumericError, UsageError } from "../src/error.js";
-import { referenceKernels } from "../src/kernels/reference.js";
 import type { StepRecord, TrainRecord } from "../src/records.js";
 import { createSession, defaults, type Settings } from "../src/session.js";
 import { Summarizer, type Summary } from "../src/summary.js";
@@ -67,16 +66,6 @@ test("plain and COMET see the same first loss and differ afterwards", async () =
   const [plain, comet] = [await run({ store: "plain" }), await run({})];
   assert.equal(comet.steps[0]!.loss, plain.steps[0]!.loss);
   assert.notEqual(comet.weights, plain.weights);
-});
-
-test("the reference kernels train to the same bits as SIMD, one thread or two", async () => {
-  const settings = { model: "resnet8", batch: 1, steps: 2 } as const;
-  const simd = await run(settings);
-  assert.equal((await run({ ...settings, threads: 2 })).weights, simd.weights);
-  const reference = await run(settings, {}, ({ engine }) => {
-    Object.assign(engine, { kernels: referenceKernels });
-  });
-  assert.equal(reference.weights, simd.weights);
 });
 
 for (const quantizer of ["support", "paper", "dithered"] as const) {

@@ -1,0 +1,50 @@
+/** Pages in headless Chromium, and what they have to tell. */
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ServeOptions, serve } from "../examples/browser/serve.js";
+
+const browser = ["chromium", "chromium-browser", "google-chrome"].find(
+  (name) => spawnSync(name, ["--version"]).status === 0,
+);
+
+/** Why tests in a browser are skipped, or false. */
+export const noBrowser = browser ? false : "no Chromium here: apt-get install chromium runs this test";
+
+/** A browser that says nothing for so long never will. */
+const patienceMs = 120_000;
+
+/** The page of a module; what it throws is told as well. */
+const pageOf = (script: string) => `<!doctype html><meta charset="utf-8"><title>test</title><script>
+const tell = (message) => fetch("/", { method: "POST", body: JSON.stringify(message) });
+addEventListener("error", (event) => tell({ error: event.message }));
+addEventListener("unhandledrejection", (event) => tell({ error: String(event.reason) }));
+</script><script type="module" onerror="tell({ error: 'a module is missing' })">${script}</script>`;
+
+/** Runs a module in a page and returns the first thing that it tells by `tell(value)`. Throws what it throws. */
+export async function visit<T>(script: string, options: ServeOptions = {}): Promise<T> {
+  let onPost = (_: string) => {};
+  const told = new Promise<string>((resolve) => {
+    onPost = resolve;
+  });
+  const pages = { ...options.pages, "/": pageOf(script) };
+  const { server, address } = await serve({ ...options, pages, onPost });
+  const profile = mkdtempSync(join(tmpdir(), "comet-browser-"));
+  const flags = ["--headless", "--no-sandbox", "--disable-gpu", `--user-data-dir=${profile}`, address];
+  const child = spawn(browser as string, flags, { stdio: "ignore" });
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  const impatience = setTimeout(() => onPost('{"error":"the page has told nothing"}'), patienceMs);
+  try {
+    const message = JSON.parse(await told) as T | { error: string };
+    if (message instanceof Object && "error" in message) throw new Error(message.error);
+    return message;
+  } finally {
+    clearTimeout(impatience);
+    child.kill();
+    await ended;
+    server.close();
+    server.closeAllConnections();
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Ten steps of a small ResNet, by any way of computing them, in Node or in a page: the law is that the weights depend
+ * on the store and the profile alone.
+ */
+import type { Dataset, Split } from "../../src/data/dataset.js";
+import type { Build } from "../../src/device/module.js";
+import { createEngine } from "../../src/engine.js";
+import type { Kernels } from "../../src/kernels/kernels.js";
+import type { SimdKernels } from "../../src/kernels/simd.js";
+import { createRng } from "../../src/rng.js";
+import { createSession, defaults } from "../../src/session.js";
+import { train } from "../../src/train.js";
+
+/** A way of computing. */
+export interface Way {
+  store: "plain" | "comet";
+  /** "reference": no WebAssembly but the codec's. */
+  build: Build | "reference";
+  threads: number;
+}
+
+export interface Trained {
+  weights: string;
+  /** How many threads there really were. */
+  threads: number;
+}
+
+/** Noise in 3 × 8 × 9 images, less than half of it above zero, and classes at random. */
+function noise(name: string, length: number): Split {
+  const rng = createRng(1).fork(name);
+  const pixels = Float32Array.from({ length: length * size }, () => Math.max(0, rng.uniform() - 0.6));
+  const classes = Float32Array.from({ length }, () => rng.integer(0, 9));
+  return {
+    length,
+    batch(indices, images, labels) {
+      indices.forEach((index, n) => {
+        images.set(pixels.subarray(index * size, (index + 1) * size), n * size);
+        labels[n] = classes[index]!;
+      });
+    },
+  };
+}
+
+const [channels, height, width] = [3, 8, 9];
+const size = channels * height * width;
+
+const dataset: Dataset = {
+  name: "noise",
+  classes: [..."0123456789"],
+  channels,
+  height,
+  width,
+  train: noise("train", 40),
+  test: noise("test", 4),
+  hash: "",
+  skipped: [],
+  close: async () => {},
+};
+
+/** Until then the calling thread does what the others should. */
+async function allStarted(kernels: Kernels & Partial<SimdKernels>): Promise<void> {
+  const { ready, threads } = kernels;
+  for (let ms = 0; ready && ready() < threads; ms += 5) {
+    if (ms > 20_000) throw new Error(`${ready()} of ${threads} threads have started`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Ten steps; collections on the way renew COMET's bounds. Work is split however small it is. `change` may spoil it. */
+export async function trainTenSteps(
+  { store, build, threads }: Way,
+  change = (kernels: Kernels) => kernels,
+): Promise<Trained> {
+  const made = createEngine({
+    memory: "32MiB",
+    leastWork: 1,
+    threads,
+    ...(build === "reference" ? { kernels: "reference" } : { build }),
+  });
+  const engine = { ...made, kernels: change(made.kernels) };
+  const settings = { ...defaults, model: "resnet8", store, batch: 4, epochs: 1, every: 3, warmup: 2 };
+  const session = createSession(settings, dataset, engine);
+  await allStarted(made.kernels);
+  const { weights } = await train(session);
+  await engine.close();
+  return { weights, threads: engine.kernels.threads };
+}
