@@ -1,16 +1,22 @@
 /** Files that are either whole or not there: written beside their place, flushed, then renamed into it. */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { UsageError } from "./error.js";
 
-/** Leaves what was at `path` untouched when anything fails. A folder that cannot be written is a UsageError. */
-export async function writeAtomically(path: string, contents: Uint8Array | string): Promise<void> {
+/**
+ * Leaves what was at `path` untouched when anything fails. A folder that cannot be written is a UsageError. Contents in
+ * parts are written one after the other, and must stay as they are meanwhile.
+ */
+export async function writeAtomically(
+  path: string,
+  contents: Uint8Array | string | Iterable<Uint8Array>,
+): Promise<void> {
   const temporary = beside(path);
   try {
     const file = await open(temporary, "w");
     try {
-      await file.writeFile(contents);
+      await writeFile(file, contents);
       await file.sync();
     } finally {
       await file.close();

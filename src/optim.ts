@@ -10,6 +10,13 @@ export interface SgdOptions {
   nesterov?: boolean;
 }
 
+/** What a step depends on besides weights and gradients, by parameter name; parameters that had no step yet are not in it. */
+export interface SgdState<Momentum> {
+  momentum: Map<string, Momentum>;
+  /** Without momentum only: the mean |gradient| of the last step. */
+  meanGradient: Map<string, number>;
+}
+
 /**
  * PyTorch's SGD: m ← momentum·m + g, w ← w − lr·m (Nesterov: w − lr·(g + momentum·m)), with g ← g + weightDecay·w
  * first. Frees each gradient as it is used.
@@ -58,6 +65,22 @@ export class Sgd {
   meanMomentum(parameter: Parameter): number {
     const buffer = this.#momentum.get(parameter);
     return buffer ? this.#meanAbs(buffer) : (this.#meanGradient.get(parameter) ?? 0);
+  }
+
+  /** Borrowed: the tensors are those that the next step changes. */
+  get state(): SgdState<Tensor> {
+    const named = <T>(map: ReadonlyMap<Parameter, T>) =>
+      new Map([...map].map(([{ name }, value]): [string, T] => [name, value]));
+    return { momentum: named(this.#momentum), meanGradient: named(this.#meanGradient) };
+  }
+
+  /** Takes up the state of another Sgd of the same parameters. */
+  restore({ momentum, meanGradient }: Readonly<SgdState<Float32Array>>): void {
+    for (const parameter of this.#parameters) {
+      const [m, mean] = [momentum.get(parameter.name), meanGradient.get(parameter.name)];
+      if (m !== undefined) this.#buffer(parameter).data.set(m);
+      if (mean !== undefined) this.#meanGradient.set(parameter, mean);
+    }
   }
 
   #meanAbs(tensor: Tensor): number {

@@ -23,6 +23,11 @@ export interface ControllerOptions {
   share?: number;
 }
 
+/** What is known of a site, with the name of its parameter: plain data, and Float32Arrays. */
+export type SavedSite = Omit<SiteState, "site"> & {
+  site: Omit<Site, "parameter"> & { parameter: string | null };
+};
+
 export class Controller implements Observer {
   readonly policy: Policy;
   readonly every: number;
@@ -106,6 +111,24 @@ export class Controller implements Observer {
   /** The store tells under which bound it stored a site's tensor. */
   stored(site: Site, bound: number | null): void {
     this.#state(site).applied = bound;
+  }
+
+  /** All that is known of the sites, in the order in which the policy sees them, with parameters by name. */
+  get state(): SavedSite[] {
+    return [...this.sites.values()].map(({ site: { name, op, parameter }, ...known }) => ({
+      site: { name, op, parameter: parameter?.name ?? null },
+      ...known,
+    }));
+  }
+
+  /** Takes up the state of another controller of the same model. */
+  restore(state: readonly SavedSite[], parameters: Iterable<Parameter>): void {
+    const byName = new Map([...parameters].map((parameter) => [parameter.name, parameter]));
+    this.sites.clear();
+    for (const { site, ...known } of state) {
+      const parameter = site.parameter === null ? null : (byName.get(site.parameter) ?? null);
+      this.sites.set(site.name, { site: { ...site, parameter }, ...known });
+    }
   }
 
   #state(site: Site): SiteState {

@@ -2,7 +2,7 @@
 import { type CometError, DataError, ShapeError } from "../error.js";
 import { suggestion } from "../nearest.js";
 import type { Module } from "../nn.js";
-import { type NamedTensor, readSafetensors, writeSafetensors } from "./safetensors.js";
+import { readSafetensors, writeSafetensors } from "./safetensors.js";
 
 /** PyTorch counts the batches a batch norm has seen; nothing here depends on it. */
 const ignored = (name: string) => name.endsWith("num_batches_tracked");
@@ -48,14 +48,10 @@ export async function loadWeights(model: Module, path: string): Promise<void> {
 }
 
 /** Writes all weights and running statistics; the file appears whole or not at all. */
-export async function saveWeights(
+export function saveWeights(
   model: Module,
   path: string,
   metadata: Record<string, string> = {},
 ): Promise<void> {
-  const tensors = [...model.state()].map(([name, { shape, data }]): [string, NamedTensor] => [
-    name,
-    { shape: [...shape], data: data.slice() },
-  ]);
-  await writeSafetensors(path, tensors, metadata);
+  return writeSafetensors(path, model.state(), metadata);
 }

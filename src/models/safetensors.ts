@@ -12,7 +12,7 @@ import { DataError } from "../error.js";
 import { type ElementType, elementTypes, isNamedType, widen } from "./elements.js";
 
 export interface NamedTensor {
-  shape: number[];
+  shape: readonly number[];
   /** product(shape) values, C order. */
   data: Float32Array;
 }
@@ -37,26 +37,34 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
   }
 }
 
-/** An interrupted write leaves what was at `path` before. */
+/** An interrupted write leaves what was at `path` before. Tensors are written from where they are, not copied first. */
 export function writeSafetensors(
   path: string,
   tensors: Iterable<readonly [string, NamedTensor]>,
   metadata: Record<string, string> = {},
 ): Promise<void> {
-  return writeAtomically(path, encodeSafetensors(tensors, metadata));
+  return writeAtomically(path, safetensorsParts(tensors, metadata));
 }
 
 export function encodeSafetensors(
   tensors: Iterable<readonly [string, NamedTensor]>,
   metadata: Record<string, string> = {},
 ): Uint8Array {
-  const listed = [...tensors];
+  return Buffer.concat(safetensorsParts(tensors, metadata));
+}
+
+/** The header, then each tensor's bytes. */
+function safetensorsParts(
+  tensors: Iterable<readonly [string, NamedTensor]>,
+  metadata: Record<string, string>,
+): Uint8Array[] {
+  const parts: Uint8Array[] = [];
   const header: Record<string, unknown> = Object.create(null);
   if (Object.keys(metadata).length > 0) {
     header.__metadata__ = metadata;
   }
   let end = 0;
-  for (const [name, { shape, data }] of listed) {
+  for (const [name, { shape, data }] of tensors) {
     const begin = end;
     end += data.byteLength;
     if (count(shape) !== data.length || name === "__metadata__" || name in header) {
@@ -68,19 +76,15 @@ export function encodeSafetensors(
       });
     }
     header[name] = { dtype: "F32", shape, data_offsets: [begin, end] };
+    parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   // Spaces behind the JSON put the first value at a multiple of 8 bytes.
   const json = Buffer.from(JSON.stringify(header));
   const headerBytes = Math.ceil(json.length / 8) * 8;
-  const bytes = new Uint8Array(8 + headerBytes + end).fill(0x20, 8, 8 + headerBytes);
-  bytes.set(json, 8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  let offset = 8 + headerBytes;
-  for (const [, { data }] of listed) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
-    offset += data.byteLength;
-  }
-  return bytes;
+  const first = new Uint8Array(8 + headerBytes).fill(0x20);
+  new DataView(first.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  first.set(json, 8);
+  return [first, ...parts];
 }
 
 /** `where` names the file in errors. */
