@@ -1,8 +1,17 @@
-/** Files that are either whole or not there: written beside their place, flushed, then renamed into it. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { open, rename, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { UsageError } from "./error.js";
+/** Files and folders that are either whole or not there: written beside their place, flushed, then renamed into it. */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { CometError, UsageError } from "./error.js";
 
 /**
  * Leaves what was at `path` untouched when anything fails. A folder that cannot be written is a UsageError. Contents in
@@ -50,7 +59,53 @@ export function writeAtomicallySync(path: string, contents: Uint8Array | string)
   }
 }
 
+/** Makes a folder of what `fill` writes into the one it is given. Nothing may be at `path` yet. */
+export async function makeFolderAtomically(
+  path: string,
+  fill: (folder: string) => Promise<void>,
+): Promise<void> {
+  const temporary = beside(path);
+  try {
+    await mkdir(temporary);
+    await fill(temporary);
+    await sync(temporary);
+    await rename(temporary, path);
+    await sync(dirname(path));
+  } catch (cause) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => {});
+    throw cause instanceof CometError ? cause : unwritable(path, cause);
+  }
+}
+
+/** A folder that is there whole until it is not there at all. */
+export async function removeFolderAtomically(path: string): Promise<void> {
+  const temporary = beside(path);
+  await rename(path, temporary);
+  await rm(temporary, { recursive: true });
+}
+
+/** Removes from a folder, if it is there, what killed processes left unfinished. Nobody may be at work in it. */
+export function removeUnfinished(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder).filter((name) => unfinished.test(name))) {
+    rmSync(join(folder, name), { recursive: true });
+  }
+}
+
+/** Names reach the disk with the folder that holds them. */
+async function sync(folder: string): Promise<void> {
+  // Windows opens no folders, and keeps names by itself.
+  if (process.platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 const beside = (path: string): string => `${path}.${process.pid}.part`;
+const unfinished = /\.\d+\.part$/;
 
 const unwritable = (path: string, cause: unknown): UsageError =>
   new UsageError({

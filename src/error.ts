@@ -13,11 +13,13 @@ export interface Complaint {
 
 export class CometError extends Error {
   readonly where: string;
+  readonly got: string;
 
   constructor(complaint: Complaint) {
     super(`${complaint.where}: expected ${complaint.expected}, got ${complaint.got}; ${complaint.remedy}`);
     this.name = new.target.name;
     this.where = complaint.where;
+    this.got = complaint.got;
   }
 }
 

@@ -36,4 +36,4 @@ export { createRng } from "./rng.js";
 export { createSession, defaults, deviceCodec, type Session, type Settings } from "./session.js";
 export { type Claimant, type Packed, PlainStore, Store } from "./store.js";
 export { Tensor } from "./tensor.js";
-export { evaluate, hashWeights, train } from "./train.js";
+export { evaluate, hashWeights, type Position, train } from "./train.js";

@@ -3,22 +3,34 @@
  *
  *   manifest.json   what is needed to repeat it: settings, seed, versions, data hash, profile; and how it ended
  *   metrics.jsonl   one TrainRecord a line, in the order of events
+ *   checkpoints/    from which the run can go on: see checkpoint.ts
+ *   lock            while a process writes the run
  *   report.html     see report/
  *
  * The manifest is replaced as a whole (written beside, then renamed); metrics only grow, so whatever ends a run, what
  * was done so far can be read.
  */
-import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeAtomicallySync } from "./atomic.js";
+import { removeUnfinished, writeAtomicallySync } from "./atomic.js";
+import { checkpointsOf } from "./checkpoint.js";
 import type { Profile } from "./device/module.js";
 import { DataError, UsageError } from "./error.js";
 import { makeNewFolder } from "./folder.js";
+import { takeLock } from "./lock.js";
+import { Log, type Mark, readLog } from "./log.js";
 import type { TrainRecord } from "./records.js";
 import type { Settings } from "./session.js";
 
 /** Raised when a reader of today could not understand it. */
 export const manifestVersion = 1;
+
+/** What `comet train` was told of where its data is and how to read it. */
+export interface DataSource {
+  source: string;
+  image: number;
+  skipBad: boolean;
+}
 
 export interface Manifest {
   version: typeof manifestVersion;
@@ -29,7 +41,13 @@ export interface Manifest {
   profile: Profile;
   threads: number;
   settings: Settings;
-  data: { name: string; hash: string; train: number; test: number };
+  data: { name: string; hash: string; train: number; test: number } & DataSource;
+  /** Every how many steps gradients and frames were compared with the originals. */
+  measured: { probeEvery: number; auditEvery: number };
+  /** Steps from one checkpoint to the next; 0: one after each epoch; null: none at all. */
+  checkpointEvery: number | null;
+  /** When it went on, at which step, and under which versions. */
+  resumed?: readonly { at: string; step: number; versions: Manifest["versions"] }[];
   /** Damaged images that were left out, sorted; absent where none was. */
   skipped?: readonly string[];
   /** ISO times. */
@@ -47,18 +65,20 @@ export interface Manifest {
   residentPeakBytes: number;
 }
 
-/** An open run, for writing. A folder of its own: where `manifest.id` is taken, the run is `id-2`, `id-3`, … */
+/** An open run, for writing by this process alone. */
 export class RunFolder {
   readonly path: string;
   manifest: Manifest;
-  readonly #metrics: number;
+  readonly #unlock: () => void;
+  #log: Log | null = null;
 
-  constructor(out: string, manifest: Manifest) {
+  /** A new folder. Where `manifest.id` is taken, the run is `id-2`, `id-3`, … */
+  static create(out: string, manifest: Manifest): RunFolder {
     try {
       const id = makeNewFolder(out, manifest.id);
-      this.path = join(out, id);
-      this.manifest = { ...manifest, id };
-      this.#metrics = openSync(join(this.path, "metrics.jsonl"), "wx");
+      const folder = new RunFolder(join(out, id), { ...manifest, id });
+      folder.begin();
+      return folder;
     } catch (cause) {
       throw new UsageError({
         where: "--out",
@@ -67,11 +87,35 @@ export class RunFolder {
         remedy: "choose another folder",
       });
     }
-    this.update({});
+  }
+
+  /** A run that is there; nothing changes before `begin`. */
+  static open(path: string): RunFolder {
+    const manifest = readManifest(path);
+    const folder = new RunFolder(path, manifest);
+    for (const part of [path, checkpointsOf(path)]) removeUnfinished(part);
+    return folder;
+  }
+
+  private constructor(path: string, manifest: Manifest) {
+    this.path = path;
+    this.manifest = manifest;
+    this.#unlock = takeLock(join(path, "lock"));
+  }
+
+  /** `kept`: the first bytes of metrics.jsonl, which a run that goes on keeps; the rest is cut off. */
+  begin(changes: Partial<Manifest> = {}, kept?: Uint8Array): void {
+    this.#log = new Log(join(this.path, "metrics.jsonl"), kept);
+    this.update(changes);
   }
 
   append(record: TrainRecord): void {
-    writeSync(this.#metrics, `${JSON.stringify(record)}\n`);
+    this.#log!.append(record);
+  }
+
+  /** How far metrics.jsonl goes; it is on the disk so far. */
+  mark(): Mark {
+    return this.#log!.mark();
   }
 
   update(changes: Partial<Manifest>): void {
@@ -79,9 +123,12 @@ export class RunFolder {
     writeAtomicallySync(join(this.path, "manifest.json"), `${JSON.stringify(this.manifest, null, 2)}\n`);
   }
 
-  close(changes: Partial<Manifest>): void {
-    this.update({ ended: new Date().toISOString(), ...changes });
-    closeSync(this.#metrics);
+  /** Tells how the run ended, if it had begun, and lets go of the folder. */
+  close(changes: Partial<Manifest> = {}): void {
+    if (this.#log) this.update({ ended: new Date().toISOString(), ...changes });
+    this.#log?.close();
+    this.#log = null;
+    this.#unlock();
   }
 }
 
@@ -91,39 +138,33 @@ export interface Run {
   records: TrainRecord[];
 }
 
-/** A run as it is on disk, finished or not; a last line that was cut off is left out. */
-export function readRun(path: string): Run {
-  const complain = (file: string, got: string, remedy: string) =>
-    new DataError({ where: join(path, file), expected: "a run's file", got, remedy });
-  const read = (file: string) => {
-    try {
-      return readFileSync(join(path, file), "utf8");
-    } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException;
-      throw complain(file, String(code), "name a folder that comet train wrote, such as runs/ID");
-    }
-  };
+/** A run as it is on disk, finished or not. */
+export const readRun = (path: string): Run => ({
+  path,
+  manifest: readManifest(path),
+  records: readLog(join(path, "metrics.jsonl")),
+});
+
+/** A DataError for what is no run, or a newer one than this comet-ts knows. */
+export function readManifest(path: string): Manifest {
+  const file = join(path, "manifest.json");
+  const complain = (got: string, remedy: string) =>
+    new DataError({ where: file, expected: "a run's file", got, remedy });
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw complain(String(code), "name a folder that comet train wrote, such as runs/ID");
+  }
   let manifest: Manifest;
   try {
-    manifest = JSON.parse(read("manifest.json")) as Manifest;
-  } catch (cause) {
-    if (cause instanceof DataError) throw cause;
-    throw complain("manifest.json", "text that is no JSON", "run the training again");
+    manifest = JSON.parse(text) as Manifest;
+  } catch {
+    throw complain("text that is no JSON", "run the training again");
   }
   if (manifest.version !== manifestVersion) {
-    throw complain(
-      "manifest.json",
-      `version ${manifest.version}`,
-      "use the comet-ts that wrote it, or a newer one",
-    );
+    throw complain(`version ${manifest.version}`, "use the comet-ts that wrote it, or a newer one");
   }
-  const lines = read("metrics.jsonl").split("\n").slice(0, -1);
-  const records = lines.map((line, i) => {
-    try {
-      return JSON.parse(line) as TrainRecord;
-    } catch {
-      throw complain("metrics.jsonl", `line ${i + 1} that is no JSON`, "restore the file or train again");
-    }
-  });
-  return { path, manifest, records };
+  return manifest;
 }

@@ -85,6 +85,8 @@ export interface Session {
   readonly schedule: Schedule;
   /** Null with the plain store. */
   readonly comet: CometStore | null;
+  /** Ends its threads. Its memory goes with the last reference to it; the data set, which it borrows, stays open. */
+  close(): Promise<void>;
 }
 
 function policyOf({ policy, bound }: Settings): Policy {
@@ -96,6 +98,20 @@ function policyOf({ policy, bound }: Settings): Policy {
 const builds: Readonly<Record<Profile, Build>> = { strict: "release", fused: "fused" };
 
 export const profiles = Object.keys(builds) as Profile[];
+
+/** The course of the learning rate. */
+export function scheduleOf({ schedule, warmup }: Settings): Schedule {
+  const named = schedules[schedule];
+  if (!named) {
+    throw new UsageError({
+      where: "--schedule",
+      expected: `one of ${Object.keys(schedules).join(", ")}`,
+      got: schedule,
+      remedy: "choose one of them",
+    });
+  }
+  return warmup > 0 ? warmUp(warmup, named) : named;
+}
 
 /** What each number must be, and an example of it. */
 const numbers: readonly [
@@ -139,18 +155,13 @@ function validate(settings: Settings): void {
   }
 }
 
-/** `own`: an engine to use in place of the one that the settings describe. */
+/**
+ * Every session has a device and threads of its own, so several may be open at once. Close each. `own`: an engine to use
+ * in place of the one that the settings describe; it stays open.
+ */
 export function createSession(settings: Settings, dataset: Dataset, own?: Engine): Session {
   validate(settings);
-  const schedule = schedules[settings.schedule];
-  if (!schedule) {
-    throw new UsageError({
-      where: "--schedule",
-      expected: `one of ${Object.keys(schedules).join(", ")}`,
-      got: settings.schedule,
-      remedy: "choose one of them",
-    });
-  }
+  const schedule = scheduleOf(settings);
   const controller = new Controller({
     policy: policyOf(settings),
     every: settings.every,
@@ -158,29 +169,24 @@ export function createSession(settings: Settings, dataset: Dataset, own?: Engine
   });
   const { memory, threads, profile } = settings;
   const engine = own ?? createEngine({ memory, threads, build: builds[profile] });
-  const { channels, height, width, classes } = dataset;
-  const model = createModel(settings.model, build(engine, settings.seed), {
-    channels,
-    height,
-    width,
-    classes: classes.length,
-  });
-  const optimizer = new Sgd(engine, model.allParameters(), settings);
-  let comet: CometStore | null = null;
-  if (settings.store === "comet") {
-    comet = new CometStore(deviceCodec(engine), controller, settings);
-    engine.store = comet;
-    engine.observer = controller;
+  const close = async () => (own ? undefined : engine.close());
+  try {
+    const { channels, height, width, classes } = dataset;
+    const input = { channels, height, width, classes: classes.length };
+    const model = createModel(settings.model, build(engine, settings.seed), input);
+    const optimizer = new Sgd(engine, model.allParameters(), settings);
+    let comet: CometStore | null = null;
+    if (settings.store === "comet") {
+      comet = new CometStore(deviceCodec(engine), controller, settings);
+      engine.store = comet;
+      engine.observer = controller;
+    }
+    return { settings, dataset, engine, model, optimizer, schedule, comet, close };
+  } catch (cause) {
+    // Nobody else could end its threads.
+    void close();
+    throw cause;
   }
-  return {
-    settings,
-    dataset,
-    engine,
-    model,
-    optimizer,
-    schedule: settings.warmup > 0 ? warmUp(settings.warmup, schedule) : schedule,
-    comet,
-  };
 }
 
 /** The codec on the engine's device; its scratch lives for a call, and so never through a kernel. */

@@ -14,8 +14,8 @@ import type { Module } from "./nn.js";
 import { abandon, assertNothingLeaks, backward } from "./op.js";
 import { crossEntropy } from "./ops/loss.js";
 import type { SiteRecord, TrainRecord } from "./records.js";
-import { createRng, deriveSeed } from "./rng.js";
-import type { Session } from "./session.js";
+import { createRng, deriveSeed, type Rng } from "./rng.js";
+import type { Session, Settings } from "./session.js";
 import { Tensor } from "./tensor.js";
 import { thin, timedSteps } from "./timeline.js";
 
@@ -29,70 +29,146 @@ export interface TrainHooks {
   samplesAt?(step: number): number;
   /** Ends the run after the step under way. */
   signal?: AbortSignal;
+  /** Steps from one checkpoint to the next; 0, the default: one after each epoch. */
+  checkpointEvery?: number;
+  /** Here, the session and the records so far are those of `position`; nothing moves until the promise is kept. */
+  onCheckpoint?(position: Position): Promise<void>;
 }
 
 export interface Outcome {
+  /** Of the whole run. */
   steps: number;
   aborted: boolean;
+  /** NaN if this call ended no epoch. */
   testAccuracy: number;
   weights: string;
 }
 
-/** Steps in a run. */
-export function totalSteps({ settings, dataset }: Session): number {
-  const { epochs, batch, steps } = settings;
-  const all = epochs * Math.ceil(dataset.train.length / batch);
+/** Where a run stands: so many batches of that epoch are done. Its evaluation, after the last of them, is not. */
+export interface Position {
+  epoch: number;
+  batch: number;
+}
+
+/** Steps in a run over so many training images. */
+export function totalSteps({ epochs, batch, steps }: Settings, images: number): number {
+  const all = epochs * Math.ceil(images / batch);
   return steps > 0 ? Math.min(steps, all) : all;
 }
 
-export async function train(session: Session, hooks: TrainHooks = {}): Promise<Outcome> {
-  const { settings, dataset, engine, model, comet } = session;
-  const steps = totalSteps(session);
-  const end = settings.stopAfter > 0 ? Math.min(settings.stopAfter, steps) : steps;
+/** The step before which it ends: the last, or where it is told to stop. */
+export function endOf(settings: Settings, images: number): number {
+  const total = totalSteps(settings, images);
+  return settings.stopAfter > 0 ? Math.min(settings.stopAfter, total) : total;
+}
+
+/** Steps that are done at a position. */
+export const stepsDone = ({ epoch, batch }: Position, settings: Settings, images: number): number =>
+  epoch * Math.ceil(images / settings.batch) + batch;
+
+/** Trains from `from` on; unless that is the start, the session holds what it held there: see checkpoint.ts. */
+export async function train(
+  session: Session,
+  hooks: TrainHooks = {},
+  from: Position = { epoch: 0, batch: 0 },
+): Promise<Outcome> {
+  const { settings, dataset, model } = session;
+  const steps = totalSteps(settings, dataset.train.length);
+  const end = endOf(settings, dataset.train.length);
   const perEpoch = Math.ceil(dataset.train.length / settings.batch);
   const timed = timedSteps(dataset.train.length, settings.batch, end);
-  const rng = createRng(settings.seed);
   const emit = (record: TrainRecord) => hooks.onRecord?.(record);
-  let step = 0;
-  let outcome: Outcome = { steps: 0, aborted: false, testAccuracy: Number.NaN, weights: "" };
+  const checkpointDue = (step: number) => {
+    const every = hooks.checkpointEvery ?? 0;
+    return every > 0 ? step % every === 0 : step % perEpoch === 0;
+  };
+  const stopped = () => hooks.signal?.aborted ?? false;
+  let { epoch, batch: i } = from;
+  let aborted = false;
+  let testAccuracy = Number.NaN;
   model.train(true);
-  for (let epoch = 0; step < end; epoch++) {
+  for (; epoch * perEpoch < end; epoch++, i = 0) {
     const started = performance.now();
-    const order = rng.fork(`order ${epoch}`).permutation(dataset.train.length);
-    const augmentation = settings.augment ? rng.fork(`augmentation ${epoch}`) : null;
-    const indices = (i: number) => order.subarray(i * settings.batch, (i + 1) * settings.batch);
-    for (let i = 0; i < perEpoch && step < end && !hooks.signal?.aborted; i++, step++) {
-      const next = i + 1 < perEpoch ? indices(i + 1) : null;
-      const batch = await loadBatch(session, dataset.train, indices(i), augmentation);
-      if (next) dataset.train.prepare?.(next, augmentation);
-      engine.stepSeed = deriveSeed(settings.seed, `step ${step}`);
-      const calibrationStarted = performance.now();
-      if (step === 0 && comet) calibrate(session, batch);
-      const calibrationMs = performance.now() - calibrationStarted;
-      comet?.controller.begin(step);
-      if (comet && hooks.probeAt?.(step)) {
-        const forward = () => lossOf(session, copy(batch.images), copy(batch.labels));
-        emit({ kind: "probe", step, rows: probe(engine, comet, model, forward) });
-      }
-      const context = { step, epoch, steps, hooks, emit, timed: timed.includes(step), calibrationMs };
-      const loss = trainStep(session, batch, context);
-      if (!Number.isFinite(loss)) {
-        const same = await loadBatch(session, dataset.train, indices(i), augmentation);
-        throw nonFiniteLoss(session, step, loss, same);
-      }
-      assertNothingLeaks(engine);
+    const batches = Math.min(perEpoch, end - epoch * perEpoch);
+    const images = new EpochImages(session, epoch);
+    while (i < batches && !stopped()) {
+      const step = epoch * perEpoch + i;
+      await runStep(session, images, i, { step, epoch, steps, hooks, emit, timed: timed.includes(step) });
+      i++;
+      if (i < batches && checkpointDue(step + 1)) await hooks.onCheckpoint?.({ epoch, batch: i });
       // Signals, timers and the progress line get their turn.
       await platform.pause();
     }
-    const aborted = hooks.signal?.aborted ?? false;
-    const weights = hashWeights(model);
-    if (aborted) return { ...outcome, steps: step, aborted, weights };
+    // A run that is to end within an epoch is evaluated there; a longer one goes on as if it had not been.
+    aborted = stopped();
+    if (aborted || i < perEpoch) await hooks.onCheckpoint?.({ epoch, batch: i });
+    if (aborted) break;
     const { loss, accuracy } = await evaluate(session, dataset.test);
-    const seconds = (performance.now() - started) / 1000;
+    const [seconds, weights] = [(performance.now() - started) / 1000, hashWeights(model)];
     emit({ kind: "epoch", epoch, testLoss: loss, testAccuracy: accuracy, seconds, weights });
-    outcome = { steps: step, aborted, testAccuracy: accuracy, weights };
+    testAccuracy = accuracy;
+    const step = epoch * perEpoch + i;
+    if (i === perEpoch && (checkpointDue(step) || step === end)) {
+      await hooks.onCheckpoint?.({ epoch: epoch + 1, batch: 0 });
+    }
   }
-  return outcome;
+  const done = Math.min(epoch * perEpoch + i, end);
+  return { steps: done, aborted, testAccuracy, weights: hashWeights(model) };
+}
+
+/** One step on batch `i` of an epoch, with what is to be measured before it. */
+async function runStep(
+  session: Session,
+  images: EpochImages,
+  i: number,
+  context: Omit<StepContext, "calibrationMs">,
+): Promise<void> {
+  const { settings, engine, model, comet } = session;
+  const { step, hooks, emit } = context;
+  const batch = await images.batch(i);
+  images.prepare(i + 1);
+  engine.stepSeed = deriveSeed(settings.seed, `step ${step}`);
+  const calibrationStarted = performance.now();
+  if (step === 0 && comet) calibrate(session, batch);
+  const calibrationMs = performance.now() - calibrationStarted;
+  comet?.controller.begin(step);
+  if (comet && hooks.probeAt?.(step)) {
+    const forward = () => lossOf(session, copy(batch.images), copy(batch.labels));
+    emit({ kind: "probe", step, rows: probe(engine, comet, model, forward) });
+  }
+  const loss = trainStep(session, batch, { ...context, calibrationMs });
+  if (!Number.isFinite(loss)) throw nonFiniteLoss(session, step, loss, await images.batch(i));
+  assertNothingLeaks(engine);
+}
+
+/** The training images of an epoch in its own order, which depends on the seed and the epoch alone. */
+class EpochImages {
+  readonly #session: Session;
+  readonly #order: Uint32Array;
+  readonly #augmentation: Rng | null;
+
+  constructor(session: Session, epoch: number) {
+    const { seed, augment } = session.settings;
+    const rng = createRng(seed);
+    this.#session = session;
+    this.#order = rng.fork(`order ${epoch}`).permutation(session.dataset.train.length);
+    this.#augmentation = augment ? rng.fork(`augmentation ${epoch}`) : null;
+  }
+
+  batch(i: number): Promise<Batch> {
+    return loadBatch(this.#session, this.#session.dataset.train, this.#indices(i), this.#augmentation);
+  }
+
+  /** Announces a batch; one behind the epoch's last is none. */
+  prepare(i: number): void {
+    const indices = this.#indices(i);
+    if (indices.length > 0) this.#session.dataset.train.prepare?.(indices, this.#augmentation);
+  }
+
+  #indices(i: number): Uint32Array {
+    const { batch } = this.#session.settings;
+    return this.#order.subarray(i * batch, (i + 1) * batch);
+  }
 }
 
 interface Batch {
@@ -104,7 +180,7 @@ async function loadBatch(
   { engine, dataset }: Session,
   split: Split,
   indices: Uint32Array,
-  augmentation: ReturnType<typeof createRng> | null,
+  augmentation: Rng | null,
 ): Promise<Batch> {
   const { channels, height, width } = dataset;
   const images = Tensor.empty(engine, [indices.length, channels, height, width], "images");

@@ -15,7 +15,7 @@ function filesBelow(folder: string, extension: string): string[] {
 
 /** From low to high; a file belongs to the first entry that is its name or a folder above it. */
 const layers: readonly (readonly string[])[] = [
-  ["error.ts", "rng.ts", "nearest.ts", "atomic.ts", "folder.ts"],
+  ["error.ts", "rng.ts", "nearest.ts", "atomic.ts", "folder.ts", "lock.ts", "exact.ts"],
   ["device/"],
   ["codec/"],
   ["kernels/"],
@@ -23,7 +23,18 @@ const layers: readonly (readonly string[])[] = [
   ["ops/"],
   ["nn.ts", "optim.ts", "models/", "data/"],
   ["comet/", "rivals/"],
-  ["session.ts", "records.ts", "train.ts", "timeline.ts", "run.ts", "summary.ts", "report/"],
+  [
+    "session.ts",
+    "records.ts",
+    "train.ts",
+    "timeline.ts",
+    "log.ts",
+    "run.ts",
+    "checkpoint.ts",
+    "resume.ts",
+    "summary.ts",
+    "report/",
+  ],
   ["cli/", "index.ts", "portable.ts"],
 ];
 

@@ -24,7 +24,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 test("equal runs of one second have a folder each, and their manifests say which", () => {
   const out = join(folder, "deep", "runs");
-  const runs = [1, 2, 3].map(() => new RunFolder(out, manifest("comet", { id: "run" })));
+  const runs = [1, 2, 3].map(() => RunFolder.create(out, manifest("comet", { id: "run" })));
   runs.forEach((run, i) => {
     run.append({ kind: "step", step: i } as never);
     run.close({ status: "done", skipped: [`${i}.jpg`] });
@@ -45,7 +45,7 @@ test("a folder that cannot be made is an error at once", () => {
     if (out.startsWith("/proc") && !existsSync("/proc/self")) continue;
     // In a process of its own, for what is feared is that it never ends.
     const code = `import { RunFolder } from ${JSON.stringify(new URL("../src/run.js", import.meta.url).href)};
-      try { new RunFolder(${JSON.stringify(out)}, { id: "x" }) } catch (error) { console.log(String(error)) }`;
+      try { RunFolder.create(${JSON.stringify(out)}, { id: "x" }) } catch (error) { console.log(String(error)) }`;
     const { stdout, error } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
       encoding: "utf8",
       timeout: 60_000,

@@ -110,9 +110,7 @@ function trainAlone(options: readonly string[]): Promise<Result> {
     child.once("close", (code) => {
       process.off("SIGINT", wait).off("SIGTERM", passOn);
       if (code === 0) return resolve(JSON.parse(output) as Result);
-      // A child that failed has said why on stderr; an interrupted one has left its run.
-      if (output !== "")
-        process.stderr.write(`interrupted; what was done is in ${(JSON.parse(output) as Result).path}\n`);
+      // A child that failed has said why on stderr; an interrupted one, how to go on.
       process.exit(code ?? 1);
     });
   });

@@ -1,7 +1,7 @@
 /** `comet evaluate`: the accuracy of weights from a file. */
 import type { Command } from "commander";
 import { openDataset } from "../data/open.js";
-import { loadWeights } from "../models/checkpoint.js";
+import { loadWeights } from "../models/weights.js";
 import { createSession, defaults } from "../session.js";
 import { evaluate } from "../train.js";
 

@@ -14,6 +14,9 @@ export interface Places {
   json: boolean;
   probeEvery: number;
   auditEvery: number;
+  checkpointEvery: number;
+  /** False: none are written. */
+  checkpoints: boolean;
 }
 
 const number = (text: string): number => {
@@ -176,12 +179,50 @@ export function addTrainOptions(command: Command): Command {
       ),
     )
     .addOption(
+      numeric(
+        "--checkpoint-every <n>",
+        "steps from one checkpoint to the next; 0: one after each epoch",
+        "--checkpoint-every 500",
+        0,
+      ),
+    )
+    .addOption(
+      option(
+        "--no-checkpoints",
+        "write none; they take twice the weights' size each, and two are kept",
+        "--model lenet --no-checkpoints",
+        true,
+      ),
+    )
+    .addOption(
       option("--json", "print one JSON line at the end instead of a table", "--json > result.json", false),
     );
 }
 
 /** Splits what commander parsed. */
 export function parsed(options: Settings & Places): { settings: Settings; places: Places } {
-  const { data, out, image, skipBad, json, probeEvery, auditEvery, ...settings } = options;
-  return { settings, places: { data, out, image, skipBad, json, probeEvery, auditEvery } };
+  const {
+    data,
+    out,
+    image,
+    skipBad,
+    json,
+    probeEvery,
+    auditEvery,
+    checkpointEvery,
+    checkpoints,
+    ...settings
+  } = options;
+  const places = {
+    data,
+    out,
+    image,
+    skipBad,
+    json,
+    probeEvery,
+    auditEvery,
+    checkpointEvery,
+    checkpoints,
+  };
+  return { settings, places };
 }

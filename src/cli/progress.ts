@@ -9,7 +9,8 @@ export class Progress {
   #loss = Number.NaN;
   #accuracy = Number.NaN;
 
-  constructor(title: string, steps: number) {
+  /** `done`: steps that were done before. */
+  constructor(title: string, steps: number, done: number) {
     this.#bar = new SingleBar({
       format: `${title} {bar} {value}/{total} | loss {loss} | acc {accuracy} | {ratio} | kept {saved} | peak {peak} | ETA {eta_formatted}`,
       barsize: 18,
@@ -18,7 +19,7 @@ export class Progress {
       etaBuffer: 50,
     });
     const unknown = { loss: "…", accuracy: "…", ratio: "ratio …", saved: "…", peak: "…" };
-    this.#bar.start(steps, 0, unknown);
+    this.#bar.start(steps, done, unknown);
   }
 
   step(record: StepRecord): void {

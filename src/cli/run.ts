@@ -1,13 +1,16 @@
-/** One training run with its folder, its progress line and its end, good or bad. */
+/** One training run, begun or gone on with: its folder, its progress line and its end, good or bad. */
 import { readFileSync } from "node:fs";
+import { discard, type RunState, restore, writeCheckpoint } from "../checkpoint.js";
 import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open.js";
 import type { Profile } from "../device/module.js";
+import { recordsOf } from "../log.js";
 import type { TrainRecord } from "../records.js";
-import { type Manifest, manifestVersion, RunFolder } from "../run.js";
-import { createSession, type Settings } from "../session.js";
+import { checkData, findStanding, settingsToGoOn } from "../resume.js";
+import { type DataSource, type Manifest, manifestVersion, RunFolder } from "../run.js";
+import { createSession, type Session, type Settings } from "../session.js";
 import { Summarizer, type Summary } from "../summary.js";
-import { type Outcome, totalSteps, train } from "../train.js";
+import { endOf, type Outcome, type Position, stepsDone, type TrainHooks, train } from "../train.js";
 import type { Places } from "./options.js";
 import { Progress } from "./progress.js";
 
@@ -28,6 +31,12 @@ const { version } = JSON.parse(readFileSync(new URL("../../../package.json", imp
   version: string;
 };
 
+const versions = (): Manifest["versions"] => ({
+  comet: version,
+  node: process.version,
+  arch: process.arch,
+});
+
 /** `resnet8-comet-law-s1-20261123T141500` */
 function runId({ model, store, policy, profile, seed }: Settings, started: Date): string {
   const time = started.toISOString().replace(/[-:]|\.\d+Z/g, "");
@@ -38,38 +47,126 @@ function runId({ model, store, policy, profile, seed }: Settings, started: Date)
 /** The most memory the operating system has counted for this process, in bytes. */
 const residentPeak = (): number => process.resourceUsage().maxRSS * 1024;
 
-export async function runTraining(settings: Settings, places: Places): Promise<Result> {
-  const dataset = await openDataset(places.data, { size: places.image, skipBad: places.skipBad });
+const open = ({ source, image, skipBad }: DataSource): Promise<Dataset> =>
+  openDataset(source, { size: image, skipBad });
+
+/** Lends out a session and closes it with its data set. */
+async function within<T>(
+  dataset: Dataset,
+  settings: Settings,
+  use: (session: Session) => Promise<T>,
+): Promise<T> {
   try {
-    return await runOn(dataset, settings, places);
+    const session = createSession(settings, dataset);
+    try {
+      return await use(session);
+    } finally {
+      await session.close();
+    }
   } finally {
     await dataset.close();
   }
 }
 
-async function runOn(dataset: Dataset, settings: Settings, places: Places): Promise<Result> {
-  const session = createSession(settings, dataset);
-  const started = new Date();
-  const folder = new RunFolder(places.out, {
-    version: manifestVersion,
-    id: runId(settings, started),
-    versions: { comet: version, node: process.version, arch: process.arch },
-    profile: session.engine.device.profile,
-    threads: session.engine.kernels.threads,
-    settings,
-    data: { name: dataset.name, hash: dataset.hash, train: dataset.train.length, test: dataset.test.length },
-    started: started.toISOString(),
-    ended: null,
-    status: "running",
-    error: null,
-    steps: 0,
-    testAccuracy: null,
-    weights: null,
-    residentPeakBytes: 0,
+export async function runTraining(settings: Settings, places: Places): Promise<Result> {
+  const { data: source, image, skipBad, probeEvery, auditEvery, checkpointEvery, checkpoints } = places;
+  return within(await open({ source, image, skipBad }), settings, (session) => {
+    const { name, hash, train, test } = session.dataset;
+    const started = new Date();
+    const folder = RunFolder.create(places.out, {
+      version: manifestVersion,
+      id: runId(settings, started),
+      versions: versions(),
+      profile: session.engine.device.profile,
+      threads: session.engine.kernels.threads,
+      settings,
+      data: { name, hash, train: train.length, test: test.length, source, image, skipBad },
+      measured: { probeEvery, auditEvery },
+      checkpointEvery: checkpoints ? checkpointEvery : null,
+      started: started.toISOString(),
+      ended: null,
+      status: "running",
+      error: null,
+      steps: 0,
+      testAccuracy: null,
+      weights: null,
+      residentPeakBytes: 0,
+    });
+    return trainIn(folder, session, nothingYet);
   });
-  const steps = Math.min(totalSteps(session), settings.stopAfter || Number.POSITIVE_INFINITY);
-  const progress = new Progress(settings.store, steps);
+}
+
+/**
+ * Goes on with the run in the folder `path`. `asked`: settings and places that were given, no defaults. `say` is told
+ * what the user should know.
+ */
+export async function resumeTraining(
+  path: string,
+  { data, checkpointEvery, checkpoints, json: _, ...asked }: Partial<Settings & Places>,
+  say: (text: string) => void,
+): Promise<Result> {
+  const folder = RunFolder.open(path);
+  try {
+    const { manifest } = folder;
+    const { checkpoint, log, damaged } = await findStanding(path);
+    for (const { name, damage } of damaged) say(`${name} is damaged and left aside: ${damage}`);
+    const settings = settingsToGoOn(path, manifest, checkpoint, asked);
+    const images = manifest.data.train;
+    const step = checkpoint ? stepsDone(checkpoint.state.position, settings, images) : 0;
+    say(`${path}: ${step} of ${endOf(settings, images)} steps are done`);
+    const source = { ...manifest.data, ...(data === undefined ? {} : { source: data }) };
+    return await within(await open(source), settings, async (session) => {
+      checkData(manifest, session.dataset);
+      if (checkpoint) await restore(session, checkpoint);
+      const later = damaged.map(({ name }) => name);
+      await discard(path, later);
+      const every = checkpoints === false ? null : (checkpointEvery ?? manifest.checkpointEvery);
+      const resumed = { at: new Date().toISOString(), step, versions: versions() };
+      const changes: Partial<Manifest> = {
+        settings,
+        threads: session.engine.kernels.threads,
+        checkpointEvery: every,
+        resumed: [...(manifest.resumed ?? []), resumed],
+        ended: null,
+        status: "running",
+        error: null,
+      };
+      folder.begin(changes, log);
+      return trainIn(folder, session, { ...nothingYet, ...checkpoint?.state, records: recordsOf(log, path) });
+    });
+  } finally {
+    folder.close();
+  }
+}
+
+/** What earlier processes did of the run. */
+type Past = Omit<RunState, "log"> & { records: readonly TrainRecord[] };
+
+const nothingYet: Past = {
+  position: { epoch: 0, batch: 0 },
+  skipped: [],
+  seconds: 0,
+  residentPeakBytes: 0,
+  records: [],
+};
+
+async function trainIn(folder: RunFolder, session: Session, past: Past): Promise<Result> {
+  const { settings, dataset } = session;
+  const { id, measured, checkpointEvery, profile, threads } = folder.manifest;
+  const end = endOf(settings, dataset.train.length);
+  const began = performance.now();
+  const spent = () => ({
+    seconds: past.seconds + (performance.now() - began) / 1000,
+    residentPeakBytes: Math.max(past.residentPeakBytes, residentPeak()),
+    skipped: [...new Set([...past.skipped, ...dataset.skipped])].sort(),
+  });
+  const progress = new Progress(
+    settings.store,
+    end,
+    stepsDone(past.position, settings, dataset.train.length),
+  );
   const summarizer = new Summarizer();
+  for (const record of past.records) summarizer.add(record);
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
   process.once("SIGINT", onSignal);
@@ -79,24 +176,25 @@ async function runOn(dataset: Dataset, settings: Settings, places: Places): Prom
     summarizer.add(record);
     if (record.kind === "step") progress.step(record);
   };
+  const onCheckpoint = (position: Position) =>
+    writeCheckpoint(folder.path, session, { ...spent(), position, log: folder.mark() });
   const every = (n: number) => (step: number) => n > 0 && step % n === 0;
   let outcome: Outcome;
   try {
-    outcome = await train(session, {
+    const hooks: TrainHooks = {
       onRecord,
-      probeAt: every(places.probeEvery),
-      auditAt: every(places.auditEvery),
+      probeAt: every(measured.probeEvery),
+      auditAt: every(measured.auditEvery),
       // Pictures from the last audited step only.
-      samplesAt: (step) => (step + places.auditEvery >= steps ? 2 : 0),
+      samplesAt: (step) => (step + measured.auditEvery >= end ? 2 : 0),
       signal: interrupt.signal,
-    });
+      ...(checkpointEvery === null ? {} : { checkpointEvery, onCheckpoint }),
+    };
+    outcome = await train(session, hooks, past.position);
   } catch (error) {
-    folder.close({
-      status: "failed",
-      error: (error as Error).message,
-      steps: summarizer.summary.steps,
-      residentPeakBytes: residentPeak(),
-    });
+    const { residentPeakBytes } = spent();
+    const { steps } = summarizer.summary;
+    folder.close({ status: "failed", error: (error as Error).message, steps, residentPeakBytes });
     throw error;
   } finally {
     progress.stop();
@@ -105,25 +203,20 @@ async function runOn(dataset: Dataset, settings: Settings, places: Places): Prom
   }
   const { summary } = summarizer;
   const status = outcome.aborted ? "interrupted" : "done";
-  const residentPeakBytes = residentPeak();
-  folder.close({
-    status,
-    steps: outcome.steps,
-    skipped: dataset.skipped,
-    testAccuracy: summary.testAccuracy,
-    weights: outcome.weights,
-    residentPeakBytes,
-  });
+  const { seconds, residentPeakBytes, skipped } = spent();
+  const { weights, steps } = outcome;
+  const { testAccuracy } = summary;
+  folder.close({ status, steps, skipped, testAccuracy, weights, residentPeakBytes });
   return {
-    id: folder.manifest.id,
+    id,
     path: folder.path,
     status,
-    weights: outcome.weights,
-    profile: folder.manifest.profile,
-    threads: folder.manifest.threads,
-    seconds: (Date.now() - started.getTime()) / 1000,
+    weights,
+    profile,
+    threads,
+    seconds,
     residentPeakBytes,
-    skipped: dataset.skipped,
+    skipped,
     summary,
   };
 }

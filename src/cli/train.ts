@@ -1,26 +1,44 @@
-/** `comet train`: one run. */
+/** `comet train`: one run, or the rest of one. */
 import type { Command } from "commander";
 import { writeReport } from "../report/report.js";
 import { readRun } from "../run.js";
 import type { Settings } from "../session.js";
 import { addTrainOptions, type Places, parsed } from "./options.js";
-import { type Result, runTraining } from "./run.js";
+import { type Result, resumeTraining, runTraining } from "./run.js";
 import { resultTable, sigmaTable, worstError } from "./table.js";
 
 export function registerTrain(program: Command): void {
   addTrainOptions(program.command("train").description("train a network, plainly or with COMET"))
+    .option(
+      "--resume <run>",
+      "go on with the run in this folder, as it began (e.g. --resume runs/lenet-comet-law-s1-20261123T141500)",
+    )
     .addHelpText(
       "after",
       "\nExample:\n  comet train --model resnet20 --data cifar10 --batch 128 --epochs 1 --store comet",
     )
-    .action(async (options: Settings & Places) => {
+    .action(async ({ resume, ...options }: Settings & Places & { resume?: string }, command: Command) => {
       const { settings, places } = parsed(options);
-      const result = await runTraining(settings, places);
+      const result =
+        resume === undefined
+          ? await runTraining(settings, places)
+          : await resumeTraining(resume, given(options, command), say);
       const report = reportOf([result]);
       if (places.json) process.stdout.write(`${JSON.stringify({ ...result, report })}\n`);
       else process.stdout.write(`${conclusion(result, report)}\n`);
-      if (result.status === "interrupted") process.exitCode = 130;
+      if (result.status === "interrupted") {
+        say(`interrupted after ${result.summary.steps} steps; comet train --resume ${result.path} goes on`);
+        process.exitCode = 130;
+      }
     });
+}
+
+const say = (text: string) => process.stderr.write(`comet: ${text}\n`);
+
+/** The options that were typed. */
+function given<Options extends object>(options: Options, command: Command): Partial<Options> {
+  const typed = Object.entries(options).filter(([name]) => command.getOptionValueSource(name) === "cli");
+  return Object.fromEntries(typed) as Partial<Options>;
 }
 
 /** Writes the report of some runs into the folder of the last one. */
@@ -35,7 +53,6 @@ export function reportOf(results: readonly Result[]): string {
 
 function conclusion(result: Result, report: string): string {
   const lines = [resultTable([result], [result.id]), sigmaTable(result), worstError(result)];
-  if (result.status === "interrupted") lines.push(`Interrupted after ${result.summary.steps} steps.`);
   if (result.skipped.length > 0) {
     lines.push(
       `Skipped ${result.skipped.length} images that could not be read, the first ${result.skipped[0]}.`,

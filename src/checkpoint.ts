@@ -1,0 +1,143 @@
+/**
+ * Checkpoints: all that the rest of a run depends on, in a folder that is there whole or not at all.
+ *
+ *   RUN/checkpoints/epoch1-batch20/   20 batches of epoch 1 are done (epochs count from 0)
+ *     weights.safetensors             parameters and running statistics, by PyTorch's names
+ *     momentum.safetensors            the optimiser's tensors, by their parameters' names
+ *     state.json                      everything else: see State
+ *     SHA256SUMS                      of these three, for us and for `sha256sum -c`
+ *
+ * No random generator has a state to keep. Each random number comes from the seed, a name and a counter (src/rng.ts):
+ * the order of an epoch, the crop of an image, the dropout and the dither of a step.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { makeFolderAtomically, removeFolderAtomically, writeAtomically } from "./atomic.js";
+import type { SavedSite } from "./comet/controller.js";
+import { DataError } from "./error.js";
+import { parseExactly, stringifyExactly } from "./exact.js";
+import { makeFolder } from "./folder.js";
+import type { Mark } from "./log.js";
+import { readSafetensors, writeSafetensors } from "./models/safetensors.js";
+import { loadWeights, saveWeights } from "./models/weights.js";
+import type { Session, Settings } from "./session.js";
+import type { Position } from "./train.js";
+
+/** Of the run, beyond what the session holds. */
+export interface RunState {
+  position: Position;
+  /** metrics.jsonl up to here. */
+  log: Mark;
+  /** Damaged images left out so far. */
+  skipped: readonly string[];
+  /** Spent so far, over all processes that had a part in the run. */
+  seconds: number;
+  residentPeakBytes: number;
+}
+
+/** What state.json holds. */
+export interface State extends RunState {
+  settings: Settings;
+  /** What the controller knows; null for a plain run. */
+  sites: SavedSite[] | null;
+  meanGradient: [parameter: string, mean: number][];
+}
+
+/** A checkpoint on disk whose sums are right. */
+export interface Checkpoint {
+  path: string;
+  state: State;
+}
+
+const files = ["weights.safetensors", "momentum.safetensors", "state.json"];
+
+/** The latest ones that are kept: should the last be damaged, there is one before it. */
+const kept = 2;
+
+export const checkpointsOf = (run: string): string => join(run, "checkpoints");
+
+const nameOf = ({ epoch, batch }: Position): string => `epoch${epoch}-batch${batch}`;
+
+/** Names of checkpoints below a run, the latest first; whether they are whole is not looked at. */
+export async function listCheckpoints(run: string): Promise<string[]> {
+  const found = (await readdir(checkpointsOf(run)).catch(() => [])).flatMap((name) => {
+    const [, epoch, batch] = /^epoch(\d+)-batch(\d+)$/.exec(name) ?? [];
+    return epoch ? [{ name, epoch: Number(epoch), batch: Number(batch) }] : [];
+  });
+  return found.sort((a, b) => b.epoch - a.epoch || b.batch - a.batch).map(({ name }) => name);
+}
+
+/** Adds a checkpoint to a run and removes those that are no longer needed. */
+export async function writeCheckpoint(run: string, session: Session, so: RunState): Promise<void> {
+  const name = nameOf(so.position);
+  const all = await listCheckpoints(run);
+  // A run that is stopped just where it goes on has this one.
+  if (all.includes(name)) return;
+  makeFolder(checkpointsOf(run));
+  await makeFolderAtomically(join(checkpointsOf(run), name), (folder) => fill(folder, session, so));
+  await discard(run, all.slice(kept - 1));
+}
+
+/** Removes checkpoints by name. */
+export async function discard(run: string, names: readonly string[]): Promise<void> {
+  for (const name of names) await removeFolderAtomically(join(checkpointsOf(run), name));
+}
+
+async function fill(folder: string, session: Session, so: RunState): Promise<void> {
+  const { settings, model, optimizer, comet } = session;
+  const { momentum, meanGradient } = optimizer.state;
+  const state: State = {
+    ...so,
+    settings,
+    sites: comet?.controller.state ?? null,
+    meanGradient: [...meanGradient],
+  };
+  await saveWeights(model, join(folder, "weights.safetensors"));
+  await writeSafetensors(join(folder, "momentum.safetensors"), momentum);
+  await writeAtomically(join(folder, "state.json"), stringifyExactly(state));
+  await writeAtomically(join(folder, "SHA256SUMS"), await sumsOf(folder));
+}
+
+/** Lines as sha256sum prints them. */
+async function sumsOf(folder: string): Promise<string> {
+  let lines = "";
+  for (const file of files) {
+    const hash = createHash("sha256");
+    for await (const part of createReadStream(join(folder, file))) hash.update(part as Buffer);
+    lines += `${hash.digest("hex")}  ${file}\n`;
+  }
+  return lines;
+}
+
+/** A DataError unless every byte is the one that was written. */
+export async function readCheckpoint(run: string, name: string): Promise<Checkpoint> {
+  const path = join(checkpointsOf(run), name);
+  const damaged = (got: string) =>
+    new DataError({ where: path, expected: "a whole checkpoint", got, remedy: `remove ${path}` });
+  let [wanted, found] = ["", ""];
+  try {
+    wanted = await readFile(join(path, "SHA256SUMS"), "utf8");
+    found = await sumsOf(path);
+  } catch (cause) {
+    throw damaged(cause instanceof Error ? cause.message : String(cause));
+  }
+  if (found !== wanted) {
+    const file = files.find((_, i) => found.split("\n")[i] !== wanted.split("\n")[i]);
+    throw damaged(`a ${file ?? "list of sums"} that is not what SHA256SUMS says`);
+  }
+  return { path, state: parseExactly(await readFile(join(path, "state.json"), "utf8")) as State };
+}
+
+/** Puts a new session of the same settings where the checkpoint's was. */
+export async function restore(session: Session, { path, state }: Checkpoint): Promise<void> {
+  const { model, optimizer, comet } = session;
+  await loadWeights(model, join(path, "weights.safetensors"));
+  const { tensors } = await readSafetensors(join(path, "momentum.safetensors"));
+  optimizer.restore({
+    momentum: new Map([...tensors].map(([name, { data }]) => [name, data])),
+    meanGradient: new Map(state.meanGradient),
+  });
+  comet?.controller.restore(state.sites ?? [], model.allParameters());
+}
