@@ -1,16 +1,32 @@
-/** Pages in headless Chromium, and what they have to tell. */
+/** Pages in headless browsers, and what they have to tell. */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ServeOptions, serve } from "../examples/browser/serve.js";
 
-const browser = ["chromium", "chromium-browser", "google-chrome"].find(
-  (name) => spawnSync(name, ["--version"]).status === 0,
-);
+/** Two engines of JavaScript and WebAssembly: Chromium's is Node's, Firefox's is its own. */
+const browsers = {
+  chromium: {
+    commands: ["chromium", "chromium-browser", "google-chrome"],
+    flags: (profile: string) => ["--headless", "--no-sandbox", "--disable-gpu", `--user-data-dir=${profile}`],
+  },
+  firefox: {
+    commands: ["firefox-esr", "firefox"],
+    flags: (profile: string) => ["--headless", "--no-remote", "--profile", profile],
+  },
+} as const;
+
+type Browser = keyof typeof browsers;
+
+const commandOf = (browser: Browser): string | undefined =>
+  browsers[browser].commands.find((name) => spawnSync(name, ["--version"]).status === 0);
 
 /** Why tests in a browser are skipped, or false. */
-export const noBrowser = browser ? false : "no Chromium here: apt-get install chromium runs this test";
+export const missing = (browser: Browser): string | false =>
+  commandOf(browser)
+    ? false
+    : `no ${browser} here: apt-get install ${browsers[browser].commands[0]} runs this test`;
 
 /** A browser that says nothing for so long never will. */
 const patienceMs = 120_000;
@@ -23,7 +39,7 @@ addEventListener("unhandledrejection", (event) => tell({ error: String(event.rea
 </script><script type="module" onerror="tell({ error: 'a module is missing' })">${script}</script>`;
 
 /** Runs a module in a page and returns the first thing that it tells by `tell(value)`. Throws what it throws. */
-export async function visit<T>(script: string, options: ServeOptions = {}): Promise<T> {
+export async function visit<T>(browser: Browser, script: string, options: ServeOptions = {}): Promise<T> {
   let onPost = (_: string) => {};
   const told = new Promise<string>((resolve) => {
     onPost = resolve;
@@ -31,8 +47,8 @@ export async function visit<T>(script: string, options: ServeOptions = {}): Prom
   const pages = { ...options.pages, "/": pageOf(script) };
   const { server, address } = await serve({ ...options, pages, onPost });
   const profile = mkdtempSync(join(tmpdir(), "comet-browser-"));
-  const flags = ["--headless", "--no-sandbox", "--disable-gpu", `--user-data-dir=${profile}`, address];
-  const child = spawn(browser as string, flags, { stdio: "ignore" });
+  const flags = [...browsers[browser].flags(profile), address];
+  const child = spawn(commandOf(browser)!, flags, { stdio: "ignore" });
   const ended = new Promise((resolve) => child.once("close", resolve));
   const impatience = setTimeout(() => onPost('{"error":"the page has told nothing"}'), patienceMs);
   try {

@@ -4,14 +4,16 @@ import { test } from "node:test";
 import { openDataset } from "../src/data/open.js";
 import { createSession, defaults } from "../src/session.js";
 import { type Outcome, train } from "../src/train.js";
-import { noBrowser, visit } from "./browser.js";
+import { missing, visit } from "./browser.js";
 
 const settings = { model: "lenet", steps: 10, threads: 2 };
 
 test("the example page trains on the embedded images to Node's accuracy and weights", {
-  skip: noBrowser,
+  skip: missing("chromium"),
 }, async () => {
-  const { steps, outcome } = await visit<{ steps: number; outcome: Outcome }>(`
+  const { steps, outcome } = await visit<{ steps: number; outcome: Outcome }>(
+    "chromium",
+    `
     const worker = new Worker("/dist/examples/browser/trainer.js", { type: "module" });
     let steps = 0;
     worker.onmessage = ({ data }) => {
@@ -20,7 +22,8 @@ test("the example page trains on the embedded images to Node's accuracy and weig
       else if (data.kind === "end") tell({ steps, outcome: data.outcome });
       else if (data.record.kind === "step") steps++;
     };
-  `);
+  `,
+  );
   assert.equal(steps, settings.steps);
   const dataset = await openDataset("fashion-mnist");
   const session = createSession({ ...defaults, ...settings }, dataset);

@@ -50,7 +50,7 @@ const dataset: Dataset = {
   channels,
   height,
   width,
-  train: noise("train", 40),
+  train: noise("train", 30),
   test: noise("test", 4),
   hash: "",
   skipped: [],
@@ -78,7 +78,7 @@ export async function trainTenSteps(
     ...(build === "reference" ? { kernels: "reference" } : { build }),
   });
   const engine = { ...made, kernels: change(made.kernels) };
-  const settings = { ...defaults, model: "resnet8", store, batch: 4, epochs: 1, every: 3, warmup: 2 };
+  const settings = { ...defaults, model: "resnet8", store, batch: 3, epochs: 1, every: 3, warmup: 2 };
   const session = createSession(settings, dataset, engine);
   await allStarted(made.kernels);
   const { weights } = await train(session);
