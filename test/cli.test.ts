@@ -162,6 +162,11 @@ const failures: readonly [title: string, args: string[], message: RegExp][] = [
     /--image: expected a whole number of pixels.*got 32.5; give/,
   ],
   ["an image of none", ["train", "--image", "0"], /--image: expected a whole number of pixels.*got 0; give/],
+  [
+    "no thread",
+    ["train", "--threads", "0"],
+    /--threads: expected a whole number from 1 to \d+, got 0; give for example --threads 2/,
+  ],
   ["batch 0", ["train", "--batch", "0"], /--batch: expected a whole number of at least 1, got 0; give/],
   ["a learning rate that is no number", ["train", "--lr", "NaN"], /--lr.*It is not a number/],
   [

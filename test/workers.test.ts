@@ -1,13 +1,15 @@
 /** The workers: same bits for any number of them, errors that reach the caller, no process kept alive. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Device } from "../src/device/device.js";
 import { Mailbox, mailboxBytes } from "../src/device/mailbox.js";
-import { Team } from "../src/device/workers.js";
+import { mostThreads, Team } from "../src/device/workers.js";
 import { CometError, UsageError } from "../src/error.js";
 import { simdKernels } from "../src/kernels/simd.js";
+import { defaults } from "../src/session.js";
 import { seed } from "./arbitrary/seed.js";
 import { agrees, laws } from "./laws/kernels.js";
 import { onDevice } from "./laws/subject.js";
@@ -65,6 +67,10 @@ test("a number of threads that makes no sense is refused", () => {
   for (const threads of [0, -1, 1.5, Number.NaN, 1000]) {
     assert.throws(() => new Team(device, threads), UsageError);
   }
+});
+
+test("by default there are as many threads as the machine runs at once", () => {
+  assert.equal(defaults.threads, Math.min(availableParallelism(), mostThreads));
 });
 
 test("workers do not keep the process alive", () => {

@@ -83,8 +83,9 @@ export class Mailbox {
       const args = this.#numbers.subarray(0, this.words[3]);
       this.#numbers[mostArguments] = kernels[this.words[2]!]!(...args) ?? 0;
     } catch (error) {
-      const text = String(error).slice(0, 100);
-      this.words[4] = new TextEncoder().encodeInto(text, this.#text).written;
+      const text = new TextEncoder().encode(String(error).slice(0, 100));
+      this.#text.set(text);
+      this.words[4] = text.length;
     }
     Atomics.store(this.words, 1, turn);
     Atomics.notify(this.words, 1);
