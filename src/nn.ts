@@ -19,7 +19,7 @@ export abstract class Module {
   path = "";
   training = true;
   readonly parameters: Record<string, NamedParameter> = {};
-  /** State that is saved with the weights but not trained: running statistics. */
+  /** State that is saved with the weights but not trained: running statistics, and how many batches made them. */
   readonly buffers: Record<string, Tensor> = {};
   readonly children: Record<string, Module> = {};
 
@@ -192,6 +192,7 @@ export class BatchNorm2d extends Module {
     this.parameters.bias = new NamedParameter("beta", filled(b, [channels], 0, "batch norm bias"));
     this.buffers.running_mean = filled(b, [channels], 0, "batch norm running_mean");
     this.buffers.running_var = filled(b, [channels], 1, "batch norm running_var");
+    this.buffers.num_batches_tracked = filled(b, [], 0, "batch norm num_batches_tracked");
   }
 
   forward(x: Tensor): Tensor {
@@ -204,6 +205,7 @@ export class BatchNorm2d extends Module {
       momentum: this.#momentum,
       training: this.training,
     };
+    if (this.training) this.buffers.num_batches_tracked!.data[0]!++;
     return batchNorm2d(x, state, this.path);
   }
 }

@@ -15,6 +15,8 @@ export interface NamedTensor {
   shape: readonly number[];
   /** product(shape) values, C order. */
   data: Float32Array;
+  /** How it is written: whole numbers may be written as integers. F32 unless told. */
+  type?: "F32" | "I64";
 }
 
 export interface Safetensors {
@@ -64,9 +66,9 @@ function safetensorsParts(
     header.__metadata__ = metadata;
   }
   let end = 0;
-  for (const [name, { shape, data }] of tensors) {
+  for (const [name, { shape, data, type = "F32" }] of tensors) {
     const begin = end;
-    end += data.byteLength;
+    end += data.length * elementTypes[type].bytes;
     if (count(shape) !== data.length || name === "__metadata__" || name in header) {
       throw new DataError({
         where: name,
@@ -75,8 +77,8 @@ function safetensorsParts(
         remedy: "write each tensor once, under its parameter's name",
       });
     }
-    header[name] = { dtype: "F32", shape, data_offsets: [begin, end] };
-    parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    header[name] = { dtype: type, shape, data_offsets: [begin, end] };
+    parts.push(rawBytes(data, type));
   }
   // Spaces behind the JSON put the first value at a multiple of 8 bytes.
   const json = Buffer.from(JSON.stringify(header));
@@ -85,6 +87,11 @@ function safetensorsParts(
   new DataView(first.buffer).setBigUint64(0, BigInt(headerBytes), true);
   first.set(json, 8);
   return [first, ...parts];
+}
+
+function rawBytes(data: Float32Array, type: "F32" | "I64"): Uint8Array {
+  const values = type === "I64" ? BigInt64Array.from(data, BigInt) : data;
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
 /** `where` names the file in errors. */

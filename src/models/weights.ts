@@ -2,10 +2,10 @@
 import { type CometError, DataError, ShapeError } from "../error.js";
 import { suggestion } from "../nearest.js";
 import type { Module } from "../nn.js";
-import { readSafetensors, writeSafetensors } from "./safetensors.js";
+import { type NamedTensor, readSafetensors, writeSafetensors } from "./safetensors.js";
 
-/** PyTorch counts the batches a batch norm has seen; nothing here depends on it. */
-const ignored = (name: string) => name.endsWith("num_batches_tracked");
+/** How many batches a batch norm has seen: written as PyTorch does, and 0 where an old file lacks it. */
+const isCount = (name: string) => name.endsWith("num_batches_tracked");
 
 /**
  * Fills the model from a file. Every tensor of the model must be there in its shape and nothing else may be; all of it
@@ -16,7 +16,7 @@ export async function loadWeights(model: Module, path: string): Promise<void> {
   const wanted = new Map(model.state());
   const names = [...wanted.keys()];
   for (const name of found.keys()) {
-    if (wanted.has(name) || ignored(name)) continue;
+    if (wanted.has(name)) continue;
     throw new DataError({
       where: path,
       expected: "tensors of this model only",
@@ -26,6 +26,7 @@ export async function loadWeights(model: Module, path: string): Promise<void> {
   }
   for (const [name, tensor] of wanted) {
     const source = found.get(name);
+    if (source === undefined && isCount(name)) continue;
     const problem: CometError | null =
       source === undefined
         ? new DataError({
@@ -44,7 +45,7 @@ export async function loadWeights(model: Module, path: string): Promise<void> {
           : null;
     if (problem) throw problem;
   }
-  for (const [name, tensor] of wanted) tensor.data.set(found.get(name)!.data);
+  for (const [name, tensor] of wanted) tensor.data.set(found.get(name)?.data ?? [0]);
 }
 
 /** Writes all weights and running statistics; the file appears whole or not at all. */
@@ -53,5 +54,9 @@ export function saveWeights(
   path: string,
   metadata: Record<string, string> = {},
 ): Promise<void> {
-  return writeSafetensors(path, model.state(), metadata);
+  const tensors = [...model.state()].map(([name, { shape, data }]): [string, NamedTensor] => [
+    name,
+    { shape, data, type: isCount(name) ? "I64" : "F32" },
+  ]);
+  return writeSafetensors(path, tensors, metadata);
 }
