@@ -56,7 +56,7 @@ test("numbers of parameters are those of the published networks", () => {
 
 test("names are PyTorch's", () => {
   const names = [...model("resnet20", 32).state()].map(([name]) => name);
-  assert.equal(names.length, 97);
+  assert.equal(names.length, 116);
   for (const name of [
     "conv1.weight",
     "bn1.running_var",
