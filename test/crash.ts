@@ -1,0 +1,56 @@
+/**
+ * Loaded before a program (node --import), makes it die as by kill -9 at its n-th change of the disk, n being
+ * COMET_CRASH_AT. Of what is written then one half gets there; of a folder that is removed, one file goes.
+ */
+import fs from "node:fs";
+import promises from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+type Change = (...args: unknown[]) => unknown;
+
+let left = Number(process.env.COMET_CRASH_AT ?? 0);
+
+function die(): never {
+  process.kill(process.pid, "SIGKILL");
+  for (;;);
+}
+
+/** `half` does a part of what was asked. */
+function watch(target: object, name: string, half?: (change: Change, args: unknown[]) => unknown): void {
+  const members = target as Record<string, Change>;
+  const change = members[name]!;
+  members[name] = function (this: unknown, ...args: unknown[]) {
+    if (--left !== 0) return change.apply(this, args);
+    const done = half?.(change, args);
+    return done instanceof Promise ? done.then(die) : die();
+  };
+}
+
+function halfOf(contents: unknown): Buffer {
+  const parts = typeof contents === "string" || contents instanceof Uint8Array ? [contents] : contents;
+  const bytes = Buffer.concat([...(parts as Iterable<string | Uint8Array>)].map((part) => Buffer.from(part)));
+  return bytes.subarray(0, bytes.length >> 1);
+}
+
+const writeHalf = (change: Change, [file, contents]: unknown[]) => change(file, halfOf(contents));
+
+function removeOne(_: Change, [path]: unknown[]): void {
+  if (!fs.statSync(path as string).isDirectory()) return;
+  const [first] = fs.readdirSync(path as string);
+  if (first !== undefined) fs.unlinkSync(join(path as string, first));
+}
+
+if (left > 0) {
+  for (const name of ["openSync", "fsyncSync", "ftruncateSync", "renameSync", "mkdirSync"]) watch(fs, name);
+  for (const name of ["open", "mkdir", "rename"]) watch(promises, name);
+  for (const name of ["writeSync", "writeFileSync"]) watch(fs, name, writeHalf);
+  watch(promises, "writeFile", writeHalf);
+  watch(fs, "rmSync", removeOne);
+  watch(promises, "rm", removeOne);
+  const file = await promises.open(fileURLToPath(import.meta.url));
+  watch(Object.getPrototypeOf(file), "sync");
+  await file.close();
+  syncBuiltinESMExports();
+}
