@@ -1,6 +1,7 @@
 /**
- * Loaded before a program (node --import), makes it die as by kill -9 at its n-th change of the disk, n being
- * COMET_CRASH_AT. Of what is written then one half gets there; of a folder that is removed, one file goes.
+ * Loaded before a program (node --import), sends it a signal at its n-th change of the disk: n is COMET_CRASH_AT, the
+ * signal COMET_CRASH_BY. When that is SIGKILL, only half of what is to be written gets there, and of a folder that is to
+ * be removed one file goes.
  */
 import fs from "node:fs";
 import promises from "node:fs/promises";
@@ -12,6 +13,8 @@ type Change = (...args: unknown[]) => unknown;
 
 let left = Number(process.env.COMET_CRASH_AT ?? 0);
 
+const signal = process.env.COMET_CRASH_BY ?? "SIGKILL";
+
 function die(): never {
   process.kill(process.pid, "SIGKILL");
   for (;;);
@@ -22,7 +25,12 @@ function watch(target: object, name: string, half?: (change: Change, args: unkno
   const members = target as Record<string, Change>;
   const change = members[name]!;
   members[name] = function (this: unknown, ...args: unknown[]) {
-    if (--left !== 0) return change.apply(this, args);
+    left--;
+    if (left !== 0) return change.apply(this, args);
+    if (signal !== "SIGKILL") {
+      process.kill(process.pid, signal);
+      return change.apply(this, args);
+    }
     const done = half?.(change, args);
     return done instanceof Promise ? done.then(die) : die();
   };

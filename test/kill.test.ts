@@ -1,7 +1,16 @@
 /** kill -9 at any moment, again and again: the run goes on each time, and ends as if nothing had been. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -9,6 +18,7 @@ import { fileURLToPath } from "node:url";
 import { listCheckpoints } from "../src/checkpoint.js";
 import { encodeIdx } from "../src/data/idx.js";
 import { makeFolder } from "../src/folder.js";
+import { takeLock } from "../src/lock.js";
 import type { TrainRecord } from "../src/records.js";
 import { createRng } from "../src/rng.js";
 import { readManifest, readRun } from "../src/run.js";
@@ -54,15 +64,23 @@ const settings = {
   "--checkpoint-every": "2",
 };
 
-/** When a process is killed: in its n-th change of the disk, or as soon as so many more bytes of records are seen. */
-type Kill = { change: number } | { bytes: number } | null;
+/**
+ * When a process gets its signal, SIGKILL unless told: in its n-th change of the disk, or as soon as we see so many more
+ * bytes of records.
+ */
+type Kill = { change: number; signal?: NodeJS.Signals } | { bytes: number } | null;
 
-/** `comet train`, anew or where it stands; the signal that ended it, or null. */
-async function comet(out: string, kill: Kill): Promise<NodeJS.Signals | null> {
+/** `comet train`, anew or where it stands; whether it was ended before it was done. */
+async function comet(out: string, kill: Kill): Promise<boolean> {
   const run = runIn(out);
   const args = run ? ["--resume", run] : [...Object.entries(settings).flat(), "--out", out];
   const child = spawn(process.execPath, ["--import", crash, main, "train", ...args], {
-    env: { ...process.env, COMET_CRASH_AT: String(kill && "change" in kill ? kill.change : 0) },
+    env: {
+      ...process.env,
+      ...(kill && "change" in kill
+        ? { COMET_CRASH_AT: String(kill.change), COMET_CRASH_BY: kill.signal ?? "SIGKILL" }
+        : {}),
+    },
     stdio: ["ignore", "ignore", "pipe"],
   });
   let said = "";
@@ -75,7 +93,7 @@ async function comet(out: string, kill: Kill): Promise<NodeJS.Signals | null> {
     child.once("error", reject);
     child.once("close", (code, signal) => {
       clearInterval(timer);
-      if (code === 0 || signal === "SIGKILL") resolve(signal);
+      if (code === 0 || code === 130 || signal === "SIGKILL") resolve(code !== 0);
       else reject(new Error(`exit code ${code}: ${said}`));
     });
   });
@@ -116,8 +134,12 @@ async function endOf(out: string) {
 }
 
 const ways: Readonly<Record<string, (bytes: number) => Kill>> = {
-  "in the middle of a change of the disk": () => ({ change: rng.integer(1, 80) }),
-  "at any time": (bytes) => ({ bytes: rng.integer(1, bytes >> 2) }),
+  "killed in the middle of changes of the disk, a run ends with the same weights and records": () => ({
+    change: rng.integer(1, 80),
+  }),
+  "killed at any time, a run ends with the same weights and records": (bytes) => ({
+    bytes: rng.integer(1, bytes >> 2),
+  }),
 };
 
 let wanted: Awaited<ReturnType<typeof endOf>>;
@@ -132,14 +154,111 @@ before(async () => {
 /** COMET_KILLS=200 for a thorough look. */
 const most = Number(process.env.COMET_KILLS ?? 8);
 
-for (const [title, draw] of Object.entries(ways)) {
-  test(`a run that is killed again and again ends with the same weights and records: ${title}`, async (t) => {
+for (const [n, [title, draw]] of Object.entries(ways).entries()) {
+  test(title, async (t) => {
     let [kills, runs] = [0, 0];
-    while (kills < most) {
-      const out = join(folder, `${title} ${runs++}`);
+    // We may come too late to see a run at work.
+    while (kills < most && runs < most) {
+      const out = join(folder, `killed-${n}-${runs++}`);
       while (!isDone(out)) if (await comet(out, kills < most ? draw(bytes) : null)) kills++;
       assert.deepEqual(await endOf(out), wanted);
     }
     t.diagnostic(`${kills} kills of ${runs} runs`);
+  });
+}
+
+test("SIGTERM ends a run after the step under way, where it goes on", async () => {
+  const out = join(folder, "ended");
+  assert.ok(await comet(out, { change: 60, signal: "SIGTERM" }));
+  const { manifest, records } = readRun(runIn(out)!);
+  assert.equal(manifest.status, "interrupted");
+  const [latest] = await listCheckpoints(runIn(out)!);
+  assert.equal(latest, `epoch${Math.floor(manifest.steps / 6)}-batch${manifest.steps % 6}`);
+  assert.equal(records.filter(({ kind }) => kind === "step").length, manifest.steps);
+  assert.equal(await comet(out, null), false);
+  assert.deepEqual(await endOf(out), wanted);
+});
+
+/** A command that ends by itself, on a copy of the whole run. */
+function onCopy(damage: (run: string) => void, ...args: string[]) {
+  const run = join(folder, "copy");
+  cpSync(runIn(join(folder, "whole"))!, run, { recursive: true });
+  damage(run);
+  const told = args.map((arg) => (arg === "RUN" ? run : arg));
+  const before = filesOf(run);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...told], { encoding: "utf8" });
+  if (status !== 0) assert.deepEqual(filesOf(run), before);
+  rmSync(run, { recursive: true });
+  assert.doesNotMatch(stderr, /\n {4}at /, "a stack trace");
+  return { status, stdout, stderr };
+}
+
+const filesOf = (run: string) =>
+  readdirSync(run, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, path, name }) => join(parentPath ?? path, name))
+    .map((path): [string, string] => [path, readFileSync(path, "latin1")]);
+
+const edit = (file: string, from: RegExp, to: string) => (run: string) => {
+  const path = join(run, file);
+  writeFileSync(path, readFileSync(path, "utf8").replace(from, to));
+};
+
+test("a replay agrees with what a run recorded, or names where it does not", () => {
+  const same = onCopy(() => {}, "replay", "RUN", "--threads", "2");
+  assert.equal(same.status, 0, same.stderr);
+  assert.match(
+    same.stdout,
+    new RegExp(`repeats: 18 losses, weights after 3 epochs\\nweights {2}${wanted.weights}`),
+  );
+  const other = onCopy(edit("metrics.jsonl", /("kind":"step","step":7,.*?"loss":)/, "$19"), "replay", "RUN");
+  assert.equal(other.status, 1);
+  assert.match(other.stderr, /NumericError: step 7: loss: expected 9.*, as recorded, got /);
+});
+
+test("with its latest checkpoint damaged a run goes on from the one before it, and says so", () => {
+  const { status, stdout, stderr } = onCopy(
+    (run) => {
+      edit("manifest.json", /"status": "done"/, '"status": "running"')(run);
+      writeFileSync(join(run, "checkpoints", "epoch3-batch0", "weights.safetensors"), "half");
+    },
+    ...["train", "--resume", "RUN", "--json"],
+  );
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /epoch3-batch0 is damaged and left aside: a weights.safetensors that is not what/);
+  assert.match(stderr, /copy: 16 of 18 steps are done/);
+  assert.equal((JSON.parse(stdout) as { weights: string }).weights, wanted.weights);
+});
+
+const refusals: readonly [title: string, damage: (run: string) => void, asked: string[], message: RegExp][] =
+  [
+    ["a finished run", () => {}, [], /copy: expected a run with steps left, got one that has done 18 of 18;/],
+    [
+      "another rate",
+      () => {},
+      ["--lr", "0.1"],
+      /--lr: expected 0.05, as the run began, got 0.1; leave it out/,
+    ],
+    [
+      "more of a falling rate",
+      () => {},
+      ["--epochs", "4"],
+      /--epochs: expected 18 steps in all, to which the/,
+    ],
+    ["a newer manifest", edit("manifest.json", /"version": 1/, '"version": 2'), [], /got version 2; use the/],
+    [
+      "other data",
+      edit("manifest.json", /("hash": "|"status": "done)/g, "$1x"),
+      [],
+      /--data: expected the data/,
+    ],
+    ["a run at work", (run) => takeLock(join(run, "lock")), [], /lock: expected no other process at work/],
+  ];
+
+for (const [title, damage, asked, message] of refusals) {
+  test(`${title} is not gone on with, and is left as it was`, () => {
+    const { status, stderr } = onCopy(damage, "train", "--resume", "RUN", ...asked);
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, message);
   });
 }

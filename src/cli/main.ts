@@ -6,6 +6,7 @@ import { registerCompress } from "./compress.js";
 import { registerData } from "./data.js";
 import { registerDemo } from "./demo.js";
 import { registerEvaluate } from "./evaluate.js";
+import { registerReplay } from "./replay.js";
 import { registerReport } from "./report.js";
 import { registerTrain } from "./train.js";
 
@@ -18,6 +19,7 @@ for (const register of [
   registerDemo,
   registerTrain,
   registerEvaluate,
+  registerReplay,
   registerReport,
   registerData,
   registerCompress,

@@ -1,7 +1,6 @@
 /** One training run, begun or gone on with: its folder, its progress line and its end, good or bad. */
 import { readFileSync } from "node:fs";
 import { discard, type RunState, restore, writeCheckpoint } from "../checkpoint.js";
-import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open.js";
 import type { Profile } from "../device/module.js";
 import { recordsOf } from "../log.js";
@@ -47,15 +46,13 @@ function runId({ model, store, policy, profile, seed }: Settings, started: Date)
 /** The most memory the operating system has counted for this process, in bytes. */
 const residentPeak = (): number => process.resourceUsage().maxRSS * 1024;
 
-const open = ({ source, image, skipBad }: DataSource): Promise<Dataset> =>
-  openDataset(source, { size: image, skipBad });
-
-/** Lends out a session and closes it with its data set. */
-async function within<T>(
-  dataset: Dataset,
+/** Lends out a session on a data set; closes both. */
+export async function inSession<T>(
+  { source, image, skipBad }: DataSource,
   settings: Settings,
   use: (session: Session) => Promise<T>,
 ): Promise<T> {
+  const dataset = await openDataset(source, { size: image, skipBad });
   try {
     const session = createSession(settings, dataset);
     try {
@@ -70,7 +67,7 @@ async function within<T>(
 
 export async function runTraining(settings: Settings, places: Places): Promise<Result> {
   const { data: source, image, skipBad, probeEvery, auditEvery, checkpointEvery, checkpoints } = places;
-  return within(await open({ source, image, skipBad }), settings, (session) => {
+  return inSession({ source, image, skipBad }, settings, (session) => {
     const { name, hash, train, test } = session.dataset;
     const started = new Date();
     const folder = RunFolder.create(places.out, {
@@ -115,7 +112,7 @@ export async function resumeTraining(
     const step = checkpoint ? stepsDone(checkpoint.state.position, settings, images) : 0;
     say(`${path}: ${step} of ${endOf(settings, images)} steps are done`);
     const source = { ...manifest.data, ...(data === undefined ? {} : { source: data }) };
-    return await within(await open(source), settings, async (session) => {
+    return await inSession(source, settings, async (session) => {
       checkData(manifest, session.dataset);
       if (checkpoint) await restore(session, checkpoint);
       const later = damaged.map(({ name }) => name);

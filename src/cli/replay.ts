@@ -1,0 +1,83 @@
+/** `comet replay RUN`: a run computed once more from its manifest, and compared with what it recorded. */
+import type { Command } from "commander";
+import { NumericError, UsageError } from "../error.js";
+import type { TrainRecord } from "../records.js";
+import { checkData } from "../resume.js";
+import { readRun } from "../run.js";
+import { train } from "../train.js";
+import { Progress } from "./progress.js";
+import { inSession } from "./run.js";
+
+interface ReplayOptions {
+  data?: string;
+  threads?: string;
+}
+
+export function registerReplay(program: Command): void {
+  program
+    .command("replay")
+    .description("compute a run once more; it must have the same losses and weights")
+    .argument("<run>", "a folder that comet train wrote, e.g. runs/ID")
+    .option("--data <path>", "where its data is now (e.g. --data ./photos)")
+    .option("--threads <n>", "other than it had; results do not depend on it (e.g. --threads 2)")
+    .addHelpText("after", "\nExample:\n  comet replay runs/lenet-comet-law-s1-20261123T141500 --threads 1")
+    .action(async (path: string, options: ReplayOptions) => {
+      process.stdout.write(`${await replay(path, options)}\n`);
+    });
+}
+
+/** Returns what to tell; a NumericError names the first step or epoch that came out otherwise. */
+async function replay(path: string, { data, threads }: ReplayOptions): Promise<string> {
+  const { manifest, records } = readRun(path);
+  const recorded = new Map(records.flatMap(fingerprint));
+  const steps = records.filter(({ kind }) => kind === "step").length;
+  if (steps === 0) {
+    throw new UsageError({
+      where: path,
+      expected: "a run of at least one step",
+      got: "none",
+      remedy: "train it first",
+    });
+  }
+  const settings = {
+    ...manifest.settings,
+    threads: Number(threads ?? manifest.threads),
+    // As far as it came.
+    stopAfter: steps,
+  };
+  const source = { ...manifest.data, source: data ?? manifest.data.source };
+  return inSession(source, settings, async (session) => {
+    checkData(manifest, session.dataset);
+    const progress = new Progress("replay", steps, 0);
+    let epochs = 0;
+    const onRecord = (record: TrainRecord) => {
+      if (record.kind === "step") progress.step(record);
+      for (const [what, value] of fingerprint(record)) {
+        // A run that was cut short did not evaluate the epoch in which it was.
+        const before = recorded.get(what) ?? value;
+        if (before !== value) throw differs(what, before, value);
+        if (record.kind === "epoch" && recorded.has(what)) epochs++;
+      }
+    };
+    try {
+      const { weights } = await train(session, { onRecord });
+      return `${path} repeats: ${steps} losses, weights after ${epochs} epochs\nweights  ${weights}`;
+    } finally {
+      progress.stop();
+    }
+  });
+}
+
+/** What of a record must come again, under the name of its place. */
+function fingerprint(record: TrainRecord): [place: string, value: number | string][] {
+  if (record.kind === "step") return [[`step ${record.step}: loss`, record.loss]];
+  return record.kind === "epoch" ? [[`epoch ${record.epoch}: weights`, record.weights]] : [];
+}
+
+const differs = (where: string, before: number | string, now: number | string): NumericError =>
+  new NumericError({
+    where,
+    expected: `${before}, as recorded`,
+    got: String(now),
+    remedy: "compare the versions in the manifest: a run of one comet-ts must repeat to the bit",
+  });
