@@ -5,12 +5,12 @@ export {
   codesAddress,
   configureDense,
   countsAddress,
-  decodeDense,
   encodeDense,
   tallyDense,
   topsAddress,
 } from "./codec/dense";
-export { prepareDense } from "./codec/rans";
+export { decodeDense } from "./codec/segment";
+export { prepareDecoder, prepareEncoder } from "./codec/rans";
 export { configure, initialize, scratchBytes } from "./codec/scratch";
 
 /** The first byte behind the module's static data. */

@@ -1,30 +1,72 @@
 // A run of integers as widths and blocks of 64; docs/format.md draws both.
-import { pack16, pack32, packTail } from "./pack";
-import { predict } from "./predict";
-import { BLOCK } from "./scratch";
+//
+// Sixteen-bit integers pass in groups of blocks that stay in the first cache, each step a loop of its own:
+//
+//   write  integers → folded residuals (GROUP) → planes        read  planes → folded residuals → integers → values
+import { nibbleWidth, pack32, packBlocks, packTail, putWidth, unpack32, unpackBlocks, unpackTail } from "./pack";
+import { predict, predictRun } from "./predict";
+import { BLOCK, GROUP, STAGING } from "./scratch";
+
+/** Blocks in a group. */
+export const GROUPED: usize = 16;
 
 /** Writes widths and blocks of `count` integers, predicted by `plan` or taken as they are. Returns the end. */
 export function writeBlocks(to: usize, from: usize, count: usize, lag: usize, wide: bool, plan: u32, scratch: usize): usize {
   const block = scratch + BLOCK;
+  const whole = count >> 6;
+  const rest = count & 63;
   const blocks = (count + 63) >> 6;
   let at = to + (wide ? blocks : (blocks + 1) >> 1);
-  for (let b: usize = 0; b < blocks; b++) {
-    const rest = min<usize>(64, count - b * 64);
-    if (wide) {
-      const width = predict(block, from + b * 256, lag, true, plan, rest);
+  if (wide) {
+    for (let b: usize = 0; b < whole; b++) {
+      const width = predict(block, from + b * 256, lag, true, plan, 64);
       store<u8>(to + b, width);
-      at = rest < 64 ? packTail(at, block, rest, width, true) : pack32(at, block, width);
-    } else {
-      let width = predict(block, from + b * 128, lag, false, plan, rest);
-      // A narrow width is a nibble, and 15 of them means 16.
-      if (width >= 15) width = 16;
-      const nibble = min<u32>(width, 15);
-      if (b & 1) store<u8>(to + (b >> 1), load<u8>(to + (b >> 1)) | (nibble << 4));
-      else store<u8>(to + (b >> 1), nibble);
-      at = rest < 64 ? packTail(at, block, rest, width, false) : pack16(at, block, width);
+      at = pack32(at, block, width, scratch);
+    }
+  } else {
+    for (let b: usize = 0; b < whole; b += GROUPED) {
+      const some = min(GROUPED, whole - b);
+      predictRun(scratch + GROUP, from + b * 128, some << 7, lag, plan);
+      at = packBlocks(at, to, b, scratch + GROUP, some, scratch);
     }
   }
-  return at;
+  if (rest == 0) return at;
+  let width = predict(block, from + whole * (wide ? 256 : 128), lag, wide, plan, rest);
+  if (wide) store<u8>(to + whole, width);
+  else {
+    // A narrow width is a nibble, and 15 of them means 16.
+    if (width == 15) width = 16;
+    putWidth(to, whole, width);
+  }
+  return packTail(at, block, rest, width, wide);
+}
+
+/** Blocks first … first + some − 1 of a run of `count` integers, from `from` on, to `to`. Returns where they end. */
+export function readBlocks(
+  to: usize,
+  widths: usize,
+  first: usize,
+  some: usize,
+  from: usize,
+  count: usize,
+  wide: bool,
+  scratch: usize,
+): usize {
+  const size: usize = wide ? 256 : 128;
+  const whole = min(some, (count >> 6) - first);
+  let at = from;
+  if (!wide) at = unpackBlocks(to, widths, first, at, whole, scratch);
+  else {
+    for (let b: usize = 0; b < whole; b++) {
+      const width = widthAt(widths, first + b, true);
+      unpack32(to + b * 256, at, width, scratch + STAGING, scratch);
+      at += width << 3;
+    }
+  }
+  if (whole == some) return at;
+  const width = widthAt(widths, first + whole, wide);
+  unpackTail(to + whole * size, at, count & 63, width, wide);
+  return at + bytesOf(width, count & 63);
 }
 
 /** The bytes of `count` integers whose blocks' widths are given; −1 where a width is beyond 32. */
@@ -39,13 +81,12 @@ export function blocksBytes(widths: usize, count: usize, wide: bool): i32 {
 }
 
 @inline
-export function bytesOf(width: u32, count: usize): u32 {
+function bytesOf(width: u32, count: usize): u32 {
   return (width * (min<usize>(64, count) as u32) + 7) >> 3;
 }
 
 @inline
-export function widthAt(widths: usize, b: usize, wide: bool): u32 {
+function widthAt(widths: usize, b: usize, wide: bool): u32 {
   if (wide) return load<u8>(widths + b) as u32;
-  const nibble = ((load<u8>(widths + (b >> 1)) as u32) >> (((b as u32) & 1) * 4)) & 15;
-  return nibble == 15 ? 16 : nibble;
+  return nibbleWidth(widths, b);
 }

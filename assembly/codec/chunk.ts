@@ -1,9 +1,9 @@
 // Fast mode, chunk by chunk; src/codec/chunk.ts is the same in plain TypeScript, docs/format.md draws the bytes.
-import { blocksBytes, bytesOf, widthAt, writeBlocks } from "./blocks";
-import { unpack16, unpack32, unpackTail } from "./pack";
+import { blocksBytes, GROUPED, readBlocks, writeBlocks } from "./blocks";
 import { restore16, restore32, UNSIGNED } from "./predict";
-import { dequantize16, dequantize32, LOSSLESS, orderBits, PAPER, quantizeChecked, quantizeNear, scan } from "./quantize";
-import { BLOCK, ESCAPES, PACKED, POSITIONS, Q, STAGING, settings, TRIAL } from "./scratch";
+import { quantizeNarrow, quantizeWide, TOO_WIDE } from "./checked";
+import { dequantize16, dequantize32, LOSSLESS, orderBits, PAPER, quantizeNear } from "./quantize";
+import { BLOCK, ESCAPES, GROUP, PACKED, POSITIONS, Q, STAGING, settings, TRIAL } from "./scratch";
 import { gather, scatter } from "./sparse";
 import {
   ANY_NEGATIVE,
@@ -32,6 +32,47 @@ const BAD_POSITION: i32 = -3;
 const BAD_BITMAP: i32 = -4;
 const BAD_WIDTH: i32 = -5;
 
+/**
+ * Sixteen-bit integers at Q, of n values of which those behind the last whole block are at `tail` too, padded with zeros.
+ * Returns how many escape, −1 for too many, TOO_WIDE where some integer does not fit. Leaves the `range` of whole blocks.
+ */
+function narrowIntegers(x: usize, tail: usize, n: usize, first: u32, scratch: usize): i32 {
+  const s = settings(scratch);
+  const q = scratch + Q;
+  const whole = n & ~63;
+  const behind = first + (whole as u32);
+  if (whole == n || quantizeNear(tail, 64, q + whole * 2, behind, scratch)) {
+    if (quantizeNear(x, whole, q, first, scratch)) return 0;
+  }
+  const limit = (n >> 4) as u32;
+  const escapes = quantizeNarrow(x, whole, 0, 0, limit, scratch, first);
+  const range = s.range;
+  if (whole == n || escapes < 0) return escapes;
+  const all = quantizeNarrow(tail, 64, whole, escapes as u32, limit, scratch, first);
+  s.range = range;
+  return all;
+}
+
+/** The same with 32-bit integers. */
+function wideIntegers(x: usize, tail: usize, n: usize, first: u32, scratch: usize): i32 {
+  const limit = (n >> 4) as u32;
+  const whole = n & ~63;
+  const escapes = quantizeWide(x, whole, 0, 0, limit, scratch, first);
+  if (whole == n || escapes < 0) return escapes;
+  return quantizeWide(tail, 64, whole, escapes as u32, limit, scratch, first);
+}
+
+/** What the least and the largest integer of whole blocks, and the integers behind them, are like. */
+function flagsOf(range: u32, q: usize, n: usize): u32 {
+  let least = n >= 64 ? ((range << 16) as i32) >> 16 : integerAt(q, 0, false);
+  let largest = n >= 64 ? (range as i32) >> 16 : least;
+  for (let i = n & ~63; i < n; i++) {
+    least = min(least, integerAt(q, i, false));
+    largest = max(largest, integerAt(q, i, false));
+  }
+  return (least < 0 ? ANY_NEGATIVE : 0) | (least != largest ? ANY_OTHER : 0);
+}
+
 /** A chunk of n values to `to`, where room for the worst case must be. Returns the bytes written. */
 function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize): usize {
   const s = settings(scratch);
@@ -43,49 +84,23 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
     memory.copy(tail, x + whole * 4, (n - whole) * 4);
   }
   const padded = (n + 63) & ~63;
-  let escapes = 0;
-  let wide = true;
-  let flags: u32 = 0;
   let exact = s.quantizer == LOSSLESS;
-  let near = false;
-  if (!exact) {
-    let most = scan(x, whole);
-    if (whole < n) most = max(most, scan(tail, 64));
-    near = most <= s.near;
-    if (near) {
-      wide = false;
-      let range = whole > 0 ? quantizeNear(x, whole, q, first, scratch) : 0;
-      let least = ((range << 16) as i32) >> 16;
-      let largest = (range as i32) >> 16;
-      if (whole < n) {
-        quantizeNear(tail, 64, q + whole * 2, first + (whole as u32), scratch);
-        if (whole == 0) least = largest = integerAt(q, 0, false);
-        for (let i = whole; i < n; i++) {
-          least = min(least, integerAt(q, i, false));
-          largest = max(largest, integerAt(q, i, false));
-        }
-      }
-      if (least < 0) flags |= ANY_NEGATIVE;
-      if (least != largest) flags |= ANY_OTHER;
-    } else {
-      const limit = (n >> 4) as u32;
-      escapes = quantizeChecked(x, whole, 0, 0, limit, scratch, first);
-      if (whole < n && escapes >= 0) {
-        escapes = quantizeChecked(tail, 64, whole, escapes as u32, limit, scratch, first);
-      }
-      exact = escapes < 0;
-    }
-  }
-  if (exact) {
+  let escapes = exact ? -1 : narrowIntegers(x, tail, n, first, scratch);
+  let wide = escapes == TOO_WIDE;
+  if (wide) escapes = wideIntegers(x, tail, n, first, scratch);
+  if (escapes < 0) {
+    // Where many values have to stay raw, the bits themselves are the better integers.
+    exact = wide = true;
     escapes = 0;
     orderBits(q, x, whole);
     if (whole < n) orderBits(q + whole * 4, tail, 64);
   }
-  if (!near) {
+  let flags: u32;
+  if (wide) {
     flags = survey(q, n);
     wide = exact || (flags & ANY_WIDE) != 0;
     if (!wide) narrow(q, padded);
-  }
+  } else flags = flagsOf(s.range, q, n);
 
   const constant = (flags & ANY_OTHER) == 0;
   const lag = (s.lag as usize) * (wide ? 4 : 2);
@@ -155,12 +170,12 @@ function countBits(bitmap: usize, n: usize): i32 {
   return (load<u8>(bitmap + bytes - 1) as u32) >> (8 - behind) && behind ? -1 : count;
 }
 
-/** 64 integers at `at`, or as many of them as are left, become values. */
-@inline
+/** Blocks of integers at `at`, b-th first, become values; of the last block as many as the chunk of n has. */
 function emit(
   x: usize,
   at: usize,
   b: usize,
+  blocks: usize,
   n: usize,
   wide: bool,
   exact: bool,
@@ -168,12 +183,32 @@ function emit(
   first: u32,
   scratch: usize,
 ): void {
-  const ragged = n - b * 64 < 64;
-  const to = ragged ? scratch + STAGING : x + b * 256;
-  if (exact) orderBits(to, at, 64);
-  else if (wide) dequantize32(to, at, gapless, first + (b as u32) * 64, scratch);
-  else dequantize16(to, at, 64, gapless, first + (b as u32) * 64, scratch);
-  if (ragged) memory.copy(x + b * 256, to, (n - b * 64) * 4);
+  const whole = min(blocks, (n >> 6) - b);
+  const size: usize = wide ? 256 : 128;
+  emitWhole(x + b * 256, at, whole, wide, exact, gapless, first + (b as u32) * 64, scratch);
+  if (whole == blocks) return;
+  const done = b + whole;
+  emitWhole(scratch + STAGING, at + whole * size, 1, wide, exact, gapless, first + (done as u32) * 64, scratch);
+  memory.copy(x + done * 256, scratch + STAGING, (n - done * 64) * 4);
+}
+
+function emitWhole(
+  x: usize,
+  at: usize,
+  blocks: usize,
+  wide: bool,
+  exact: bool,
+  gapless: bool,
+  first: u32,
+  scratch: usize,
+): void {
+  if (exact) orderBits(x, at, blocks << 6);
+  else if (!wide) dequantize16(x, at, blocks << 6, gapless, first, scratch);
+  else {
+    for (let b: usize = 0; b < blocks; b++) {
+      dequantize32(x + b * 256, at + b * 256, gapless, first + (b as u32) * 64, scratch);
+    }
+  }
 }
 
 /** Fills n values from `from`, where `available` bytes are. Returns the bytes read, or what is wrong. */
@@ -213,7 +248,7 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
     at += 4;
     const v = i32x4.splat(value);
     for (let i: usize = 0; i < 256; i += 16) v128.store(q + i, v);
-    for (let b: usize = 0; b < blocks; b++) emit(x, q, b, n, true, exact, gapless, first, scratch);
+    for (let b: usize = 0; b < blocks; b++) emit(x, q, b, 1, n, true, exact, gapless, first, scratch);
   } else {
     const bitmap = at;
     let count = n;
@@ -232,25 +267,22 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
     if (bytes < 0) return BAD_WIDTH;
     at += widthBytes;
     if (end - at < (bytes as usize)) return TRUNCATED;
-    const block = scratch + BLOCK;
     const size: usize = wide ? 256 : 128;
     let carry = i32x4.splat(0);
-    for (let b: usize = 0; b < packedBlocks; b++) {
-      const width = widthAt(widths, b, wide);
-      const to = sparse ? scratch + PACKED + size * b : block;
-      const rest = count - b * 64;
-      if (rest < 64) unpackTail(to, at, rest, width, wide);
-      else if (wide) unpack32(to, at, width, scratch + STAGING);
-      else unpack16(to, at, width, scratch + STAGING);
-      at += bytesOf(width, rest);
+    for (let b: usize = 0; b < packedBlocks; b += GROUPED) {
+      const some = min(GROUPED, packedBlocks - b);
+      const residuals = sparse ? scratch + PACKED + size * b : scratch + GROUP;
+      at = readBlocks(residuals, widths, b, some, at, count, wide, scratch);
       if (sparse) continue;
       const here = q + size * b;
-      carry = wide ? restore32(here, block, lag, form, carry) : restore16(here, block, lag, form, carry);
-      emit(x, here, b, n, wide, exact, gapless, first, scratch);
+      carry = wide
+        ? restore32(here, residuals, some * size, lag, form, carry)
+        : restore16(here, residuals, some * size, lag, form, carry);
+      emit(x, here, b, some, n, wide, exact, gapless, first, scratch);
     }
     if (sparse) {
       scatter(bitmap, n, wide, unsigned, scratch);
-      for (let b: usize = 0; b < blocks; b++) emit(x, q + size * b, b, n, wide, exact, gapless, first, scratch);
+      emit(x, q, 0, blocks, n, wide, exact, gapless, first, scratch);
     }
   }
   for (let k: usize = 0; k < escapes; k++) {

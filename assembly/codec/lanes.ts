@@ -2,9 +2,10 @@
 //
 //   lane rows   eight times the width and some, 16 bits each, lane after lane   (quantised, or to be dequantised)
 //   row         column by column, eight lanes each: one vector a column         (predicted)
+import { checkedFour } from "./checked";
 import { mix } from "./checksum";
 import { LANES, MOST_RAW, PADDED, RAW } from "./map";
-import { dequantize16, dither, half, nearDithered, nearPaper, nearSupport } from "./quantize";
+import { dequantize16, DITHERED, magicOf, nearEight, PAPER, quantizeNear, SUPPORT } from "./quantize";
 import { restoreRow, rowAt } from "./rows";
 import { Settings, settings } from "./scratch";
 
@@ -17,41 +18,27 @@ function laneBytes(width: usize): usize {
   return ((width << 1) + 31) & ~15;
 }
 
-/** Four values with their check; lanes that fail, or do not fit, become NONE. */
+/** Integers beyond ±32767 become NONE too. */
 @inline
-function checkedFour(value: v128, index: v128, key: v128, s: Settings): v128 {
-  const zero = i32x4.splat(0);
-  const negative = f32x4.lt(value, f32x4.splat(0));
-  const some = f32x4.ne(value, f32x4.splat(0));
-  let integer: v128;
-  let quotient: v128;
-  let back: v128;
-  let bounds = f32x4.splat(s.bound);
-  if (s.quantizer == 1) {
-    const scale = v128.bitselect(f32x4.splat(s.negativeInverse), f32x4.splat(s.inverse), negative);
-    bounds = v128.bitselect(f32x4.splat(s.negativeBound), bounds, negative);
-    quotient = f32x4.mul(f32x4.abs(value), scale);
-    const m = i32x4.add(i32x4.trunc_sat_f32x4_s(f32x4.floor(quotient)), i32x4.splat(1));
-    integer = i32x4.sub(v128.xor(v128.and(m, some), negative), negative);
-    const q = f32x4.convert_i32x4_s(integer);
-    const side = v128.bitselect(f32x4.splat(s.negativeStep), f32x4.splat(s.step), negative);
-    back = f32x4.mul(f32x4.sub(q, half(q)), side);
-  } else if (s.quantizer == 2) {
-    quotient = f32x4.mul(value, f32x4.splat(s.inverse));
-    const q = f32x4.nearest(quotient);
-    integer = i32x4.trunc_sat_f32x4_s(q);
-    back = f32x4.mul(f32x4.convert_i32x4_s(integer), f32x4.splat(s.step));
-  } else {
-    const u = dither(key, index);
-    quotient = f32x4.add(f32x4.mul(value, f32x4.splat(s.inverse)), u);
-    const r = i32x4.trunc_sat_f32x4_s(f32x4.nearest(quotient));
-    const up = i32x4.add(r, i32x4.add(i32x4.splat(1), i32x4.lt_s(r, zero)));
-    integer = v128.and(up, some);
-    back = v128.and(f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(r), u), f32x4.splat(s.step)), some);
+function fitting(integer: v128): v128 {
+  return v128.bitselect(i32x4.splat(NONE), integer, i32x4.gt_s(i32x4.abs(integer), i32x4.splat(32767)));
+}
+
+/** `count` values, number `index` first, to 16-bit integers, NONE where there is none. */
+@inline
+function checkedRow(from: usize, count: usize, index: u32, to: usize, scratch: usize, quantizer: u32): void {
+  const s = settings(scratch);
+  const magic = magicOf(quantizer, scratch);
+  const key = i32x4.splat(mix(s.seed));
+  let number = i32x4.add(i32x4.splat(index), i32x4(0, 1, 2, 3));
+  const four = i32x4.splat(4);
+  for (let i: usize = 0; i < count; i += 8) {
+    const a = fitting(checkedFour(v128.load(from + i * 4), number, key, magic, s, quantizer));
+    number = i32x4.add(number, four);
+    const b = fitting(checkedFour(v128.load(from + i * 4, 16), number, key, magic, s, quantizer));
+    number = i32x4.add(number, four);
+    v128.store(to + i * 2, i16x8.narrow_i32x4_s(a, b));
   }
-  const fits = i32x4.le_s(i32x4.abs(integer), i32x4.splat(32767));
-  const within = v128.and(fits, f32x4.lt(f32x4.abs(f32x4.sub(value, back)), bounds));
-  return v128.bitselect(integer, i32x4.splat(NONE), within);
 }
 
 /**
@@ -62,44 +49,19 @@ function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, 
   const s = settings(scratch);
   let from = x;
   const bytes = count << 2;
-  // Vectors read up to 28 bytes beyond the row: where that is beyond the tensor, from a copy.
-  if (x + bytes + 28 > end) {
+  // Vectors read up to 60 bytes beyond the row: where that is beyond the tensor, from a copy.
+  if (x + bytes + 60 > end) {
     from = scratch + PADDED;
     memory.copy(from, x, bytes);
-    memory.fill(from + bytes, 0, 32);
+    memory.fill(from + bytes, 0, 64);
   }
-  if (!s.checked) {
-    const scale = f32x4.splat(s.inverse);
-    if (s.quantizer == 1) {
-      for (let i: usize = 0; i < count; i += 8) {
-        v128.store(to + i * 2, nearSupport(v128.load(from + i * 4), v128.load(from + i * 4, 16), scale));
-      }
-    } else if (s.quantizer == 3) {
-      const key = i32x4.splat(mix(s.seed));
-      let number = i32x4.add(i32x4.splat(index), i32x4(0, 1, 2, 3));
-      for (let i: usize = 0; i < count; i += 8) {
-        const at = from + i * 4;
-        v128.store(to + i * 2, nearDithered(v128.load(at), v128.load(at, 16), scale, key, number));
-        number = i32x4.add(number, i32x4.splat(8));
-      }
-    } else {
-      for (let i: usize = 0; i < count; i += 8) {
-        v128.store(to + i * 2, nearPaper(v128.load(from + i * 4), v128.load(from + i * 4, 16), scale));
-      }
-    }
-  } else {
-    const key = i32x4.splat(mix(s.seed));
-    let number = i32x4.add(i32x4.splat(index), i32x4(0, 1, 2, 3));
-    const four = i32x4.splat(4);
-    for (let i: usize = 0; i < count; i += 8) {
-      const a = checkedFour(v128.load(from + i * 4), number, key, s);
-      number = i32x4.add(number, four);
-      const b = checkedFour(v128.load(from + i * 4, 16), number, key, s);
-      number = i32x4.add(number, four);
-      v128.store(to + i * 2, i16x8.narrow_i32x4_s(a, b));
-    }
+  const near = quantizeNear(from, (count + 15) & ~15, to, index, scratch);
+  if (near && !s.gapless) return raw;
+  if (!near) {
+    if (s.quantizer == SUPPORT) checkedRow(from, count, index, to, scratch, SUPPORT);
+    else if (s.quantizer == PAPER) checkedRow(from, count, index, to, scratch, PAPER);
+    else checkedRow(from, count, index, to, scratch, DITHERED);
   }
-  if (!s.checked && !s.gapless) return raw;
   return noteRaw(from, count, index, to, raw, s, scratch);
 }
 
@@ -187,23 +149,18 @@ function transpose(to: usize, toStride: usize, from: usize, stride: usize): void
   );
 }
 
+/** Eight rows that need no check, `stride` bytes apart, straight to columns; false where one needs it after all. */
 @inline
-function near(at: usize, scale: v128, key: v128, index: v128, quantizer: u32): v128 {
-  const x0 = v128.load(at);
-  const x1 = v128.load(at, 16);
-  if (quantizer == 1) return nearSupport(x0, x1, scale);
-  if (quantizer == 2) return nearPaper(x0, x1, scale);
-  return nearDithered(x0, x1, scale, key, index);
-}
-
-/** Eight rows that need no check, `stride` bytes apart, straight to columns. */
-@inline
-function nearColumns(x: usize, stride: usize, first: u32, row: usize, s: Settings, quantizer: u32): void {
+function nearColumns(x: usize, stride: usize, first: u32, row: usize, scratch: usize, quantizer: u32): bool {
+  const s = settings(scratch);
   const scale = f32x4.splat(s.inverse);
+  const magic = magicOf(quantizer, scratch);
   const key = i32x4.splat(mix(s.seed));
   const apart = i32x4.splat((stride >> 2) as i32);
   const width = s.width as usize;
   const half = stride * 4;
+  let least = i16x8.splat(0);
+  let most = least;
   for (let i: usize = 0; i < width; i += 8) {
     const at = x + (i << 2);
     const n0 = i32x4.add(i32x4.splat(first + (i as u32)), i32x4(0, 1, 2, 3));
@@ -214,19 +171,22 @@ function nearColumns(x: usize, stride: usize, first: u32, row: usize, s: Setting
     const n5 = i32x4.add(n4, apart);
     const n6 = i32x4.add(n5, apart);
     const n7 = i32x4.add(n6, apart);
-    storeTransposed(
-      row + (i << 4),
-      16,
-      near(at, scale, key, n0, quantizer),
-      near(at + stride, scale, key, n1, quantizer),
-      near(at + stride * 2, scale, key, n2, quantizer),
-      near(at + stride * 3, scale, key, n3, quantizer),
-      near(at + half, scale, key, n4, quantizer),
-      near(at + half + stride, scale, key, n5, quantizer),
-      near(at + half + stride * 2, scale, key, n6, quantizer),
-      near(at + half + stride * 3, scale, key, n7, quantizer),
-    );
+    const a = nearEight(at, scale, magic, key, n0, quantizer);
+    const b = nearEight(at + stride, scale, magic, key, n1, quantizer);
+    const c = nearEight(at + stride * 2, scale, magic, key, n2, quantizer);
+    const d = nearEight(at + stride * 3, scale, magic, key, n3, quantizer);
+    const e = nearEight(at + half, scale, magic, key, n4, quantizer);
+    const f = nearEight(at + half + stride, scale, magic, key, n5, quantizer);
+    const g = nearEight(at + half + stride * 2, scale, magic, key, n6, quantizer);
+    const h = nearEight(at + half + stride * 3, scale, magic, key, n7, quantizer);
+    const low = i16x8.min_s(i16x8.min_s(i16x8.min_s(a, b), i16x8.min_s(c, d)), i16x8.min_s(e, f));
+    const high = i16x8.max_s(i16x8.max_s(i16x8.max_s(a, b), i16x8.max_s(c, d)), i16x8.max_s(e, f));
+    least = i16x8.min_s(least, i16x8.min_s(low, i16x8.min_s(g, h)));
+    most = i16x8.max_s(most, i16x8.max_s(high, i16x8.max_s(g, h)));
+    storeTransposed(row + (i << 4), 16, a, b, c, d, e, f, g, h);
   }
+  const limit = i16x8.splat(s.near as i16);
+  return !v128.any_true(v128.or(i16x8.gt_s(most, limit), i16x8.lt_s(least, i16x8.neg(limit))));
 }
 
 /** Row y of strip `strip` (lanes of `height` rows): floats to folded residuals at TRUE_SYMBOLS. Raw values, or −1. */
@@ -237,12 +197,14 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
   const first = (strip * 8 * s.height + y) * s.width;
   const apart = (height as usize) * width * 4;
   const last = x + ((first as usize) << 2) + apart * 7;
-  if (!s.checked && !s.gapless && last + ((width + 8) << 2) <= end) {
+  if (s.near >= 0 && !s.gapless && last + ((width + 8) << 2) <= end) {
     const from = x + ((first as usize) << 2);
-    if (s.quantizer == 1) nearColumns(from, apart, first, rowAt(scratch, y), s, 1);
-    else if (s.quantizer == 2) nearColumns(from, apart, first, rowAt(scratch, y), s, 2);
-    else nearColumns(from, apart, first, rowAt(scratch, y), s, 3);
-    return raw;
+    const columns = rowAt(scratch, y);
+    let near: bool;
+    if (s.quantizer == SUPPORT) near = nearColumns(from, apart, first, columns, scratch, SUPPORT);
+    else if (s.quantizer == PAPER) near = nearColumns(from, apart, first, columns, scratch, PAPER);
+    else near = nearColumns(from, apart, first, columns, scratch, DITHERED);
+    if (near) return raw;
   }
   const stride = laneBytes(width);
   let found = raw;

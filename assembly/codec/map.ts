@@ -7,15 +7,19 @@ export const ROWS: usize = 57856;
 export const ROW_BYTES: usize = 33024;
 
 /** The symbols above, at most 63 each, between eight zeros on either side. */
-export const ABOVE: usize = 123904;
+export const ABOVE: usize = 123912;
 
-/** A segment's symbols, contexts and low bits; decoding needs but a row of the first two. */
+/** A segment's symbols, contexts and low bits. Decoding has a second segment's symbols for the contexts. */
 export const SYMBOLS: usize = 140416;
 export const CONTEXTS: usize = 206016;
 export const LOWS: usize = 271616;
 
+/** Decoding, before the low bits: contexts of a row of each of two segments, and what is above the second's. */
+export const ROW_CONTEXTS: usize = 271616;
+export const SECOND_CONTEXTS: usize = 288064;
+export const SECOND_ABOVE: usize = 304520;
+
 /** Encoding: words from the end down. Before that, working space of rows and counts. */
-export const WORDS: usize = 337216;
 export const WORDS_END: usize = 468288;
 export const TRUE_SYMBOLS: usize = 337216;
 export const PADDED: usize = 370176;
@@ -24,8 +28,8 @@ export const COUNTS: usize = 378880;
 /** Symbols without a code; raw values: index, word. */
 export const LARGE: usize = 468288;
 
-/** Of each frequency, two words. */
-export const RECIPROCALS: usize = 476480;
+/** What the encoder knows of every context's symbols, 8 bytes each; takes the place of the codes. */
+export const ENTRIES: usize = 476480;
 export const RAW: usize = 510208;
 
 /** frequency | start << 16 of every context's symbols. */
@@ -34,9 +38,12 @@ export const CODES: usize = 492992;
 /** The largest symbol with a code, of sixteen contexts. */
 export const TOPS: usize = 510016;
 
-/** The eight coders' states, and what stood left of each. */
+/** The eight coders' states; decoding, two streams with theirs. */
 export const STATES: usize = 510032;
-export const LEFTS: usize = 510064;
+export const STREAMS: usize = 510064;
+
+/** Decoding: the parts of two segments. */
+export const SEGMENTS: usize = 522496;
 
 /** Decoding: the codes, and a word for each slot of each context. */
 export const READ_CODES: usize = 238784;

@@ -1,43 +1,48 @@
 // Blocks of 64 unsigned integers ↔ planes of 8, 4, 2 and 1 bits; src/codec/pack.ts draws them.
 // A row is sixteen values, one byte of each: the bits of the plane at hand, lowest first.
+import { opaque } from "./scratch";
 
+/**
+ * The last planes: `bits` < 8 low bits of four rows; `fifteen`, `three`, `one` in all bytes. Returns the end. Shifting moves
+ * bits of neighbouring bytes in at the top, where the masks of the planes to come leave them out.
+ */
 @inline
-function nibbles(row: v128): v128 {
-  return v128.and(row, i8x16.splat(15));
-}
-
-/** The last planes: `bits` < 8 low bits of four rows. Returns the end. */
-@inline
-export function packRows(to: usize, row0: v128, row1: v128, row2: v128, row3: v128, bits: u32): usize {
+export function packRows(
+  to: usize,
+  row0: v128,
+  row1: v128,
+  row2: v128,
+  row3: v128,
+  bits: u32,
+  fifteen: v128,
+  three: v128,
+  one: v128,
+): usize {
   let at = to;
   let a = row0;
   let b = row1;
   let c = row2;
   let d = row3;
   if (bits & 4) {
-    v128.store(at, v128.or(nibbles(a), i16x8.shl(nibbles(b), 4)));
-    v128.store(at, v128.or(nibbles(c), i16x8.shl(nibbles(d), 4)), 16);
+    v128.store(at, v128.or(v128.and(a, fifteen), i16x8.shl(v128.and(b, fifteen), 4)));
+    v128.store(at, v128.or(v128.and(c, fifteen), i16x8.shl(v128.and(d, fifteen), 4)), 16);
     at += 32;
-    const low = i8x16.splat(15);
-    a = v128.and(i16x8.shr_u(a, 4), low);
-    b = v128.and(i16x8.shr_u(b, 4), low);
-    c = v128.and(i16x8.shr_u(c, 4), low);
-    d = v128.and(i16x8.shr_u(d, 4), low);
+    a = i16x8.shr_u(a, 4);
+    b = i16x8.shr_u(b, 4);
+    c = i16x8.shr_u(c, 4);
+    d = i16x8.shr_u(d, 4);
   }
   if (bits & 2) {
-    const two = i8x16.splat(3);
-    const low = v128.or(v128.and(a, two), i16x8.shl(v128.and(b, two), 2));
-    const high = v128.or(v128.and(c, two), i16x8.shl(v128.and(d, two), 2));
+    const low = v128.or(v128.and(a, three), i16x8.shl(v128.and(b, three), 2));
+    const high = v128.or(v128.and(c, three), i16x8.shl(v128.and(d, three), 2));
     v128.store(at, v128.or(low, i16x8.shl(high, 4)));
     at += 16;
-    const six = i8x16.splat(63);
-    a = v128.and(i16x8.shr_u(a, 2), six);
-    b = v128.and(i16x8.shr_u(b, 2), six);
-    c = v128.and(i16x8.shr_u(c, 2), six);
-    d = v128.and(i16x8.shr_u(d, 2), six);
+    a = i16x8.shr_u(a, 2);
+    b = i16x8.shr_u(b, 2);
+    c = i16x8.shr_u(c, 2);
+    d = i16x8.shr_u(d, 2);
   }
   if (bits & 1) {
-    const one = i8x16.splat(1);
     const low = v128.or(v128.and(a, one), i16x8.shl(v128.and(b, one), 1));
     const high = v128.or(v128.and(c, one), i16x8.shl(v128.and(d, one), 1));
     const n = v128.or(low, i16x8.shl(high, 2));
@@ -47,29 +52,45 @@ export function packRows(to: usize, row0: v128, row1: v128, row2: v128, row3: v1
   return at;
 }
 
-/** Four rows of bytes: to `to` as they are, or as 64 integers of 16 bits. */
+/** What becomes of four rows of bytes: they stay bytes, or are 16-bit integers, or the high bytes of such. */
+const BYTES: u32 = 0;
+const INTEGERS: u32 = 1;
+const HIGH: u32 = 2;
+
+/** Sixteen integers of a row at `to`; `low`: where the low bytes of HIGH ones are. */
 @inline
-function storeRows(to: usize, extended: bool, a: v128, b: v128, c: v128, d: v128): void {
-  if (!extended) {
-    v128.store(to, a);
-    v128.store(to, b, 16);
-    v128.store(to, c, 32);
-    v128.store(to, d, 48);
+function storeRow(to: usize, row: v128, kind: u32, low: usize): void {
+  if (kind == BYTES) {
+    v128.store(to, row);
     return;
   }
-  v128.store(to, i16x8.extend_low_i8x16_u(a));
-  v128.store(to, i16x8.extend_high_i8x16_u(a), 16);
-  v128.store(to, i16x8.extend_low_i8x16_u(b), 32);
-  v128.store(to, i16x8.extend_high_i8x16_u(b), 48);
-  v128.store(to, i16x8.extend_low_i8x16_u(c), 64);
-  v128.store(to, i16x8.extend_high_i8x16_u(c), 80);
-  v128.store(to, i16x8.extend_low_i8x16_u(d), 96);
-  v128.store(to, i16x8.extend_high_i8x16_u(d), 112);
+  const l = kind == HIGH ? v128.load(low) : row;
+  const h = kind == HIGH ? row : i8x16.splat(0);
+  v128.store(to, i8x16.shuffle(l, h, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+  v128.store(to, i8x16.shuffle(l, h, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), 16);
+}
+
+@inline
+function storeRows(to: usize, kind: u32, low: usize, a: v128, b: v128, c: v128, d: v128): void {
+  const row: usize = kind == BYTES ? 16 : 32;
+  storeRow(to, a, kind, low);
+  storeRow(to + row, b, kind, low + 16);
+  storeRow(to + row * 2, c, kind, low + 32);
+  storeRow(to + row * 3, d, kind, low + 48);
 }
 
 /** The inverse of packRows. */
 @inline
-function unpackRows(to: usize, from: usize, bits: u32, extended: bool): void {
+function unpackRows(
+  to: usize,
+  from: usize,
+  bits: u32,
+  kind: u32,
+  bytes: usize,
+  fifteen: v128,
+  three: v128,
+  one: v128,
+): void {
   let at = from;
   let a = i8x16.splat(0);
   let b = a;
@@ -79,25 +100,23 @@ function unpackRows(to: usize, from: usize, bits: u32, extended: bool): void {
   if (bits & 4) {
     const low = v128.load(at);
     const high = v128.load(at, 16);
-    a = nibbles(low);
-    b = nibbles(i16x8.shr_u(low, 4));
-    c = nibbles(high);
-    d = nibbles(i16x8.shr_u(high, 4));
+    a = v128.and(low, fifteen);
+    b = v128.and(i16x8.shr_u(low, 4), fifteen);
+    c = v128.and(high, fifteen);
+    d = v128.and(i16x8.shr_u(high, 4), fifteen);
     at += 32;
     shift = 4;
   }
   if (bits & 2) {
-    const two = i8x16.splat(3);
     const all = v128.load(at);
-    a = v128.or(a, i16x8.shl(v128.and(all, two), shift));
-    b = v128.or(b, i16x8.shl(v128.and(i16x8.shr_u(all, 2), two), shift));
-    c = v128.or(c, i16x8.shl(v128.and(i16x8.shr_u(all, 4), two), shift));
-    d = v128.or(d, i16x8.shl(v128.and(i16x8.shr_u(all, 6), two), shift));
+    a = v128.or(a, i16x8.shl(v128.and(all, three), shift));
+    b = v128.or(b, i16x8.shl(v128.and(i16x8.shr_u(all, 2), three), shift));
+    c = v128.or(c, i16x8.shl(v128.and(i16x8.shr_u(all, 4), three), shift));
+    d = v128.or(d, i16x8.shl(v128.and(i16x8.shr_u(all, 6), three), shift));
     at += 16;
     shift += 2;
   }
   if (bits & 1) {
-    const one = i8x16.splat(1);
     const word = load<u64>(at);
     const n = i64x2.replace_lane(i64x2.splat(word), 1, word >> 4);
     a = v128.or(a, i16x8.shl(v128.and(n, one), shift));
@@ -105,81 +124,170 @@ function unpackRows(to: usize, from: usize, bits: u32, extended: bool): void {
     c = v128.or(c, i16x8.shl(v128.and(i16x8.shr_u(n, 2), one), shift));
     d = v128.or(d, i16x8.shl(v128.and(i16x8.shr_u(n, 3), one), shift));
   }
-  storeRows(to, extended, a, b, c, d);
+  storeRows(to, kind, bytes, a, b, c, d);
 }
 
-/** One straight line of code for each width. */
-function unpackNarrow(block: usize, from: usize, width: u32): void {
-  if (width == 1) unpackRows(block, from, 1, true);
-  else if (width == 2) unpackRows(block, from, 2, true);
-  else if (width == 3) unpackRows(block, from, 3, true);
-  else if (width == 4) unpackRows(block, from, 4, true);
-  else if (width == 5) unpackRows(block, from, 5, true);
-  else if (width == 6) unpackRows(block, from, 6, true);
-  else if (width == 7) unpackRows(block, from, 7, true);
-  else storeRows(block, true, v128.load(from), v128.load(from, 16), v128.load(from, 32), v128.load(from, 48));
-}
-
-/** Sixteen 16-bit integers as one row of their low (shift 0) or high (shift 8) bytes. */
+/** Two vectors of 16-bit integers as one row of their low bytes. */
 @inline
-function row16(block: usize, k: usize, shift: i32): v128 {
-  const low = i8x16.splat(-1);
-  const mask = i16x8.shr_u(low, 8);
-  const a = v128.and(i16x8.shr_u(v128.load(block + k * 32), shift), mask);
-  const b = v128.and(i16x8.shr_u(v128.load(block + k * 32, 16), shift), mask);
-  return i8x16.narrow_i16x8_u(a, b);
+function lowRow(a: v128, b: v128): v128 {
+  const mask = i16x8.splat(255);
+  return i8x16.narrow_i16x8_u(v128.and(a, mask), v128.and(b, mask));
 }
 
-/** 64 16-bit integers at `block`; width ≤ 16. Returns the end of what was written. */
-export function pack16(to: usize, block: usize, width: u32): usize {
+/** … and of their high bytes. */
+@inline
+function highRow(a: v128, b: v128): v128 {
+  return i8x16.narrow_i16x8_u(i16x8.shr_u(a, 8), i16x8.shr_u(b, 8));
+}
+
+@inline
+function storeBytes(to: usize, a: v128, b: v128, c: v128, d: v128): usize {
+  storeRows(to, BYTES, 0, a, b, c, d);
+  return to + 64;
+}
+
+/** 64 integers of `width` ≤ 16 bits, eight a vector. Returns the end of what was written; one straight line a width. */
+@inline
+function packVectors(
+  to: usize,
+  width: u32,
+  v0: v128,
+  v1: v128,
+  v2: v128,
+  v3: v128,
+  v4: v128,
+  v5: v128,
+  v6: v128,
+  v7: v128,
+  scratch: usize,
+): usize {
   if (width == 0) return to;
-  let a = row16(block, 0, 0);
-  let b = row16(block, 1, 0);
-  let c = row16(block, 2, 0);
-  let d = row16(block, 3, 0);
-  if (width < 8) return packRows(to, a, b, c, d, width);
-  v128.store(to, a);
-  v128.store(to, b, 16);
-  v128.store(to, c, 32);
-  v128.store(to, d, 48);
-  if (width == 8) return to + 64;
-  a = row16(block, 0, 8);
-  b = row16(block, 1, 8);
-  c = row16(block, 2, 8);
-  d = row16(block, 3, 8);
-  if (width < 16) return packRows(to + 64, a, b, c, d, width & 7);
-  v128.store(to, a, 64);
-  v128.store(to, b, 80);
-  v128.store(to, c, 96);
-  v128.store(to, d, 112);
-  return to + 128;
+  const fifteen = opaque(0x0f0f0f0f, scratch);
+  const three = opaque(0x03030303, scratch);
+  const one = opaque(0x01010101, scratch);
+  const a = lowRow(v0, v1);
+  const b = lowRow(v2, v3);
+  const c = lowRow(v4, v5);
+  const d = lowRow(v6, v7);
+  switch (width) {
+    case 1: return packRows(to, a, b, c, d, 1, fifteen, three, one);
+    case 2: return packRows(to, a, b, c, d, 2, fifteen, three, one);
+    case 3: return packRows(to, a, b, c, d, 3, fifteen, three, one);
+    case 4: return packRows(to, a, b, c, d, 4, fifteen, three, one);
+    case 5: return packRows(to, a, b, c, d, 5, fifteen, three, one);
+    case 6: return packRows(to, a, b, c, d, 6, fifteen, three, one);
+    case 7: return packRows(to, a, b, c, d, 7, fifteen, three, one);
+  }
+  const at = storeBytes(to, a, b, c, d);
+  if (width == 8) return at;
+  const e = highRow(v0, v1);
+  const f = highRow(v2, v3);
+  const g = highRow(v4, v5);
+  const h = highRow(v6, v7);
+  return width == 16 ? storeBytes(at, e, f, g, h) : packRows(at, e, f, g, h, width & 7, fifteen, three, one);
 }
 
-/** `rows`: 64 bytes of working space. */
-export function unpack16(block: usize, from: usize, width: u32, rows: usize): void {
-  if (width == 0) {
-    memory.fill(block, 0, 128);
-    return;
+/** 64 16-bit integers at `block`. Returns the end of what was written. */
+export function pack16(to: usize, block: usize, width: u32, scratch: usize): usize {
+  return packVectors(
+    to,
+    width,
+    v128.load(block),
+    v128.load(block, 16),
+    v128.load(block, 32),
+    v128.load(block, 48),
+    v128.load(block, 64),
+    v128.load(block, 80),
+    v128.load(block, 96),
+    v128.load(block, 112),
+    scratch,
+  );
+}
+
+/** The largest of 64 16-bit integers decides how many bits each takes, and where that would be 15, it is 16. */
+@inline
+function widthOf(all: v128): u32 {
+  const two = i64x2.extract_lane(all, 0) | i64x2.extract_lane(all, 1);
+  const one = (two | (two >>> 32)) as u32;
+  const width = 32 - clz((one | (one >>> 16)) & 0xffff);
+  return width + ((width == 15) as u32);
+}
+
+/** Blocks of 16-bit integers one behind the other; their widths, a nibble each, go to `widths` from `first` on. */
+export function packBlocks(to: usize, widths: usize, first: usize, from: usize, blocks: usize, scratch: usize): usize {
+  let at = to;
+  for (let k: usize = 0; k < blocks; k++) {
+    const block = from + (k << 7);
+    const v0 = v128.load(block);
+    const v1 = v128.load(block, 16);
+    const v2 = v128.load(block, 32);
+    const v3 = v128.load(block, 48);
+    const v4 = v128.load(block, 64);
+    const v5 = v128.load(block, 80);
+    const v6 = v128.load(block, 96);
+    const v7 = v128.load(block, 112);
+    const low = v128.or(v128.or(v0, v1), v128.or(v2, v3));
+    const width = widthOf(v128.or(low, v128.or(v128.or(v4, v5), v128.or(v6, v7))));
+    putWidth(widths, first + k, width);
+    at = packVectors(at, width, v0, v1, v2, v3, v4, v5, v6, v7, scratch);
   }
-  if (width <= 8) {
-    unpackNarrow(block, from, width);
-    return;
+  return at;
+}
+
+@inline
+export function putWidth(widths: usize, b: usize, width: u32): void {
+  const nibble = min<u32>(width, 15);
+  const at = widths + (b >> 1);
+  store<u8>(at, b & 1 ? (load<u8>(at) as u32) | (nibble << 4) : nibble);
+}
+
+@inline
+export function nibbleWidth(widths: usize, b: usize): u32 {
+  const nibble = ((load<u8>(widths + (b >> 1)) as u32) >> (((b as u32) & 1) * 4)) & 15;
+  return nibble + ((nibble == 15) as u32);
+}
+
+/** The inverse of packVectors, to 64 16-bit integers. */
+@inline
+function unpackOne(to: usize, from: usize, width: u32, scratch: usize): void {
+  const fifteen = opaque(0x0f0f0f0f, scratch);
+  const three = opaque(0x03030303, scratch);
+  const one = opaque(0x01010101, scratch);
+  switch (width) {
+    case 0: {
+      const zero = i8x16.splat(0);
+      storeRows(to, INTEGERS, 0, zero, zero, zero, zero);
+      return;
+    }
+    case 1: return unpackRows(to, from, 1, INTEGERS, 0, fifteen, three, one);
+    case 2: return unpackRows(to, from, 2, INTEGERS, 0, fifteen, three, one);
+    case 3: return unpackRows(to, from, 3, INTEGERS, 0, fifteen, three, one);
+    case 4: return unpackRows(to, from, 4, INTEGERS, 0, fifteen, three, one);
+    case 5: return unpackRows(to, from, 5, INTEGERS, 0, fifteen, three, one);
+    case 6: return unpackRows(to, from, 6, INTEGERS, 0, fifteen, three, one);
+    case 7: return unpackRows(to, from, 7, INTEGERS, 0, fifteen, three, one);
+    case 8:
+      storeRows(to, INTEGERS, 0, v128.load(from), v128.load(from, 16), v128.load(from, 32), v128.load(from, 48));
+      return;
   }
-  let high = from + 64;
-  if (width < 16) {
-    unpackRows(rows, high, width & 7, false);
-    high = rows;
+  const high = from + 64;
+  if (width < 16) unpackRows(to, high, width & 7, HIGH, from, fifteen, three, one);
+  else storeRows(to, HIGH, from, v128.load(high), v128.load(high, 16), v128.load(high, 32), v128.load(high, 48));
+}
+
+export function unpack16(block: usize, from: usize, width: u32, scratch: usize): void {
+  unpackOne(block, from, width, scratch);
+}
+
+/** The inverse of packBlocks; the widths have been checked. Returns the end of what was read. */
+export function unpackBlocks(to: usize, widths: usize, first: usize, from: usize, blocks: usize, scratch: usize): usize {
+  let at = from;
+  for (let k: usize = 0; k < blocks; k++) {
+    const width = nibbleWidth(widths, first + k);
+    unpackOne(to + (k << 7), at, width, scratch);
+    at += width << 3;
   }
-  for (let k: usize = 0; k < 64; k += 16) {
-    const l = v128.load(from + k);
-    const h = v128.load(high + k);
-    v128.store(block + k * 2, i8x16.shuffle(l, h, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
-    v128.store(
-      block + k * 2,
-      i8x16.shuffle(l, h, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31),
-      16,
-    );
-  }
+  return at;
 }
 
 /** Byte `index` of sixteen 32-bit integers. */
@@ -196,7 +304,7 @@ function row32(block: usize, k: usize, index: i32): v128 {
 }
 
 /** 64 32-bit integers; width ≤ 32. */
-export function pack32(to: usize, block: usize, width: u32): usize {
+export function pack32(to: usize, block: usize, width: u32, scratch: usize): usize {
   let at = to;
   let index = 0;
   for (; index < ((width >> 3) as i32); index++) {
@@ -212,17 +320,23 @@ export function pack32(to: usize, block: usize, width: u32): usize {
     row32(block, 2, index),
     row32(block, 3, index),
     rest,
+    opaque(0x0f0f0f0f, scratch),
+    opaque(0x03030303, scratch),
+    opaque(0x01010101, scratch),
   );
 }
 
-export function unpack32(block: usize, from: usize, width: u32, rows: usize): void {
+/** `rows`: 64 bytes of working space. */
+export function unpack32(block: usize, from: usize, width: u32, rows: usize, scratch: usize): void {
   memory.fill(block, 0, 256);
   const whole = width >> 3;
   for (let index: u32 = 0; index < whole + 1; index++) {
     let source = from + index * 64;
     if (index == whole) {
       if ((width & 7) == 0) return;
-      unpackRows(rows, source, width & 7, false);
+      const fifteen = opaque(0x0f0f0f0f, scratch);
+      const three = opaque(0x03030303, scratch);
+      unpackRows(rows, source, width & 7, BYTES, 0, fifteen, three, opaque(0x01010101, scratch));
       source = rows;
     }
     for (let i: usize = 0; i < 64; i += 8) {

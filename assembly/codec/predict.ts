@@ -8,13 +8,14 @@
 export const UNSIGNED: u32 = 4;
 
 @inline
-function zigzag16(r: v128): v128 {
+export function zigzag16(r: v128): v128 {
   return v128.xor(i16x8.shl(r, 1), i16x8.shr_s(r, 15));
 }
 
+/** The lowest bit in all places says whether to turn the others over. */
 @inline
-function unzigzag16(u: v128): v128 {
-  return v128.xor(i16x8.shr_u(u, 1), i16x8.neg(v128.and(u, i16x8.splat(1))));
+export function unzigzag16(u: v128): v128 {
+  return v128.xor(i16x8.shr_u(u, 1), i16x8.shr_s(i16x8.shl(u, 15), 15));
 }
 
 @inline
@@ -24,7 +25,7 @@ function zigzag32(r: v128): v128 {
 
 @inline
 function unzigzag32(u: v128): v128 {
-  return v128.xor(i32x4.shr_u(u, 1), i32x4.neg(v128.and(u, i32x4.splat(1))));
+  return v128.xor(i32x4.shr_u(u, 1), i32x4.shr_s(i32x4.shl(u, 31), 31));
 }
 
 @inline
@@ -110,36 +111,86 @@ export function predict(to: usize, at: usize, lag: usize, wide: bool, plan: u32,
   return widthOf(all, wide);
 }
 
-/** Running sums of eight 16-bit integers, on top of `carry` in all lanes. */
+/** Eight integers less what is above them, if the plan looks there. */
 @inline
-function prefix16(r: v128, carry: v128): v128 {
+function lessUp(at: usize, lag: usize, plan: u32): v128 {
+  const v = v128.load(at);
+  return plan == 3 || plan == 2 ? i16x8.sub(v, v128.load(at - lag)) : v;
+}
+
+/** What stands left of eight integers; `before`: the eight before them. */
+@inline
+function leftOf(before: v128, v: v128): v128 {
+  return i8x16.shuffle(before, v, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29);
+}
+
+/** lorenzo is left's difference of up's differences. */
+@inline
+function runWith(to: usize, at: usize, bytes: usize, lag: usize, plan: u32): void {
+  let before = plan == 1 || plan == 3 ? lessUp(at - 16, lag, plan) : i16x8.splat(0);
+  for (let i: usize = 0; i < bytes; i += 32) {
+    const a = lessUp(at + i, lag, plan);
+    const b = lessUp(at + i + 16, lag, plan);
+    if (plan == UNSIGNED) {
+      v128.store(to + i, a);
+      v128.store(to + i, b, 16);
+    } else if (plan == 1 || plan == 3) {
+      v128.store(to + i, zigzag16(i16x8.sub(a, leftOf(before, a))));
+      v128.store(to + i, zigzag16(i16x8.sub(b, leftOf(a, b))), 16);
+      before = b;
+    } else {
+      v128.store(to + i, zigzag16(a));
+      v128.store(to + i, zigzag16(b), 16);
+    }
+  }
+}
+
+/** The folded residuals of a run of 16-bit integers, whole blocks of them. */
+export function predictRun(to: usize, at: usize, bytes: usize, lag: usize, plan: u32): void {
+  if (plan == UNSIGNED) runWith(to, at, bytes, lag, UNSIGNED);
+  else if (plan == 0) runWith(to, at, bytes, lag, 0);
+  else if (plan == 1) runWith(to, at, bytes, lag, 1);
+  else if (plan == 2) runWith(to, at, bytes, lag, 2);
+  else runWith(to, at, bytes, lag, 3);
+}
+
+/** Running sums of eight 16-bit integers. */
+@inline
+function prefix16(r: v128): v128 {
   const zero = i32x4.splat(0);
   let s = i16x8.add(r, i8x16.shuffle(zero, r, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29));
   s = i16x8.add(s, i8x16.shuffle(zero, s, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27));
-  s = i16x8.add(s, i8x16.shuffle(zero, s, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23));
-  return i16x8.add(s, carry);
+  return i16x8.add(s, i8x16.shuffle(zero, s, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23));
 }
 
 @inline
-function prefix32(r: v128, carry: v128): v128 {
+function prefix32(r: v128): v128 {
   const zero = i32x4.splat(0);
-  let s = i32x4.add(r, i8x16.shuffle(zero, r, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27));
-  s = i32x4.add(s, i8x16.shuffle(zero, s, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23));
-  return i32x4.add(s, carry);
+  const s = i32x4.add(r, i8x16.shuffle(zero, r, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27));
+  return i32x4.add(s, i8x16.shuffle(zero, s, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23));
+}
+
+/** The last lane in all lanes. */
+@inline
+function last16(v: v128): v128 {
+  return i8x16.shuffle(v, v, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15);
 }
 
 @inline
-function restoreWith(at: usize, block: usize, lag: usize, wide: bool, plan: u32, carry0: v128): v128 {
+function last32(v: v128): v128 {
+  return i8x16.shuffle(v, v, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15);
+}
+
+@inline
+function restoreWith(at: usize, from: usize, bytes: usize, lag: usize, wide: bool, plan: u32, carry0: v128): v128 {
   let carry = carry0;
-  const bytes: usize = wide ? 256 : 128;
   for (let i: usize = 0; i < bytes; i += 16) {
-    let v = v128.load(block + i);
+    let v = v128.load(from + i);
     if (plan != UNSIGNED) v = wide ? unzigzag32(v) : unzigzag16(v);
     if (plan == 1 || plan == 3) {
-      v = wide ? prefix32(v, carry) : prefix16(v, carry);
-      carry = wide
-        ? i8x16.shuffle(v, v, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15)
-        : i8x16.shuffle(v, v, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15);
+      const sum = wide ? prefix32(v) : prefix16(v);
+      v = wide ? i32x4.add(sum, carry) : i16x8.add(sum, carry);
+      carry = wide ? i32x4.add(carry, last32(sum)) : i16x8.add(carry, last16(sum));
     }
     if (plan == 2 || plan == 3) {
       v = wide ? i32x4.add(v, v128.load(at + i - lag)) : i16x8.add(v, v128.load(at + i - lag));
@@ -149,20 +200,20 @@ function restoreWith(at: usize, block: usize, lag: usize, wide: bool, plan: u32,
   return carry;
 }
 
-/** A block's integers from its folded residuals. Takes and returns the running sum in all lanes. */
+/** Integers from their folded residuals. Takes and returns the running sum in all lanes. */
 @inline
-function restoreEach(at: usize, block: usize, lag: usize, wide: bool, plan: u32, carry: v128): v128 {
-  if (plan == UNSIGNED) return restoreWith(at, block, lag, wide, UNSIGNED, carry);
-  if (plan == 0) return restoreWith(at, block, lag, wide, 0, carry);
-  if (plan == 1) return restoreWith(at, block, lag, wide, 1, carry);
-  if (plan == 2) return restoreWith(at, block, lag, wide, 2, carry);
-  return restoreWith(at, block, lag, wide, 3, carry);
+function restoreEach(at: usize, from: usize, bytes: usize, lag: usize, wide: bool, plan: u32, carry: v128): v128 {
+  if (plan == UNSIGNED) return restoreWith(at, from, bytes, lag, wide, UNSIGNED, carry);
+  if (plan == 0) return restoreWith(at, from, bytes, lag, wide, 0, carry);
+  if (plan == 1) return restoreWith(at, from, bytes, lag, wide, 1, carry);
+  if (plan == 2) return restoreWith(at, from, bytes, lag, wide, 2, carry);
+  return restoreWith(at, from, bytes, lag, wide, 3, carry);
 }
 
-export function restore16(at: usize, block: usize, lag: usize, plan: u32, carry: v128): v128 {
-  return restoreEach(at, block, lag, false, plan, carry);
+export function restore16(at: usize, from: usize, bytes: usize, lag: usize, plan: u32, carry: v128): v128 {
+  return restoreEach(at, from, bytes, lag, false, plan, carry);
 }
 
-export function restore32(at: usize, block: usize, lag: usize, plan: u32, carry: v128): v128 {
-  return restoreEach(at, block, lag, true, plan, carry);
+export function restore32(at: usize, from: usize, bytes: usize, lag: usize, plan: u32, carry: v128): v128 {
+  return restoreEach(at, from, bytes, lag, true, plan, carry);
 }

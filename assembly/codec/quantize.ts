@@ -1,41 +1,25 @@
 // Values → integers and back; the formulas are those of src/codec/quantize.ts, lane by lane in the same order.
 import { mix } from "./checksum";
-import { ESCAPES, POSITIONS, Q, settings } from "./scratch";
+import { opaque, settings } from "./scratch";
 
 export const LOSSLESS: u32 = 0;
 export const SUPPORT: u32 = 1;
 export const PAPER: u32 = 2;
 export const DITHERED: u32 = 3;
 
-/** 1.5·2^23: added to |t| ≤ 2^22, it leaves round-half-even(t) in the low mantissa bits. */
-const MAGIC: f32 = 12582912;
-const MAGIC_BITS: i32 = 0x4b400000;
-/** 2^23: the same for whole numbers from 0 to 2^23. */
-const WHOLE: f32 = 8388608;
-const WHOLE_BITS: i32 = 0x4b000000;
-const LARGEST_QUOTIENT: f32 = 4194304;
+/** The bits of 1.5·2^23: added to |t| ≤ 2^22, it leaves round-half-even(t) in the low mantissa bits. */
+export const MAGIC: i32 = 0x4b400000;
+/** Those of 2^23: the same for whole numbers from 0 to 2^23. */
+const WHOLE: i32 = 0x4b000000;
 
 @inline
 export function magnitude(x: v128): v128 {
   return v128.and(x, i32x4.splat(0x7fffffff));
 }
 
-/** The largest magnitude's bits among n values, n a multiple of 8; NaN and infinities sort highest. */
-export function scan(x: usize, n: usize): u32 {
-  let a = i32x4.splat(0);
-  let b = a;
-  for (let at = x, end = x + n * 4; at < end; at += 32) {
-    a = i32x4.max_s(a, magnitude(v128.load(at)));
-    b = i32x4.max_s(b, magnitude(v128.load(at, 16)));
-  }
-  a = i32x4.max_s(a, b);
-  a = i32x4.max_s(a, i8x16.shuffle(a, a, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  return max(i32x4.extract_lane(a, 0), i32x4.extract_lane(a, 1)) as u32;
-}
-
 /** The horizontal least and largest of eight, as low and high half of the result. */
 @inline
-function range16(low: v128, high: v128): u32 {
+export function range16(low: v128, high: v128): u32 {
   let least: i32 = i16x8.extract_lane_s(low, 0);
   let most: i32 = i16x8.extract_lane_s(high, 0);
   for (let k = 1; k < 8; k++) {
@@ -67,9 +51,9 @@ export function dither(key: v128, index: v128): v128 {
  * proofs: Narrow.support_near, Narrow.paper_near, Narrow.dithered_near
  */
 @inline
-export function nearSupport(x0: v128, x1: v128, scale: v128): v128 {
-  const one = f32x4.splat(WHOLE + 1);
-  const base = i32x4.splat(WHOLE_BITS);
+export function nearSupport(x0: v128, x1: v128, scale: v128, base: v128): v128 {
+  // 2^23 + 1 is the next float, and the next integer.
+  const one = i32x4.add(base, i32x4.splat(1));
   const a0 = magnitude(x0);
   const a1 = magnitude(x1);
   const m0 = i32x4.sub(f32x4.add(f32x4.floor(f32x4.mul(a0, scale)), one), base);
@@ -80,70 +64,101 @@ export function nearSupport(x0: v128, x1: v128, scale: v128): v128 {
   return i16x8.sub(v128.xor(m, sign), sign);
 }
 
+/** The nearest whole numbers, ties to even, of |t| ≤ 2^22; `magic` holds MAGIC, which is float and integer alike. */
 @inline
-function rounded(t0: v128, t1: v128): v128 {
-  const magic = f32x4.splat(MAGIC);
-  const base = i32x4.splat(MAGIC_BITS);
-  return i16x8.narrow_i32x4_s(i32x4.sub(f32x4.add(t0, magic), base), i32x4.sub(f32x4.add(t1, magic), base));
+export function nearest(t: v128, magic: v128): v128 {
+  return i32x4.sub(f32x4.add(t, magic), magic);
 }
 
 @inline
-export function nearPaper(x0: v128, x1: v128, scale: v128): v128 {
-  return rounded(f32x4.mul(x0, scale), f32x4.mul(x1, scale));
+function rounded(t0: v128, t1: v128, magic: v128): v128 {
+  return i16x8.narrow_i32x4_s(nearest(t0, magic), nearest(t1, magic));
+}
+
+@inline
+export function nearPaper(x0: v128, x1: v128, scale: v128, magic: v128): v128 {
+  return rounded(f32x4.mul(x0, scale), f32x4.mul(x1, scale), magic);
 }
 
 /** `index`: the numbers of the first four. */
 @inline
-export function nearDithered(x0: v128, x1: v128, scale: v128, key: v128, index: v128): v128 {
+export function nearDithered(x0: v128, x1: v128, scale: v128, magic: v128, key: v128, index: v128): v128 {
   const u0 = dither(key, index);
   const u1 = dither(key, i32x4.add(index, i32x4.splat(4)));
-  const r = rounded(f32x4.add(f32x4.mul(x0, scale), u0), f32x4.add(f32x4.mul(x1, scale), u1));
+  const r = rounded(f32x4.add(f32x4.mul(x0, scale), u0), f32x4.add(f32x4.mul(x1, scale), u1), magic);
   const zero = i16x8.splat(0);
   const some = i16x8.gt_s(i16x8.narrow_i32x4_s(magnitude(x0), magnitude(x1)), zero);
   return v128.and(i16x8.sub(r, i16x8.ge_s(r, zero)), some);
 }
 
-/**
- * Where no |x| exceeds 2^12 steps (2^11 if dithered), every value is within the bound (docs/format.md, "Why most chunks
- * need no check"), so eight at a time need no reconstruction. Writes 16-bit integers; n is a multiple of 8. Returns
- * the least and the largest of them as low and high half.
- */
-export function quantizeNear(x: usize, n: usize, q: usize, first: u32, scratch: usize): u32 {
+/** `magic`: what magicOf gives. */
+@inline
+export function nearEight(at: usize, scale: v128, magic: v128, key: v128, index: v128, quantizer: u32): v128 {
+  const x0 = v128.load(at);
+  const x1 = v128.load(at, 16);
+  if (quantizer == SUPPORT) return nearSupport(x0, x1, scale, magic);
+  if (quantizer == PAPER) return nearPaper(x0, x1, scale, magic);
+  return nearDithered(x0, x1, scale, magic, key, index);
+}
+
+@inline
+export function magicOf(quantizer: u32, scratch: usize): v128 {
+  return opaque(quantizer == SUPPORT ? WHOLE : MAGIC, scratch);
+}
+
+@inline
+function nearRun(x: usize, n: usize, q: usize, first: u32, scratch: usize, quantizer: u32): u32 {
   const s = settings(scratch);
-  const quantizer = s.quantizer;
-  const inverse = s.inverse;
-  const scale = f32x4.splat(inverse);
+  const scale = f32x4.splat(s.inverse);
+  const magic = magicOf(quantizer, scratch);
+  const key = i32x4.splat(mix(s.seed));
+  let index = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
   let least = i16x8.splat(0x7fff);
   let most = i16x8.splat(-0x8000);
-  const zero = i16x8.splat(0);
   let to = q;
-  if (quantizer == SUPPORT) {
-    for (let at = x, end = x + n * 4; at < end; at += 32, to += 16) {
-      const r = nearSupport(v128.load(at), v128.load(at, 16), scale);
-      v128.store(to, r);
-      least = i16x8.min_s(least, r);
-      most = i16x8.max_s(most, r);
-    }
-  } else if (quantizer == PAPER) {
-    for (let at = x, end = x + n * 4; at < end; at += 32, to += 16) {
-      const r = nearPaper(v128.load(at), v128.load(at, 16), scale);
-      v128.store(to, r);
-      least = i16x8.min_s(least, r);
-      most = i16x8.max_s(most, r);
-    }
-  } else {
-    const key = i32x4.splat(mix(s.seed));
-    const eight = i32x4.splat(8);
-    let index = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
-    for (let at = x, end = x + n * 4; at < end; at += 32, to += 16) {
-      const r = nearDithered(v128.load(at), v128.load(at, 16), scale, key, index);
-      index = i32x4.add(index, eight);
-      v128.store(to, r);
-      least = i16x8.min_s(least, r);
-      most = i16x8.max_s(most, r);
-    }
+  for (let at = x, end = x + n * 4; at < end; at += 64, to += 32) {
+    const a = nearEight(at, scale, magic, key, index, quantizer);
+    if (quantizer == DITHERED) index = i32x4.add(index, i32x4.splat(8));
+    const b = nearEight(at + 32, scale, magic, key, index, quantizer);
+    if (quantizer == DITHERED) index = i32x4.add(index, i32x4.splat(8));
+    v128.store(to, a);
+    v128.store(to, b, 16);
+    least = i16x8.min_s(i16x8.min_s(least, a), b);
+    most = i16x8.max_s(i16x8.max_s(most, a), b);
   }
   return range16(least, most);
+}
+
+/** Values that quantizeNear takes before it looks at how far they are. */
+const RUN: usize = 2048;
+
+/**
+ * Where no |x| exceeds 2^12 steps (2^11 if dithered), every value is within the bound (docs/format.md, "Why most chunks
+ * need no check"), so eight at a time need no reconstruction. That none does is seen from the integers: where the
+ * arithmetic overflows or x is NaN, they saturate. Writes 16-bit integers; n is a multiple of 16. False where some value
+ * is too far; else the least and the largest are in the settings' `range`.
+ */
+export function quantizeNear(x: usize, n: usize, q: usize, first: u32, scratch: usize): bool {
+  const s = settings(scratch);
+  const limit = s.near;
+  if (limit < 0) return false;
+  let least: i32 = 0x7fff;
+  let most: i32 = -0x8000;
+  for (let i: usize = 0; i < n; i += RUN) {
+    const count = min(RUN, n - i);
+    const at = x + (i << 2);
+    const to = q + (i << 1);
+    const number = first + (i as u32);
+    let range: u32;
+    if (s.quantizer == SUPPORT) range = nearRun(at, count, to, number, scratch, SUPPORT);
+    else if (s.quantizer == PAPER) range = nearRun(at, count, to, number, scratch, PAPER);
+    else range = nearRun(at, count, to, number, scratch, DITHERED);
+    least = min(least, ((range << 16) as i32) >> 16);
+    most = max(most, (range as i32) >> 16);
+    if (least < -limit || most > limit) return false;
+  }
+  s.range = ((least & 0xffff) | (most << 16)) as u32;
+  return true;
 }
 
 /** An integer clamped to ±½: half a step towards zero, and 0 for 0. */
@@ -154,7 +169,7 @@ export function half(q: v128): v128 {
 
 /** The decoder's formula for four integers. */
 @inline
-function valueOf(integer: v128, quantizer: u32, step: v128, negativeStep: v128, u: v128): v128 {
+export function valueOf(integer: v128, quantizer: u32, step: v128, negativeStep: v128, u: v128): v128 {
   const q = f32x4.convert_i32x4_s(integer);
   if (quantizer == PAPER) return f32x4.mul(q, step);
   if (quantizer == SUPPORT) {
@@ -165,66 +180,6 @@ function valueOf(integer: v128, quantizer: u32, step: v128, negativeStep: v128, 
   // Comparison lanes are −1 where true: adding one takes 1 from the positive integers.
   const shifted = f32x4.convert_i32x4_s(i32x4.add(integer, i32x4.gt_s(integer, zero)));
   return v128.and(f32x4.mul(f32x4.sub(shifted, u), step), i32x4.ne(integer, zero));
-}
-
-/**
- * Every value, checked by reconstruction. Writes 32-bit integers from place `at0` of scratch + Q on, notes escapes
- * behind the `count0` there are, and returns how many there are then, or −1 if more than `most`. n is a multiple of 4.
- */
-export function quantizeChecked(x: usize, n: usize, at0: usize, count0: u32, most: u32, scratch: usize, first: u32): i32 {
-  const s = settings(scratch);
-  const quantizer = s.quantizer;
-  const key = i32x4.splat(mix(s.seed));
-  const zero = i32x4.splat(0);
-  const limit = f32x4.splat(LARGEST_QUOTIENT);
-  const steps = f32x4.splat(s.step);
-  const negativeSteps = f32x4.splat(s.negativeStep);
-  const inverse = f32x4.splat(s.inverse);
-  const negativeInverse = f32x4.splat(s.negativeInverse);
-  let index = i32x4.add(i32x4.splat(first + (at0 as u32)), i32x4(0, 1, 2, 3));
-  let count = count0;
-  for (let i: usize = 0; i < n; i += 4) {
-    const value = v128.load(x + i * 4);
-    const negative = f32x4.lt(value, f32x4.splat(0));
-    const some = f32x4.ne(value, f32x4.splat(0));
-    let integer: v128;
-    let quotient: v128;
-    let u = zero;
-    let bounds = f32x4.splat(s.bound);
-    if (quantizer == SUPPORT) {
-      const scale = v128.bitselect(negativeInverse, inverse, negative);
-      bounds = v128.bitselect(f32x4.splat(s.negativeBound), bounds, negative);
-      quotient = f32x4.mul(f32x4.abs(value), scale);
-      const m = i32x4.add(i32x4.trunc_sat_f32x4_s(f32x4.floor(quotient)), i32x4.splat(1));
-      integer = i32x4.sub(v128.xor(v128.and(m, some), negative), negative);
-    } else {
-      quotient = f32x4.mul(value, inverse);
-      if (quantizer == DITHERED) {
-        u = dither(key, index);
-        quotient = f32x4.add(quotient, u);
-      }
-      integer = i32x4.trunc_sat_f32x4_s(f32x4.nearest(quotient));
-      if (quantizer == DITHERED) {
-        const up = i32x4.add(integer, i32x4.add(i32x4.splat(1), i32x4.lt_s(integer, zero)));
-        integer = v128.and(up, some);
-      }
-    }
-    const back = valueOf(integer, quantizer, steps, negativeSteps, u);
-    let within = f32x4.lt(f32x4.abs(f32x4.sub(value, back)), bounds);
-    within = v128.and(within, v128.or(f32x4.lt(f32x4.abs(quotient), limit), v128.not(some)));
-    v128.store(scratch + Q + (at0 + i) * 4, v128.and(integer, within));
-    index = i32x4.add(index, i32x4.splat(4));
-    const bad = 15 ^ i32x4.bitmask(within);
-    if (bad == 0) continue;
-    for (let lane: usize = 0; lane < 4; lane++) {
-      if (((bad >> (lane as i32)) & 1) == 0) continue;
-      if (count >= most) return -1;
-      store<u32>(scratch + ESCAPES + 4 * (count as usize), load<u32>(x + (i + lane) * 4));
-      store<u16>(scratch + POSITIONS + 2 * (count as usize), (at0 + i + lane) as u16);
-      count++;
-    }
-  }
-  return count as i32;
 }
 
 /** Bits → integers in the order of the floats, and back; n is a multiple of 4. */

@@ -1,19 +1,23 @@
 // Eight rANS coders, one a lane, that share a sequence of words; src/codec/rans.ts defines them, and rows.ts the contexts.
+// Their states are two vectors of four; what the lanes look up is gathered one by one.
 import {
   ABOVE,
   CODES,
   CONTEXTS,
-  LEFTS,
+  ENTRIES,
   READ_CODES,
-  RECIPROCALS,
+  ROW_CONTEXTS,
+  SECOND_ABOVE,
+  SECOND_CONTEXTS,
   SLOTS,
   STATES,
+  STREAMS,
   SYMBOLS,
   TOPS,
   WORDS_END,
 } from "./map";
-import { areaAt, classOf, splat } from "./rows";
-import { settings } from "./scratch";
+import { areaAt, classOf, keepAbove, splat, startStrip } from "./rows";
+import { opaque, RAISE, SCATTER, settings } from "./scratch";
 
 const TOTAL_BITS: u32 = 11;
 export const LEAST_STATE: u32 = 0x10000;
@@ -24,117 +28,92 @@ export function besideOf(symbol: u32, left: u32): u32 {
   return ((symbol > (left & 255)) as u32) + ((symbol > ((left >> 8) & 255)) as u32) + ((symbol > ((left >> 16) & 255)) as u32);
 }
 
-/** ⌊2^43/f⌋ + 1: for x < f·2^21 the product with it, shifted back, is ⌊x/f⌋ exactly, as f² < 2^22. */
-export function prepareReciprocals(scratch: usize): void {
-  for (let c: usize = 0; c < 16; c++) {
-    const top = load<u8>(scratch + TOPS + c) as u32;
-    for (let symbol: u32 = 0; symbol < 256; symbol = symbol == top ? 255 : symbol + 1) {
-      const f = load<u16>(scratch + CODES + (((c << 8) | (symbol as usize)) << 2)) as usize;
-      store<u64>(scratch + RECIPROCALS + (f << 3), ((1 as u64) << 43) / (f as u64) + 1);
-      if (symbol == 255) break;
-    }
+/** The encoder's table, 8 bytes an entry: 2/f in binary32, then f and start + 2^11 − f. Takes the place of CODES, bit by bit. */
+export function prepareEncoder(scratch: usize): void {
+  for (let i: usize = 0; i < 4096; i++) {
+    const code = load<u32>(scratch + CODES + (i << 2));
+    const f = code & 0xffff;
+    store<f32>(scratch + ENTRIES + (i << 3), <f32>2 / <f32>f);
+    store<u16>(scratch + ENTRIES + (i << 3), f as u16, 4);
+    store<u16>(scratch + ENTRIES + (i << 3), ((code >> 16) + 2048 - f) as u16, 6);
   }
 }
 
+/** Two lanes' entries. */
 @inline
-function codeOf(codes: usize, contexts: usize, symbols: usize, lane: usize): u32 {
-  return load<u32>(codes + (((load<u8>(contexts + lane) as usize) << 10) | ((load<u8>(symbols + lane) as usize) << 2)));
+function pairOf(entries: usize, offset0: u32, offset1: u32): v128 {
+  return v128.load64_lane(entries + (offset1 as usize), v128.load64_zero(entries + (offset0 as usize)), 1);
 }
 
+/** The lanes of `x` that give their low half away before this code's step. */
 @inline
-function stepOf(code: u32, x: u32, reciprocals: usize): u32 {
-  const f = code & 0xffff;
-  const times = (((x as u64) * load<u64>(reciprocals + ((f as usize) << 3))) >> 43) as u32;
-  return x + times * (2048 - f) + (code >> 16);
+function fullLanes(x: v128, code: v128): v128 {
+  return i32x4.ge_u(x, i32x4.shl(code, 21));
+}
+
+/**
+ * x ← ⌊x/f⌋·2^11 + x mod f + start. The quotient q is under 2^21: from x/2 · 2/f in binary32 it comes out right or off by
+ * one (two roundings and x's lowest bit; where f is 1 or 2 they are exact), and the remainder shows which:
+ *
+ *   q·2^11 + rest + start + (2^11 − f)·(1 where rest ≥ f, −1 where rest < 0)
+ */
+@inline
+function step(x: v128, code: v128, twofold: v128, low: v128, whole: v128, total: v128): v128 {
+  const f = v128.and(code, low);
+  const estimate = f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_u(x, 1)), twofold);
+  const q = i32x4.sub(f32x4.add(estimate, whole), whole);
+  const rest = i32x4.sub(x, i32x4.mul(q, f));
+  const gain = i32x4.sub(total, f);
+  const under = v128.and(i32x4.shr_s(rest, 31), gain);
+  const inside = v128.and(i32x4.gt_s(f, rest), gain);
+  const most = i32x4.add(i32x4.add(rest, i32x4.shr_u(code, 16)), i32x4.shl(q, 11));
+  return i32x4.sub(i32x4.sub(most, inside), under);
 }
 
 /** The symbols' words, from WORDS_END down, and the states at STATES. Returns where the words begin. */
 export function encodeSymbols(count: usize, scratch: usize): usize {
   const symbols = scratch + SYMBOLS;
   const contexts = scratch + CONTEXTS;
-  const codes = scratch + CODES;
-  const states = scratch + STATES;
-  const reciprocals = scratch + RECIPROCALS;
-  let x0 = LEAST_STATE;
-  let x1 = LEAST_STATE;
-  let x2 = LEAST_STATE;
-  let x3 = LEAST_STATE;
-  let x4 = LEAST_STATE;
-  let x5 = LEAST_STATE;
-  let x6 = LEAST_STATE;
-  let x7 = LEAST_STATE;
+  const entries = scratch + ENTRIES;
+  const low = opaque(0xffff, scratch);
+  const whole = opaque(0x4b000000, scratch);
+  const total = opaque(2048, scratch);
+  let a = i32x4.splat(LEAST_STATE);
+  let b = a;
   let at = scratch + WORDS_END;
   for (let i = count; i > 0; ) {
     i -= 8;
-    const context = contexts + i;
-    const symbol = symbols + i;
-    let code: u32;
-    let full: u32;
-    // Without a branch: the low half is always written, and kept where it has to go.
-
-    code = codeOf(codes, context, symbol, 7);
-    store<u16>(at - 2, x7 as u16);
-    full = (x7 >= code << 21) as u32;
-    at -= (full as usize) << 1;
-    x7 = stepOf(code, x7 >> (full << 4), reciprocals);
-
-    code = codeOf(codes, context, symbol, 6);
-    store<u16>(at - 2, x6 as u16);
-    full = (x6 >= code << 21) as u32;
-    at -= (full as usize) << 1;
-    x6 = stepOf(code, x6 >> (full << 4), reciprocals);
-
-    code = codeOf(codes, context, symbol, 5);
-    store<u16>(at - 2, x5 as u16);
-    full = (x5 >= code << 21) as u32;
-    at -= (full as usize) << 1;
-    x5 = stepOf(code, x5 >> (full << 4), reciprocals);
-
-    code = codeOf(codes, context, symbol, 4);
-    store<u16>(at - 2, x4 as u16);
-    full = (x4 >= code << 21) as u32;
-    at -= (full as usize) << 1;
-    x4 = stepOf(code, x4 >> (full << 4), reciprocals);
-
-    code = codeOf(codes, context, symbol, 3);
-    store<u16>(at - 2, x3 as u16);
-    full = (x3 >= code << 21) as u32;
-    at -= (full as usize) << 1;
-    x3 = stepOf(code, x3 >> (full << 4), reciprocals);
-
-    code = codeOf(codes, context, symbol, 2);
-    store<u16>(at - 2, x2 as u16);
-    full = (x2 >= code << 21) as u32;
-    at -= (full as usize) << 1;
-    x2 = stepOf(code, x2 >> (full << 4), reciprocals);
-
-    code = codeOf(codes, context, symbol, 1);
-    store<u16>(at - 2, x1 as u16);
-    full = (x1 >= code << 21) as u32;
-    at -= (full as usize) << 1;
-    x1 = stepOf(code, x1 >> (full << 4), reciprocals);
-
-    code = codeOf(codes, context, symbol, 0);
-    store<u16>(at - 2, x0 as u16);
-    full = (x0 >= code << 21) as u32;
-    at -= (full as usize) << 1;
-    x0 = stepOf(code, x0 >> (full << 4), reciprocals);
+    const symbol = v128.load64_zero(symbols + i);
+    const context = v128.load64_zero(contexts + i);
+    const codes = i8x16.shuffle(symbol, context, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const offset = i16x8.shl(codes, 3);
+    const e0 = pairOf(entries, i16x8.extract_lane_u(offset, 0), i16x8.extract_lane_u(offset, 1));
+    const e2 = pairOf(entries, i16x8.extract_lane_u(offset, 2), i16x8.extract_lane_u(offset, 3));
+    const e4 = pairOf(entries, i16x8.extract_lane_u(offset, 4), i16x8.extract_lane_u(offset, 5));
+    const e6 = pairOf(entries, i16x8.extract_lane_u(offset, 6), i16x8.extract_lane_u(offset, 7));
+    const codeA = i8x16.shuffle(e0, e2, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    const codeB = i8x16.shuffle(e4, e6, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    const twofoldA = i8x16.shuffle(e0, e2, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    const twofoldB = i8x16.shuffle(e4, e6, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    const fullA = fullLanes(a, codeA);
+    const fullB = fullLanes(b, codeB);
+    // Without a branch: full lanes' low halves move up to the end of a vector, whose rest the next ones cover.
+    const full = i16x8.bitmask(i16x8.narrow_i32x4_s(fullA, fullB)) as usize;
+    const halves = i16x8.narrow_i32x4_u(v128.and(a, low), v128.and(b, low));
+    v128.store(at - 16, i8x16.swizzle(halves, v128.load(scratch + RAISE + (full << 4))));
+    at -= popcnt(full as u32) << 1;
+    a = step(v128.bitselect(i32x4.shr_u(a, 16), a, fullA), codeA, twofoldA, low, whole, total);
+    b = step(v128.bitselect(i32x4.shr_u(b, 16), b, fullB), codeB, twofoldB, low, whole, total);
   }
-  store<u32>(states, x0, 0);
-  store<u32>(states, x1, 4);
-  store<u32>(states, x2, 8);
-  store<u32>(states, x3, 12);
-  store<u32>(states, x4, 16);
-  store<u32>(states, x5, 20);
-  store<u32>(states, x6, 24);
-  store<u32>(states, x7, 28);
+  v128.store(scratch + STATES, a);
+  v128.store(scratch + STATES, b, 16);
   return at;
 }
 
 /**
  * A slot of a context, one word:   31 … 21  slot − start | 20 … 10  frequency | 9, 8  class as a left neighbour | symbol
  */
-export function prepareDense(scratch: usize): void {
+export function prepareDecoder(scratch: usize): void {
   const left = settings(scratch).left;
   let slot = scratch + SLOTS;
   for (let c: usize = 0; c < 16; c++) {
@@ -148,132 +127,169 @@ export function prepareDense(scratch: usize): void {
   }
 }
 
-@inline
-function slotOf(slots: usize, contexts: usize, lane: usize, left: usize, x: u32): u32 {
-  const table = slots + ((load<u8>(contexts + lane) as usize) << 15) + left;
-  return load<u32>(table + (((x & 2047) as usize) << 2));
+/** A segment's coded symbols on their way to `symbols`; the eight states follow it in memory. */
+@unmanaged
+export class Stream {
+  /** The next word, and the end of the words, behind which 16 bytes may be read. */
+  at: usize;
+  end: usize;
+  symbols: usize;
+  /** What stands above the row at hand, as keepAbove leaves it. */
+  above: usize;
+  contexts: usize;
 }
 
-/** Its class as a left neighbour, as the distance to the first of its tables. */
-@inline
-function leftOf(entry: u32): usize {
-  return ((entry & 0x300) << 5) as usize;
+export function streamOf(scratch: usize, k: usize): Stream {
+  const stream = changetype<Stream>(scratch + STREAMS + (k << 6));
+  stream.symbols = scratch + (k == 0 ? SYMBOLS : CONTEXTS);
+  stream.above = scratch + (k == 0 ? ABOVE : SECOND_ABOVE);
+  stream.contexts = scratch + (k == 0 ? ROW_CONTEXTS : SECOND_CONTEXTS);
+  return stream;
 }
 
 @inline
-function advance(entry: u32, x: u32): u32 {
-  return ((entry >> 10) & 2047) * (x >> TOTAL_BITS) + (entry >> 21);
+export function statesOf(stream: Stream): usize {
+  return changetype<usize>(stream) + 32;
 }
 
-/** A row of symbols from the words at `at`, which go up to `end`; 16 bytes behind it may be read. Returns where it is. */
-export function decodeSymbols(at0: usize, end: usize, width: usize, scratch: usize): usize {
-  const s = settings(scratch);
-  const slots = scratch + SLOTS;
-  const symbols = scratch + SYMBOLS;
-  const contexts = scratch + CONTEXTS;
-  const states = scratch + STATES;
-  const a0 = splat(s.area, 0);
-  const a1 = splat(s.area, 1);
-  const a2 = splat(s.area, 2);
+/** The slots of four lanes; `at`: their addresses. */
+@inline
+function slotsAt(at: v128): v128 {
+  let entry = v128.load32_zero(i32x4.extract_lane(at, 0) as usize);
+  entry = v128.load32_lane(i32x4.extract_lane(at, 1) as usize, entry, 1);
+  entry = v128.load32_lane(i32x4.extract_lane(at, 2) as usize, entry, 2);
+  return v128.load32_lane(i32x4.extract_lane(at, 3) as usize, entry, 3);
+}
+
+@inline
+function advance(x: v128, entry: v128, eleven: v128): v128 {
+  const f = v128.and(i32x4.shr_u(entry, 10), eleven);
+  return i32x4.add(i32x4.mul(f, i32x4.shr_u(x, TOTAL_BITS)), i32x4.shr_u(entry, 21));
+}
+
+@inline
+function isShort(x: v128): v128 {
+  return i32x4.eq(i32x4.shr_u(x, 16), i32x4.splat(0));
+}
+
+/** Lanes that are short take a word, which is zero for the others. */
+@inline
+function refill(x: v128, short: v128, word: v128): v128 {
+  return v128.or(v128.bitselect(i32x4.shl(x, 16), x, short), word);
+}
+
+/** The classes of a row's areas, as far as a class's tables are apart divided by 2^10. */
+@inline
+function classRow(stream: Stream, width: usize, area: u32): void {
+  const a0 = splat(area, 0);
+  const a1 = splat(area, 1);
+  const a2 = splat(area, 2);
   for (let i: usize = 0; i < width << 3; i += 16) {
-    v128.store(contexts + i, classOf(areaAt(scratch + ABOVE + 8 + i), a0, a1, a2));
+    v128.store(stream.contexts + i, i8x16.shl(classOf(areaAt(stream.above + i), a0, a1, a2), 5));
   }
-  // A loop over the lanes would keep their states in memory; so they are written out.
-  let x0 = load<u32>(states, 0);
-  let x1 = load<u32>(states, 4);
-  let x2 = load<u32>(states, 8);
-  let x3 = load<u32>(states, 12);
-  let x4 = load<u32>(states, 16);
-  let x5 = load<u32>(states, 20);
-  let x6 = load<u32>(states, 24);
-  let x7 = load<u32>(states, 28);
-  let left0: usize = 0;
-  let left1: usize = 0;
-  let left2: usize = 0;
-  let left3: usize = 0;
-  let left4: usize = 0;
-  let left5: usize = 0;
-  let left6: usize = 0;
-  let left7: usize = 0;
-  let at = at0;
+}
+
+/** A row of symbols; with `two`, one of each of two streams, which do not wait for each other's table look-ups. */
+@inline
+function decodeColumns(one: Stream, other: Stream, two: bool, width: usize, scratch: usize): void {
+  const tables = i32x4.splat((scratch + SLOTS) as i32);
+  const slots = opaque(8188, scratch);
+  const eleven = opaque(2047, scratch);
+  const beside = opaque(0x300, scratch);
+  const byte = opaque(255, scratch);
+  const scatter = scratch + SCATTER;
+  let a = v128.load(statesOf(one));
+  let b = v128.load(statesOf(one), 16);
+  let c = a;
+  let d = a;
+  if (two) {
+    c = v128.load(statesOf(other));
+    d = v128.load(statesOf(other), 16);
+  }
+  let leftA = tables;
+  let leftB = tables;
+  let leftC = tables;
+  let leftD = tables;
+  const end = one.end;
+  const otherEnd = other.end;
+  let at = one.at;
+  let otherAt = other.at;
+  const contexts = one.contexts;
+  const otherContexts = other.contexts;
+  const symbols = one.symbols;
+  const otherSymbols = other.symbols;
   for (let i: usize = 0; i < width << 3; i += 8) {
-    if (at > end) at = end;
-    const context = contexts + i;
-    const symbol = symbols + i;
-    let entry: u32;
-    let short: u32;
-
-    entry = slotOf(slots, context, 0, left0, x0);
-    store<u8>(symbol, entry as u8, 0);
-    left0 = leftOf(entry);
-    x0 = advance(entry, x0);
-    short = (x0 < LEAST_STATE) as u32;
-    x0 = (x0 << (short << 4)) | ((load<u16>(at) as u32) & (0 - short));
-    at += (short as usize) << 1;
-
-    entry = slotOf(slots, context, 1, left1, x1);
-    store<u8>(symbol, entry as u8, 1);
-    left1 = leftOf(entry);
-    x1 = advance(entry, x1);
-    short = (x1 < LEAST_STATE) as u32;
-    x1 = (x1 << (short << 4)) | ((load<u16>(at) as u32) & (0 - short));
-    at += (short as usize) << 1;
-
-    entry = slotOf(slots, context, 2, left2, x2);
-    store<u8>(symbol, entry as u8, 2);
-    left2 = leftOf(entry);
-    x2 = advance(entry, x2);
-    short = (x2 < LEAST_STATE) as u32;
-    x2 = (x2 << (short << 4)) | ((load<u16>(at) as u32) & (0 - short));
-    at += (short as usize) << 1;
-
-    entry = slotOf(slots, context, 3, left3, x3);
-    store<u8>(symbol, entry as u8, 3);
-    left3 = leftOf(entry);
-    x3 = advance(entry, x3);
-    short = (x3 < LEAST_STATE) as u32;
-    x3 = (x3 << (short << 4)) | ((load<u16>(at) as u32) & (0 - short));
-    at += (short as usize) << 1;
-
-    entry = slotOf(slots, context, 4, left4, x4);
-    store<u8>(symbol, entry as u8, 4);
-    left4 = leftOf(entry);
-    x4 = advance(entry, x4);
-    short = (x4 < LEAST_STATE) as u32;
-    x4 = (x4 << (short << 4)) | ((load<u16>(at) as u32) & (0 - short));
-    at += (short as usize) << 1;
-
-    entry = slotOf(slots, context, 5, left5, x5);
-    store<u8>(symbol, entry as u8, 5);
-    left5 = leftOf(entry);
-    x5 = advance(entry, x5);
-    short = (x5 < LEAST_STATE) as u32;
-    x5 = (x5 << (short << 4)) | ((load<u16>(at) as u32) & (0 - short));
-    at += (short as usize) << 1;
-
-    entry = slotOf(slots, context, 6, left6, x6);
-    store<u8>(symbol, entry as u8, 6);
-    left6 = leftOf(entry);
-    x6 = advance(entry, x6);
-    short = (x6 < LEAST_STATE) as u32;
-    x6 = (x6 << (short << 4)) | ((load<u16>(at) as u32) & (0 - short));
-    at += (short as usize) << 1;
-
-    entry = slotOf(slots, context, 7, left7, x7);
-    store<u8>(symbol, entry as u8, 7);
-    left7 = leftOf(entry);
-    x7 = advance(entry, x7);
-    short = (x7 < LEAST_STATE) as u32;
-    x7 = (x7 << (short << 4)) | ((load<u16>(at) as u32) & (0 - short));
-    at += (short as usize) << 1;
+    const above = i16x8.extend_low_i8x16_u(v128.load64_zero(contexts + i));
+    const tableA = i32x4.add(leftA, i32x4.shl(i32x4.extend_low_i16x8_u(above), 10));
+    const tableB = i32x4.add(leftB, i32x4.shl(i32x4.extend_high_i16x8_u(above), 10));
+    const entryA = slotsAt(i32x4.add(v128.and(i32x4.shl(a, 2), slots), tableA));
+    const entryB = slotsAt(i32x4.add(v128.and(i32x4.shl(b, 2), slots), tableB));
+    let entryC = entryA;
+    let entryD = entryA;
+    if (two) {
+      const otherAbove = i16x8.extend_low_i8x16_u(v128.load64_zero(otherContexts + i));
+      const tableC = i32x4.add(leftC, i32x4.shl(i32x4.extend_low_i16x8_u(otherAbove), 10));
+      const tableD = i32x4.add(leftD, i32x4.shl(i32x4.extend_high_i16x8_u(otherAbove), 10));
+      entryC = slotsAt(i32x4.add(v128.and(i32x4.shl(c, 2), slots), tableC));
+      entryD = slotsAt(i32x4.add(v128.and(i32x4.shl(d, 2), slots), tableD));
+    }
+    leftA = i32x4.add(i32x4.shl(v128.and(entryA, beside), 5), tables);
+    leftB = i32x4.add(i32x4.shl(v128.and(entryB, beside), 5), tables);
+    const found = i16x8.narrow_i32x4_u(v128.and(entryA, byte), v128.and(entryB, byte));
+    v128.store64_lane(symbols + i, i8x16.narrow_i16x8_u(found, found), 0);
+    a = advance(a, entryA, eleven);
+    b = advance(b, entryB, eleven);
+    const shortA = isShort(a);
+    const shortB = isShort(b);
+    const short = i16x8.bitmask(i16x8.narrow_i32x4_s(shortA, shortB)) as usize;
+    const words = i8x16.swizzle(v128.load(min(at, end)), v128.load(scatter + (short << 4)));
+    at += popcnt(short as u32) << 1;
+    a = refill(a, shortA, i32x4.extend_low_i16x8_u(words));
+    b = refill(b, shortB, i32x4.extend_high_i16x8_u(words));
+    if (two) {
+      leftC = i32x4.add(i32x4.shl(v128.and(entryC, beside), 5), tables);
+      leftD = i32x4.add(i32x4.shl(v128.and(entryD, beside), 5), tables);
+      const otherFound = i16x8.narrow_i32x4_u(v128.and(entryC, byte), v128.and(entryD, byte));
+      v128.store64_lane(otherSymbols + i, i8x16.narrow_i16x8_u(otherFound, otherFound), 0);
+      c = advance(c, entryC, eleven);
+      d = advance(d, entryD, eleven);
+      const shortC = isShort(c);
+      const shortD = isShort(d);
+      const otherShort = i16x8.bitmask(i16x8.narrow_i32x4_s(shortC, shortD)) as usize;
+      const otherWords = i8x16.swizzle(v128.load(min(otherAt, otherEnd)), v128.load(scatter + (otherShort << 4)));
+      otherAt += popcnt(otherShort as u32) << 1;
+      c = refill(c, shortC, i32x4.extend_low_i16x8_u(otherWords));
+      d = refill(d, shortD, i32x4.extend_high_i16x8_u(otherWords));
+    }
   }
-  store<u32>(states, x0, 0);
-  store<u32>(states, x1, 4);
-  store<u32>(states, x2, 8);
-  store<u32>(states, x3, 12);
-  store<u32>(states, x4, 16);
-  store<u32>(states, x5, 20);
-  store<u32>(states, x6, 24);
-  store<u32>(states, x7, 28);
-  return at;
+  v128.store(statesOf(one), a);
+  v128.store(statesOf(one), b, 16);
+  one.at = at;
+  if (!two) return;
+  v128.store(statesOf(other), c);
+  v128.store(statesOf(other), d, 16);
+  other.at = otherAt;
+}
+
+/** A row's symbols become what is above the next one's. */
+@inline
+function nextRow(stream: Stream, width: usize): void {
+  keepAbove(stream.symbols, width, stream.above);
+  stream.symbols += width << 3;
+}
+
+/** The symbols of a strip of `height` rows, of one stream or of two in step. */
+export function decodeStrip(one: Stream, other: Stream, two: bool, height: u32, width: usize, scratch: usize): void {
+  const area = settings(scratch).area;
+  startStrip(one.above, width);
+  if (two) startStrip(other.above, width);
+  for (let y: u32 = 0; y < height; y++) {
+    classRow(one, width, area);
+    if (two) {
+      classRow(other, width, area);
+      decodeColumns(one, other, true, width, scratch);
+      nextRow(other, width);
+    } else decodeColumns(one, other, false, width, scratch);
+    nextRow(one, width);
+  }
 }

@@ -4,6 +4,7 @@
 //   row      column by column, eight lanes each: one vector a column   (predicted)
 //   symbols  one byte each, in the row's order                         (coded)
 import { ABOVE, ROW_BYTES, ROWS, TRUE_SYMBOLS } from "./map";
+import { unzigzag16, zigzag16 } from "./predict";
 import { GATHER, SCATTER, settings } from "./scratch";
 
 /** What is expected at a column, from left, above and their corner. */
@@ -43,7 +44,7 @@ function residualsWith(row: usize, up0: usize, first: bool, width: usize, to: us
     const v = v128.load(row + x);
     const up = v128.load(up0 + x);
     const r = i16x8.sub(v, expected(left, up, corner, predictor));
-    const z = v128.xor(i16x8.shl(r, 1), i16x8.shr_s(r, 15));
+    const z = zigzag16(r);
     v128.store(to + x, z);
     sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_u(z));
     left = v;
@@ -74,11 +75,11 @@ export function splat(thresholds: u32, k: u32): v128 {
   return i8x16.splat((thresholds >> (k << 3)) as i8);
 }
 
-/** How many of three thresholds sixteen bytes exceed. */
+/** How many of three thresholds sixteen bytes exceed: three, less one for each that they do not. */
 @inline
 export function classOf(value: v128, t0: v128, t1: v128, t2: v128): v128 {
-  const sum = i8x16.add(i8x16.gt_u(value, t0), i8x16.add(i8x16.gt_u(value, t1), i8x16.gt_u(value, t2)));
-  return i8x16.neg(sum);
+  const within = i8x16.add(i8x16.le_u(value, t0), i8x16.add(i8x16.le_u(value, t1), i8x16.le_u(value, t2)));
+  return i8x16.add(within, i8x16.splat(3));
 }
 
 /** ul + 2·u + ur of sixteen symbols: two columns. */
@@ -88,9 +89,13 @@ export function areaAt(above: usize): v128 {
   return i8x16.add(i8x16.add(u, u), i8x16.add(v128.load(above - 8), v128.load(above, 8)));
 }
 
+/** Nothing is above a strip's first row; `above` lies between eight zeros on either side. */
+export function startStrip(above: usize, width: usize): void {
+  memory.fill(above - 8, 0, (width << 3) + 32);
+}
+
 /** What the next row will find above it: symbols of at most 63, zeros at both ends. */
-export function keepAbove(symbols: usize, width: usize, scratch: usize): void {
-  const above = scratch + ABOVE + 8;
+export function keepAbove(symbols: usize, width: usize, above: usize): void {
   for (let i: usize = 0; i < width << 3; i += 16) {
     v128.store(above + i, i8x16.min_u(v128.load(symbols + i), i8x16.splat(63)));
   }
@@ -99,17 +104,34 @@ export function keepAbove(symbols: usize, width: usize, scratch: usize): void {
   store<u64>(above + (width << 3), 0, 8);
 }
 
-/**
- * The row at TRUE_SYMBOLS, folded residuals, becomes symbols (there, 16 bits) and bytes at `to` with their contexts at
- * `context`, low bits behind `lows`. Returns the end of these. Sets no escapes: `settle` does.
- */
-export function modelRow(to: usize, context: usize, lows: usize, scratch: usize): usize {
+/** A column's folded residuals at `at` become symbols; their low bits go behind `lows`, whose end is returned. */
+@inline
+function divide(at: usize, lows: usize, low: i32, mask: v128, scratch: usize): usize {
+  const z = v128.load(at);
+  const some = i16x8.ne(z, i16x8.splat(0));
+  const down = i16x8.sub(z, i16x8.splat(1));
+  v128.store(at, v128.and(i16x8.add(i16x8.shr_u(down, low), i16x8.splat(1)), some));
+  const lanes = i16x8.bitmask(some) as usize;
+  const kept = i8x16.swizzle(v128.and(down, mask), v128.load(scratch + GATHER + (lanes << 4)));
+  v128.store64_lane(lows, i8x16.narrow_i16x8_u(kept, kept), 0);
+  return lows + (popcnt(lanes as u32) as usize);
+}
+
+/** The row at TRUE_SYMBOLS, folded residuals, becomes symbols; low bits behind `lows`. Returns the end of these. */
+export function divideRow(lows: usize, scratch: usize): usize {
   const s = settings(scratch);
-  const width = s.width as usize;
   const low = s.low as i32;
   const mask = i16x8.splat((((1 as i32) << low) - 1) as i16);
-  const one = i16x8.splat(1);
-  const zero = i16x8.splat(0);
+  const truth = scratch + TRUE_SYMBOLS;
+  let end = lows;
+  for (let x: usize = 0; x < (s.width as usize) << 4; x += 16) end = divide(truth + x, end, low, mask, scratch);
+  return end;
+}
+
+/** The symbols at TRUE_SYMBOLS as bytes at `to`, with their contexts at `context`. Sets no escapes: `settle` does. */
+export function modelRow(to: usize, context: usize, scratch: usize): void {
+  const s = settings(scratch);
+  const width = s.width as usize;
   const a0 = splat(s.area, 0);
   const a1 = splat(s.area, 1);
   const a2 = splat(s.area, 2);
@@ -117,39 +139,20 @@ export function modelRow(to: usize, context: usize, lows: usize, scratch: usize)
   const l1 = splat(s.left, 1);
   const l2 = splat(s.left, 2);
   const most = i16x8.splat(255);
-  let at = lows;
-  let before = zero;
+  let before = i16x8.splat(0);
   const truth = scratch + TRUE_SYMBOLS;
+  // Behind an odd width, a column that counts for nothing.
   for (let x: usize = 0; x < width; x += 2) {
-    const z0 = v128.load(truth + (x << 4));
-    const z1 = x + 1 < width ? v128.load(truth + (x << 4), 16) : zero;
-    const some0 = i16x8.ne(z0, zero);
-    const some1 = i16x8.ne(z1, zero);
-    const down0 = i16x8.sub(z0, one);
-    const down1 = i16x8.sub(z1, one);
-    const s0 = v128.and(i16x8.add(i16x8.shr_u(down0, low), one), some0);
-    const s1 = v128.and(i16x8.add(i16x8.shr_u(down1, low), one), some1);
-    v128.store(truth + (x << 4), s0);
-    v128.store(truth + (x << 4), s1, 16);
-    if (low > 0) {
-      const mask0 = i16x8.bitmask(some0) as usize;
-      const kept0 = i8x16.swizzle(v128.and(down0, mask), v128.load(scratch + GATHER + (mask0 << 4)));
-      v128.store64_lane(at, i8x16.narrow_i16x8_u(kept0, kept0), 0);
-      at += popcnt(mask0 as u32) as usize;
-      const mask1 = i16x8.bitmask(some1) as usize;
-      const kept1 = i8x16.swizzle(v128.and(down1, mask), v128.load(scratch + GATHER + (mask1 << 4)));
-      v128.store64_lane(at, i8x16.narrow_i16x8_u(kept1, kept1), 0);
-      at += popcnt(mask1 as u32) as usize;
-    }
-    const both = i8x16.narrow_i16x8_u(i16x8.min_u(s0, most), i16x8.min_u(s1, most));
+    const s0 = i16x8.min_u(v128.load(truth + (x << 4)), most);
+    const s1 = i16x8.min_u(v128.load(truth + (x << 4), 16), most);
+    const both = i8x16.narrow_i16x8_u(s0, s1);
     const left = i8x16.shuffle(before, both, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23);
     before = both;
-    const area = classOf(areaAt(scratch + ABOVE + 8 + (x << 3)), a0, a1, a2);
+    const area = classOf(areaAt(scratch + ABOVE + (x << 3)), a0, a1, a2);
     const beside = classOf(left, l0, l1, l2);
     v128.store(to + (x << 3), both);
-    v128.store(context + (x << 3), i8x16.add(i8x16.add(area, area), i8x16.add(i8x16.add(area, area), beside)));
+    v128.store(context + (x << 3), i8x16.add(i8x16.shl(area, 2), beside));
   }
-  return at;
 }
 
 @inline
@@ -157,12 +160,9 @@ function restoreWith(row: usize, up0: usize, y: u32, width: usize, from: usize, 
   let left = y == 0 ? i16x8.splat(0) : v128.load(up0);
   let corner = left;
   if (y == 0) v128.store(row - 16, left);
-  const one = i16x8.splat(1);
   for (let x: usize = 0; x < width << 4; x += 16) {
     const up = v128.load(up0 + x);
-    const z = v128.load(from + x);
-    const r = v128.xor(i16x8.shr_u(z, 1), i16x8.neg(v128.and(z, one)));
-    left = i16x8.add(r, expected(left, up, corner, predictor));
+    left = i16x8.add(unzigzag16(v128.load(from + x)), expected(left, up, corner, predictor));
     v128.store(row + x, left);
     corner = up;
   }

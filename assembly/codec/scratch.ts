@@ -6,6 +6,7 @@
  *     4096  scatter table  256 × 16 bytes: lanes moved up to the set bits
  *     8192  margin         zeros before the chunk: 4096 words
  *    24576  what a mode needs: fast mode below, dense mode in rows.ts
+ *   518400  raise table    256 × 16 bytes: lanes of the set bits, moved up to the end
  *   524032  settings       a class below
  *   524224  lanes          of the checksum
  *
@@ -16,6 +17,7 @@
  *   156928  escapes        1024 words, then their positions
  *   163136  staging        a whole encoded chunk, where the target may be too small for the worst case
  *   237184  trial          a short one, of which only the length counts
+ *   262144  group          sixteen blocks of 16-bit integers
  */
 export const GATHER: usize = 0;
 export const SCATTER: usize = 4096;
@@ -27,6 +29,8 @@ export const ESCAPES: usize = 156928;
 export const POSITIONS: usize = 161024;
 export const STAGING: usize = 163136;
 export const TRIAL: usize = 237184;
+export const GROUP: usize = 262144;
+export const RAISE: usize = 518400;
 const SETTINGS: usize = 524032;
 
 export class Settings {
@@ -39,8 +43,10 @@ export class Settings {
   negativeInverse: f32;
   seed: u32;
   lag: u32;
-  /** The bits of the largest magnitude whose neighbourhood needs no check. */
-  near: u32;
+  /** Integers no larger need no check; −1 where that is not so. */
+  near: i32;
+  /** The least and the largest integer of the last run, as low and high half. */
+  range: u32;
 
   // Dense mode's layout and plan; src/codec/layout.ts and model.ts say what they mean.
   length: u32;
@@ -52,8 +58,15 @@ export class Settings {
   gapless: u32;
   area: u32;
   left: u32;
-  /** Whether values have to be checked one by one. */
-  checked: u32;
+}
+
+/**
+ * A constant in four lanes. V8 builds an immediate vector anew wherever it is used; one that comes from memory (here, from
+ * the margin's zeros) stays in a register.
+ */
+@inline
+export function opaque(value: i32, scratch: usize): v128 {
+  return i32x4.splat(value + load<i32>(scratch + MARGIN));
 }
 
 export function settings(scratch: usize): Settings {
@@ -84,8 +97,8 @@ export function configure(
   s.seed = seed;
   s.lag = lag;
   const provable = quantizer != 0 && bound == negativeBound && step < <f32>1e30;
-  s.checked = 0;
-  s.near = provable ? reinterpret<u32>(step * <f32>(quantizer == 3 ? 2048 : 4096)) : 0;
+  // An integer under 2^12 says that x is within 2^12 steps of zero; under dither, one under 2^11 − 1 does for 2^11.
+  s.near = !provable ? -1 : quantizer == 3 ? 2046 : 4095;
 }
 
 export function scratchBytes(): usize {
@@ -98,12 +111,16 @@ export function initialize(scratch: usize): void {
   for (let mask = 0; mask < 256; mask++) {
     const gather = scratch + GATHER + (mask << 4);
     const scatter = scratch + SCATTER + (mask << 4);
+    const raise = scratch + RAISE + (mask << 4);
+    const first = 8 - (popcnt(mask) as usize);
     v128.store(gather, i8x16.splat(-128));
     v128.store(scatter, i8x16.splat(-128));
+    v128.store(raise, i8x16.splat(-128));
     let count: usize = 0;
     for (let lane: usize = 0; lane < 8; lane++) {
       if (((mask >> (lane as i32)) & 1) == 0) continue;
       store<u16>(gather + count * 2, (0x0100 + 0x0202 * lane) as u16);
+      store<u16>(raise + (first + count) * 2, (0x0100 + 0x0202 * lane) as u16);
       store<u16>(scatter + lane * 2, (0x0100 + 0x0202 * count) as u16);
       count++;
     }

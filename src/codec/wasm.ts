@@ -39,12 +39,14 @@ export interface CodecExports {
     out: number,
     capacity: number,
   ): number;
-  prepareDense(scratch: number): void;
+  prepareEncoder(scratch: number): void;
+  prepareDecoder(scratch: number): void;
   decodeDense(
     scratch: number,
     x: number,
     first: number,
     strips: number,
+    more: number,
     from: number,
     available: number,
   ): number;
@@ -197,6 +199,7 @@ export class WasmCodec {
     this.#bytes(out, head.at).set(head.written());
     this.#configureDense(layout, choice.plan);
     this.#giveCodes(choice.tables, true);
+    this.#wasm.prepareEncoder(this.#scratch);
     let at = out + head.at;
     for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
       const strips = Math.min(layout.stripsPerSegment, layout.strips - s);
@@ -288,13 +291,16 @@ export class WasmCodec {
     const tables = readTables(input);
     this.#configureDense(layout, plan);
     this.#giveCodes(tables, false);
-    this.#wasm.prepareDense(this.#scratch);
+    this.#wasm.prepareDecoder(this.#scratch);
     let at = input.at;
-    for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
-      const strips = Math.min(layout.stripsPerSegment, layout.strips - s);
-      const [first, count] = valuesOf(layout, s, strips);
+    // Two segments at a time: the kernel takes them in step.
+    const each = layout.stripsPerSegment;
+    for (let s = 0; s < layout.strips; s += 2 * each) {
+      const strips = Math.min(each, layout.strips - s);
+      const more = Math.min(each, layout.strips - s - strips);
+      const [first, count] = valuesOf(layout, s, strips + more);
       const x = place(first, count);
-      at += complain(this.#wasm.decodeDense(this.#scratch, x, s, strips, payload + at, bytes - at));
+      at += complain(this.#wasm.decodeDense(this.#scratch, x, s, strips, more, payload + at, bytes - at));
       onPart?.(first, count);
     }
     return at;

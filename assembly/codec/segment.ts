@@ -1,0 +1,198 @@
+// Dense mode's segments on their way back. Symbols first, of two segments in step where there are two, since what slows
+// their decoder is waiting; then, segment by segment, rows of values. docs/format.md draws the bytes.
+import { heightOf } from "./dense";
+import { decodeRow } from "./lanes";
+import { LOWS, MOST_LARGE, MOST_RAW, SEGMENTS, TRUE_SYMBOLS } from "./map";
+import { unpack16, unpackTail } from "./pack";
+import { decodeStrip, LEAST_STATE, statesOf, Stream, streamOf } from "./rans";
+import { joinLows } from "./rows";
+import { settings } from "./scratch";
+
+const TRUNCATED: i32 = -1;
+const BAD_COUNT: i32 = -7;
+const BAD_STATE: i32 = -8;
+const BAD_INDEX: i32 = -9;
+
+/** Which strips a segment holds, how many symbols they have, and where its parts lie. */
+@unmanaged
+class Segment {
+  first: u32;
+  strips: u32;
+  total: usize;
+  words: usize;
+  large: usize;
+  raw: usize;
+  rawCount: usize;
+  lows: usize;
+  lowCount: usize;
+  end: usize;
+}
+
+function segmentOf(scratch: usize, k: usize): Segment {
+  return changetype<Segment>(scratch + SEGMENTS + (k << 6));
+}
+
+/** A varint of at most three bytes, its length in the upper half; −1 where the bytes end or it is longer. */
+function takeVarint(at: usize, end: usize): i64 {
+  let value: u32 = 0;
+  for (let k: u32 = 0; k < 3; k++) {
+    if (at + (k as usize) >= end) return -1;
+    const byte = load<u8>(at + (k as usize)) as u32;
+    value |= (byte & 127) << (7 * k);
+    if (byte < 128) return (((k + 1) as i64) << 32) | (value as i64);
+  }
+  return -1;
+}
+
+/** Finds a segment's parts in the bytes from `from` to `end`. 0, or what is wrong. */
+function openSegment(segment: Segment, first: u32, strips: u32, from: usize, end: usize, scratch: usize): i32 {
+  const s = settings(scratch);
+  let total: usize = 0;
+  for (let strip = first; strip < first + strips; strip++) {
+    total += (heightOf(strip, s.height, s.rows) as usize) * ((s.width as usize) << 3);
+  }
+  let at = from;
+  let wordCount: usize = 0;
+  let largeCount: usize = 0;
+  let rawCount: usize = 0;
+  let lowCount: usize = 0;
+  for (let k = 0; k < (s.low > 0 ? 4 : 3); k++) {
+    const read = takeVarint(at, end);
+    if (read < 0) return TRUNCATED;
+    at += (read >>> 32) as usize;
+    const value = (read as u32) as usize;
+    if (k == 0) wordCount = value;
+    else if (k == 1) largeCount = value;
+    else if (k == 2) rawCount = value;
+    else lowCount = value;
+  }
+  if (wordCount > total || largeCount > MOST_LARGE || rawCount > MOST_RAW || lowCount > total) return BAD_COUNT;
+  segment.first = first;
+  segment.strips = strips;
+  segment.total = total;
+  segment.words = at;
+  segment.large = at + (wordCount << 1) + 32;
+  segment.raw = segment.large + (largeCount << 1);
+  segment.rawCount = rawCount;
+  segment.lows = segment.raw + (rawCount << 3);
+  segment.lowCount = lowCount;
+  segment.end = segment.lows + ((lowCount * (s.low as usize) + 7) >> 3);
+  return segment.end > end ? TRUNCATED : 0;
+}
+
+/** A segment's words, and the states behind them. */
+function openStream(segment: Segment, scratch: usize, k: usize): Stream {
+  const stream = streamOf(scratch, k);
+  stream.at = segment.words;
+  stream.end = segment.large - 32;
+  memory.copy(statesOf(stream), stream.end, 32);
+  return stream;
+}
+
+function isFinished(stream: Stream): bool {
+  if (stream.at != stream.end) return false;
+  for (let k: usize = 0; k < 32; k += 4) if (load<u32>(statesOf(stream) + k) != LEAST_STATE) return false;
+  return true;
+}
+
+/** Low bits, a byte each, to LOWS. */
+function unpackLows(segment: Segment, low: u32, scratch: usize): void {
+  const block = scratch + TRUE_SYMBOLS;
+  let at = segment.lows;
+  for (let i: usize = 0; i < segment.lowCount; i += 64) {
+    const rest = segment.lowCount - i;
+    if (rest < 64) unpackTail(block, at, rest, low, false);
+    else unpack16(block, at, low, scratch);
+    at += (min<usize>(64, rest) * (low as usize) + 7) >> 3;
+    for (let k: usize = 0; k < 64; k += 8) {
+      const eight = v128.load(block + (k << 1));
+      v128.store64_lane(scratch + LOWS + i + k, i8x16.narrow_i16x8_u(eight, eight), 0);
+    }
+  }
+}
+
+/** Bytes at `symbols` → 16-bit symbols at TRUE_SYMBOLS, escapes replaced from `large` on. Returns the end of these. */
+function widen(symbols: usize, width: usize, large: usize, end: usize, scratch: usize): usize {
+  const truth = scratch + TRUE_SYMBOLS;
+  let any = i8x16.splat(0);
+  let i: usize = 0;
+  for (; i < width << 3; i += 8) {
+    const eight = v128.load64_zero(symbols + i);
+    any = v128.or(any, i8x16.eq(eight, i8x16.splat(-1)));
+    v128.store(truth + (i << 1), i16x8.extend_low_i8x16_u(eight));
+  }
+  if (!v128.any_true(any)) return large;
+  let at = large;
+  for (i = 0; i < width << 3; i++) {
+    if (load<u8>(symbols + i) != 255) continue;
+    if (at < end) store<u16>(truth + (i << 1), load<u16>(at));
+    at += 2;
+  }
+  return at;
+}
+
+/** A segment's values from its symbols. 0, or what is wrong. */
+function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 {
+  const s = settings(scratch);
+  const width = s.width as usize;
+  let symbols = symbols0;
+  let large = segment.large;
+  let low = scratch + LOWS;
+  if (s.low > 0) unpackLows(segment, s.low, scratch);
+  for (let strip = segment.first; strip < segment.first + segment.strips; strip++) {
+    const height = heightOf(strip, s.height, s.rows);
+    for (let y: u32 = 0; y < height; y++, symbols += width << 3) {
+      large = widen(symbols, width, large, segment.raw, scratch);
+      if (s.low > 0) low = joinLows(low, scratch);
+      decodeRow(x, strip, height, y, scratch);
+    }
+  }
+  if (large != segment.raw || low - scratch - LOWS != segment.lowCount) return BAD_COUNT;
+  const least = segment.first * 8 * s.height * s.width;
+  for (let k: usize = 0; k < segment.rawCount; k++) {
+    const at = segment.raw + (k << 3);
+    const index = load<u32>(at);
+    if (index < least || index - least >= (segment.total as u32) || index >= s.length) return BAD_INDEX;
+    store<u32>(x + ((index as usize) << 2), load<u32>(at, 4));
+  }
+  return 0;
+}
+
+/**
+ * Fills the strips from `first` on: a segment of `strips`, and another of `more` if that is not 0. Returns the bytes read
+ * of the `available` ones, or what is wrong.
+ */
+export function decodeDense(
+  scratch: usize,
+  x: usize,
+  first: u32,
+  strips: u32,
+  more: u32,
+  from: usize,
+  available: usize,
+): i32 {
+  const s = settings(scratch);
+  const width = s.width as usize;
+  const end = from + available;
+  const one = segmentOf(scratch, 0);
+  const other = segmentOf(scratch, 1);
+  let wrong = openSegment(one, first, strips, from, end, scratch);
+  if (wrong == 0 && more > 0) wrong = openSegment(other, first + strips, more, one.end, end, scratch);
+  if (wrong != 0) return wrong;
+  const stream = openStream(one, scratch, 0);
+  const second = openStream(more > 0 ? other : one, scratch, 1);
+  for (let k: u32 = 0; k < max(strips, more); k++) {
+    const height = k < strips ? heightOf(first + k, s.height, s.rows) : 0;
+    const otherHeight = k < more ? heightOf(first + strips + k, s.height, s.rows) : 0;
+    if (height == otherHeight) decodeStrip(stream, second, true, height, width, scratch);
+    else {
+      decodeStrip(stream, second, false, height, width, scratch);
+      decodeStrip(second, stream, false, otherHeight, width, scratch);
+    }
+  }
+  if (!isFinished(stream) || (more > 0 && !isFinished(second))) return BAD_STATE;
+  wrong = fill(one, streamOf(scratch, 0).symbols, x, scratch);
+  if (wrong == 0 && more > 0) wrong = fill(other, streamOf(scratch, 1).symbols, x, scratch);
+  if (wrong != 0) return wrong;
+  return ((more > 0 ? other.end : one.end) - from) as i32;
+}
