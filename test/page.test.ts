@@ -31,3 +31,25 @@ test("the example page trains on the embedded images to Node's accuracy and weig
   await session.engine.close();
   await dataset.close();
 });
+
+test("an error in a page's worker reaches the thread that called it", {
+  skip: missing("chromium"),
+}, async () => {
+  const message = await visit<string>(
+    "chromium",
+    `import { Device } from "/dist/src/device/device.js";
+     import { Team } from "/dist/src/device/workers.js";
+     const device = new Device({ memory: 64 << 20 });
+     const team = new Team(device, 2);
+     while (team.ready < 2) await new Promise((done) => setTimeout(done, 5));
+     // The caller's own share is long, so that it does not take the worker's over.
+     const { address } = device.allocate(32 << 20, "activations", "test");
+     try {
+       team.run("fill", [[address, 1, 0, 8 << 20], [device.budget, 1, 0, 4]]);
+       tell("no error");
+     } catch (error) {
+       tell(error.message);
+     }`,
+  );
+  assert.match(message, /kernel fill: .*out of bounds/);
+});
