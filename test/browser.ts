@@ -50,6 +50,7 @@ export async function visit<T>(browser: Browser, script: string, options: ServeO
   const flags = [...browsers[browser].flags(profile), address];
   const child = spawn(commandOf(browser)!, flags, { stdio: "ignore" });
   const ended = new Promise((resolve) => child.once("close", resolve));
+  child.once("close", () => onPost('{"error":"the browser has ended"}'));
   const impatience = setTimeout(() => onPost('{"error":"the page has told nothing"}'), patienceMs);
   try {
     const message = JSON.parse(await told) as T | { error: string };

@@ -13,7 +13,6 @@ const root = new URL("../../../", import.meta.url);
 type Target = string | { [condition: string]: Target };
 
 interface Package {
-  type?: string;
   main?: string;
   module?: string;
   /** Of the packages used here, each that has this names what it exports path by path, or has one module. */

@@ -1,5 +1,4 @@
 /** Loading the kernels' WebAssembly onto a device's memory. */
-
 import { instantiateSync } from "@assemblyscript/loader";
 import { platform } from "#platform";
 import { UsageError } from "../error.js";

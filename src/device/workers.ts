@@ -48,7 +48,8 @@ export class Team {
     }
     this.#device = device;
     this.#index = new Map(kernelNames(device.exports).map((name, i) => [name, i]));
-    for (let i = 1; i < sharing(threads); i++) this.#members.push(this.#hire());
+    const size = sharing(threads);
+    for (let i = 1; i < size; i++) this.#members.push(this.#hire());
   }
 
   /** How many threads share the work, the calling one included. */
