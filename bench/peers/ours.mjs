@@ -1,4 +1,4 @@
-/** comet-ts, plain store, one thread; `fused` as second argument for that profile. */
+/** comet-ts, plain store. Arguments: workload, profile (strict or fused), threads. */
 import { createEngine } from "../../dist/src/engine.js";
 import { createModel } from "../../dist/src/models/models.js";
 import { build } from "../../dist/src/nn.js";
@@ -8,9 +8,13 @@ import { Sgd } from "../../dist/src/optim.js";
 import { Tensor } from "../../dist/src/tensor.js";
 import { serve } from "./workloads.mjs";
 
-await serve(({ batch, channels, size, classes }, name) => {
-  const profile = process.argv[3] === "fused" ? "fused" : "release";
-  const engine = createEngine({ memory: "1GiB", threads: 1, build: profile });
+const [, profile, threads] = process.argv.slice(2);
+
+await serve(async ({ batch, channels, size, classes }, name) => {
+  const kernels = profile === "fused" ? "fused" : "release";
+  const engine = createEngine({ memory: "2GiB", threads: Number(threads), build: kernels });
+  // Workers start while this thread waits for its turn.
+  while (engine.kernels.ready() < Number(threads)) await new Promise((done) => setTimeout(done, 5));
   const model = createModel(name, build(engine, 1), { channels, height: size, width: size, classes });
   const optimizer = new Sgd(engine, model.allParameters(), {
     lr: 0.01,

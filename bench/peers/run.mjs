@@ -1,9 +1,9 @@
 /**
- * `npm --prefix bench/peers ci && node bench/peers/run.mjs [--rounds N] [--only WORKLOAD] [--json]`
+ * `npm --prefix bench/peers ci && node bench/peers/run.mjs [--rounds N] [--only WORKLOAD] [--peers NAME,…] [--json]`
  *
- * Training steps of comet-ts against other engines, one thread each, in processes that are asked in turn: whatever
- * else the machine does then disturbs all of them alike. Ratios are of CPU time within a round; medians are printed.
- * PyTorch takes part where python3 can import it.
+ * Training steps of comet-ts against other engines, in processes that are asked in turn: whatever else the machine
+ * does then disturbs all of them alike. Peers of one thread are compared by CPU time, those of two by wall time, each
+ * with what comet-ts took in the same round; medians are printed. PyTorch takes part where a python3 can import it.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -15,32 +15,42 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "7" },
     only: { type: "string", default: "" },
+    peers: { type: "string", default: "" },
     json: { type: "boolean", default: false },
   },
 });
 
 const file = (name) => fileURLToPath(new URL(name, import.meta.url));
-const hasTorch = spawnSync("python3", ["-c", "import torch"]).status === 0;
+const importsTorch = (python) => spawnSync(python, ["-c", "import torch"]).status === 0;
+// The system's python3 need not be the first of the path.
+const python = ["python3", "/usr/bin/python3"].find(importsTorch);
+const node = (name, ...flags) => ({ command: process.execPath, script: file(name), flags });
+const torch = (...flags) => ({ command: python, script: file("torch_step.py"), flags });
 
-/** Peers by name, with how many steps a round asks of each. */
+/** Each turn lasts at least so long, so that a step is measured warm. */
+const turnMs = 300;
+/** Peers by name. The first one of as many threads is what they are compared with. */
 const peers = [
-  { name: "comet-ts strict", command: "node", args: [file("ours.mjs")], flags: [], steps: 3 },
-  { name: "comet-ts fused", command: "node", args: [file("ours.mjs")], flags: ["fused"], steps: 3 },
-  { name: "tfjs-wasm + gradient", command: "node", args: [file("tfjs.mjs")], flags: [], steps: 1 },
-  ...(hasTorch
-    ? [{ name: "PyTorch", command: "python3", args: [file("torch_step.py")], flags: [], steps: 3 }]
-    : []),
-];
+  { name: "comet-ts strict", threads: 1, ...node("ours.mjs", "strict", "1") },
+  { name: "comet-ts fused", threads: 1, ...node("ours.mjs", "fused", "1") },
+  { name: "tfjs-wasm + gradient", threads: 1, ...node("tfjs.mjs", "wasm") },
+  { name: "tfjs-cpu", threads: 1, only: "lenet", ...node("tfjs.mjs", "cpu") },
+  { name: "jax-js wasm", threads: 1, only: "lenet", ...node("jax.mjs") },
+  { name: "PyTorch", threads: 1, ...torch("1") },
+  { name: "comet-ts strict, 2 threads", threads: 2, ...node("ours.mjs", "strict", "2") },
+  { name: "comet-ts fused, 2 threads", threads: 2, ...node("ours.mjs", "fused", "2") },
+  { name: "PyTorch, 2 threads", threads: 2, ...torch("2") },
+].filter(({ name, command }) => command && values.peers.split(",").some((part) => name.includes(part)));
 
-/** Starts a peer; `ask(steps)` resolves to its answer. */
-function start({ command, args, flags }, workload) {
-  const child = spawn(command, [...args, workload, ...flags], { stdio: ["pipe", "pipe", "inherit"] });
+/** Starts a peer; `ask(ms)` lets it make steps for so long and resolves to its answer. */
+function start({ command, script, flags }, workload) {
+  const child = spawn(command, [script, workload, ...flags], { stdio: ["pipe", "pipe", "inherit"] });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
-    async ask(steps) {
-      child.stdin.write(`${steps}\n`);
+    async ask(ms) {
+      child.stdin.write(`${ms}\n`);
       const { value, done } = await answers.next();
-      if (done) throw new Error(`${args[0]} ended early`);
+      if (done) throw new Error(`${script} ended early`);
       return JSON.parse(value);
     },
     end: () => child.stdin.end(),
@@ -49,27 +59,47 @@ function start({ command, args, flags }, workload) {
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
-const rows = [];
-for (const workload of Object.keys(workloads).filter((name) => name.includes(values.only))) {
-  const running = peers.map((peer) => ({ ...peer, ...start(peer, workload), cpu: [], ratio: [] }));
-  for (const peer of running) {
-    const { loss } = await peer.ask(2);
-    if (!(loss > 0 && loss < 10)) throw new Error(`${peer.name} on ${workload}: loss ${loss}`);
+async function compare(workload) {
+  const taking = peers.filter(({ only }) => only === undefined || only === workload);
+  const running = taking.map((peer) => ({ ...peer, ...start(peer, workload), answers: [] }));
+  for (const { name, ask } of running) {
+    // Twice: engines compile what proves to be hot.
+    await ask(turnMs);
+    const { loss } = await ask(turnMs);
+    if (!(loss > 0 && loss < 20)) throw new Error(`${name} on ${workload}: loss ${loss}`);
   }
   for (let round = 0; round < Number(values.rounds); round++) {
-    for (const peer of running) peer.cpu.push((await peer.ask(peer.steps)).cpu);
-    for (const peer of running) peer.ratio.push(peer.cpu.at(-1) / running[0].cpu.at(-1));
+    for (const { ask, answers } of running) answers.push(await ask(turnMs));
   }
-  for (const { name, cpu, ratio, end } of running) {
+  return running.map(({ name, threads, answers, end }) => {
     end();
-    rows.push({ workload, peer: name, cpuMs: median(cpu), timesOurs: median(ratio) });
-  }
+    const ours = running.find((peer) => peer.threads === threads);
+    const clock = threads === 1 ? "cpu" : "wall";
+    const one = running[0].answers;
+    return {
+      workload,
+      peer: name,
+      cpuMs: median(answers.map(({ cpu }) => cpu)),
+      wallMs: median(answers.map(({ wall }) => wall)),
+      residentMB: answers.at(-1).residentBytes / 1e6,
+      timesOurs: median(answers.map((answer, i) => answer[clock] / ours.answers[i][clock])),
+      /** What more threads gain, in wall time. */
+      gain: threads > 1 ? median(answers.map(({ wall }, i) => one[i].wall / wall)) : null,
+    };
+  });
 }
-if (values.json) console.log(JSON.stringify({ node: process.version, rows }, null, 1));
-else {
-  for (const { workload, peer, cpuMs, timesOurs } of rows) {
+
+const rows = [];
+for (const workload of Object.keys(workloads).filter((name) => name.includes(values.only))) {
+  for (const row of await compare(workload)) {
+    rows.push(row);
+    if (values.json) continue;
+    const { peer, cpuMs, wallMs, residentMB, timesOurs, gain } = row;
+    const ms = (value) => value.toFixed(1).padStart(8);
+    const last = gain === null ? "" : `, ${gain.toFixed(2)} × as fast as one thread of ours`;
     console.log(
-      `${workload.padEnd(10)} ${peer.padEnd(22)} ${cpuMs.toFixed(1).padStart(8)} ms a step  ${timesOurs.toFixed(2)} × ours`,
+      `${workload.padEnd(9)} ${peer.padEnd(26)} ${ms(cpuMs)} ms CPU ${ms(wallMs)} ms wall, ${residentMB.toFixed(0).padStart(5)} MB above idle  ${timesOurs.toFixed(2).padStart(7)} × ours${last}`,
     );
   }
 }
+if (values.json) console.log(JSON.stringify({ node: process.version, rows }, null, 1));

@@ -2,24 +2,36 @@
 export const workloads = {
   lenet: { batch: 64, channels: 1, size: 28, classes: 10 },
   resnet20: { batch: 32, channels: 3, size: 32, classes: 10 },
+  alexnet: { batch: 4, channels: 3, size: 224, classes: 1000 },
+  resnet18: { batch: 2, channels: 3, size: 224, classes: 1000 },
+};
+
+const cpuMs = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 };
 
 /**
- * Makes a process a peer: `create(workload, name)` returns the step. Each line on standard input asks for so many
- * steps and is answered with the milliseconds of one, in CPU and in wall time, and the last loss.
+ * Makes a process a peer: `create(workload, name)` returns the step. Each line on standard input asks for steps until
+ * so many milliseconds have passed, at least one, and is answered with the milliseconds of one step, in CPU and in wall
+ * time, the last loss, and the resident memory's peak above what it was before `create`.
  */
 export async function serve(create) {
   const [name] = process.argv.slice(2);
+  const idle = process.memoryUsage().rss;
   const step = await create(workloads[name], name);
   const { createInterface } = await import("node:readline");
   for await (const line of createInterface({ input: process.stdin })) {
-    const steps = Number(line);
-    const cpu = process.cpuUsage();
-    const wall = performance.now();
+    const [cpu, wall] = [cpuMs(), performance.now()];
     let loss = Number.NaN;
-    for (let i = 0; i < steps; i++) loss = step();
-    const { user, system } = process.cpuUsage(cpu);
-    const answer = { cpu: (user + system) / 1000 / steps, wall: (performance.now() - wall) / steps, loss };
+    let steps = 0;
+    for (; steps === 0 || performance.now() - wall < Number(line); steps++) loss = await step();
+    const answer = {
+      cpu: (cpuMs() - cpu) / steps,
+      wall: (performance.now() - wall) / steps,
+      loss,
+      residentBytes: process.resourceUsage().maxRSS * 1024 - idle,
+    };
     process.stdout.write(`${JSON.stringify(answer)}\n`);
   }
 }
