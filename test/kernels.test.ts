@@ -10,7 +10,7 @@ import { simdKernels } from "../src/kernels/simd.js";
 import { createRng } from "../src/rng.js";
 import { seed } from "./arbitrary/seed.js";
 import { convolvesExactly } from "./laws/convolution.js";
-import { agrees, laws } from "./laws/kernels.js";
+import { agrees, largeConvolutions, laws } from "./laws/kernels.js";
 import { onDevice, onHeap } from "./laws/subject.js";
 
 for (const build of ["release", "debug"] as const) {
@@ -23,6 +23,9 @@ for (const build of ["release", "debug"] as const) {
       assert.equal(device.ledger.total, before, "workspace was left allocated");
     });
   }
+  test(`large convolutions of the ${build} build return the reference's bits`, () => {
+    for (const [, calls] of largeConvolutions) agrees(subject, calls, { seed, numRuns: 2 });
+  });
   test(`convolution of the ${build} build is the binary64 definition within the rounding of its chains`, () => {
     convolvesExactly(subject, { seed, numRuns: 40 });
   });

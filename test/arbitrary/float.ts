@@ -79,11 +79,11 @@ export function tensor(eb: number, length: number, width = 13): fc.Arbitrary<Flo
 
 /** Shapes, odd sizes and units among them; rarely one of more than a chunk, or of several segments. */
 export const shape = fc.oneof(
-  { weight: 60, arbitrary: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 3 }) },
+  { weight: 150, arbitrary: fc.array(fc.integer({ min: 1, max: 10 }), { minLength: 1, maxLength: 3 }) },
   {
     weight: 12,
     arbitrary: fc.constantFrom([], [0], [1], [3, 0, 2], [1, 1, 1, 1], [17], [64], [65], [5, 1, 1]),
   },
-  { weight: 14, arbitrary: fc.constantFrom([2, 3, 7, 7], [9, 17, 13], [41, 7, 7], [3000]) },
+  { weight: 25, arbitrary: fc.constantFrom([2, 3, 7, 7], [9, 17, 13], [41, 7, 7], [3000]) },
   { weight: 1, arbitrary: fc.constantFrom([4, 4097], [2, 90, 130]) },
 );

@@ -77,8 +77,8 @@ function exact(x: Float32Array, w: Float32Array, dy: Float32Array, s: Conv2dShap
 }
 
 const shapes = fc.oneof(
-  { weight: 20, arbitrary: conv2dShape },
-  { weight: 8, arbitrary: depthwiseShape },
+  { weight: 50, arbitrary: conv2dShape },
+  { weight: 20, arbitrary: depthwiseShape },
   { weight: 1, arbitrary: fc.constantFrom(...largeConv2dShapes) },
 );
 const tame = data.filter((d: Data) => d.taste !== "wild");
