@@ -18,6 +18,10 @@ const wave = (n: number, of: (i: number) => number) => Float32Array.from({ lengt
 const hill = (i: number) => 900 - ((i % 61) - 30) ** 2 + ((i * 37) % 11);
 const relu = wave(1500, (i) => Math.max(0, hill(i) - 500));
 const signed = wave(1200, (i) => hill(i) - 450);
+const ramps = wave(
+  2352,
+  (i) => 8 * Math.abs((i % 28) - 14) + 5 * (Math.floor(i / 28) % 21) + ((i * 37) % 23),
+);
 const pierced = signed.map((value, i) => (i % 400 === 50 ? Number.POSITIVE_INFINITY : value));
 const odd = new Float32Array(Uint32Array.from(specials).buffer);
 
@@ -37,6 +41,7 @@ const encodings: Record<string, [Float32Array, EncodeOptions]> = {
   lossless: [relu, { lossless: true, shape: [100, 15] }],
   relative: [signed, { relative: 0.01, shape: [100, 12] }],
   dense: [relu, { bound: 0.3, mode: "dense", shape: [4, 25, 15] }],
+  "dense-halves": [ramps, { bound: 1, mode: "dense", quantizer: "paper", shape: [4, 21, 28] }],
   "dense-low-bits": [signed, { bound: 2e-4, mode: "dense", shape: [100, 12] }],
   "dense-dithered": [relu, { bound: 0.3, mode: "dense", quantizer: "dithered", seed: 9, shape: [4, 25, 15] }],
 };

@@ -20,7 +20,7 @@ import {
   WORDS_END,
 } from "./map";
 import { besideOf, encodeSymbols } from "./rans";
-import { divideRow, foldRow, keepAbove, modelRow, startStrip } from "./rows";
+import { divideRow, foldRow, inHalves, keepAbove, modelRow, startStrip } from "./rows";
 import { BLOCK, settings } from "./scratch";
 
 
@@ -45,6 +45,8 @@ export function configureDense(
   s.rows = rows;
   s.height = height;
   s.predictor = predictor;
+  s.step = inHalves(predictor) ? s.wholeStep * <f32>0.5 : s.wholeStep;
+  s.inverse = inHalves(predictor) ? s.wholeInverse * <f32>2 : s.wholeInverse;
   s.low = low;
   s.gapless = gapless;
   s.area = area;

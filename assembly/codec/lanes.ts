@@ -5,12 +5,14 @@
 import { checkedFour } from "./checked";
 import { mix } from "./checksum";
 import { LANES, MOST_RAW, PADDED, RAW } from "./map";
-import { dequantize16, DITHERED, magicOf, nearEight, PAPER, quantizeNear, SUPPORT } from "./quantize";
-import { restoreRow, rowAt } from "./rows";
+import { dequantize16, DITHERED, HALVES, magicOf, nearEight, PAPER, quantizeNear, SUPPORT } from "./quantize";
+import { inHalves, restoreRow, rowAt } from "./rows";
 import { Settings, settings } from "./scratch";
 
 /** No integer of dense mode: what stays raw, until it is noted. */
 const NONE: i32 = -32768;
+/** Floors beyond it stay raw. */
+const LARGEST_FLOOR: i16 = 4095;
 
 /** Bytes from one lane row to the next. */
 @inline
@@ -22,6 +24,19 @@ function laneBytes(width: usize): usize {
 @inline
 function fitting(integer: v128): v128 {
   return v128.bitselect(i32x4.splat(NONE), integer, i32x4.gt_s(i32x4.abs(integer), i32x4.splat(32767)));
+}
+
+/** `count` values' floors in half steps, NONE where they are too far from zero. */
+function floorRow(from: usize, count: usize, to: usize, scratch: usize): void {
+  const scale = f32x4.splat(settings(scratch).inverse);
+  const magic = magicOf(HALVES, scratch);
+  const least = i16x8.splat(-LARGEST_FLOOR);
+  const most = i16x8.splat(LARGEST_FLOOR);
+  for (let i: usize = 0; i < count; i += 8) {
+    const v = nearEight(from + i * 4, scale, magic, magic, magic, HALVES);
+    const far = v128.or(i16x8.lt_s(v, least), i16x8.gt_s(v, most));
+    v128.store(to + i * 2, v128.bitselect(i16x8.splat(NONE as i16), v, far));
+  }
 }
 
 /** `count` values, number `index` first, to 16-bit integers, NONE where there is none. */
@@ -55,10 +70,12 @@ function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, 
     memory.copy(from, x, bytes);
     memory.fill(from + bytes, 0, 64);
   }
-  const near = quantizeNear(from, (count + 15) & ~15, to, index, scratch);
+  const halves = inHalves(s.predictor);
+  const near = !halves && quantizeNear(from, (count + 15) & ~15, to, index, scratch);
   if (near && !s.gapless) return raw;
   if (!near) {
-    if (s.quantizer == SUPPORT) checkedRow(from, count, index, to, scratch, SUPPORT);
+    if (halves) floorRow(from, count, to, scratch);
+    else if (s.quantizer == SUPPORT) checkedRow(from, count, index, to, scratch, SUPPORT);
     else if (s.quantizer == PAPER) checkedRow(from, count, index, to, scratch, PAPER);
     else checkedRow(from, count, index, to, scratch, DITHERED);
   }
@@ -185,7 +202,7 @@ function nearColumns(x: usize, stride: usize, first: u32, row: usize, scratch: u
     most = i16x8.max_s(most, i16x8.max_s(high, i16x8.max_s(g, h)));
     storeTransposed(row + (i << 4), 16, a, b, c, d, e, f, g, h);
   }
-  const limit = i16x8.splat(s.near as i16);
+  const limit = i16x8.splat(quantizer == HALVES ? LARGEST_FLOOR : (s.near as i16));
   return !v128.any_true(v128.or(i16x8.gt_s(most, limit), i16x8.lt_s(least, i16x8.neg(limit))));
 }
 
@@ -201,7 +218,8 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
     const from = x + ((first as usize) << 2);
     const columns = rowAt(scratch, y);
     let near: bool;
-    if (s.quantizer == SUPPORT) near = nearColumns(from, apart, first, columns, scratch, SUPPORT);
+    if (inHalves(s.predictor)) near = nearColumns(from, apart, first, columns, scratch, HALVES);
+    else if (s.quantizer == SUPPORT) near = nearColumns(from, apart, first, columns, scratch, SUPPORT);
     else if (s.quantizer == PAPER) near = nearColumns(from, apart, first, columns, scratch, PAPER);
     else near = nearColumns(from, apart, first, columns, scratch, DITHERED);
     if (near) return raw;

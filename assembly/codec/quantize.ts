@@ -6,6 +6,8 @@ export const LOSSLESS: u32 = 0;
 export const SUPPORT: u32 = 1;
 export const PAPER: u32 = 2;
 export const DITHERED: u32 = 3;
+/** Dense mode's floors in half steps; no quantizer of a frame. */
+export const HALVES: u32 = 4;
 
 /** The bits of 1.5·2^23: added to |t| ≤ 2^22, it leaves round-half-even(t) in the low mantissa bits. */
 export const MAGIC: i32 = 0x4b400000;
@@ -91,6 +93,12 @@ export function nearDithered(x0: v128, x1: v128, scale: v128, magic: v128, key: 
   return v128.and(i16x8.sub(r, i16x8.ge_s(r, zero)), some);
 }
 
+/** Of values in half steps, the integer below: it and the next are both within the bound. */
+@inline
+export function floors(x: v128, scale: v128, magic: v128): v128 {
+  return nearest(f32x4.floor(f32x4.mul(x, scale)), magic);
+}
+
 /** `magic`: what magicOf gives. */
 @inline
 export function nearEight(at: usize, scale: v128, magic: v128, key: v128, index: v128, quantizer: u32): v128 {
@@ -98,6 +106,7 @@ export function nearEight(at: usize, scale: v128, magic: v128, key: v128, index:
   const x1 = v128.load(at, 16);
   if (quantizer == SUPPORT) return nearSupport(x0, x1, scale, magic);
   if (quantizer == PAPER) return nearPaper(x0, x1, scale, magic);
+  if (quantizer == HALVES) return i16x8.narrow_i32x4_s(floors(x0, scale, magic), floors(x1, scale, magic));
   return nearDithered(x0, x1, scale, magic, key, index);
 }
 

@@ -22,6 +22,33 @@ function expected(left: v128, up: v128, corner: v128, predictor: u32): v128 {
   return i16x8.shr_s(i16x8.add(median, i16x8.shr_s(sum, 1)), 1);
 }
 
+/** Predictors of integers that count half steps, with residuals in whole ones. */
+export const SMOOTH_HALVES: u32 = 5;
+const WIDE_HALVES: u32 = 6;
+
+@inline
+export function inHalves(predictor: u32): bool {
+  return predictor >= SMOOTH_HALVES;
+}
+
+/** What is expected of half steps; `up` is above the column, at `at` in the row above, and `before` left of `left`. */
+@inline
+function expectedHalves(before: v128, left: v128, up: v128, corner: v128, at: usize, first: bool, predictor: u32): v128 {
+  if (predictor == SMOOTH_HALVES) return expected(left, up, corner, 4);
+  const right = first ? up : v128.load(at, 16);
+  const further = first ? up : v128.load(at, 32);
+  const near = i16x8.shl(i16x8.add(i16x8.add(left, up), right), 1);
+  const far = i16x8.add(i16x8.add(before, further), i16x8.splat(3));
+  return i16x8.shr_s(i16x8.add(near, far), 3);
+}
+
+/** Right of a row stands its last column, twice. */
+@inline
+function endRow(row: usize, width: usize, last: v128): void {
+  v128.store(row + (width << 4), last);
+  v128.store(row + (width << 4), last, 16);
+}
+
 /** Where a row of columns lies, and what lies above it: in a lane's first row, its own left neighbour. */
 @inline
 export function rowAt(scratch: usize, y: u32): usize {
@@ -50,8 +77,37 @@ function residualsWith(row: usize, up0: usize, first: bool, width: usize, to: us
     left = v;
     corner = up;
   }
-  sum = i32x4.add(sum, i8x16.shuffle(sum, sum, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  return (i32x4.extract_lane(sum, 0) + i32x4.extract_lane(sum, 1)) as u32;
+  return sumOf(sum);
+}
+
+@inline
+function sumOf(lanes: v128): u32 {
+  const two = i32x4.add(lanes, i8x16.shuffle(lanes, lanes, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return (i32x4.extract_lane(two, 0) + i32x4.extract_lane(two, 1)) as u32;
+}
+
+/** The same in half steps: of the floors at `row` and the next integers, those at an even distance take their place. */
+@inline
+function halvesWith(row: usize, above: usize, first: bool, width: usize, to: usize, predictor: u32): u32 {
+  let left = first ? i16x8.splat(0) : v128.load(above);
+  let corner = left;
+  let before = left;
+  let sum = i32x4.splat(0);
+  for (let x: usize = 0; x < width << 4; x += 16) {
+    const floor = v128.load(row + x);
+    const up = first ? left : v128.load(above + x);
+    const expect = expectedHalves(before, left, up, corner, above + x, first, predictor);
+    const v = i16x8.add(floor, v128.and(v128.xor(floor, expect), i16x8.splat(1)));
+    v128.store(row + x, v);
+    const z = zigzag16(i16x8.shr_s(i16x8.sub(v, expect), 1));
+    v128.store(to + x, z);
+    sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_u(z));
+    before = left;
+    left = v;
+    corner = up;
+  }
+  endRow(row, width, left);
+  return sumOf(sum);
 }
 
 /** The folded residuals of a row, at `to`; returns their sum. */
@@ -60,7 +116,11 @@ function residuals(row: usize, up: usize, first: bool, width: usize, to: usize, 
   if (predictor == 1) return residualsWith(row, up, first, width, to, 1);
   if (predictor == 2) return residualsWith(row, up, first, width, to, 2);
   if (predictor == 3) return residualsWith(row, up, first, width, to, 3);
-  return residualsWith(row, up, first, width, to, 4);
+  if (predictor == 4) return residualsWith(row, up, first, width, to, 4);
+  if (predictor == SMOOTH_HALVES) {
+    return first ? halvesWith(row, up, true, width, to, SMOOTH_HALVES) : halvesWith(row, up, false, width, to, SMOOTH_HALVES);
+  }
+  return first ? halvesWith(row, up, true, width, to, WIDE_HALVES) : halvesWith(row, up, false, width, to, WIDE_HALVES);
 }
 
 /** Folded residuals of the row that encodeRow left, at TRUE_SYMBOLS; `first`: nothing is above. Returns their sum. */
@@ -168,6 +228,22 @@ function restoreWith(row: usize, up0: usize, y: u32, width: usize, from: usize, 
   }
 }
 
+@inline
+function restoreHalves(row: usize, above: usize, first: bool, width: usize, from: usize, predictor: u32): void {
+  let left = first ? i16x8.splat(0) : v128.load(above);
+  let corner = left;
+  let before = left;
+  for (let x: usize = 0; x < width << 4; x += 16) {
+    const up = first ? left : v128.load(above + x);
+    const expect = expectedHalves(before, left, up, corner, above + x, first, predictor);
+    before = left;
+    left = i16x8.add(expect, i16x8.shl(unzigzag16(v128.load(from + x)), 1));
+    v128.store(row + x, left);
+    corner = up;
+  }
+  endRow(row, width, left);
+}
+
 /** The columns of row y from its folded residuals at TRUE_SYMBOLS; returns where they are. */
 export function restoreRow(y: u32, scratch: usize): usize {
   const s = settings(scratch);
@@ -180,7 +256,12 @@ export function restoreRow(y: u32, scratch: usize): usize {
   else if (predictor == 1) restoreWith(row, up, y, width, from, 1);
   else if (predictor == 2) restoreWith(row, up, y, width, from, 2);
   else if (predictor == 3) restoreWith(row, up, y, width, from, 3);
-  else restoreWith(row, up, y, width, from, 4);
+  else if (predictor == 4) restoreWith(row, up, y, width, from, 4);
+  else if (y == 0) {
+    if (predictor == SMOOTH_HALVES) restoreHalves(row, up, true, width, from, SMOOTH_HALVES);
+    else restoreHalves(row, up, true, width, from, WIDE_HALVES);
+  } else if (predictor == SMOOTH_HALVES) restoreHalves(row, up, false, width, from, SMOOTH_HALVES);
+  else restoreHalves(row, up, false, width, from, WIDE_HALVES);
   return row;
 }
 

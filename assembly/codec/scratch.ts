@@ -48,6 +48,10 @@ export class Settings {
   /** The least and the largest integer of the last run, as low and high half. */
   range: u32;
 
+  /** What `step` and `inverse` are of whole steps: dense mode may count halves. */
+  wholeStep: f32;
+  wholeInverse: f32;
+
   // Dense mode's layout and plan; src/codec/layout.ts and model.ts say what they mean.
   length: u32;
   width: u32;
@@ -89,8 +93,8 @@ export function configure(
   const s = settings(scratch);
   s.quantizer = quantizer;
   s.bound = bound;
-  s.step = step;
-  s.inverse = inverse;
+  s.step = s.wholeStep = step;
+  s.inverse = s.wholeInverse = inverse;
   s.negativeBound = negativeBound;
   s.negativeStep = negativeStep;
   s.negativeInverse = negativeInverse;

@@ -9,12 +9,16 @@ import type { Quantization } from "./bound.js";
 import type { ByteReader, ByteWriter } from "./bytes.js";
 import { heightOf, type Layout, lanes } from "./layout.js";
 import { type Plan, thresholdsFor } from "./model.js";
-import { lanePredictors } from "./predict.js";
+import { inHalves, lanePredictors } from "./predict.js";
 import { contexts, costOf, readTables, symbols, type Tables, tablesOf, writeTables } from "./rans.js";
 
 /** Fewer values than this are fast mode's. */
 export const leastDense = 1024;
 const mostLow = 8;
+/** The largest mean of folded residuals at which plans in half steps are tried. */
+const mostHalved = 8;
+/** Above it, a bin's inverse is no longer as exact as the proof of the bound needs. */
+const largestHalved = 2 ** 98;
 /** Values in the sample that chooses, and in the one that counts. */
 const choosing = 8192;
 const counting = 65536;
@@ -72,7 +76,7 @@ function trial(tallyOf: Tally, sample: Rows[], predictor: number, gapless: boole
   tallyOf(counts, sample, plan);
   let zeros = 0;
   for (let c = 0; c < contexts; c++) zeros += counts[c * symbols]!;
-  return { plan, counts, values, cost: costOf(counts) + low * (values - zeros) };
+  return { plan, counts, values, mean, cost: costOf(counts) + low * (values - zeros) };
 }
 
 /** `support` and `dithered` leave the integer 0 to exact zeros; where there are next to none, it is better left out. */
@@ -108,6 +112,14 @@ export function choose(
     if (found === null) return null;
     if (best === null || found.cost < best.cost) best = found;
   }
+  // Half steps keep flat regions flat: they pay where most residuals are small. Nothing checks them (docs/format.md).
+  const halvable = quantization.quantizer === "paper" && quantization.positive.bound < largestHalved;
+  if (!layout.flat && halvable && best!.mean < mostHalved) {
+    for (const predictor of [5, 6]) {
+      const found = trial(tallyOf, few, predictor, false);
+      if (found !== null && found.cost < best!.cost) best = found;
+    }
+  }
   const { plan, counts, values, cost } = best!;
   if (!pays(((cost / values) * layout.length) / 8)) return null;
   const many = sampleOf(layout, counting, 96);
@@ -128,7 +140,7 @@ export function writePlan(out: ByteWriter, { predictor, gapless, low, area, left
   for (const threshold of [...area, ...left]) out.u8(threshold);
 }
 
-export function readPlan(input: ByteReader): Plan {
+export function readPlan(input: ByteReader, { quantizer }: Quantization): Plan {
   const byte = input.u8("plan");
   const plan = {
     predictor: byte & 7,
@@ -137,11 +149,13 @@ export function readPlan(input: ByteReader): Plan {
     area: [0, 0, 0],
     left: [0, 0, 0],
   };
-  if (plan.predictor >= lanePredictors.length || plan.low > mostLow) {
+  const known =
+    plan.predictor < lanePredictors.length && (quantizer === "paper" || !inHalves(plan.predictor));
+  if (!known || plan.low > mostLow) {
     throw new FrameError({
       where: "plan",
-      expected: `predictor below ${lanePredictors.length} and at most ${mostLow} low bits`,
-      got: `${plan.predictor} and ${plan.low}`,
+      expected: `a predictor of ${quantizer} and at most ${mostLow} low bits`,
+      got: `predictor ${plan.predictor} and ${plan.low}`,
       remedy: "encode the tensor again: these bytes are damaged",
     });
   }

@@ -44,14 +44,29 @@ export function restore(q: Int32Array, r: Int32Array, predictor: Predictor, lag:
   }
 }
 
-/** Dense mode predicts within a lane of rows, whose first row knows its left neighbour alone. */
-export const lanePredictors = ["none", "left", "up", "median", "smooth"] as const;
+/**
+ * Dense mode predicts within a lane of rows, whose first row knows its left neighbour alone. The last two are of integers
+ * that count half steps, and leave them a residual in whole steps: see quantize.ts.
+ */
+export const lanePredictors = [
+  "none",
+  "left",
+  "up",
+  "median",
+  "smooth",
+  "smooth halves",
+  "wide halves",
+] as const;
+
+export const inHalves = (predictor: number): boolean => predictor >= 5;
 
 /**
- * What dense mode expects at q[i], x = i mod width, in 16-bit arithmetic; left of a row stands what is above it.
+ * What dense mode expects at q[i], x = i mod width, in 16-bit arithmetic; left of a row stands what is above its first
+ * value, right of it its last.
  *
- *   corner c | up u      median  the middle one of l, u and l + u − c
- *   left   l | q[i]      smooth  halfway between the median and (l + u)/2
+ *   corner c | up u | ur | urr      median  the middle one of l, u and l + u − c
+ *   ll l     | q[i]                 smooth  halfway between the median and (l + u)/2
+ *                                   wide    (2·l + ll + 2·u + 2·ur + urr + 3)/8
  */
 export function expect(q: Int32Array, i: number, width: number, predictor: number): number {
   if (predictor === 0 || i === 0) return 0;
@@ -61,6 +76,11 @@ export function expect(q: Int32Array, i: number, width: number, predictor: numbe
   const corner = i >= width && x > 0 ? q[i - width - 1]! : up;
   if (predictor === 1) return left;
   if (predictor === 2) return up;
+  if (predictor === 6) {
+    const above = (k: number) => (i >= width ? q[i - width + Math.min(k, width - 1 - x)]! : up);
+    const before = x > 1 ? q[i - 2]! : i >= width ? q[i - x - width]! : 0;
+    return wrap(2 * (left + up + above(1)) + before + above(2) + 3, 16) >> 3;
+  }
   const plane = wrap(wrap(left + up, 16) - corner, 16);
   const median = Math.max(Math.min(left, up), Math.min(Math.max(left, up), plane));
   if (predictor === 3) return median;

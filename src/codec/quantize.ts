@@ -100,6 +100,24 @@ export function quantize(
   return escapes;
 }
 
+/** Floors beyond this are kept raw: sums of eight of them stay within 16 bits. */
+const largestFloor = 4095;
+
+/**
+ * `paper` in half steps: f = ⌊2·x/step⌋. Both f and f + 1, times step/2, lie within the bound of x, so that a prediction may
+ * choose the one that an even number of half steps leads to. NaN where x stays raw.
+ */
+export function floorOf(x: number, { inverse }: Bin): number {
+  const floor = Math.floor(f32(x * (2 * inverse)));
+  return Math.abs(floor) <= largestFloor ? floor : Number.NaN;
+}
+
+/** The quantisation whose integers count half steps. */
+export function halved(quantization: Quantization): Quantization {
+  const { positive } = quantization;
+  return { ...quantization, positive: { ...positive, step: positive.step / 2 } };
+}
+
 /** The values of q; `first` as above. proofs: Quantize.code_sound */
 export function dequantize(x: Float32Array, q: Int32Array, first: number, quantization: Quantization): void {
   const key = mix(quantization.seed);

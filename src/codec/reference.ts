@@ -69,7 +69,7 @@ function decodePayload(x: Float32Array, input: ByteReader, { mode, shape, quanti
     }
     return;
   }
-  const plan = readPlan(input);
+  const plan = readPlan(input, quantization);
   const tables = readTables(input);
   const layout = layoutOf(shape, x.length);
   for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {

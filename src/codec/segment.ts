@@ -9,8 +9,8 @@ import type { Rows } from "./dense.js";
 import { heightOf, type Layout, lanes, symbolsOf } from "./layout.js";
 import { codedOf, contextOf, type Plan, symbolOf } from "./model.js";
 import { blockBytes, blockLength, pack, unpack } from "./pack.js";
-import { expect, unzigzag, zigzag } from "./predict.js";
-import { dequantize, quantize } from "./quantize.js";
+import { expect, inHalves, unzigzag, zigzag } from "./predict.js";
+import { dequantize, floorOf, halved, quantize } from "./quantize.js";
 import { decoderOf, encodeSymbols, escapeSymbol, symbols, type Tables } from "./rans.js";
 
 /** A segment with more raw values, or more symbols without a code, is none: the tensor goes to fast mode. */
@@ -46,18 +46,29 @@ function residuals(
     const first = (s * lanes * layout.height + lane * height + y0) * width;
     const values = x.subarray(Math.min(first, length), Math.min(first + rows * width, length));
     const q = new Int32Array(rows * width);
-    const raw = new Set(quantize(q.subarray(0, values.length), values, first, quantization));
-    for (let i = 0; i < values.length; i++) {
-      const wide = Math.abs(q[i]!) > 32767;
-      if (raw.has(i) || wide || (gapless && q[i] === 0)) {
-        const order = (Math.floor(i / width) * lanes + lane) * width + (i % width);
-        found.push({ index: first + i, word: words[first + i]!, order });
-        q[i] = 0;
-      } else if (gapless && q[i]! > 0) q[i]!--;
+    const note = (i: number) => {
+      const order = (Math.floor(i / width) * lanes + lane) * width + (i % width);
+      found.push({ index: first + i, word: words[first + i]!, order });
+      q[i] = 0;
+    };
+    if (inHalves(predictor)) {
+      for (let i = 0; i < values.length; i++) {
+        q[i] = floorOf(values[i]!, quantization.positive);
+        if (Number.isNaN(floorOf(values[i]!, quantization.positive))) note(i);
+      }
+    } else {
+      const raw = new Set(quantize(q.subarray(0, values.length), values, first, quantization));
+      for (let i = 0; i < values.length; i++) {
+        if (raw.has(i) || Math.abs(q[i]!) > 32767 || (gapless && q[i] === 0)) note(i);
+        else if (gapless && q[i]! > 0) q[i]!--;
+      }
     }
     for (let i = 0; i < q.length; i++) {
-      const r = ((q[i]! - expect(q, i, width, predictor)) << 16) >> 16;
-      z[i * lanes + lane] = zigzag(r, 16);
+      const expected = expect(q, i, width, predictor);
+      // In half steps there is a choice, q or q + 1: the one at an even distance, which is then halved.
+      if (inHalves(predictor)) q[i]! += (q[i]! ^ expected) & 1;
+      const r = ((q[i]! - expected) << 16) >> 16;
+      z[i * lanes + lane] = zigzag(inHalves(predictor) ? r >> 1 : r, 16);
     }
   }
   escapes.push(...found.sort((a, b) => a.order - b.order));
@@ -215,7 +226,8 @@ export function decodeSegment(
         const z = symbol === 0 ? 0 : (((symbol - 1) << plan.low) + low + 1) & 0xffff;
         const lane = q[i & 7]!;
         const place = y * layout.width + (i >> 3);
-        lane[place] = ((expect(lane, place, layout.width, plan.predictor) + unzigzag(z)) << 16) >> 16;
+        const r = inHalves(plan.predictor) ? 2 * unzigzag(z) : unzigzag(z);
+        lane[place] = ((expect(lane, place, layout.width, plan.predictor) + r) << 16) >> 16;
       }
       above = row;
     }
@@ -224,7 +236,7 @@ export function decodeSegment(
       const values = x.subarray(Math.min(start, x.length), Math.min(start + height * layout.width, x.length));
       const integers = q[lane]!.subarray(0, values.length);
       if (plan.gapless) for (let i = 0; i < integers.length; i++) if (integers[i]! >= 0) integers[i]!++;
-      dequantize(values, integers, start, quantization);
+      dequantize(values, integers, start, inHalves(plan.predictor) ? halved(quantization) : quantization);
     }
   }
   if (nextLarge !== large.length) fail("segment large symbols", String(nextLarge), String(large.length));

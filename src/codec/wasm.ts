@@ -187,8 +187,11 @@ export class WasmCodec {
     const layout = layoutOf(header.shape, length);
     const tally = (counts: Uint32Array, sample: Rows[], plan: Plan) =>
       this.#tally(counts, place, sample, layout, plan);
-    const fastBytes = (first: number, count: number) =>
-      this.#wasm.trialFast(this.#scratch, place(first, count) + 4 * first, count, first);
+    const fastBytes = (first: number, count: number) => {
+      // A plan in half steps may have been the last.
+      this.configure(header);
+      return this.#wasm.trialFast(this.#scratch, place(first, count) + 4 * first, count, first);
+    };
     const pays = (bytes: number) => !auto || paysOff(bytes, length, fastBytes);
     const choice = choose(tally, layout, header.quantization, pays);
     if (choice === null) return unsuited;
@@ -279,7 +282,7 @@ export class WasmCodec {
   }
 
   #decodeDense(
-    { shape }: Header,
+    { shape, quantization }: Header,
     payload: number,
     bytes: number,
     place: Place,
@@ -287,7 +290,7 @@ export class WasmCodec {
   ): number {
     const layout = layoutOf(shape, lengthOf(shape));
     const input = new ByteReader(this.#bytes(payload, bytes));
-    const plan = readPlan(input);
+    const plan = readPlan(input, quantization);
     const tables = readTables(input);
     this.#configureDense(layout, plan);
     this.#giveCodes(tables, false);
