@@ -9,9 +9,9 @@ export {
   tallyDense,
   topsAddress,
 } from "./codec/dense";
-export { decodeDense } from "./codec/segment";
 export { prepareDecoder, prepareEncoder } from "./codec/rans";
 export { configure, initialize, scratchBytes } from "./codec/scratch";
+export { decodeDense } from "./codec/segment";
 
 /** The first byte behind the module's static data. */
 export function memoryBase(): usize {
