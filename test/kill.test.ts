@@ -19,10 +19,10 @@ import { listCheckpoints } from "../src/checkpoint.js";
 import { encodeIdx } from "../src/data/idx.js";
 import { makeFolder } from "../src/folder.js";
 import { takeLock } from "../src/lock.js";
-import type { TrainRecord } from "../src/records.js";
 import { createRng } from "../src/rng.js";
 import { readManifest, readRun } from "../src/run.js";
 import { seed } from "./arbitrary/seed.js";
+import { timeless } from "./small-runs.js";
 
 console.log(`seed ${seed}`);
 const rng = createRng(seed);
@@ -115,10 +115,6 @@ function isDone(out: string): boolean {
   const run = runIn(out);
   return run !== undefined && readManifest(run).status === "done";
 }
-
-/** Without what no clock tells twice. */
-const timeless = (records: readonly TrainRecord[]) =>
-  records.map((record) => ({ ...record, ms: undefined, seconds: undefined }));
 
 /** The weights and records of the run in a folder, which must have ended and left nothing behind. */
 async function endOf(out: string) {

@@ -78,6 +78,15 @@ test("the codec imports nothing but the errors", () => {
   assert.deepEqual(outside, []);
 });
 
+test("random numbers come from rng.ts alone, so that a run has no other state to keep", () => {
+  const others = filesBelow("src", ".ts").filter((file) =>
+    /Math\.random|random(Bytes|UUID|Int|FillSync)|getRandomValues|"pure-rand/.test(
+      readFileSync(join(root, file), "utf8"),
+    ),
+  );
+  assert.deepEqual(others, [join("src", "rng.ts")]);
+});
+
 test("whatever package the published types name is installed with them, and its types too", () => {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     dependencies: Record<string, string>;

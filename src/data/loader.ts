@@ -66,11 +66,13 @@ function createMember(): Loader {
     waiting.delete(key);
     // A file that failed there is loaded again here, for its error; so is all that a dead worker leaves behind.
     resolve(planes ?? loadHere(task));
-    if (waiting.size === 0) {
+    if (waiting.size === 0 && !closing) {
       worker.unref();
     }
   };
   let alive = true;
+  // Whoever closes waits for the worker's end, which only a process that is kept alive will see.
+  let closing = false;
   const end = () => {
     alive = false;
     for (const key of [...waiting.keys()]) {
@@ -94,6 +96,7 @@ function createMember(): Loader {
       });
     },
     close: async () => {
+      closing = true;
       await worker.terminate();
     },
   };
