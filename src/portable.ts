@@ -10,6 +10,7 @@ export type { Dataset, Split } from "./data/dataset.js";
 export { fashionClasses, type IdxFile, idxDataset } from "./data/idxset.js";
 export { createEngine, type EngineOptions } from "./engine.js";
 export * from "./error.js";
+export { type Evaluation, evaluate } from "./evaluate.js";
 export { createModel, models } from "./models/models.js";
 export * as nn from "./nn.js";
 export {
@@ -37,4 +38,4 @@ export { createRng } from "./rng.js";
 export { createSession, defaults, deviceCodec, type Session, type Settings } from "./session.js";
 export { type Claimant, type Packed, PlainStore, Store } from "./store.js";
 export { Tensor } from "./tensor.js";
-export { evaluate, hashWeights, type Outcome, type Position, train } from "./train.js";
+export { hashWeights, type Outcome, type Position, train } from "./train.js";

@@ -7,12 +7,11 @@ import { platform } from "#platform";
 import { Audit } from "./comet/audit.js";
 import { probe, weightGradients } from "./comet/probe.js";
 import type { PackRecord } from "./comet/store.js";
-import type { Split } from "./data/dataset.js";
 import type { Bytes } from "./device/ledger.js";
 import { NumericError } from "./error.js";
+import { type Batch, evaluate, loadBatch, lossOf } from "./evaluate.js";
 import type { Module } from "./nn.js";
 import { abandon, assertNothingLeaks, backward } from "./op.js";
-import { crossEntropy } from "./ops/loss.js";
 import type { SiteRecord, TrainRecord } from "./records.js";
 import { createRng, deriveSeed, type Rng } from "./rng.js";
 import type { Session, Settings } from "./session.js";
@@ -171,52 +170,9 @@ class EpochImages {
   }
 }
 
-interface Batch {
-  images: Tensor;
-  labels: Tensor;
-}
-
-async function loadBatch(
-  { engine, dataset }: Session,
-  split: Split,
-  indices: Uint32Array,
-  augmentation: Rng | null,
-): Promise<Batch> {
-  const { channels, height, width } = dataset;
-  const images = Tensor.empty(engine, [indices.length, channels, height, width], "images");
-  const labels = Tensor.empty(engine, [indices.length], "labels");
-  await split.batch(indices, images.data, labels.data, augmentation);
-  return { images, labels };
-}
-
 /** A tensor of its own, so that the store may pack it while the original stays. */
 const copy = (tensor: Tensor): Tensor =>
   Tensor.from(tensor.engine, tensor.data, tensor.shape, "copy of the batch");
-
-/** The mean loss of a batch, on the tape. Consumes both. `seen` gets the share classified rightly. */
-function lossOf(
-  { model, settings }: Session,
-  images: Tensor,
-  labels: Tensor,
-  seen: { accuracy: number } = { accuracy: 0 },
-): Tensor {
-  const logits = model.forward(images);
-  seen.accuracy = countRight(logits, labels) / labels.size;
-  return crossEntropy(logits, labels, { smoothing: settings.smoothing });
-}
-
-function countRight(logits: Tensor, labels: Tensor): number {
-  const [values, wanted] = [logits.data, labels.data];
-  const classes = logits.shape[1]!;
-  let right = 0;
-  for (let row = 0; row < wanted.length; row++) {
-    const scores = values.subarray(row * classes, (row + 1) * classes);
-    let best = 0;
-    for (let j = 1; j < classes; j++) if (scores[j]! > scores[best]!) best = j;
-    if (best === wanted[row]) right++;
-  }
-  return right;
-}
 
 interface StepContext {
   step: number;
@@ -244,7 +200,8 @@ function trainStep(session: Session, { images, labels }: Batch, context: StepCon
     comet.audit = hooks.auditAt?.(step) ? new Audit(hooks.samplesAt?.(step) ?? 0) : null;
     comet.onPack = (record) => packs.push(record);
   }
-  const seen = { accuracy: 0 };
+  const seen = { right: 0, rightOfFive: 0 };
+  const count = labels.size;
   const loss = lossOf(session, images, labels, seen);
   const value = loss.data[0]!;
   if (!Number.isFinite(value)) {
@@ -265,7 +222,7 @@ function trainStep(session: Session, { images, labels }: Batch, context: StepCon
     step,
     epoch,
     loss: value,
-    accuracy: seen.accuracy,
+    accuracy: seen.right / count,
     lr,
     ms: performance.now() - started + context.calibrationMs,
     savedPeakBytes: ledger.peak.saved,
@@ -346,27 +303,6 @@ function nonFiniteLoss(
     got: `${loss}; first non-finite value in ${first ?? "the loss itself"}`,
     remedy: "use a smaller --lr, or a --warmup of some steps",
   });
-}
-
-/** Mean loss and accuracy over a split, with running statistics and without the tape. */
-export async function evaluate(session: Session, split: Split): Promise<{ loss: number; accuracy: number }> {
-  const { engine, model, settings } = session;
-  engine.recording = false;
-  model.train(false);
-  let [loss, right] = [0, 0];
-  for (let start = 0; start < split.length; start += settings.batch) {
-    const n = Math.min(settings.batch, split.length - start);
-    const indices = Uint32Array.from({ length: n }, (_, i) => start + i);
-    const { images, labels } = await loadBatch(session, split, indices, null);
-    const seen = { accuracy: 0 };
-    const mean = lossOf(session, images, labels, seen);
-    loss += mean.data[0]! * n;
-    right += seen.accuracy * n;
-    mean.dispose();
-  }
-  engine.recording = true;
-  model.train(true);
-  return { loss: loss / split.length, accuracy: Math.round(right) / split.length };
 }
 
 /** SHA-256 over names and bytes of all weights and running statistics, in order. */

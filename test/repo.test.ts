@@ -26,6 +26,7 @@ const layers: readonly (readonly string[])[] = [
   [
     "session.ts",
     "records.ts",
+    "evaluate.ts",
     "train.ts",
     "timeline.ts",
     "log.ts",

@@ -1,39 +1,75 @@
 /** `comet evaluate`: the accuracy of weights from a file. */
 import type { Command } from "commander";
+import type { Dataset } from "../data/dataset.js";
+import { imagenetClasses, namedBySynset, openImagenet } from "../data/imagenet.js";
 import { openDataset } from "../data/open.js";
-import { loadWeights } from "../models/weights.js";
+import { evaluate } from "../evaluate.js";
+import { modelNamed } from "../models/models.js";
+import { readSafetensors, type Safetensors } from "../models/safetensors.js";
+import { fillWeights, type Published } from "../models/weights.js";
 import { createSession, defaults } from "../session.js";
-import { evaluate } from "../train.js";
 
 interface EvaluateOptions {
   model: string;
   data: string;
   batch: string;
+  image?: string;
   memory: string;
 }
 
 export function registerEvaluate(program: Command): void {
   program
     .command("evaluate")
-    .description("classify a data set's test images with weights from a safetensors file")
-    .argument("<weights>", "a .safetensors file with PyTorch's names")
+    .summary("the accuracy of weights from a file")
+    .description(
+      "Classifies a data set's test images with weights from a safetensors file. Weights for ImageNet's 1000 classes\n" +
+        "take any folder of photographs whose path has their class: n01440764/x.JPEG or n01440764_tench.JPEG.",
+    )
+    .argument("<weights>", "a .safetensors file with PyTorch's names, or the published SqueezeNet 1.0")
     .option("--model <name>", "network (e.g. --model resnet20)", defaults.model)
     .option("--data <name|path>", "data (e.g. --data cifar10)", "fashion-mnist")
-    .option("--batch <N>", "images at a time (e.g. --batch 100)", "100")
+    .option("--batch <N>", "images at a time (e.g. --batch 100)", "32")
+    .option("--image <size>", "side of the square cut from photographs (e.g. --image 224)")
     .option("--memory <bytes>", "the device's budget (e.g. --memory 512MiB)", defaults.memory)
     .addHelpText(
       "after",
       "\nExample:\n  comet evaluate resnet20-cifar10.safetensors --model resnet20 --data cifar10",
     )
-    .action(async (weights: string, { model, data, batch, memory }: EvaluateOptions) => {
-      const dataset = await openDataset(data);
-      const settings = { ...defaults, model, batch: Number(batch), memory, store: "plain" as const };
-      const session = createSession(settings, dataset);
-      await loadWeights(session.model, weights);
-      const { loss, accuracy } = await evaluate(session, dataset.test);
-      await dataset.close();
-      process.stdout.write(
-        `${(100 * accuracy).toFixed(2)} % of ${dataset.test.length} test images right, mean loss ${loss.toFixed(4)}\n`,
-      );
+    .action(async (path: string, { model, data, batch, image, memory }: EvaluateOptions) => {
+      const { output, published } = modelNamed(model);
+      const weights = await readSafetensors(path);
+      const known = published && weights.tensors.has(published.name(`${output}.weight`)) ? published : null;
+      const dataset = await openFor(weights, data, known, output, image === undefined ? null : Number(image));
+      try {
+        const settings = { ...defaults, model, batch: Number(batch), memory, store: "plain" as const };
+        const session = createSession(settings, dataset);
+        fillWeights(session.model, weights, path, known?.name);
+        const { loss, accuracy, accuracyOfFive } = await evaluate(session, dataset.test);
+        const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+        const five = dataset.classes.length > 10 ? `, ${percent(accuracyOfFive)} among the first five` : "";
+        process.stdout.write(
+          `${percent(accuracy)} of ${dataset.test.length} test images right${five}, mean loss ${loss.toFixed(4)}\n`,
+        );
+      } finally {
+        await dataset.close();
+      }
     });
+}
+
+/** The data as the weights want it: ImageNet's classes if they have so many outputs and the photographs are named so. */
+async function openFor(
+  { tensors }: Safetensors,
+  data: string,
+  known: Published | null,
+  output: string,
+  image: number | null,
+): Promise<Dataset> {
+  const size = image ?? known?.size ?? 224;
+  const settings = known
+    ? { size, resize: Math.max(256, size), normalization: known.normalization }
+    : { size };
+  const name = `${output}.bias`;
+  const outputs = tensors.get(known ? known.name(name) : name)?.shape[0];
+  const imagenet = outputs === imagenetClasses().length && (await namedBySynset(data));
+  return imagenet ? openImagenet(data, settings) : openDataset(data, settings);
 }

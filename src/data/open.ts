@@ -5,8 +5,9 @@ import { DataError } from "../error.js";
 import { suggestion } from "../nearest.js";
 import { type CifarLayout, cifar10, cifar100, openCifar } from "./cifar.js";
 import type { Dataset } from "./dataset.js";
-import { checkSize, type FolderSettings, openImageFolder } from "./folder.js";
+import { openImageFolder } from "./folder.js";
 import { openFashionMnist, openIdxFolder } from "./mnist.js";
+import { checkSize, type FolderSettings } from "./photographs.js";
 
 export const datasetNames = ["fashion-mnist", "cifar10", "cifar100"] as const;
 

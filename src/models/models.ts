@@ -7,8 +7,9 @@ import { efficientnet } from "./efficientnet.js";
 import { lenet } from "./lenet.js";
 import { resnet18, resnet50 } from "./resnet.js";
 import { cifarResnet } from "./resnet-cifar.js";
-import { squeezenet } from "./squeezenet.js";
+import { caffeSqueezenet, squeezenet } from "./squeezenet.js";
 import { vgg16 } from "./vgg.js";
+import type { Published } from "./weights.js";
 
 /** What a model is made for. */
 export interface Input {
@@ -22,35 +23,45 @@ interface Entry {
   create(b: Build, input: Input): Module;
   /** Least height and width. */
   least: number;
+  /** The layer whose outputs are the classes. */
+  output: string;
+  /** Weights that are known under other names than PyTorch's. */
+  published?: Published;
 }
 
+/** Small images. */
+const cifar = (depth: number): Entry => ({ create: cifarResnet(depth), least: 8, output: "linear" });
+
 export const models: Readonly<Record<string, Entry>> = {
-  lenet: { create: lenet, least: 16 },
-  resnet8: { create: cifarResnet(8), least: 8 },
-  resnet20: { create: cifarResnet(20), least: 8 },
-  resnet32: { create: cifarResnet(32), least: 8 },
-  resnet44: { create: cifarResnet(44), least: 8 },
-  resnet56: { create: cifarResnet(56), least: 8 },
-  alexnet: { create: alexnet, least: 63 },
-  vgg16: { create: vgg16(false), least: 32 },
-  vgg16_bn: { create: vgg16(true), least: 32 },
-  resnet18: { create: resnet18, least: 32 },
-  resnet50: { create: resnet50, least: 32 },
-  efficientnet_b0: { create: efficientnet, least: 32 },
-  squeezenet1_0: { create: squeezenet, least: 21 },
+  lenet: { create: lenet, least: 16, output: "fc3" },
+  resnet8: cifar(8),
+  resnet20: cifar(20),
+  resnet32: cifar(32),
+  resnet44: cifar(44),
+  resnet56: cifar(56),
+  alexnet: { create: alexnet, least: 63, output: "classifier.6" },
+  vgg16: { create: vgg16(false), least: 32, output: "classifier.6" },
+  vgg16_bn: { create: vgg16(true), least: 32, output: "classifier.6" },
+  resnet18: { create: resnet18, least: 32, output: "fc" },
+  resnet50: { create: resnet50, least: 32, output: "fc" },
+  efficientnet_b0: { create: efficientnet, least: 32, output: "classifier.1" },
+  squeezenet1_0: { create: squeezenet, least: 21, output: "classifier.1", published: caffeSqueezenet },
 };
 
+/** A known model, or a UsageError that names the nearest one. */
+export function modelNamed(model: string): Entry {
+  if (Object.hasOwn(models, model)) return models[model]!;
+  const names = Object.keys(models);
+  throw new UsageError({
+    where: "--model",
+    expected: `one of ${names.join(", ")}`,
+    got: `"${model}"`,
+    remedy: suggestion(model, names),
+  });
+}
+
 export function createModel(model: string, b: Build, input: Input): Module {
-  const entry = Object.hasOwn(models, model) ? models[model] : undefined;
-  if (!entry) {
-    const names = Object.keys(models);
-    throw new UsageError({
-      where: "--model",
-      expected: `one of ${names.join(", ")}`,
-      got: `"${model}"`,
-      remedy: suggestion(model, names),
-    });
-  }
+  const entry = modelNamed(model);
   if (Math.min(input.height, input.width) < entry.least) {
     throw new UsageError({
       where: `--model ${model}`,

@@ -2,6 +2,8 @@
  * SqueezeNet 1.0 (Iandola et al., 2016) as torchvision defines it. A fire module squeezes to few channels, then expands
  * by 1 × 1 and 3 × 3 convolutions side by side. The classifier is a convolution, whose maps are averaged.
  */
+
+import { caffeNormalization } from "../data/normalize.js";
 import {
   AdaptiveAvgPool2d,
   type Build,
@@ -16,6 +18,7 @@ import {
 import { concat } from "../ops/concat.js";
 import type { Tensor } from "../tensor.js";
 import type { Input } from "./models.js";
+import type { Published } from "./weights.js";
 
 const he = { init: "he" } as const;
 
@@ -67,3 +70,19 @@ export const squeezenet = (b: Build, { channels, classes }: Input): Sequential =
     ]),
     flatten: new Flatten(),
   });
+
+/** The positions of the fire modules among the features; the paper counts the first convolution as 1. */
+const fires = [3, 4, 5, 7, 8, 9, 10, 12];
+
+/** The names of the authors' weights, which were trained with Caffe: `fire2/squeeze1x1.bias` is `features.3.squeeze.bias`. */
+export const caffeSqueezenet: Published = {
+  normalization: caffeNormalization,
+  size: 227,
+  name: (name) =>
+    name
+      .replace(/^features\.0\b/, "conv1")
+      .replace(/^classifier\.1\b/, "conv10")
+      .replace(/^features\.(\d+)/, (_, place) => `fire${fires.indexOf(Number(place)) + 2}`)
+      .replace(/^(fire\d+)\.squeeze\b/, "$1/squeeze1x1")
+      .replace(/^(fire\d+)\.expand/, "$1/expand"),
+};

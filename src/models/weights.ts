@@ -1,24 +1,40 @@
 /** A model's weights and running statistics in and out of safetensors files, by PyTorch's names. */
+import type { Normalization } from "../data/normalize.js";
 import { type CometError, DataError, ShapeError } from "../error.js";
 import { suggestion } from "../nearest.js";
 import type { Module } from "../nn.js";
-import { type NamedTensor, readSafetensors, writeSafetensors } from "./safetensors.js";
+import { type NamedTensor, readSafetensors, type Safetensors, writeSafetensors } from "./safetensors.js";
 
 /** How many batches a batch norm has seen: written as PyTorch does, and 0 where an old file lacks it. */
 const isCount = (name: string) => name.endsWith("num_batches_tracked");
 
-/**
- * Fills the model from a file. Every tensor of the model must be there in its shape and nothing else may be; all of it
- * is checked before anything is loaded.
- */
+/** Weights that somebody published: how the images looked, and the names in the file. */
+export interface Published {
+  normalization: Normalization;
+  /** Side of the images, in pixels. */
+  size: number;
+  /** From PyTorch's name to the file's. */
+  name(name: string): string;
+}
+
+/** Fills the model from a file. Every tensor must be there in its shape and no other; all is checked before any is loaded. */
 export async function loadWeights(model: Module, path: string): Promise<void> {
-  const { tensors: found } = await readSafetensors(path);
-  const wanted = new Map(model.state());
+  fillWeights(model, await readSafetensors(path), path);
+}
+
+/** `where` names the file in errors; `nameIn` gives a tensor's name in it. */
+export function fillWeights(
+  model: Module,
+  { tensors: found }: Safetensors,
+  where: string,
+  nameIn: (name: string) => string = (name) => name,
+): void {
+  const wanted = new Map([...model.state()].map(([name, tensor]) => [nameIn(name), tensor]));
   const names = [...wanted.keys()];
   for (const name of found.keys()) {
     if (wanted.has(name)) continue;
     throw new DataError({
-      where: path,
+      where,
       expected: "tensors of this model only",
       got: `"${name}", which the model does not have`,
       remedy: suggestion(name, names),
@@ -30,14 +46,14 @@ export async function loadWeights(model: Module, path: string): Promise<void> {
     const problem: CometError | null =
       source === undefined
         ? new DataError({
-            where: path,
+            where,
             expected: `"${name}" [${tensor.shape}]`,
             got: "no such tensor",
             remedy: "choose the --model that the file was written for",
           })
         : source.shape.join() !== tensor.shape.join()
           ? new ShapeError({
-              where: `${path}, "${name}"`,
+              where: `${where}, "${name}"`,
               expected: `[${tensor.shape}]`,
               got: `[${source.shape}]`,
               remedy: "choose the --model and the data that the file was written for",

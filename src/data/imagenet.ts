@@ -1,0 +1,77 @@
+/**
+ * Photographs of ImageNet's 1000 classes, for networks that were trained on all of them. The class of a photograph is
+ * the synset in its path, as the name of its folder or the beginning of its own: n01440764/x.JPEG, n01440764_tench.JPEG.
+ * So a part of the classes will do, and any number of photographs.
+ */
+import { readFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DataError } from "../error.js";
+import type { Dataset } from "./dataset.js";
+import { unreadable } from "./files.js";
+import { byCodeUnits, type FolderSettings, isPhotograph, photographDataset } from "./photographs.js";
+
+/** Lines "synset name", in the order of the synsets, which is that of the networks' outputs. */
+const list = fileURLToPath(new URL("../../../src/data/imagenet/synsets.txt", import.meta.url));
+
+export interface ImagenetClass {
+  /** WordNet 3.0's number of a set of synonyms: n and eight digits. */
+  synset: string;
+  name: string;
+}
+
+export const imagenetClasses = (): ImagenetClass[] =>
+  readFileSync(list, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => ({ synset: line.slice(0, 9), name: line.slice(10) }));
+
+const synsetIn = (path: string): string | null => /(?:^|[\\/])(n\d{8})(?!\d)/.exec(path)?.[1] ?? null;
+
+/** Whether the photographs below a folder are named by synsets; false for what is no folder. */
+export async function namedBySynset(folder: string): Promise<boolean> {
+  const found = await photographsBelow(folder).catch(() => []);
+  return found.length > 0 && found.every((path) => synsetIn(path) !== null);
+}
+
+/** A data set to test with: nothing to train on. Takes the folder's `val` if it has one. */
+export async function openImagenet(folder: string, settings: FolderSettings = {}): Promise<Dataset> {
+  const classes = imagenetClasses();
+  const labels = new Map(classes.map(({ synset }, label) => [synset, label]));
+  const test = (await photographsBelow(folder)).map((name) => {
+    const path = join(folder, name);
+    const synset = synsetIn(name);
+    const label = synset === null ? undefined : labels.get(synset);
+    if (label !== undefined) return { path, label };
+    throw new DataError({
+      where: path,
+      expected: "one of ImageNet's 1000 synsets in the path, such as n01440764",
+      got: synset ?? "none",
+      remedy: "name the folders of the photographs by their synsets",
+    });
+  });
+  if (test.length === 0) {
+    throw new DataError({
+      where: folder,
+      expected: "JPEG or PNG files",
+      got: "none",
+      remedy: "give a folder of photographs",
+    });
+  }
+  const names = classes.map(({ name }) => name);
+  return photographDataset(folder, names, { train: [], test }, settings);
+}
+
+/** Paths below `folder`, in order of code units; of `folder/val` alone if there is one. */
+async function photographsBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause) => {
+    throw unreadable(folder, cause);
+  });
+  const paths = entries
+    .filter((entry) => !entry.isDirectory() && isPhotograph(entry.name))
+    .map((entry) => relative(folder, join(entry.parentPath ?? entry.path, entry.name)))
+    .sort(byCodeUnits);
+  const held = paths.filter((path) => /^val[\\/]/.test(path));
+  return held.length > 0 ? held : paths;
+}
