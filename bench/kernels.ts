@@ -103,23 +103,10 @@ export async function bench(args: string[]): Promise<void> {
   const depth = 256;
   const scratch = device.allocate(64 * 1024, "parameters", "micro-kernel").address;
   device.f32({ address: scratch, bytes: 65536, category: "parameters", site: "" }).fill(0);
-  const multiply = device.exports.multiplyRows as Kernel;
+  const multiply = device.exports.multiplyPacked as Kernel;
   const copy = device.exports.copy as Kernel;
-  const peak = () =>
-    multiply(
-      scratch,
-      scratch,
-      scratch,
-      scratch,
-      scratch,
-      scratch + 4096,
-      32,
-      depth,
-      scratch + 32768,
-      32,
-      scratch + 32768,
-      32,
-    );
+  const [quads, panel, tile] = [scratch, scratch + 16384, scratch + 49152];
+  const peak = () => multiply(quads, panel, 32, depth, tile, 32, tile, 32);
 
   const rows = [];
   for (const c of cases.filter(({ name }) => name.includes(values.only))) {

@@ -29,29 +29,38 @@ for (const build of ["release", "debug"] as const) {
   test(`convolution of the ${build} build is the binary64 definition within the rounding of its chains`, () => {
     convolvesExactly(subject, { seed, numRuns: 40 });
   });
+  test(`Winograd's convolution of the ${build} build is the binary64 definition within the rounding of its mixed sums`, () => {
+    convolvesExactly(subject, { seed, numRuns: 6, mixed: true });
+  });
 }
 
 test("convolution of the reference is the binary64 definition within the rounding of its chains", () => {
   convolvesExactly(onHeap(referenceKernels), { seed, numRuns: 40 });
 });
 
-test("a convolution that is one column off is not the binary64 definition", () => {
-  const shifted = onHeap({
-    ...referenceKernels,
-    conv2dForward: (y, x, w, bias, s) =>
-      referenceKernels.conv2dForward(
-        y,
-        Float32Array.from(x, (_, i) => x[i + 1] ?? 0),
-        w,
-        bias,
-        s,
-      ),
-  });
-  assert.throws(
-    () => convolvesExactly(shifted, { seed, numRuns: 40 }),
-    (failure: Error) => /allowed/.test((failure.cause as Error).message),
-  );
+test("Winograd's convolution of the reference is the binary64 definition within the rounding of its mixed sums", () => {
+  convolvesExactly(onHeap(referenceKernels), { seed, numRuns: 3, mixed: true });
 });
+
+for (const mixed of [false, true]) {
+  test(`a convolution that is one column off is not the binary64 definition${mixed ? ", within mixed sums either" : ""}`, () => {
+    const shifted = onHeap({
+      ...referenceKernels,
+      conv2dForward: (y, x, w, bias, s) =>
+        referenceKernels.conv2dForward(
+          y,
+          Float32Array.from(x, (_, i) => x[i + 1] ?? 0),
+          w,
+          bias,
+          s,
+        ),
+    });
+    assert.throws(
+      () => convolvesExactly(shifted, { seed, numRuns: 40, mixed }),
+      (failure: Error) => /allowed/.test((failure.cause as Error).message),
+    );
+  });
+}
 
 test("every kernel has its law", () => {
   const kernels = Object.keys(referenceKernels).filter((name) => name !== "name" && name !== "threads");

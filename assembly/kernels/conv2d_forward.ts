@@ -64,7 +64,14 @@ export function conv2dPackForward(
       );
       continue;
     }
-    packSteps(packed + pitch * 8 * unit, w + pitch * k, pitch, depth, min(tileLanes, channels - first));
+    packSteps(
+      packed + pitch * 8 * unit,
+      w + pitch * k,
+      pitch,
+      depth,
+      min(tileLanes, channels - first),
+      tileLanes,
+    );
   }
 }
 

@@ -130,12 +130,12 @@ function packPhase(to: usize, from: usize, s: Conv2dShape, firstR: i32, firstS: 
   const outputs = s.K / s.groups;
   const outputPitch = pitch * (s.C / s.groups);
   if (taps === 1) {
-    packLanes(to, from, outputPitch, outputs, lanes);
+    packLanes(to, from, outputPitch, outputs, lanes, tileLanes);
     return;
   }
   for (let k = 0; k < outputs; k++, from += outputPitch) {
     if (s.stride === 1) {
-      packSteps(to, from, pitch, taps, lanes);
+      packSteps(to, from, pitch, taps, lanes, tileLanes);
       to += pitch * 8;
       continue;
     }

@@ -166,7 +166,7 @@ function addTiles(job: Job, base: usize, panel: i32, begin: i32, end: i32): void
   for (let image = 0; image < job.images; image++) {
     const from = ((job.image + image) * job.shape.K + k) * plane + job.row * job.shape.Q;
     const to = job.panelDy + ((<usize>(image * job.outputs)) << 5);
-    packSteps(to, job.dy + ((<usize>from) << 2), (<usize>plane) << 2, job.outputs, lanes);
+    packSteps(to, job.dy + ((<usize>from) << 2), (<usize>plane) << 2, job.outputs, lanes, tileLanes);
   }
   for (let tile = begin; tile < end; tile++) {
     const l = tile * tileRows;

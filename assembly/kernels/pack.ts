@@ -1,46 +1,42 @@
 /**
- * Packing a panel of b: `depth` steps of 8 floats, lanes from `lanes` on are 0.
+ * Packing a panel: `depth` steps of `width` floats (4 or 8), lanes from `lanes` on are 0.
  *
- *   panel:  l = 0: | j0 j1 … j7 |  l = 1: | j0 j1 … j7 |  …
+ *   panel:  l = 0: | j0 j1 j2 j3 … |  l = 1: | j0 j1 j2 j3 … |  …
  */
-import { tileLanes } from "./tile";
 import { loadSome, storeColumns } from "./vector";
 
 /** Lanes lie side by side; each step is `pitch` bytes behind the one before. */
-export function packLanes(panel: usize, from: usize, pitch: usize, depth: i32, lanes: i32): void {
-  for (let l = 0; l < depth; l++, panel += 32, from += pitch) {
-    v128.store(panel, loadSome(from, lanes));
-    v128.store(panel, lanes > 4 ? loadSome(from + 16, lanes - 4) : f32x4.splat(0), 16);
-  }
-}
-
-/** Steps lie side by side; each lane is `pitch` bytes behind the one before. */
-export function packSteps(panel: usize, from: usize, pitch: usize, depth: i32, lanes: i32): void {
-  const full = depth & ~3;
-  for (let j = 0; j < tileLanes; j += 4) {
-    const row = from + pitch * j;
-    const to = panel + ((<usize>j) << 2);
-    if (j + 4 <= lanes) {
-      for (let l = 0; l < full; l += 4) {
-        const at = row + ((<usize>l) << 2);
-        const a = v128.load(at);
-        const b = v128.load(at + pitch);
-        const c = v128.load(at + pitch * 2);
-        const d = v128.load(at + pitch * 3);
-        storeColumns(to + ((<usize>l) << 5), 32, a, b, c, d);
-      }
-      for (let l = full; l < depth; l++) {
-        for (let i = 0; i < 4; i++) copyLane(to, row + pitch * i, l, i);
-      }
-    } else {
-      for (let l = 0; l < depth; l++) {
-        v128.store(to + ((<usize>l) << 5), f32x4.splat(0));
-        for (let i = 0; i < lanes - j; i++) copyLane(to, row + pitch * i, l, i);
-      }
+export function packLanes(panel: usize, from: usize, pitch: usize, depth: i32, lanes: i32, width: i32): void {
+  for (let l = 0; l < depth; l++, from += pitch) {
+    for (let j = 0; j < width; j += 4, panel += 16) {
+      v128.store(panel, j < lanes ? loadSome(from + ((<usize>j) << 2), lanes - j) : f32x4.splat(0));
     }
   }
 }
 
-function copyLane(to: usize, row: usize, l: i32, lane: i32): void {
-  store<u32>(to + ((<usize>l) << 5) + ((<usize>lane) << 2), load<u32>(row + ((<usize>l) << 2)));
+/** Steps lie side by side; each lane is `pitch` bytes behind the one before. */
+export function packSteps(panel: usize, from: usize, pitch: usize, depth: i32, lanes: i32, width: i32): void {
+  const step = (<usize>width) << 2;
+  const full = depth & ~3;
+  for (let j = 0; j < width; j += 4, from += pitch * 4, panel += 16) {
+    let l = 0;
+    if (j + 4 <= lanes) {
+      for (; l < full; l += 4) {
+        const at = from + ((<usize>l) << 2);
+        const a = v128.load(at);
+        const b = v128.load(at + pitch);
+        const c = v128.load(at + pitch * 2);
+        const d = v128.load(at + pitch * 3);
+        storeColumns(panel + step * l, step, a, b, c, d);
+      }
+    }
+    for (; l < depth; l++) {
+      const to = panel + step * l;
+      const at = from + ((<usize>l) << 2);
+      v128.store(to, f32x4.splat(0));
+      for (let i = 0; i < min(4, lanes - j); i++) {
+        store<u32>(to + ((<usize>i) << 2), load<u32>(at + pitch * i));
+      }
+    }
+  }
 }

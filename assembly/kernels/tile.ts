@@ -7,8 +7,7 @@
  *            └──────────┘                    Matrix rows and window positions are both such rows: no copy of A.
  *                                      b:    a panel, 8 floats for each l, packed
  *
- * 8 accumulators, 2 vectors of b, 1 broadcast and 1 product fit the 15 vector registers. Unrolling over l by hand
- * makes the compiler hoist the loads and spill.
+ * 8 accumulators, 2 vectors of b, 1 broadcast and 1 product fit the 15 vector registers.
  */
 import { plusProduct } from "./product";
 import {
@@ -99,7 +98,85 @@ export function multiplyRows(
 }
 
 /**
- * The same with c turned: lane j of the tile is a plane, `pitch` bytes behind that of lane j−1, and the tile's rows
+ * The same with the four rows of a packed, | l = 0: a0 a1 a2 a3 | l = 1: … |: no table, and two steps a turn. The way out
+ * between them is there for the compiler as well: without it, it would move the second step's loads before the first
+ * step's products, and spill.
+ */
+export function multiplyPacked(
+  a: usize,
+  b: usize,
+  step: usize,
+  depth: i32,
+  c: usize,
+  pitch: usize,
+  from: usize,
+  fromPitch: usize,
+): void {
+  let c00 = v128.load(from);
+  let c01 = v128.load(from, 16);
+  from += fromPitch;
+  let c10 = v128.load(from);
+  let c11 = v128.load(from, 16);
+  from += fromPitch;
+  let c20 = v128.load(from);
+  let c21 = v128.load(from, 16);
+  from += fromPitch;
+  let c30 = v128.load(from);
+  let c31 = v128.load(from, 16);
+  while (depth > 0) {
+    {
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      const s0 = v128.load32_splat(a);
+      c00 = plusProduct(c00, s0, b0);
+      c01 = plusProduct(c01, s0, b1);
+      const s1 = v128.load32_splat(a, 4);
+      c10 = plusProduct(c10, s1, b0);
+      c11 = plusProduct(c11, s1, b1);
+      const s2 = v128.load32_splat(a, 8);
+      c20 = plusProduct(c20, s2, b0);
+      c21 = plusProduct(c21, s2, b1);
+      const s3 = v128.load32_splat(a, 12);
+      c30 = plusProduct(c30, s3, b0);
+      c31 = plusProduct(c31, s3, b1);
+    }
+    if (depth === 1) break;
+    {
+      b += step;
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      const s0 = v128.load32_splat(a, 16);
+      c00 = plusProduct(c00, s0, b0);
+      c01 = plusProduct(c01, s0, b1);
+      const s1 = v128.load32_splat(a, 20);
+      c10 = plusProduct(c10, s1, b0);
+      c11 = plusProduct(c11, s1, b1);
+      const s2 = v128.load32_splat(a, 24);
+      c20 = plusProduct(c20, s2, b0);
+      c21 = plusProduct(c21, s2, b1);
+      const s3 = v128.load32_splat(a, 28);
+      c30 = plusProduct(c30, s3, b0);
+      c31 = plusProduct(c31, s3, b1);
+    }
+    a += 32;
+    b += step;
+    depth -= 2;
+  }
+  v128.store(c, c00);
+  v128.store(c, c01, 16);
+  c += pitch;
+  v128.store(c, c10);
+  v128.store(c, c11, 16);
+  c += pitch;
+  v128.store(c, c20);
+  v128.store(c, c21, 16);
+  c += pitch;
+  v128.store(c, c30);
+  v128.store(c, c31, 16);
+}
+
+/**
+ * `multiplyRows` with c turned: lane j of the tile is a plane, `pitch` bytes behind that of lane j−1, and the tile's rows
  * lie side by side in it. Chains begin at the 8 floats at `start`, or where it is null at what c holds.
  */
 export function multiplyPlanes(

@@ -1,21 +1,15 @@
 /**
- * Winograd's F(2×2, 3×3): 16 products for 4 outputs where a 3×3 window takes 36. Fused profile only, since sums are
- * taken in another order and the bits differ.
+ * Winograd's F(2×2, 3×3); what is computed stands in src/kernels/reference/winograd.ts.
  *
- *   for each channel   V = Bᵀ d B   (d: 4×4 inputs, tiles overlap by 2)     U = G g Gᵀ (g: 3×3 weights, packed)
- *   for each ξ of 16   M[ξ] = Σ_c V[ξ]·U[ξ]                                 16 matrix products: tiles × channels
- *   for each tile      Y = Aᵀ M A   (2×2 outputs)
- *
- *        ⎡1  0 −1  0⎤        ⎡ 1    0   0 ⎤
- *   Bᵀ = ⎢0  1  1  0⎥    G = ⎢ ½    ½   ½ ⎥    Aᵀ = ⎡1  1  1  0⎤
- *        ⎢0 −1  1  0⎥        ⎢ ½   −½   ½ ⎥         ⎣0  1 −1 −1⎦
- *        ⎣0  1  0 −1⎦        ⎣ 0    0   1 ⎦
+ *   for each channel   V = Bᵀ d B, four tiles at a time
+ *   for each ξ of 16   M[ξ] = V[ξ]·U[ξ]: 16 matrix products, tiles × channels by channels × 8
+ *   for each tile      Y = Aᵀ M A + bias, four channels at a time
  *
  * Memory: V: ξ × quads of tiles × channels × 4 tiles; U: ξ × panels × channels × 8; M of a panel: ξ × tiles × 8.
  */
 import { packSteps } from "./pack";
 import { Target } from "./slide";
-import { multiplyRows, rowBytes, startRow, tileLanes } from "./tile";
+import { multiplyPacked, rowBytes, tileLanes } from "./tile";
 import { storeColumns } from "./vector";
 import { layOut, place, Source } from "./window";
 
@@ -34,7 +28,6 @@ export function suitsWinograd(
   rows: i32,
   columns: i32,
 ): bool {
-  if (!ASC_FEATURE_RELAXED_SIMD) return false;
   const wide = inputs >= leastChannels && outputs >= leastChannels;
   return R === 3 && S === 3 && stride === 1 && wide && rows >= 4 && columns >= 4;
 }
@@ -61,12 +54,12 @@ function blockTiles(s: Source): i32 {
   return (s.blockRows >> 1) * (s.columns >> 1);
 }
 
-/** Workspace: scratch (256) | a row of zeros | offsets | V | M | copy. */
+/** Workspace: scratch (256) | a row of zeros | V | M | copy. */
 export function winogradBytes(s: Source): i32 {
   layOutTiles(s);
   const tiles = blockTiles(s);
   const v = points * tiles * s.channels * 4;
-  return 256 + rowBytes + s.channels * 4 + v + points * tiles * 32 + <i32>s.imagePitch + 64;
+  return 256 + rowBytes + v + points * tiles * 32 + <i32>s.imagePitch + 64;
 }
 
 /** Bytes of the packed weights. */
@@ -95,7 +88,7 @@ export function winogradPack(
   const first = turned ? scratch + 256 : scratch;
   const step = <usize>(turned ? -32 : 32);
   for (let c = 0; c < inputs; c++, to += 32, from += channelPitch) {
-    packSteps(scratch, from, lanePitch, 9, lanes);
+    packSteps(scratch, from, lanePitch, 9, lanes, tileLanes);
     transformWeights(to, pointPitch, first, step);
     transformWeights(to + 16, pointPitch, first + 16, step);
   }
@@ -143,12 +136,10 @@ export function winograd(
   const panels = (to.channels + tileLanes - 1) / tileLanes;
   const scratch = workspace;
   const zeros = scratch + 256;
-  const offsets = zeros + rowBytes;
-  const v = (offsets + ((<usize>s.channels) << 2) + 15) & ~15;
+  const v = zeros + rowBytes;
   const m = v + ((<usize>(points * tiles * s.channels)) << 2);
   const copy = m + ((<usize>(points * tiles)) << 5);
-  startRow(zeros, 0, tileLanes);
-  for (let c = 0; c < s.channels; c++) store<u32>(offsets + ((<usize>c) << 2), c << 4);
+  memory.fill(zeros, 0, rowBytes);
 
   const tileRows = s.rows >> 1;
   for (let unit = begin; unit < end; ) {
@@ -165,7 +156,7 @@ export function winograd(
       for (let panel = 0; panel < panels; panel++) {
         const channel = g * to.channels + panel * tileLanes;
         const lanes = min(tileLanes, to.channels - panel * tileLanes);
-        multiplyPoints(m, v, packed, g * panels + panel, groups * panels, s, quads, offsets, zeros);
+        multiplyPoints(m, v, packed, g * panels + panel, groups * panels, s, quads, zeros);
         const plane = (n * to.imageChannels + channel) * to.H;
         const y = to.address + ((<usize>((plane + (first << 1)) * to.W)) << 2);
         const bias = to.bias ? to.bias + ((<usize>channel) << 2) : 0;
@@ -221,7 +212,6 @@ function multiplyPoints(
   panels: i32,
   s: Source,
   quads: i32,
-  offsets: usize,
   zeros: usize,
 ): void {
   const quadPitch = (<usize>s.channels) << 4;
@@ -231,7 +221,7 @@ function multiplyPoints(
     let a = v + quadPitch * (point * blockQuads);
     let to = m + ((<usize>(point * blockQuads)) << 7);
     for (let i = 0; i < quads; i++, a += quadPitch, to += 128) {
-      multiplyRows(a, a + 4, a + 8, a + 12, offsets, u, 32, s.channels, to, 32, zeros, 0);
+      multiplyPacked(a, u, 32, s.channels, to, 32, zeros, 0);
     }
   }
 }

@@ -15,6 +15,7 @@ import {
   largeConv2dShapes,
   maxPoolShape,
   poolShape,
+  winogradShape,
 } from "../arbitrary/shape.js";
 import type { Subject, View } from "./subject.js";
 
@@ -71,6 +72,7 @@ const conv = fc.oneof(
   { weight: 50, arbitrary: conv2dShape },
   { weight: 20, arbitrary: depthwiseShape },
   { weight: 1, arbitrary: fc.constantFrom(...largeConv2dShapes) },
+  { weight: 1, arbitrary: winogradShape },
 );
 const channels = fc.record({
   N: fc.integer({ min: 1, max: 3 }),

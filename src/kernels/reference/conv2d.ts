@@ -7,9 +7,11 @@
  *
  * Each output is one chain in the order of its indices. What lies outside x or dy is 0, and its product is added
  * like any other: an infinite weight meets it as ∞ · 0 = NaN. c and k run inside the group of the output.
+ * y and dx of large 3×3 convolutions are summed otherwise: see winograd.ts.
  */
 import type { Conv2dShape } from "../kernels.js";
 import { orderedSum } from "./order.js";
+import { suitsWinograd, winograd } from "./winograd.js";
 
 const { fround } = Math;
 
@@ -36,6 +38,13 @@ export function conv2dForward(
   const { N, C, H, W, K, R, S, P, Q, stride, padding, groups } = shape;
   const groupC = C / groups;
   const groupK = K / groups;
+  const sliding = { images: N, groups, inputs: groupC, outputs: groupK, H, W, margin: padding, P, Q };
+  if (suitsWinograd(shape, sliding)) {
+    const weight = (g: number, k: number, c: number, r: number, s: number) =>
+      w[(((g * groupK + k) * groupC + c) * R + r) * S + s]!;
+    winograd(y, x, weight, bias, sliding);
+    return;
+  }
   for (let n = 0; n < N; n++) {
     for (let k = 0; k < K; k++) {
       const firstC = Math.floor(k / groupK) * groupC;
@@ -73,6 +82,14 @@ export function conv2dInputGradient(
   const { N, C, H, W, K, R, S, P, Q, stride, padding, groups } = shape;
   const groupC = C / groups;
   const groupK = K / groups;
+  const margin = 2 - padding;
+  const sliding = { images: N, groups, inputs: groupK, outputs: groupC, H: P, W: Q, margin, P: H, Q: W };
+  if (suitsWinograd(shape, sliding)) {
+    const turned = (g: number, c: number, k: number, r: number, s: number) =>
+      weight[(((g * groupK + k) * groupC + c) * R + 2 - r) * S + 2 - s]!;
+    winograd(dx, dy, turned, null, sliding);
+    return;
+  }
   for (let n = 0; n < N; n++) {
     for (let c = 0; c < C; c++) {
       const firstK = Math.floor(c / groupC) * groupK;
