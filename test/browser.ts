@@ -19,7 +19,8 @@ const browsers = {
 
 type Browser = keyof typeof browsers;
 
-const commandOf = (browser: Browser): string | undefined =>
+/** The name under which it is installed, if it is. */
+export const commandOf = (browser: Browser): string | undefined =>
   browsers[browser].commands.find((name) => spawnSync(name, ["--version"]).status === 0);
 
 /** Why tests in a browser are skipped, or false. */

@@ -1,6 +1,6 @@
 /**
- * The report: one page that needs nothing else, says what ran, and shows what was recorded and nothing more. With
- * CHROMIUM=/usr/bin/chromium the figures are drawn as well.
+ * The report: one page that needs nothing else, says what ran, and shows what was recorded and nothing more. Where there
+ * is a browser the figures are drawn as well.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -20,6 +20,7 @@ import { reportHtml, writeReport } from "../src/report/report.js";
 import { type Run, readRun } from "../src/run.js";
 import type { Settings } from "../src/session.js";
 import { seed } from "./arbitrary/seed.js";
+import { commandOf, missing } from "./browser.js";
 import { makeRun, manifest } from "./report-runs.js";
 
 const full = () => [makeRun("plain"), makeRun("comet")];
@@ -208,7 +209,7 @@ test("labels tell runs apart", () => {
 });
 
 test("in a browser every figure is drawn", {
-  skip: !process.env.CHROMIUM && "CHROMIUM names no browser",
+  skip: missing("chromium"),
 }, (t) => {
   const folder = mkdtempSync(join(tmpdir(), "comet-browser-"));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -222,7 +223,7 @@ test("in a browser every figure is drawn", {
     const file = join(folder, "report.html");
     writeReport(runs, file);
     const more = [`--user-data-dir=${folder}/profile`, "--virtual-time-budget=3000", "--dump-dom"];
-    const dom = execFileSync(process.env.CHROMIUM!, [...switches, ...more, `file://${file}`], {
+    const dom = execFileSync(commandOf("chromium")!, [...switches, ...more, `file://${file}`], {
       encoding: "utf8",
       maxBuffer: 2 ** 25,
       stdio: ["ignore", "pipe", "ignore"],
