@@ -4,8 +4,9 @@
  *   RUN/checkpoints/epoch1-batch20/   20 batches of epoch 1 are done (epochs count from 0)
  *     weights.safetensors             parameters and running statistics, by PyTorch's names
  *     momentum.safetensors            the optimiser's tensors, by their parameters' names
+ *     average.safetensors             the weights' moving average, if the run has one
  *     state.json                      everything else: see State
- *     SHA256SUMS                      of these three, for us and for `sha256sum -c`
+ *     SHA256SUMS                      of these files, for us and for `sha256sum -c`
  *
  * No random generator has a state to keep. Each random number comes from the seed, a name and a counter (src/rng.ts):
  * the order of an epoch, the crop of an image, the dropout and the dither of a step.
@@ -51,7 +52,7 @@ export interface Checkpoint {
   state: State;
 }
 
-const files = ["weights.safetensors", "momentum.safetensors", "state.json"];
+const sumsFile = "SHA256SUMS";
 
 /** The latest ones that are kept: should the last be damaged, there is one before it. */
 const kept = 2;
@@ -86,7 +87,7 @@ export async function discard(run: string, names: readonly string[]): Promise<vo
 }
 
 async function fill(folder: string, session: Session, so: RunState): Promise<void> {
-  const { settings, model, optimizer, comet } = session;
+  const { settings, model, optimizer, average, comet } = session;
   const { momentum, meanGradient } = optimizer.state;
   const state: State = {
     ...so,
@@ -96,14 +97,15 @@ async function fill(folder: string, session: Session, so: RunState): Promise<voi
   };
   await saveWeights(model, join(folder, "weights.safetensors"));
   await writeSafetensors(join(folder, "momentum.safetensors"), momentum);
+  if (average) await writeSafetensors(join(folder, "average.safetensors"), average.state());
   await writeAtomically(join(folder, "state.json"), stringifyExactly(state));
-  await writeAtomically(join(folder, "SHA256SUMS"), await sumsOf(folder));
+  await writeAtomically(join(folder, sumsFile), await sumsOf(folder));
 }
 
-/** Lines as sha256sum prints them. */
+/** Of all files there: lines as sha256sum prints them. */
 async function sumsOf(folder: string): Promise<string> {
   let lines = "";
-  for (const file of files) {
+  for (const file of (await readdir(folder)).filter((name) => name !== sumsFile).sort()) {
     const hash = createHash("sha256");
     for await (const part of createReadStream(join(folder, file))) hash.update(part as Buffer);
     lines += `${hash.digest("hex")}  ${file}\n`;
@@ -118,26 +120,31 @@ export async function readCheckpoint(run: string, name: string): Promise<Checkpo
     new DataError({ where: path, expected: "a whole checkpoint", got, remedy: `remove ${path}` });
   let [wanted, found] = ["", ""];
   try {
-    wanted = await readFile(join(path, "SHA256SUMS"), "utf8");
+    wanted = await readFile(join(path, sumsFile), "utf8");
     found = await sumsOf(path);
   } catch (cause) {
     throw damaged(cause instanceof Error ? cause.message : String(cause));
   }
   if (found !== wanted) {
-    const file = files.find((_, i) => found.split("\n")[i] !== wanted.split("\n")[i]);
-    throw damaged(`a ${file ?? "list of sums"} that is not what SHA256SUMS says`);
+    const lines = wanted.split("\n");
+    const wrong = found.split("\n").find((line) => !lines.includes(line));
+    throw damaged(`a ${wrong?.slice(66) || "list of sums"} that is not what ${sumsFile} says`);
   }
   return { path, state: parseExactly(await readFile(join(path, "state.json"), "utf8")) as State };
 }
 
 /** Puts a new session of the same settings where the checkpoint's was. */
 export async function restore(session: Session, { path, state }: Checkpoint): Promise<void> {
-  const { model, optimizer, comet } = session;
+  const { model, optimizer, average, comet } = session;
   await loadWeights(model, join(path, "weights.safetensors"));
   const { tensors } = await readSafetensors(join(path, "momentum.safetensors"));
   optimizer.restore({
     momentum: new Map([...tensors].map(([name, { data }]) => [name, data])),
     meanGradient: new Map(state.meanGradient),
   });
+  if (average) {
+    const { tensors: averages } = await readSafetensors(join(path, "average.safetensors"));
+    average.restore(new Map([...averages].map(([name, { data }]) => [name, data])));
+  }
   comet?.controller.restore(state.sites ?? [], model.allParameters());
 }

@@ -1,4 +1,5 @@
 /** A session: everything one training run holds, from its settings. */
+import { Average } from "./average.js";
 import { WasmCodec } from "./codec/wasm.js";
 import { Controller } from "./comet/controller.js";
 import { fixed, law, type Policy, paper } from "./comet/policy.js";
@@ -41,6 +42,8 @@ export interface Settings {
   schedule: string;
   warmup: number;
   smoothing: number;
+  /** Decay of the moving average of the weights that tests see; 0: they see the weights. */
+  ema: number;
   augment: boolean;
   seed: number;
   memory: string;
@@ -69,6 +72,7 @@ export const defaults: Settings = {
   schedule: "cosine",
   warmup: 0,
   smoothing: 0,
+  ema: 0,
   augment: true,
   seed: 1,
   memory: "1GiB",
@@ -83,6 +87,8 @@ export interface Session {
   readonly model: Module;
   readonly optimizer: Sgd;
   readonly schedule: Schedule;
+  /** Null without --ema. */
+  readonly average: Average | null;
   /** Null with the plain store. */
   readonly comet: CometStore | null;
   /** Ends its threads. Its memory goes with the last reference to it; the data set, which it borrows, stays open. */
@@ -128,6 +134,7 @@ const numbers: readonly [
   ["--warmup", "warmup", "a whole number of at least 0", (n) => Number.isInteger(n) && n >= 0, 50],
   ["--seed", "seed", "a whole number of 32 bits", (n) => n === (n | 0), 7],
   ["--momentum", "momentum", "a number in [0, 1)", (n) => n >= 0 && n < 1, 0.9],
+  ["--ema", "ema", "a number in [0, 1)", (n) => n >= 0 && n < 1, 0.999],
   ["--smoothing", "smoothing", "a number in [0, 1)", (n) => n >= 0 && n < 1, 0.1],
 ];
 
@@ -175,13 +182,14 @@ export function createSession(settings: Settings, dataset: Dataset, own?: Engine
     const input = { channels, height, width, classes: classes.length };
     const model = createModel(settings.model, build(engine, settings.seed), input);
     const optimizer = new Sgd(engine, model.allParameters(), settings);
+    const average = settings.ema > 0 ? new Average(engine, model, settings.ema) : null;
     let comet: CometStore | null = null;
     if (settings.store === "comet") {
       comet = new CometStore(deviceCodec(engine), controller, settings);
       engine.store = comet;
       engine.observer = controller;
     }
-    return { settings, dataset, engine, model, optimizer, schedule, comet, close };
+    return { settings, dataset, engine, model, optimizer, schedule, average, comet, close };
   } catch (cause) {
     // Nobody else could end its threads.
     void close();

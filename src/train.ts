@@ -102,7 +102,9 @@ export async function train(
     aborted = stopped();
     if (aborted || i < perEpoch) await hooks.onCheckpoint?.({ epoch, batch: i });
     if (aborted) break;
+    session.average?.swap();
     const { loss, accuracy } = await evaluate(session, dataset.test);
+    session.average?.swap();
     const [seconds, weights] = [(performance.now() - started) / 1000, hashWeights(model)];
     emit({ kind: "epoch", epoch, testLoss: loss, testAccuracy: accuracy, seconds, weights });
     testAccuracy = accuracy;
@@ -212,6 +214,7 @@ function trainStep(session: Session, { images, labels }: Batch, context: StepCon
   backward(loss);
   const lr = settings.lr * schedule(step, steps);
   optimizer.step(schedule(step, steps));
+  session.average?.update();
   comet?.controller.assess((parameter) => optimizer.meanMomentum(parameter));
   ledger.onChange = null;
   const total = (records: PackRecord[], key: "rawBytes" | "packedBytes") =>

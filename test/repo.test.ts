@@ -21,7 +21,7 @@ const layers: readonly (readonly string[])[] = [
   ["kernels/"],
   ["tensor.ts", "store.ts", "op.ts", "engine.ts"],
   ["ops/"],
-  ["nn.ts", "optim.ts", "models/", "data/"],
+  ["nn.ts", "optim.ts", "average.ts", "models/", "data/"],
   ["comet/", "rivals/"],
   [
     "session.ts",

@@ -70,7 +70,7 @@ async function goOn(
 
 const cases: Readonly<Record<string, Partial<Settings>>> = {
   "the plain store": { store: "plain" },
-  "COMET, with warm-up": { every: 4, warmup: 3 },
+  "COMET, with warm-up and averaged weights": { every: 4, warmup: 3, ema: 0.9 },
   "COMET without momentum": { momentum: 0, every: 4, mode: "fast" },
   "COMET and batch normalisation, two threads": { model: "resnet8", nesterov: true, every: 3, threads: 2 },
 };

@@ -1,6 +1,6 @@
 /** The options of a training run, as the command line takes them: one help line and one example each. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { models } from "../models/models.js";
+import { modelNamed, models } from "../models/models.js";
 import { suggestion } from "../nearest.js";
 import { schedules } from "../optim.js";
 import { defaults, profiles, type Settings } from "../session.js";
@@ -44,7 +44,7 @@ export function choice<Word extends string>(
   return option(flags, text, example, value).choices(words).argParser(parse);
 }
 
-const numeric = (flags: string, text: string, example: string, value: number) =>
+const numeric = (flags: string, text: string, example: string, value: number | undefined) =>
   option(flags, text, example, value).argParser(number);
 
 export function addTrainOptions(command: Command): Command {
@@ -118,7 +118,14 @@ export function addTrainOptions(command: Command): Command {
       ),
     )
     .addOption(numeric("--batch <N>", "images a step", "--batch 128", defaults.batch))
-    .addOption(numeric("--lr <rate>", "learning rate at the start", "--lr 0.05", defaults.lr))
+    .addOption(
+      numeric(
+        "--lr <rate>",
+        "learning rate at the start; the network's own unless told",
+        "--lr 0.05",
+        undefined,
+      ),
+    )
     .addOption(numeric("--momentum <m>", "SGD momentum", "--momentum 0.9", defaults.momentum))
     .addOption(numeric("--weight-decay <d>", "L2 penalty", "--weight-decay 1e-4", defaults.weightDecay))
     .addOption(option("--nesterov", "Nesterov momentum", "--nesterov --momentum 0.9", defaults.nesterov))
@@ -132,6 +139,14 @@ export function addTrainOptions(command: Command): Command {
       ),
     )
     .addOption(numeric("--warmup <n>", "steps of linear warm-up", "--warmup 50", defaults.warmup))
+    .addOption(
+      numeric(
+        "--ema <decay>",
+        "test with a moving average of the weights that decays so slowly; 0: do not",
+        "--ema 0.999",
+        defaults.ema,
+      ),
+    )
     .addOption(numeric("--smoothing <e>", "label smoothing", "--smoothing 0.1", defaults.smoothing))
     .addOption(
       option(
@@ -199,9 +214,13 @@ export function addTrainOptions(command: Command): Command {
     );
 }
 
-/** Splits what commander parsed. */
-export function parsed(options: Settings & Places): { settings: Settings; places: Places } {
+/** What commander parsed: a learning rate is there if it was typed. */
+export type Parsed = Omit<Settings, "lr"> & { lr?: number } & Places;
+
+/** Splits it, and fills in the network's learning rate. */
+export function parsed(options: Parsed): { settings: Settings; places: Places } {
   const {
+    lr = modelNamed(options.model).lr,
     data,
     out,
     image,
@@ -224,5 +243,5 @@ export function parsed(options: Settings & Places): { settings: Settings; places
     checkpointEvery,
     checkpoints,
   };
-  return { settings, places };
+  return { settings: { ...settings, lr }, places };
 }

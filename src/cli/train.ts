@@ -2,8 +2,7 @@
 import type { Command } from "commander";
 import { writeReport } from "../report/report.js";
 import { readRun } from "../run.js";
-import type { Settings } from "../session.js";
-import { addTrainOptions, type Places, parsed } from "./options.js";
+import { addTrainOptions, type Parsed, parsed } from "./options.js";
 import { type Result, resumeTraining, runTraining } from "./run.js";
 import { resultTable, sigmaTable, worstError } from "./table.js";
 
@@ -17,7 +16,7 @@ export function registerTrain(program: Command): void {
       "after",
       "\nExample:\n  comet train --model resnet20 --data cifar10 --batch 128 --epochs 1 --store comet",
     )
-    .action(async ({ resume, ...options }: Settings & Places & { resume?: string }, command: Command) => {
+    .action(async ({ resume, ...options }: Parsed & { resume?: string }, command: Command) => {
       const { settings, places } = parsed(options);
       const result =
         resume === undefined

@@ -21,6 +21,9 @@ export const cifarFolder = ({ name }: CifarLayout): string =>
 /** Classes of an IDX folder, whose files hold no names. */
 const digits = [..."0123456789"];
 
+/** In front of a path: a folder of photographs, whatever else it holds. */
+const imageFolder = "imagefolder:";
+
 /** `settings` matter to folders of photographs only; a size that is none is a UsageError with any data. */
 export async function openDataset(nameOrPath: string, settings: FolderSettings = {}): Promise<Dataset> {
   if (settings.size !== undefined) {
@@ -34,7 +37,9 @@ export async function openDataset(nameOrPath: string, settings: FolderSettings =
     case "cifar100":
       return openCifar(cifarFolder(cifar100), cifar100);
     default:
-      return openFolder(nameOrPath, settings);
+      return nameOrPath.startsWith(imageFolder)
+        ? openImageFolder(nameOrPath.slice(imageFolder.length), settings)
+        : openFolder(nameOrPath, settings);
   }
 }
 

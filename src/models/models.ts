@@ -25,27 +25,35 @@ interface Entry {
   least: number;
   /** The layer whose outputs are the classes. */
   output: string;
+  /** A learning rate to begin with, from scratch, for SGD with momentum 0.9. */
+  lr: number;
   /** Weights that are known under other names than PyTorch's. */
   published?: Published;
 }
 
 /** Small images. */
-const cifar = (depth: number): Entry => ({ create: cifarResnet(depth), least: 8, output: "linear" });
+const cifar = (depth: number): Entry => ({ create: cifarResnet(depth), least: 8, output: "linear", lr: 0.1 });
 
 export const models: Readonly<Record<string, Entry>> = {
-  lenet: { create: lenet, least: 16, output: "fc3" },
+  lenet: { create: lenet, least: 16, output: "fc3", lr: 0.1 },
   resnet8: cifar(8),
   resnet20: cifar(20),
   resnet32: cifar(32),
   resnet44: cifar(44),
   resnet56: cifar(56),
-  alexnet: { create: alexnet, least: 63, output: "classifier.6" },
-  vgg16: { create: vgg16(false), least: 32, output: "classifier.6" },
-  vgg16_bn: { create: vgg16(true), least: 32, output: "classifier.6" },
-  resnet18: { create: resnet18, least: 32, output: "fc" },
-  resnet50: { create: resnet50, least: 32, output: "fc" },
-  efficientnet_b0: { create: efficientnet, least: 32, output: "classifier.1" },
-  squeezenet1_0: { create: squeezenet, least: 21, output: "classifier.1", published: caffeSqueezenet },
+  alexnet: { create: alexnet, least: 63, output: "classifier.6", lr: 0.002 },
+  vgg16: { create: vgg16(false), least: 32, output: "classifier.6", lr: 0.0005 },
+  vgg16_bn: { create: vgg16(true), least: 32, output: "classifier.6", lr: 0.01 },
+  resnet18: { create: resnet18, least: 32, output: "fc", lr: 0.05 },
+  resnet50: { create: resnet50, least: 32, output: "fc", lr: 0.05 },
+  efficientnet_b0: { create: efficientnet, least: 32, output: "classifier.1", lr: 0.05 },
+  squeezenet1_0: {
+    create: squeezenet,
+    least: 21,
+    output: "classifier.1",
+    lr: 0.002,
+    published: caffeSqueezenet,
+  },
 };
 
 /** A known model, or a UsageError that names the nearest one. */
