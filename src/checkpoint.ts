@@ -73,17 +73,21 @@ export async function listCheckpoints(run: string): Promise<string[]> {
 /** Adds a checkpoint to a run and removes those that are no longer needed. */
 export async function writeCheckpoint(run: string, session: Session, so: RunState): Promise<void> {
   const name = nameOf(so.position);
-  const all = await listCheckpoints(run);
-  // A run that is stopped just where it goes on has this one.
-  if (all.includes(name)) return;
   makeFolder(checkpointsOf(run));
-  await makeFolderAtomically(join(checkpointsOf(run), name), (folder) => fill(folder, session, so));
-  await discard(run, all.slice(kept - 1));
+  // A run that is stopped just where it goes on has this one.
+  if (!(await listCheckpoints(run)).includes(name)) {
+    await makeFolderAtomically(join(checkpointsOf(run), name), (folder) => fill(folder, session, so));
+  }
+  await discardCheckpoints(run);
 }
 
-/** Removes checkpoints by name. */
-export async function discard(run: string, names: readonly string[]): Promise<void> {
-  for (const name of names) await removeFolderAtomically(join(checkpointsOf(run), name));
+/** Removes those that are `damaged`, and of the others all but the latest. */
+export async function discardCheckpoints(run: string, damaged: readonly string[] = []): Promise<void> {
+  const all = await listCheckpoints(run);
+  const latest = all.filter((name) => !damaged.includes(name)).slice(0, kept);
+  for (const name of all.filter((name) => !latest.includes(name))) {
+    await removeFolderAtomically(join(checkpointsOf(run), name));
+  }
 }
 
 async function fill(folder: string, session: Session, so: RunState): Promise<void> {

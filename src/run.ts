@@ -80,21 +80,21 @@ export class RunFolder {
       folder.begin();
       return folder;
     } catch (cause) {
-      throw new UsageError({
-        where: "--out",
-        expected: "a folder that can be written to",
-        got: `${out} (${(cause as NodeJS.ErrnoException).code ?? cause})`,
-        remedy: "choose another folder",
-      });
+      throw unwritable("--out", out, cause);
     }
   }
 
   /** A run that is there; nothing changes before `begin`. */
   static open(path: string): RunFolder {
     const manifest = readManifest(path);
-    const folder = new RunFolder(path, manifest);
-    for (const part of [path, checkpointsOf(path)]) removeUnfinished(part);
-    return folder;
+    try {
+      const folder = new RunFolder(path, manifest);
+      for (const part of [path, checkpointsOf(path)]) removeUnfinished(part);
+      return folder;
+    } catch (cause) {
+      if (cause instanceof UsageError) throw cause;
+      throw unwritable(path, path, cause);
+    }
   }
 
   private constructor(path: string, manifest: Manifest) {
@@ -131,6 +131,14 @@ export class RunFolder {
     this.#unlock();
   }
 }
+
+const unwritable = (where: string, folder: string, cause: unknown): UsageError =>
+  new UsageError({
+    where,
+    expected: "a folder that can be written to",
+    got: `${folder} (${(cause as NodeJS.ErrnoException).code ?? cause})`,
+    remedy: "choose another folder",
+  });
 
 export interface Run {
   path: string;

@@ -24,6 +24,13 @@ interface Part {
   records: TrainRecord[];
 }
 
+/** What is measured on the way is recorded alike. */
+const measured = {
+  probeAt: (step: number) => step === 7,
+  auditAt: (step: number) => step % 5 === 3,
+  samplesAt: () => 1,
+};
+
 /** Trains from the start to the end; a run folder of its own for the checkpoint after each step. */
 async function inOnePiece(settings: Settings, place: string, on?: Dataset) {
   const points: { run: string; position: Position; records: number }[] = [];
@@ -32,6 +39,7 @@ async function inOnePiece(settings: Settings, place: string, on?: Dataset) {
     async (session): Promise<Part> => {
       const records: TrainRecord[] = [];
       const { weights } = await train(session, {
+        ...measured,
         onRecord: (record) => records.push(record),
         checkpointEvery: 1,
         async onCheckpoint(position) {
@@ -61,7 +69,11 @@ async function goOn(
       await restore(session, checkpoint);
       spoil?.(session);
       const records: TrainRecord[] = [];
-      const { weights } = await train(session, { onRecord: (record) => records.push(record) }, position);
+      const { weights } = await train(
+        session,
+        { ...measured, onRecord: (record) => records.push(record) },
+        position,
+      );
       return { weights, records };
     },
     on,

@@ -1,6 +1,6 @@
 /** One training run, begun or gone on with: its folder, its progress line and its end, good or bad. */
 import { readFileSync } from "node:fs";
-import { discard, type RunState, restore, writeCheckpoint } from "../checkpoint.js";
+import { discardCheckpoints, type RunState, restore, writeCheckpoint } from "../checkpoint.js";
 import { openDataset } from "../data/open.js";
 import type { Profile } from "../device/module.js";
 import { recordsOf } from "../log.js";
@@ -108,6 +108,11 @@ export async function resumeTraining(
     const { checkpoint, log, damaged } = await findStanding(path);
     for (const { name, damage } of damaged) say(`${name} is damaged and left aside: ${damage}`);
     const settings = settingsToGoOn(path, manifest, checkpoint, asked);
+    if (manifest.versions.comet !== version) {
+      say(
+        `${path} began with comet-ts ${manifest.versions.comet}, not ${version}: its weights may become others`,
+      );
+    }
     const images = manifest.data.train;
     const step = checkpoint ? stepsDone(checkpoint.state.position, settings, images) : 0;
     say(`${path}: ${step} of ${endOf(settings, images)} steps are done`);
@@ -115,8 +120,8 @@ export async function resumeTraining(
     return await inSession(source, settings, async (session) => {
       checkData(manifest, session.dataset);
       if (checkpoint) await restore(session, checkpoint);
-      const later = damaged.map(({ name }) => name);
-      await discard(path, later);
+      const unusable = damaged.map(({ name }) => name);
+      await discardCheckpoints(path, unusable);
       const every = checkpoints === false ? null : (checkpointEvery ?? manifest.checkpointEvery);
       const resumed = { at: new Date().toISOString(), step, versions: versions() };
       const changes: Partial<Manifest> = {
