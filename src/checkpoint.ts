@@ -122,17 +122,16 @@ export async function readCheckpoint(run: string, name: string): Promise<Checkpo
   const path = join(checkpointsOf(run), name);
   const damaged = (got: string) =>
     new DataError({ where: path, expected: "a whole checkpoint", got, remedy: `remove ${path}` });
-  let [wanted, found] = ["", ""];
+  let [wanted, found]: [string[], string[]] = [[], []];
   try {
-    wanted = await readFile(join(path, sumsFile), "utf8");
-    found = await sumsOf(path);
+    wanted = (await readFile(join(path, sumsFile), "utf8")).split("\n");
+    found = (await sumsOf(path)).split("\n");
   } catch (cause) {
     throw damaged(cause instanceof Error ? cause.message : String(cause));
   }
-  if (found !== wanted) {
-    const lines = wanted.split("\n");
-    const wrong = found.split("\n").find((line) => !lines.includes(line));
-    throw damaged(`a ${wrong?.slice(66) || "list of sums"} that is not what ${sumsFile} says`);
+  const wrong = [...wanted, ...found].find((line) => !(wanted.includes(line) && found.includes(line)));
+  if (wrong !== undefined) {
+    throw damaged(`a ${wrong.slice(66) || "list of sums"} that is not what ${sumsFile} says, or is missing`);
   }
   return { path, state: parseExactly(await readFile(join(path, "state.json"), "utf8")) as State };
 }

@@ -131,7 +131,8 @@ test("a damaged checkpoint is left aside for the one before it; with none whole,
       flip(file(copy, "epoch0-batch3", "momentum.safetensors")),
     "a state.json that is not what": (copy) => flip(file(copy, "epoch0-batch3", "state.json")),
     "that is not what SHA256SUMS says": (copy) => flip(file(copy, "epoch0-batch3", "SHA256SUMS")),
-    ENOENT: (copy) => rmSync(file(copy, "epoch0-batch3", "weights.safetensors")),
+    "a weights.safetensors that is not what SHA256SUMS says, or is missing": (copy) =>
+      rmSync(file(copy, "epoch0-batch3", "weights.safetensors")),
     "other text in its first": (copy) => truncateSync(join(copy, "metrics.jsonl"), 200),
   };
   for (const [what, damage] of Object.entries(damages)) {
