@@ -15,6 +15,8 @@
       2^12 + 1. So a chunk whose largest magnitude is at most 2^12 steps needs no check, holds no NaN or
       infinity, and its integers fit 16 bits.
     - [dithered_core], [dithered_near]: the same under dither, up to 2^11 steps: two more roundings take the room.
+    - [near_seen]: that |x| <= 2^12 steps follows from the integer, so the encoder looks at integers alone.
+    - [halves_near]: of integers in half steps, both beside the quotient decode within the bound.
     - [magic_nearest]: adding and subtracting 1.5 * 2^23 rounds to the nearest integer, ties to even, up to 2^22. *)
 
 From Coq Require Import ZArith Reals Bool Lra Lia.
@@ -102,6 +104,29 @@ Section Core.
     right. field. lra.
   Qed.
 
+  (** How near zero x is can be seen from its quotient, so from the integer that it rounds to. *)
+  Theorem near_seen (z : R) : Rabs (rnd (z * i)) <= 4095 + / 2 -> Rabs z <= 4096 * s.
+  Proof.
+    intros seen. pose proof s_pos. pose proof inverse_close as unit. apply Rabs_le_inv in unit.
+    pose proof (rnd_error (z * i)) as last.
+    assert (eta <= eps) by (unfold eta, eps; now apply bpow_le).
+    assert (back : Rabs (z * i) <= Rabs (rnd (z * i)) + (eps * Rabs (z * i) + eta)).
+    { replace (z * i) with (rnd (z * i) - (rnd (z * i) - z * i)) at 1 by ring.
+      apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
+    rewrite Rabs_mult in back.
+    assert (product : Rabs z * Rabs i <= 4095 + / 2 + / 1000).
+    { rewrite eps_value in *. rewrite Rabs_mult in last.
+      assert (0 <= Rabs z * Rabs i) by (apply Rmult_le_pos; apply Rabs_pos). lra. }
+    assert (i_low : (1 - eps) <= Rabs i * s).
+    { rewrite <- (Rabs_pos_eq s) by lra. rewrite <- Rabs_mult. apply Rle_trans with (2 := Rle_abs _). lra. }
+    apply Rmult_le_reg_r with (1 - eps); [rewrite eps_value; lra|].
+    apply Rle_trans with (Rabs z * (Rabs i * s)); [apply Rmult_le_compat_l; [apply Rabs_pos | exact i_low]|].
+    rewrite <- Rmult_assoc. apply Rle_trans with ((4095 + / 2 + / 1000) * s).
+    - apply Rmult_le_compat_r; [lra | exact product].
+    - rewrite (Rmult_comm 4096 s), Rmult_assoc, (Rmult_comm _ s). apply Rmult_le_compat_l; [lra|].
+      rewrite eps_value. lra.
+  Qed.
+
   Variable x : R.
   Hypothesis near : Rabs x <= 4096 * s.
   Let y := x / s.
@@ -170,6 +195,28 @@ Section Core.
     apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra.
   Qed.
 
+  (** In half steps, dense mode's prediction may choose either integer beside the quotient. *)
+  Theorem halves_near (q : Z) : let w := rnd (x * (2 * i)) in
+    (Zfloor w <= q <= Zfloor w + 1)%Z -> Rabs (x - rnd (IZR q * (s / 2))) <= (1 - / 4096) * b.
+  Proof.
+    intros w [low high]. pose proof s_pos. pose proof y_small. pose proof inverse_close.
+    assert (eta <= eps) by (unfold eta, eps; now apply bpow_le).
+    assert (first : Rabs (x * (2 * i) - 2 * y) <= eps * 8192).
+    { replace (x * (2 * i) - 2 * y) with (2 * y * (i * s - 1)) by (unfold y; field; lra).
+      rewrite Rabs_mult, Rmult_comm. apply Rmult_le_compat; auto using Rabs_pos.
+      rewrite Rabs_mult, (Rabs_pos_eq 2) by lra. lra. }
+    assert (size : Rabs (x * (2 * i)) <= 8193).
+    { replace (x * (2 * i)) with ((x * (2 * i) - 2 * y) + 2 * y) by ring. apply Rle_trans with (1 := Rabs_triang _ _).
+      rewrite (Rabs_mult 2), (Rabs_pos_eq 2) by lra. rewrite eps_value in *. lra. }
+    pose proof (rnd_error (x * (2 * i))) as second. fold w in second.
+    assert (eps * Rabs (x * (2 * i)) <= eps * 8193) by (apply Rmult_le_compat_l; [rewrite eps_value; lra | exact size]).
+    assert (beside : Rabs (w - IZR q) <= 1).
+    { apply IZR_le in low. apply IZR_le in high. rewrite plus_IZR in high.
+      pose proof (Zfloor_lb w). pose proof (Zfloor_ub w). apply Rabs_le. lra. }
+    replace (IZR q * (s / 2)) with (IZR q / 2 * s) by field.
+    apply near_core. apply Rabs_le_inv in first, second, beside. apply Rabs_le. rewrite eps_value in *. lra.
+  Qed.
+
   (** With dither u: two more roundings, of v + u and of r - u, and half the room. *)
   Theorem dithered_core (u r : R) : Rabs x <= 2048 * s -> Rabs u <= / 2 -> Rabs (rnd (v + u) - r) <= / 2 ->
     Rabs (rnd (v + u)) <= 2050 /\ Rabs (y - rnd (r - u)) <= / 2 + / 2000.
@@ -217,7 +264,7 @@ End Core.
 (** ** The same on bit patterns
 
     models assembly/codec/quantize.ts:quantizeNear assembly/codec/quantize.ts:nearSupport assembly/codec/quantize.ts:nearPaper
-    assembly/codec/quantize.ts:nearDithered *)
+    assembly/codec/quantize.ts:nearDithered src/codec/quantize.ts:floorOf *)
 
 Section Near.
   Variable b : f32.

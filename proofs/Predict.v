@@ -257,3 +257,27 @@ Proof.
   change (3 =? 0) with false. change (3 =? 1) with false. change (3 =? 2) with false. change (3 =? 3) with true. cbn [orb].
   rewrite med_is_clamp, (wrap_id 16 _ sum), (wrap_id 16 _ plane). reflexivity.
 Qed.
+
+(** ** Half steps
+
+    Of a floor f and the next integer, the one at an even distance from what is expected; half that distance is kept.
+
+    models src/codec/predict.ts:inHalves *)
+
+Definition chosen (f e : Z) : Z := f + (f - e) mod 2.
+Definition halvedResidual (f e : Z) : Z := Z.shiftr (wrap 16 (chosen f e - e)) 1.
+
+Theorem chosen_beside (f e : Z) : f <= chosen f e <= f + 1.
+Proof. unfold chosen. pose proof (Z.mod_pos_bound (f - e) 2). lia. Qed.
+
+Theorem halves_back (f e : Z) : signed 16 (chosen f e) -> wrap 16 (e + 2 * halvedResidual f e) = chosen f e.
+Proof.
+  intros fits. unfold halvedResidual.
+  assert (even : (chosen f e - e) mod 2 = 0).
+  { unfold chosen. replace (f + (f - e) mod 2 - e) with ((f - e) + (f - e) mod 2) by ring.
+    rewrite Zplus_mod_idemp_r. replace (f - e + (f - e)) with ((f - e) * 2) by ring. apply Z.mod_mul. lia. }
+  set (q := chosen f e) in *. unfold signed, wrap, half in *. change (2 ^ (16 - 1)) with 32768 in *.
+  rewrite Z.shiftr_div_pow2 by lia. change (2 ^ 1) with 2.
+  Ltac halve := Z.div_mod_to_equations; lia.
+  halve.
+Qed.

@@ -1,7 +1,8 @@
 /** Each quantiser's own law. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decode, encode } from "../src/codec/index.js";
+import fc from "fast-check";
+import { decode, type EncodeOptions, encode } from "../src/codec/index.js";
 import { createRng } from "../src/rng.js";
 import { seed } from "./arbitrary/seed.js";
 
@@ -71,15 +72,29 @@ test("dithered zeros stay zeros", () => {
   assert.ok(x.every((value, i) => value !== 0 || y[i] === 0));
 });
 
-test("setting |x̂| < bound to zero, as SZ's users do, goes beyond the bound, up to twice", () => {
-  // Predicting from decoded neighbours puts x̂ on no lattice: any value within the bound of x may come.
-  const bound = 1;
+/** The largest |x − x̂| in bounds that decoding with `reZero` makes of some random tensor. */
+function worstReZeroed(x: Float32Array, options: Omit<EncodeOptions, "bound">): number {
+  const frame = encode(x, { ...options, bound: 1 });
+  const y = decode(frame, { reZero: true });
+  assert.ok(y.every((value) => value === 0 || Math.abs(value) > 1));
+  return x.reduce((worst, value, i) => Math.max(worst, Math.abs(value - y[i]!)), 0);
+}
+
+test("re-zeroing keeps errors under twice the bound, and reaches that; nothing does it unasked", () => {
   let worst = 0;
-  for (let k = 0; k < 2000; k++) {
-    const x = 2 * rng.uniform();
-    const reconstructed = x + bound * (2 * rng.uniform() - 1) * 0.999;
-    const filtered = Math.abs(reconstructed) < bound ? 0 : reconstructed;
-    worst = Math.max(worst, Math.abs(x - filtered));
-  }
-  assert.ok(worst > 1.9 * bound && worst < 2 * bound);
+  const slopes = fc.tuple(fc.double({ min: 0.01, max: 3, noNaN: true }), fc.integer({ min: 0, max: 1000 }));
+  fc.assert(
+    fc.property(slopes, fc.constantFrom("support", "paper", "dithered"), ([slope, phase], quantizer) => {
+      const x = Float32Array.from({ length: 2048 }, (_, i) => 4 * Math.sin((slope * (i + phase)) / 7));
+      for (const mode of ["fast", "dense"] as const) {
+        const reached = worstReZeroed(x, { quantizer, mode, seed: phase, shape: [2, 32, 32] });
+        assert.ok(reached < 2, `${quantizer}: ${reached} bounds`);
+        worst = Math.max(worst, reached);
+      }
+      const kept = decode(encode(x, { bound: 1, quantizer, seed: phase }));
+      assert.ok(kept.every((value, i) => Math.abs(value - x[i]!) < 1));
+    }),
+    { seed, numRuns: 60 },
+  );
+  assert.ok(worst > 1.95, `it reached ${worst} bounds`);
 });

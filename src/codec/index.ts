@@ -9,6 +9,7 @@ import { checksum } from "./checksum.js";
 import { lengthOf, readHeader } from "./frame.js";
 import { instantiate } from "./module.js";
 import type { EncodeOptions } from "./options.js";
+import { reZero } from "./rezero.js";
 import { scratchBytes, WasmCodec, windowLength } from "./wasm.js";
 
 const page = 65536;
@@ -47,15 +48,27 @@ function encodeHere(x: Float32Array, options: EncodeOptions): Uint8Array {
   return new Uint8Array(memory.buffer, frameAt, bytes);
 }
 
+export interface DecodeOptions {
+  /** Sets decoded values within the bound of zero to zero: errors may then reach twice the bound. Default false. */
+  reZero?: boolean;
+}
+
 /** Decodes to what `allot` makes of the number of values. */
-function decodeHere(frame: Uint8Array, allot: (values: number) => Float32Array): Float32Array {
+function decodeHere(
+  frame: Uint8Array,
+  options: DecodeOptions,
+  allot: (values: number) => Float32Array,
+): Float32Array {
   reserve(frameAt + frame.length);
   new Uint8Array(memory.buffer, frameAt, frame.length).set(frame);
-  const x = allot(lengthOf(codec.headerAt(frameAt, frame.length).shape));
+  const { shape, quantization } = codec.headerAt(frameAt, frame.length);
+  const x = allot(lengthOf(shape));
   const place = (first: number) => base - 4 * first;
-  codec.decodeTo(place, frameAt, frame.length, (first, count) =>
-    x.set(new Float32Array(memory.buffer, base, count), first),
-  );
+  codec.decodeTo(place, frameAt, frame.length, (first, count) => {
+    const part = new Float32Array(memory.buffer, base, count);
+    if (options.reZero) reZero(part, quantization);
+    x.set(part, first);
+  });
   return x;
 }
 
@@ -63,8 +76,8 @@ function decodeHere(frame: Uint8Array, allot: (values: number) => Float32Array):
 export const encode = (x: Float32Array, options: EncodeOptions): Uint8Array => encodeHere(x, options).slice();
 
 /** The tensor of a frame, flat; `inspect` tells its shape. Throws a FrameError that names the damaged field. */
-export const decode = (frame: Uint8Array): Float32Array =>
-  decodeHere(frame, (values) => new Float32Array(values));
+export const decode = (frame: Uint8Array, options: DecodeOptions = {}): Float32Array =>
+  decodeHere(frame, options, (values) => new Float32Array(values));
 
 function checkRoom(where: string, needed: number, given: number): void {
   if (needed <= given) return;
@@ -88,9 +101,9 @@ export function encodeInto(target: Uint8Array, x: Float32Array, options: EncodeO
  * Writes a frame's values to the start of `target` and returns how many there are. A frame that turns out to be damaged
  * on the way leaves what was decoded before.
  */
-export function decodeInto(target: Float32Array, frame: Uint8Array): number {
+export function decodeInto(target: Float32Array, frame: Uint8Array, options: DecodeOptions = {}): number {
   let values = 0;
-  decodeHere(frame, (length) => {
+  decodeHere(frame, options, (length) => {
     checkRoom("decodeInto target", length, target.length);
     values = length;
     return target;

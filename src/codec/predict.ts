@@ -58,6 +58,7 @@ export const lanePredictors = [
   "wide halves",
 ] as const;
 
+/** proofs: Predict.chosen_beside, Predict.halves_back */
 export const inHalves = (predictor: number): boolean => predictor >= 5;
 
 /**

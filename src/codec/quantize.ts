@@ -105,7 +105,7 @@ const largestFloor = 4095;
 
 /**
  * `paper` in half steps: f = ⌊2·x/step⌋. Both f and f + 1, times step/2, lie within the bound of x, so that a prediction may
- * choose the one that an even number of half steps leads to. NaN where x stays raw.
+ * choose the one that an even number of half steps leads to. NaN where x stays raw. proofs: Narrow.halves_near
  */
 export function floorOf(x: number, { inverse }: Bin): number {
   const floor = Math.floor(f32(x * (2 * inverse)));
