@@ -44,9 +44,9 @@ export const models: Readonly<Record<string, Entry>> = {
   alexnet: { create: alexnet, least: 63, output: "classifier.6", lr: 0.002 },
   vgg16: { create: vgg16(false), least: 32, output: "classifier.6", lr: 0.0005 },
   vgg16_bn: { create: vgg16(true), least: 32, output: "classifier.6", lr: 0.01 },
-  resnet18: { create: resnet18, least: 32, output: "fc", lr: 0.05 },
-  resnet50: { create: resnet50, least: 32, output: "fc", lr: 0.05 },
-  efficientnet_b0: { create: efficientnet, least: 32, output: "classifier.1", lr: 0.05 },
+  resnet18: { create: resnet18, least: 32, output: "fc", lr: 0.01 },
+  resnet50: { create: resnet50, least: 32, output: "fc", lr: 0.01 },
+  efficientnet_b0: { create: efficientnet, least: 32, output: "classifier.1", lr: 0.01 },
   squeezenet1_0: {
     create: squeezenet,
     least: 21,
