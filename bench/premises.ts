@@ -109,7 +109,7 @@ function standardised(shape: Conv2dShape, quantizer: Quantizer, bound: number, s
   kernels.conv2dNoiseEnergy(energy, dy, x, shape);
   return Float64Array.from(exact, (g, i) => {
     const own = energy.subarray(Math.floor(i / (C * R * S))).subarray(0, 1);
-    return (noisy[i]! - g) / gradientSigma(bound, { energy: own, meanLoss: 0, batch: N, nonZero: 0 });
+    return (noisy[i]! - g) / gradientSigma(bound, { energy: own });
   });
 }
 

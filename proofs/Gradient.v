@@ -20,7 +20,9 @@
       constant fits all image sizes, and a = 0.32 fits none.
     - [relu_exact]: a gate that looks only at which values are zero passes the exact gradient.
     - [elementwise_bound]: an elementwise op with an L-Lipschitz derivative: at most L eb |delta|.
-    - [batchnorm_gamma], [batchnorm_error]: what batch normalisation would do to an error in its saved input.
+    - [sign_known]: an approximation further from zero than its bound has its original's sign.
+    - [batchnorm_gamma], [batchnorm_error]: what batch normalisation does to an error in its saved tensor.
+    - [batchnorm_variance], [batchnorm_energy]: so much noise travels upstream of it.                              (8)
     - [momentum_variance], [momentum_signal], [momentum_gain]: momentum sums independent noise to v / (1 - b^2) and a steady
       gradient to g / (1 - b): relative noise falls by sqrt((1 + b) / (1 - b)), 4.36 at b = 0.9. A bias does not fall. *)
 
@@ -60,6 +62,12 @@ Section Sums.
   Proof.
     induction l as [|i l IH]; simpl; [rewrite Rabs_R0; lra|].
     apply Rle_trans with (1 := Rabs_triang _ _). lra.
+  Qed.
+
+  Lemma sum_const l c : sum l (fun _ => c) = INR (length l) * c.
+  Proof.
+    induction l as [|i l IH]; [simpl; ring|].
+    change (length (i :: l)) with (S (length l)). cbn [sum]. rewrite IH, S_INR. ring.
   Qed.
 
   Lemma sum_zero l f : (forall i, In i l -> f i = 0) -> sum l f = 0.
@@ -157,6 +165,52 @@ Section Mean.
         + rewrite E_sum, sum_zero; [ring|].
           intros j there. rewrite E_scale, uncorrelated; [ring|]. intros ->. contradiction.
         + intros w. unfold S. rewrite <- sum_scale. apply sum_ext. intros. ring.
+    Qed.
+
+    Lemma correlation (l : list I) (delta : I -> R) (i : I) : NoDup l -> In i l ->
+      E (fun w => e i w * sum l (fun j => delta j * e j w)) = delta i * variance i.
+    Proof.
+      intros distinct here.
+      rewrite (E_ext _ (fun w => sum l (fun j => delta j * (e i w * e j w))))
+        by (intros; rewrite <- sum_scale; apply sum_ext; intros; ring).
+      rewrite E_sum. induction distinct as [|j l fresh _ IH]; [contradiction|].
+      simpl. rewrite E_scale. destruct here as [-> | there].
+      - rewrite spread, sum_zero; [ring|]. intros k there. rewrite E_scale, uncorrelated; [ring|]. intros ->. contradiction.
+      - rewrite uncorrelated by (intros ->; contradiction). rewrite IH by exact there. ring.
+    Qed.
+
+    (** ** Batch normalisation's input gradient, to first order in the errors
+
+        models src/comet/law.ts:upstreamVariance. G is gamma's gradient; [batchnorm_error] has the factor g/M. *)
+
+    Theorem batchnorm_variance (l : list I) (delta x : I -> R) (G : R) (i : I) : NoDup l -> In i l ->
+      E (fun w => (e i w * G + x i * sum l (fun j => delta j * e j w))
+                * (e i w * G + x i * sum l (fun j => delta j * e j w)))
+        = G * G * variance i + 2 * G * (x i * delta i) * variance i
+          + x i * x i * sum l (fun j => variance j * (delta j * delta j)).
+    Proof.
+      intros distinct here. set (D := fun w => sum l (fun j => delta j * e j w)).
+      rewrite (E_ext _ (fun w => (G * G) * (e i w * e i w)
+        + ((2 * G * x i) * (e i w * D w) + (x i * x i) * (D w * D w)))) by (intros; unfold D; ring).
+      rewrite !E_plus, !E_scale, spread. unfold D at 1 2 3.
+      rewrite correlation, gradient_variance by assumption. ring.
+    Qed.
+
+    (** Summed over a channel whose normalised input has sum of squares M. *)
+    Theorem batchnorm_energy (l : list I) (delta x : I -> R) (G M v : R) : NoDup l ->
+      (forall i, variance i = v) -> sum l (fun i => x i * x i) = M -> sum l (fun i => delta i * x i) = G ->
+      sum l (fun i => E (fun w => (e i w * G + x i * sum l (fun j => delta j * e j w))
+                              * (e i w * G + x i * sum l (fun j => delta j * e j w))))
+        = v * (G * G * (INR (length l) + 2) + M * sum l (fun j => delta j * delta j)).
+    Proof.
+      intros distinct alike squares gamma.
+      rewrite (sum_ext l _ (fun i => G * G * v + (2 * G * v) * (delta i * x i)
+        + (v * sum l (fun j => delta j * delta j)) * (x i * x i))).
+      - rewrite !sum_plus, sum_const, !sum_scale, squares, gamma. ring.
+      - intros i here. rewrite batchnorm_variance by assumption. rewrite alike.
+        rewrite (sum_ext l (fun j => variance j * (delta j * delta j)) (fun j => v * (delta j * delta j)))
+          by (intros; now rewrite alike).
+        rewrite sum_scale. ring.
     Qed.
 
     (** ** A weight that visits position [pos j] for output j
@@ -333,6 +387,15 @@ Qed.
 Theorem relu_exact (y yh delta : R) : (y = 0 <-> yh = 0) -> support yh * delta = support y * delta.
 Proof. intros [to from]. unfold support. destruct (Req_EM_T yh 0), (Req_EM_T y 0); tauto || reflexivity. Qed.
 
+(** models src/comet/frames.ts:Frames *)
+Theorem sign_known (x xh eb : R) : Rabs (x - xh) < eb -> eb <= Rabs xh -> 0 < x * xh.
+Proof.
+  intros close far. apply Rabs_def2 in close as [above below].
+  destruct (Rle_dec 0 xh) as [side | side].
+  - rewrite Rabs_pos_eq in far by exact side. apply Rmult_lt_0_compat; lra.
+  - rewrite Rabs_left in far by lra. replace (x * xh) with (- x * - xh) by ring. apply Rmult_lt_0_compat; lra.
+Qed.
+
 Theorem elementwise_bound (f' : R -> R) (L x xh delta eb : R) :
   (forall a b, Rabs (f' a - f' b) <= L * Rabs (a - b)) -> 0 <= L -> Rabs (xh - x) <= eb ->
   Rabs (delta * f' xh - delta * f' x) <= L * eb * Rabs delta.
@@ -344,8 +407,8 @@ Qed.
 
 (** ** Batch normalisation
 
-    models src/ops/norm.ts:batchNorm2dOp. x is the normalised input; it is kept exactly, and this is why: an error in it
-    would reach both the gradient of gamma and, scaled by that gradient, the one that travels upstream. *)
+    models src/ops/norm.ts:batchNorm2dOp. x is the normalised input: an error in it reaches both the gradient of gamma and,
+    scaled by that gradient, the one that travels upstream. *)
 
 Section BatchNorm.
   Context {I : Type}.

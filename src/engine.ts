@@ -55,5 +55,6 @@ export function createEngine(options: EngineOptions = {}): Engine {
     tape: [],
     stepSeed: 0,
     onOutput: null,
+    onGradient: null,
   };
 }

@@ -10,7 +10,8 @@
 import type { Block, Device } from "./device/device.js";
 import { FreedError, UsageError } from "./error.js";
 import type { Kernels } from "./kernels/kernels.js";
-import type { Handle, Need, Store } from "./store.js";
+import { link } from "./recipe.js";
+import type { Handle, Need, SavedTensor, Store } from "./store.js";
 import { Tensor } from "./tensor.js";
 
 /** A named place that saves. */
@@ -32,21 +33,40 @@ export interface Parameter {
 
 /** What the noise law of an op needs to know of one backward pass (all sums over the whole batch). */
 export interface Observation {
-  /** E_k = Σδ² over the non-zero inputs, for each output channel k: Var(∇w_k) = Var(error)·E_k. */
+  /** Var(∇w_k) ÷ Var(error), for each output channel k. Of a convolution: E_k = Σδ² over the non-zero inputs. */
   energy: Float32Array;
+  /** Mean square of that gradient. */
+  signal: number;
   /** Mean |δ| over all output elements: the paper's L̄. */
   meanLoss: number;
   /** Share of the saved values that are not zero: the paper's R. */
   nonZero: number;
   /** Batch size N. */
   batch: number;
+  /** Var(that gradient) ÷ variance of an error in δ itself, if it is alike and uncorrelated everywhere. */
+  received: number;
+  /** Variance of the error that δ arrived with, the mean over its elements: what sites above have sent. */
+  arrived: number;
+  /** Of an op whose error also reaches the gradient that travels upstream; null where that is exact. */
+  upstream: Upstream | null;
+}
+
+/** The input gradient of a site, the mean over its elements. */
+export interface Upstream {
+  /** Variance of its error ÷ variance of the saved values' error. */
+  noise: number;
+  /** The part of that which is due to errors where δ = 0. */
+  gated: number;
+  /** Its mean square. */
+  signal: number;
 }
 
 /** Who listens to backward passes; the controller does. */
 export interface Observer {
   /** Whether this step is one that collects. */
   readonly collecting: boolean;
-  record(site: Site, observation: Observation): void;
+  /** Returns the variance of the error that the site adds to its input gradient, the mean over its elements. */
+  record(site: Site, observation: Observation): number;
 }
 
 /** All that ops share. */
@@ -62,6 +82,8 @@ export interface Engine {
   stepSeed: number;
   /** Shown the output of every op; for diagnosis. */
   onOutput: ((site: string, y: Tensor) => void) | null;
+  /** Shown the gradient of every op's output, in a backward pass; for diagnosis. */
+  onGradient: ((site: string, dy: Tensor) => void) | null;
   /** Ends the threads that share the kernels' work. */
   close(): Promise<void>;
 }
@@ -80,6 +102,8 @@ export interface Backward {
   readonly site: string;
   /** Whether anybody wants the gradient of input i. */
   wants(input: number): boolean;
+  /** Whether forward saved something under this name. */
+  has(name: string): boolean;
   /** A saved tensor, within its bound; the op disposes of it. */
   take(name: string): Tensor;
   /** A saved tensor in parts along its first axis; the op disposes of each before it asks for the next. */
@@ -99,13 +123,34 @@ export interface Backward {
   accumulate(parameter: Parameter, gradient: Tensor): void;
   /** Whether the observer collects now. */
   readonly observing: boolean;
-  observe(name: string, observation: Observation): void;
+  observe(name: string, observation: Omit<Observation, "arrived">): void;
+}
+
+/** What of an op is done again in a backward pass, on some images of a batch. */
+export interface Again {
+  readonly engine: Engine;
+  readonly site: string;
+  /** A new tensor of unspecified content. */
+  empty(shape: readonly number[]): Tensor;
+  /** What the op itself saved exactly; to be disposed of. */
+  look(name: string): Tensor;
+}
+
+/** For ops that cost little more than reading their operands: how one tensor is had from the rest, if those are kept. */
+export interface Cheap<A> {
+  /** y from the inputs: the very bits that forward made. Consumes them. */
+  recompute(again: Again, inputs: readonly Tensor[], attributes: A): Tensor;
+  /** An input from y and the other inputs; consumes them. */
+  recover?(again: Again, y: Tensor, others: readonly Tensor[], attributes: A): Tensor;
+  /** Whether y = max(x, 0). */
+  readonly rectifies?: boolean;
 }
 
 export interface Op<A> {
   readonly name: string;
   /** What is saved under which name, and what backward needs of it; "bits" are packed bits and kept as they are. */
   readonly saves: Readonly<Record<string, Need | "bits">>;
+  readonly cheap?: Cheap<A>;
   /** The parameter whose gradient depends on what is saved. */
   parameter?(attributes: A): Parameter | null;
   /** Reads its inputs; may recycle those that it does not save. `apply` disposes of the rest. */
@@ -120,6 +165,10 @@ export interface Node {
   readonly parents: readonly (Node | null)[];
   readonly handles: ReadonlyMap<string, Handle>;
   gradient: Tensor | null;
+  /** Predicted variance of the gradient's error, the mean over its elements; 0 unless the observer collects. */
+  noise: number;
+  /** What its op has added to that, on the way to its inputs. */
+  sent: number;
   propagate(dy: Tensor): readonly (Tensor | null)[];
 }
 
@@ -128,13 +177,21 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, si
   const engine = inputs[0]!.engine;
   const parents = inputs.map((input) => input.node);
   const recording = engine.recording;
-  const { y, saved = {} } = op.forward(
-    { engine, site, empty: (shape) => Tensor.empty(engine, shape, site) },
-    inputs,
-    attributes,
-  );
-  engine.onOutput?.(site, y);
   const handles = new Map<string, Handle>();
+  const empty = (shape: readonly number[]) => Tensor.empty(engine, shape, site);
+  const again: Again = { engine, site, empty, look: (name) => engine.store.look(handles.get(name)!) };
+  const { recompute, recover, rectifies = false } = op.cheap ?? {};
+  const linked =
+    recording && recompute
+      ? link(engine.store, inputs, {
+          recompute: (values) => recompute(again, values, attributes),
+          ...(recover && { recover: (y, others) => recover(again, y, others, attributes) }),
+          rectifies,
+        })
+      : null;
+  for (const input of inputs) (input.storage.claim as SavedTensor | null)?.read();
+  const { y, saved = {} } = op.forward({ engine, site, empty }, inputs, attributes);
+  engine.onOutput?.(site, y);
   for (const [name, what] of Object.entries(saved)) {
     const need = op.saves[name]!;
     const place: Site = {
@@ -147,6 +204,7 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, si
       else engine.device.free(what);
     } else if (recording) handles.set(name, engine.store.put(what, place, need as Need));
   }
+  linked?.(y);
   for (const tensor of [...inputs, ...Object.values(saved)]) {
     if (tensor instanceof Tensor && tensor !== y && !tensor.moved) tensor.dispose();
   }
@@ -156,24 +214,23 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, si
     parents,
     handles,
     gradient: null,
-    propagate: (dy) => op.backward(backwardRun(engine, site, parents, handles), dy, attributes),
+    noise: 0,
+    sent: 0,
+    propagate: (dy) => op.backward(backwardRun(engine, node, handles), dy, attributes),
   };
   engine.tape.push(node);
   return y.move(y.shape, node);
 }
 
-function backwardRun(
-  engine: Engine,
-  site: string,
-  parents: readonly (Node | null)[],
-  handles: ReadonlyMap<string, Handle>,
-): Backward {
+function backwardRun(engine: Engine, node: Node, handles: ReadonlyMap<string, Handle>): Backward {
+  const { site, parents } = node;
   const handle = (name: string) => handles.get(name)!;
   const empty = (shape: readonly number[]) => Tensor.empty(engine, shape, site, "gradients");
   return {
     engine,
     site,
     wants: (input) => parents[input] !== null,
+    has: (name) => handles.has(name),
     take: (name) => engine.store.take(handle(name)),
     takeParts: (name) => engine.store.takeParts(handle(name)),
     gate: (name, dy) => engine.store.gate(handle(name), dy),
@@ -191,9 +248,14 @@ function backwardRun(
       else parameter.gradient = sum(parameter.gradient, gradient);
     },
     observing: engine.observer?.collecting ?? false,
-    observe: (name, observation) => engine.observer?.record(handle(name).site, observation),
+    observe(name, observation) {
+      const arrived = { ...observation, arrived: node.noise };
+      node.sent += engine.observer?.record(handle(name).site, arrived) ?? 0;
+    },
   };
 }
+
+const meanSquare = ({ engine, data }: Tensor): number => engine.kernels.sumSquares(data) / data.length;
 
 /** a + b; consumes both. */
 function sum(a: Tensor, b: Tensor): Tensor {
@@ -221,13 +283,21 @@ export function backward(loss: Tensor): void {
   loss.dispose();
   node.gradient = Tensor.empty(engine, [1], "backward", "gradients");
   node.gradient.data[0] = 1;
+  const collecting = engine.observer?.collecting ?? false;
   for (const current of engine.tape.splice(0).reverse()) {
     const dy = current.gradient;
     current.gradient = null;
     if (dy !== null) {
+      const power = collecting ? meanSquare(dy) : 0;
+      engine.onGradient?.(current.site, dy);
       current.propagate(dy).forEach((gradient, i) => {
         const parent = current.parents[i];
         if (gradient === null) return;
+        if (parent && collecting) {
+          // An op passes an error on as it passes on the gradient itself; errors from two sides add up in variance.
+          const passed = power > 0 ? (current.noise * meanSquare(gradient)) / power : 0;
+          parent.noise += passed + current.sent;
+        }
         if (!parent) gradient.dispose();
         else parent.gradient = parent.gradient === null ? gradient : sum(parent.gradient, gradient);
       });

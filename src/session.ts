@@ -14,11 +14,13 @@ import { suggestion } from "./nearest.js";
 import { build, type Module } from "./nn.js";
 import type { Engine } from "./op.js";
 import { type Schedule, Sgd, schedules, warmUp } from "./optim.js";
+import { LeanStore } from "./store.js";
 
 /** All that decides a run's numbers, besides the data. Written into its manifest. */
 export interface Settings {
   model: string;
-  store: "plain" | "comet";
+  /** `comet-conv` compresses the inputs of convolutions and linear layers alone. */
+  store: "plain" | "lean" | "comet-conv" | "comet";
   /** COMET only. */
   policy: "law" | "paper" | "fixed";
   /** Policy `fixed` only: absolute error bound. */
@@ -89,7 +91,7 @@ export interface Session {
   readonly schedule: Schedule;
   /** Null without --ema. */
   readonly average: Average | null;
-  /** Null with the plain store. */
+  /** Null with the plain and the lean store. */
   readonly comet: CometStore | null;
   /** Ends its threads. Its memory goes with the last reference to it; the data set, which it borrows, stays open. */
   close(): Promise<void>;
@@ -184,8 +186,10 @@ export function createSession(settings: Settings, dataset: Dataset, own?: Engine
     const optimizer = new Sgd(engine, model.allParameters(), settings);
     const average = settings.ema > 0 ? new Average(engine, model, settings.ema) : null;
     let comet: CometStore | null = null;
-    if (settings.store === "comet") {
-      comet = new CometStore(deviceCodec(engine), controller, settings);
+    if (settings.store === "lean") engine.store = new LeanStore();
+    if (settings.store === "comet" || settings.store === "comet-conv") {
+      const convOnly = settings.store === "comet-conv";
+      comet = new CometStore(deviceCodec(engine), controller, { ...settings, convOnly });
       engine.store = comet;
       engine.observer = controller;
     }

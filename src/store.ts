@@ -1,38 +1,26 @@
 /**
  * The seam: every tensor kept for the backward pass goes through `store.put` and comes back through `store.take`.
  *
- * A put is a claim on the tensor's storage. It is settled when the forward pass has no further use of the bytes, and
- * not before: by then all ops that save this tensor are known, so they share one packed copy, made once, at the
- * tightest bound among them, and an op that needs only the support rides along for nothing.
+ * A put is a claim on the tensor's storage (src/saved.ts). It is settled when the forward pass has no further use of the
+ * bytes, and not before: by then all ops that save this tensor are known, so they share one packed copy, made once, at
+ * the tightest bound among them, and an op that needs only the support rides along for nothing.
  *
- * A store decides one thing: how to pack. Plain, COMET, rivals, recomputation and offload differ only there.
+ * A store decides two things: how to pack, and which tensor of a chain of cheap ops is packed at all (src/recipe.ts).
+ * Plain, lean, COMET, rivals and offload differ only there.
  */
 import type { Block, Device } from "./device/device.js";
 import { FreedError } from "./error.js";
-import type { Engine, Site } from "./op.js";
-import { type Claim, type Storage, Tensor } from "./tensor.js";
-
-/**
- * What backward needs of a saved tensor: its values within a bound (an op that says so has a noise law), exactly its
- * values, or merely its support, which is where it is not zero.
- */
-export type Need = "value" | "exact" | "support";
-
-export interface Claimant {
-  readonly site: Site;
-  readonly need: Need;
-}
-
-/** A settled claim: the tensor in another form, or the tensor itself. */
-export interface Packed {
-  /** The values. */
-  unpack(): Tensor;
-  /** The values, some images after the other; the caller disposes of each before it asks for the next. */
-  parts(): Iterable<Tensor>;
-  /** dx = x ≠ 0 ? dy : 0; consumes dy. */
-  gate(dy: Tensor): Tensor;
-  free(): void;
-}
+import type { Site } from "./op.js";
+import {
+  type Claimant,
+  Derived,
+  imagesOf,
+  type Need,
+  type Packed,
+  type Recipe,
+  SavedTensor,
+} from "./saved.js";
+import type { Tensor } from "./tensor.js";
 
 /** A claimant's share in a saved tensor. */
 export interface Handle {
@@ -56,69 +44,30 @@ class SavedBits {
     return this.#device.u8(this.#block);
   }
 
-  close(): void {
+  leave(): void {
     this.#device.free(this.#block);
-  }
-}
-
-/** A tensor that some ops have claimed: first waiting on its storage, then packed. */
-export class SavedTensor implements Claim {
-  readonly claimants: Claimant[] = [];
-  /** Handles not yet dropped. */
-  open = 0;
-  packed: Packed | null = null;
-  readonly #store: Store;
-  readonly #engine: Engine;
-  readonly #storage: Storage;
-  readonly #shape: readonly number[];
-
-  constructor(store: Store, tensor: Tensor) {
-    this.#store = store;
-    this.#engine = tensor.engine;
-    this.#storage = tensor.storage;
-    this.#shape = tensor.shape;
-  }
-
-  settle(): void {
-    if (this.open > 0) this.packed = this.#store.pack(this.#borrow(), this.claimants);
-  }
-
-  /** Backward may come before the forward pass has let go of the tensor: then the tensor itself serves. */
-  get current(): Packed {
-    return (
-      this.packed ?? {
-        unpack: () => this.#borrow().ref,
-        parts: () => [this.#borrow().ref],
-        gate: (dy) => gateBy(this.#borrow(), dy),
-        free() {},
-      }
-    );
-  }
-
-  close(): void {
-    if (--this.open > 0) return;
-    if (this.packed) this.packed.free();
-    else if (this.#storage.claim === this) this.#storage.claim = null;
-  }
-
-  /** The tensor, not counted: only for use while somebody else owns it. */
-  #borrow(): Tensor {
-    return new Tensor(this.#engine, this.#storage, this.#shape);
   }
 }
 
 export abstract class Store {
   abstract readonly name: string;
+  /** Which tensors of a chain of cheap ops are kept: all of them, or one from which the others are made again. */
+  readonly keeps: "all" | "first" | "last" = "all";
 
-  /** Packs `tensor`, which is borrowed: to keep it as it is, keep `tensor.ref`. All claimants are known. */
-  abstract pack(tensor: Tensor, claimants: readonly Claimant[]): Packed;
+  /**
+   * Packs `tensor`, which is borrowed: to keep it as it is, keep `tensor.ref`. All claimants are known.
+   * `soleReader`: one op has read it.
+   */
+  abstract pack(tensor: Tensor, claimants: readonly Claimant[], soleReader: boolean): Packed;
+
+  /** In place of packing: makes the tensor from others when it is asked for. */
+  derive(saved: SavedTensor, recipe: Recipe): Packed {
+    return new Derived(saved, recipe);
+  }
 
   put(tensor: Tensor, site: Site, need: Need): Handle {
-    const waiting = tensor.storage.claim;
-    const saved = waiting instanceof SavedTensor ? waiting : new SavedTensor(this, tensor);
-    tensor.storage.claim = saved;
-    saved.claimants.push({ site, need });
-    saved.open++;
+    const saved = SavedTensor.on(tensor, this);
+    saved.join([{ site, need, share: 1, positive: false, sole: true, derived: false }]);
     return { site, saved };
   }
 
@@ -126,22 +75,27 @@ export abstract class Store {
     return { site, saved: new SavedBits(device, block) };
   }
 
-  /** Like `take`, in parts along the first axis: no more of the tensor need be there at once than one of them. */
-  *takeParts(handle: Handle): Iterable<Tensor> {
-    yield* this.#open(handle).current.parts();
-    this.drop(handle);
-  }
-
   /** A saved tensor's values, within its bound. The caller disposes of them. Each handle is taken once. */
   take(handle: Handle): Tensor {
-    const tensor = this.#open(handle).current.unpack();
+    const tensor = this.look(handle);
     this.drop(handle);
     return tensor;
   }
 
+  /** Like `take`, in parts along the first axis: no more of the tensor need be there at once than one of them. */
+  *takeParts(handle: Handle): Iterable<Tensor> {
+    yield* this.#open(handle).parts();
+    this.drop(handle);
+  }
+
+  /** The values, while the handle stays as it is. */
+  look(handle: Handle): Tensor {
+    return this.#open(handle).unpack();
+  }
+
   /** dx = saved ≠ 0 ? dy : 0; consumes dy. */
   gate(handle: Handle, dy: Tensor): Tensor {
-    const dx = this.#open(handle).current.gate(dy);
+    const dx = this.#open(handle).gate(dy);
     this.drop(handle);
     return dx;
   }
@@ -154,7 +108,7 @@ export abstract class Store {
 
   /** Gives up a handle, taken or not. */
   drop(handle: Handle): void {
-    handle.saved?.close();
+    handle.saved?.leave();
     handle.saved = null;
   }
 
@@ -172,46 +126,43 @@ const takenTwice = ({ site }: Handle): FreedError =>
     remedy: "put once for each take",
   });
 
-/** dx = x ≠ 0 ? dy : 0 from a tensor's own values. */
-export function gateBy(x: Tensor, dy: Tensor): Tensor {
-  const values = dy.data;
-  const dx = dy.recycle("gate");
-  dx.engine.kernels.reluBackward(dx.data, values, x.data);
-  return dx;
-}
-
 /** Keeps every tensor as it is, as PyTorch does: the baseline. */
 export class PlainStore extends Store {
-  readonly name = "plain";
+  readonly name: string = "plain";
 
   pack(tensor: Tensor): Packed {
     return new Raw(tensor.ref);
   }
 }
 
+/**
+ * Keeps the first tensor of each chain of cheap ops as it is and makes the others again: batch normalisation's input
+ * alone, and from it the input of the next convolution, through activations and residual sums. The same bits as plain.
+ */
+export class LeanStore extends PlainStore {
+  override readonly name: string = "lean";
+  override readonly keeps = "first";
+}
+
 /** A tensor kept as it is. */
 export class Raw implements Packed {
+  readonly images: number;
   readonly #tensor: Tensor;
 
   /** Owns `tensor`. */
   constructor(tensor: Tensor) {
     this.#tensor = tensor;
+    this.images = tensor.shape[0] ?? 1;
     tensor.engine.device.recategorise(tensor.storage.block, "saved");
   }
 
-  unpack(): Tensor {
-    return this.#tensor.ref;
-  }
-
-  parts(): Iterable<Tensor> {
-    return [this.#tensor.ref];
-  }
-
-  gate(dy: Tensor): Tensor {
-    return gateBy(this.#tensor, dy);
+  range(first: number, count: number): Tensor {
+    return imagesOf(this.#tensor, first, count);
   }
 
   free(): void {
     this.#tensor.dispose();
   }
 }
+
+export type { Claimant, Need, Packed, Recipe, SavedTensor };

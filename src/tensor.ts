@@ -157,7 +157,12 @@ export class Tensor {
     // Asked first: settling a claim may turn what was an activation into a saved tensor.
     const { category } = this.storage.block;
     if (this.storage.exclusive()) return this.move(this.shape, null);
-    const fresh = Tensor.empty(this.engine, this.shape, site, category);
+    const fresh = Tensor.empty(
+      this.engine,
+      this.shape,
+      site,
+      category === "saved" ? "activations" : category,
+    );
     this.dispose();
     return fresh;
   }

@@ -219,7 +219,6 @@ function trainStep(session: Session, { images, labels }: Batch, context: StepCon
   ledger.onChange = null;
   const total = (records: PackRecord[], key: "rawBytes" | "packedBytes") =>
     records.reduce((sum, record) => sum + record[key], 0);
-  const conv = packs.filter(({ op, kind }) => op === "conv2d" && kind !== "mask");
   emit({
     kind: "step",
     step,
@@ -230,8 +229,14 @@ function trainStep(session: Session, { images, labels }: Batch, context: StepCon
     ms: performance.now() - started + context.calibrationMs,
     savedPeakBytes: ledger.peak.saved,
     devicePeakBytes: ledger.peakTotal,
-    convRawBytes: total(conv, "rawBytes"),
-    convPackedBytes: total(conv, "packedBytes"),
+    convRawBytes: total(
+      packs.filter(({ conv }) => conv),
+      "rawBytes",
+    ),
+    convPackedBytes: total(
+      packs.filter(({ servesConv }) => servesConv),
+      "packedBytes",
+    ),
     audited: comet?.audit != null,
     rawBytes: total(packs, "rawBytes"),
     packedBytes: total(packs, "packedBytes"),
@@ -253,7 +258,7 @@ function siteRows({ comet }: Session, packs: PackRecord[]): SiteRecord["sites"] 
     const pack = packs.find((record) => record.site === site.name);
     return {
       name: site.name,
-      bound: applied,
+      bound: applied > 0 ? applied : null,
       acceptedSigma,
       nonZero: observation?.nonZero ?? Number.NaN,
       rawBytes: pack?.rawBytes ?? 0,

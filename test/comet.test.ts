@@ -4,19 +4,32 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Controller } from "../src/comet/controller.js";
 import { errorVariance, gradientSigma, lawBound, paperBound, paperSigma } from "../src/comet/law.js";
-import { fixed, law, paper } from "../src/comet/policy.js";
+import { fixed, law, paper, type SiteState } from "../src/comet/policy.js";
 import { BoundError, UsageError } from "../src/error.js";
 import type { Observation, Parameter, Site } from "../src/op.js";
 import { seed } from "./arbitrary/seed.js";
 
 const observation: Observation = {
   energy: Float32Array.of(4, 0, 8),
+  signal: 1,
+  received: 1,
+  arrived: 0,
   meanLoss: 0.5,
   nonZero: 0.25,
   batch: 16,
+  upstream: null,
 };
 const weight = { name: "w" } as Parameter;
 const site: Site = { name: "conv.x", op: "conv2d", parameter: weight };
+const unknown: SiteState = {
+  site,
+  observation: null,
+  acceptedSigma: 0,
+  acceptedUpstream: 0,
+  bounds: null,
+  applied: 0,
+  gatedVariance: 0,
+};
 
 test("equations (1) to (7) at a point", () => {
   assert.equal(errorVariance(3), 3);
@@ -32,8 +45,10 @@ test("the bound of an accepted σ has that σ", () => {
     fc.property(positive, positive, positive, (sigma, e, l) => {
       const seen = { ...observation, energy: Float32Array.of(e, 2 * e), meanLoss: l };
       for (const policy of [law, paper]) {
-        const state = { site, observation: seen, acceptedSigma: sigma, bound: null, applied: null };
-        const back = policy.sigma(policy.assign([state])[0]!, seen);
+        const back = policy.sigma(
+          policy.assign([{ ...unknown, observation: seen, acceptedSigma: sigma }])[0]!.bound,
+          seen,
+        );
         assert.ok(Math.abs(back / sigma - 1) < 1e-9);
       }
     }),
@@ -52,20 +67,20 @@ test("the controller collects early and often, then every W steps", () => {
 
 test("a site is kept raw until it was observed, then gets the law's bound", () => {
   const controller = new Controller({ share: 0.01 });
-  assert.equal(controller.boundFor(site), null);
+  assert.equal(controller.boundsFor(site), null);
   controller.record(site, observation);
   controller.assess(() => 200);
-  assert.equal(controller.boundFor(site), lawBound(2, observation));
+  assert.equal(controller.boundsFor(site)?.bound, lawBound(2, observation));
 });
 
 test("a layer without gradient or momentum stays raw rather than get a bound of 0 or infinity", () => {
   const controller = new Controller();
   controller.record(site, { ...observation, energy: Float32Array.of(0, 0) });
   controller.assess(() => 1);
-  assert.equal(controller.boundFor(site), null);
+  assert.equal(controller.boundsFor(site), null);
   controller.record(site, observation);
   controller.assess(() => 0);
-  assert.equal(controller.boundFor(site), null);
+  assert.equal(controller.boundsFor(site), null);
 });
 
 test("calibration on a part of a batch scales sums to the whole", () => {
@@ -79,7 +94,7 @@ test("calibration on a part of a batch scales sums to the whole", () => {
 });
 
 test("policy fixed gives its bound to every site, and refuses what is no bound", () => {
-  assert.equal(new Controller({ policy: fixed(0.5) }).boundFor(site), 0.5);
+  assert.equal(new Controller({ policy: fixed(0.5) }).boundsFor(site)?.bound, 0.5);
   for (const bound of [0, -1, Number.NaN, Number.POSITIVE_INFINITY])
     assert.throws(() => fixed(bound), BoundError);
   assert.throws(() => new Controller({ every: 0 }), UsageError);

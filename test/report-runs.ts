@@ -100,6 +100,7 @@ export function makeRun(store: "plain" | "comet", shape: Shape = {}): Run {
           parameter: `${name}.weight`,
           bound: 1e-3,
           predicted,
+          own: predicted,
           measured: predicted * (1 + 0.03 * normal()),
           draws: 6,
           weights,

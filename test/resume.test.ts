@@ -161,7 +161,7 @@ test("every part of a checkpoint is needed", async () => {
       [...model.state()].find(([name]) => /mean/.test(name))![1].data.fill(0),
     controller: ({ comet }) => comet!.controller.sites.clear(),
     "one bound": ({ comet }) => {
-      [...comet!.controller.sites.values()][0]!.bound! /= 2;
+      [...comet!.controller.sites.values()][0]!.bounds!.bound /= 2;
     },
   };
   for (const [what, spoil] of Object.entries(spoilers)) {

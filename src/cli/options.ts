@@ -70,7 +70,7 @@ export function addTrainOptions(command: Command): Command {
         "--store <kind>",
         "how tensors are kept for backward",
         "--store plain",
-        ["comet", "plain"],
+        ["comet", "comet-conv", "lean", "plain"],
         defaults.store,
       ),
     )

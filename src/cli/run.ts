@@ -39,7 +39,7 @@ const versions = (): Manifest["versions"] => ({
 /** `resnet8-comet-law-s1-20261123T141500` */
 function runId({ model, store, policy, profile, seed }: Settings, started: Date): string {
   const time = started.toISOString().replace(/[-:]|\.\d+Z/g, "");
-  const parts = [model, store, store === "comet" ? policy : "", profile === "fused" ? profile : ""];
+  const parts = [model, store, store.startsWith("comet") ? policy : "", profile === "fused" ? profile : ""];
   return [...parts.filter((part) => part !== ""), `s${seed}`, time].join("-");
 }
 

@@ -36,12 +36,14 @@ export class Audit {
     this.#planes = planes;
   }
 
+  /** `below`: the bound of values below zero. */
   compare(
     site: string,
     bound: number,
     original: Float32Array,
     decoded: Float32Array,
     shape: readonly number[],
+    below = bound,
   ): void {
     this.frames++;
     this.values += original.length;
@@ -55,11 +57,12 @@ export class Audit {
         : sameBits(original, decoded, i)
           ? 0
           : Number.POSITIVE_INFINITY;
-      if (error > worst) worst = error;
+      const ratio = error / (x < 0 ? below : bound);
+      if (ratio > worst) worst = ratio;
       if ((x === 0) !== (back === 0)) this.moved++;
     }
     // A bound is rounded down to float32 before use, so the ratio to the given one is below 1 too.
-    this.worst = Math.max(this.worst, worst / bound);
+    this.worst = Math.max(this.worst, worst);
     if (shape.length !== 4) return;
     const [rows, columns] = shape.slice(2) as [number, number];
     const [height, width] = [Math.min(rows, sampleExtent), Math.min(columns, sampleExtent)];

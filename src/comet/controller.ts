@@ -12,8 +12,8 @@
  */
 import { UsageError } from "../error.js";
 import type { Observation, Observer, Parameter, Site } from "../op.js";
-import { acceptedSigma } from "./law.js";
-import { law, type Policy, type SiteState } from "./policy.js";
+import { acceptedSigma, upstreamVariance } from "./law.js";
+import { type Bounds, law, type Policy, type SiteState } from "./policy.js";
 
 export interface ControllerOptions {
   policy?: Policy;
@@ -27,6 +27,8 @@ export interface ControllerOptions {
 export type SavedSite = Omit<SiteState, "site"> & {
   site: Omit<Site, "parameter"> & { parameter: string | null };
 };
+
+const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 export class Controller implements Observer {
   readonly policy: Policy;
@@ -64,8 +66,11 @@ export class Controller implements Observer {
   }
 
   /** Phase 1: what a site reports in backward. */
-  record(site: Site, observation: Observation): void {
-    this.#state(site).observation = observation;
+  record(site: Site, observation: Observation): number {
+    const state = this.#state(site);
+    state.observation = observation;
+    const { upstream } = observation;
+    return upstream === null ? 0 : upstreamVariance(state.applied, upstream, state.gatedVariance);
   }
 
   /**
@@ -78,11 +83,20 @@ export class Controller implements Observer {
     for (const state of this.sites.values()) {
       const observation = state.observation;
       if (observation === null) continue;
+      // Noise and signal shrink alike; where ∇γ is small, noise shrinks more.
+      const upstream = observation.upstream && {
+        noise: observation.upstream.noise * part ** 2,
+        gated: observation.upstream.gated * part ** 2,
+        signal: observation.upstream.signal * part ** 2,
+      };
       state.observation = {
         ...observation,
         energy: observation.energy.map((value) => value * part),
+        signal: observation.signal * part,
+        arrived: 0,
         meanLoss: observation.meanLoss * part,
         batch: observation.batch / part,
+        upstream,
       };
     }
     this.assess((parameter) => Math.sqrt(part) * meanGradient(parameter));
@@ -96,21 +110,38 @@ export class Controller implements Observer {
       const { parameter } = state.site;
       if (parameter !== null) state.acceptedSigma = acceptedSigma(meanMomentum(parameter), this.share);
     }
-    const bounds = this.policy.assign(states);
-    states.forEach((state, i) => {
-      const bound = bounds[i] ?? null;
-      state.bound = bound !== null && bound > 0 && Number.isFinite(bound) ? bound : null;
+    // What travels is heard by all layers below, the lowest hears all of it, and variances add up: together no more
+    // than is accepted, in proportion to the gradient, of a typical layer's own.
+    const noises = states.map(
+      ({ acceptedSigma, observation }) => acceptedSigma / Math.sqrt(observation?.signal ?? 0),
+    );
+    const typical = median(noises.filter(Number.isFinite));
+    const senders = states.filter(({ observation }) => observation?.upstream).length;
+    for (const state of states) state.acceptedUpstream = typical / Math.sqrt(senders);
+    const sound = (bound: number) => bound > 0 && Number.isFinite(bound);
+    this.policy.assign(states).forEach((bounds, i) => {
+      states[i]!.bounds = bounds && sound(bounds.bound) && sound(bounds.gated) ? bounds : null;
     });
   }
 
-  /** Phase 4: the bound of a site, null to keep it raw. */
-  boundFor(site: Site): number | null {
-    return this.#state(site).bound;
+  /** Phase 4: the bounds of a site, null to keep it raw. */
+  boundsFor(site: Site): Bounds | null {
+    return this.#state(site).bounds;
   }
 
-  /** The store tells under which bound it stored a site's tensor. */
-  stored(site: Site, bound: number | null): void {
-    this.#state(site).applied = bound;
+  /** The store tells that a site has claimed a tensor, before it is stored. */
+  claimed(site: Site): void {
+    Object.assign(this.#state(site), { applied: 0, gatedVariance: 0 });
+  }
+
+  /**
+   * The store tells under which bound it stored the tensor, or one of those from which it will be made: variances of
+   * their errors add up.
+   */
+  stored(site: Site, bound: number, gatedVariance: number): void {
+    const state = this.#state(site);
+    state.applied = Math.hypot(state.applied, bound);
+    state.gatedVariance += gatedVariance;
   }
 
   /** All that is known of the sites, in the order in which the policy sees them, with parameters by name. */
@@ -134,7 +165,15 @@ export class Controller implements Observer {
   #state(site: Site): SiteState {
     let state = this.sites.get(site.name);
     if (!state) {
-      state = { site, observation: null, acceptedSigma: 0, bound: this.policy.initial, applied: null };
+      state = {
+        site,
+        observation: null,
+        acceptedSigma: 0,
+        acceptedUpstream: 0,
+        bounds: this.policy.initial,
+        applied: 0,
+        gatedVariance: 0,
+      };
       this.sites.set(site.name, state);
     }
     return state;

@@ -11,7 +11,7 @@
  *                                            of non-zero inputs, a = 0.32 fitted
  *   (7)  eb      = σ_ok / (a · L̄ · √(N·R))    (6) solved for the bound
  */
-import type { Observation } from "../op.js";
+import type { Observation, Upstream } from "../op.js";
 
 /** (1) Variance of an error uniform in (−eb, eb). proofs: Dither.error_square */
 export const errorVariance = (eb: number): number => (eb * eb) / 3;
@@ -26,15 +26,30 @@ const mean = (values: ArrayLike<number>): number => {
  * (3) Standard deviation of the error of a layer's weight gradient, over all its weights.
  * proofs: Gradient.convolution_variance
  */
-export const gradientSigma = (eb: number, { energy }: Observation): number =>
+export const gradientSigma = (eb: number, { energy }: Pick<Observation, "energy">): number =>
   Math.sqrt(errorVariance(eb) * mean(energy));
+
+/** (9) Variance of that gradient's error from all that arrived with δ, and from its own site. */
+export const totalVariance = (own: number, { received, arrived }: Observation): number =>
+  own + received * arrived;
 
 /** (4) The σ that training tolerates. */
 export const acceptedSigma = (meanMomentum: number, share: number): number => share * meanMomentum;
 
 /** (5) The largest bound whose predicted σ is accepted. proofs: Gradient.law_bound */
-export const lawBound = (sigma: number, { energy }: Observation): number =>
+export const lawBound = (sigma: number, { energy }: Pick<Observation, "energy">): number =>
   (Math.sqrt(3) * sigma) / Math.sqrt(mean(energy));
+
+/**
+ * (8) The variance of the error of the gradient that travels upstream, the mean over its elements. `gatedVariance`: by
+ * how much more than (1) errors vary where δ = 0. proofs: Gradient.batchnorm_variance
+ */
+export const upstreamVariance = (eb: number, { noise, gated }: Upstream, gatedVariance = 0): number =>
+  errorVariance(eb) * noise + gatedVariance * gated;
+
+/** The largest bound whose upstream noise is `share` of the signal; `gain`: noise ÷ signal at an error variance of 1. */
+export const upstreamBound = (share: number, gain: number): number =>
+  (Math.sqrt(3) * share) / Math.sqrt(gain);
 
 /** The paper's fitted constant, as recalled. */
 export const paperConstant = 0.32;

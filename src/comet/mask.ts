@@ -5,10 +5,12 @@ import type { Packed } from "../store.js";
 import type { Tensor } from "../tensor.js";
 
 export class Mask implements Packed {
+  readonly images: number;
   readonly #engine: Tensor["engine"];
   readonly #block: Block;
 
   constructor(x: Tensor, site: string) {
+    this.images = x.shape[0] ?? 1;
     this.#engine = x.engine;
     this.#block = x.engine.device.allocate(Math.ceil(x.size / 8), "saved", site, "high");
     x.engine.kernels.packNonZero(x.engine.device.u8(this.#block), x.data);
@@ -18,17 +20,13 @@ export class Mask implements Packed {
     return this.#block.bytes;
   }
 
-  unpack(): Tensor {
+  range(): Tensor {
     throw new FreedError({
       where: this.#block.site,
       expected: "values",
       got: "a tensor that was saved for its support only",
       remedy: 'declare the save as "value"',
     });
-  }
-
-  parts(): Iterable<Tensor> {
-    return [this.unpack()];
   }
 
   gate(dy: Tensor): Tensor {

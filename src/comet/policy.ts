@@ -4,7 +4,16 @@
  */
 import { BoundError } from "../error.js";
 import type { Observation, Site } from "../op.js";
-import { gradientSigma, lawBound, paperBound, paperSigma } from "./law.js";
+import { gradientSigma, lawBound, paperBound, paperSigma, upstreamBound } from "./law.js";
+
+/** What a policy gives a site. */
+export interface Bounds {
+  bound: number;
+  /** For values where δ = 0; no tighter. */
+  gated: number;
+}
+
+export const alike = (bound: number): Bounds => ({ bound, gated: bound });
 
 /** What is known of a site. */
 export interface SiteState {
@@ -13,32 +22,48 @@ export interface SiteState {
   observation: Observation | null;
   /** σ that the last gradient assessment accepted. */
   acceptedSigma: number;
+  /** Accepted noise ÷ signal in the gradient that travels upstream of it. */
+  acceptedUpstream: number;
   /** What the policy gives it; null while tensors are kept raw. */
-  bound: number | null;
-  /** Under which its last tensor was stored: tighter than `bound` where a stricter site shares the tensor. */
-  applied: number | null;
+  bounds: Bounds | null;
+  /**
+   * The bound of its last tensor, tighter than `bound` where a stricter site shares it; of a tensor that is made from
+   * several, the bound of one whose error has their variance. 0: nothing was lost.
+   */
+  applied: number;
+  /** By how much more errors vary where δ = 0. */
+  gatedVariance: number;
 }
 
 export interface Policy {
   readonly name: string;
   /** The bound of a site of which nothing is known yet; null keeps its tensors raw. */
-  readonly initial: number | null;
-  /** A bound for each site; null, or what is no positive number, keeps its tensors raw. */
-  assign(sites: readonly SiteState[]): readonly (number | null)[];
+  readonly initial: Bounds | null;
+  /** Bounds for each site; null, or what are no positive numbers, keep its tensors raw. */
+  assign(sites: readonly SiteState[]): readonly (Bounds | null)[];
   /** The σ of the weight gradient's error that the policy expects of a bound. */
   sigma(eb: number, observation: Observation): number;
 }
 
-/** Each site by itself, from what was last observed there. */
-const siteBySite =
-  (bound: (sigma: number, observation: Observation) => number) => (sites: readonly SiteState[]) =>
-    sites.map(({ acceptedSigma, observation }) => (observation ? bound(acceptedSigma, observation) : null));
+/**
+ * The closed form for what a site does to its own parameter and to all that is upstream of it. Of what may travel, half
+ * is left to errors where δ = 0.
+ */
+function lawful({ acceptedSigma, acceptedUpstream, observation }: SiteState): Bounds | null {
+  if (observation === null) return null;
+  const { upstream } = observation;
+  const own = lawBound(acceptedSigma, observation);
+  if (upstream === null) return { bound: own, gated: own };
+  const half = acceptedUpstream / Math.SQRT2;
+  const bound = Math.min(own, upstreamBound(half, upstream.noise / upstream.signal));
+  return { bound, gated: Math.max(bound, upstreamBound(half, upstream.gated / upstream.signal)) };
+}
 
 /** The closed form, no fitted constant. */
 export const law: Policy = {
   name: "law",
   initial: null,
-  assign: siteBySite(lawBound),
+  assign: (sites) => sites.map(lawful),
   sigma: gradientSigma,
 };
 
@@ -46,7 +71,10 @@ export const law: Policy = {
 export const paper: Policy = {
   name: "paper",
   initial: null,
-  assign: siteBySite(paperBound),
+  assign: (sites) =>
+    sites.map(
+      ({ acceptedSigma, observation }) => observation && alike(paperBound(acceptedSigma, observation)),
+    ),
   sigma: paperSigma,
 };
 
@@ -60,5 +88,6 @@ export function fixed(bound: number): Policy {
       remedy: "give for example 1e-3",
     });
   }
-  return { name: "fixed", initial: bound, assign: (sites) => sites.map(() => bound), sigma: gradientSigma };
+  const initial = alike(bound);
+  return { name: "fixed", initial, assign: (sites) => sites.map(() => initial), sigma: gradientSigma };
 }

@@ -1,21 +1,23 @@
 /**
  * A probe: the theory, looked at. One step is back-propagated on the same batch and weights through the store under
- * test and through a plain one. Since only inputs of conv and linear layers are altered, and their zeros are kept, δ is
- * the same in both, so the difference of the weight gradients is what the law speaks of.
+ * test and through a plain one, and the gradients of all parameters are compared. An error in what a convolution saved
+ * reaches its own weights alone; one in what batch normalisation saved also travels, to all layers below.
  */
 import type { Module } from "../nn.js";
 import { backward, type Engine, type Observation, type Parameter } from "../op.js";
 import { PlainStore } from "../store.js";
 import type { Tensor } from "../tensor.js";
-import { errorVariance } from "./law.js";
+import { errorVariance, totalVariance } from "./law.js";
 import type { CometStore } from "./store.js";
 
 export interface ProbeRow {
   /** The weight's name. */
   parameter: string;
   bound: number;
-  /** σ that the policy's equation expects of this bound in this step. */
+  /** σ that the policy's equation expects of this bound in this step, with what sites above have sent. */
   predicted: number;
+  /** The part of that which is the site's own doing. */
+  own: number;
   /** Root mean square of the gradient's error over the layer's weights and all draws. */
   measured: number;
   weights: number;
@@ -57,13 +59,15 @@ export function probe(
   const rows: ProbeRow[] = [];
   for (const { site, applied, observation } of controller.sites.values()) {
     const { parameter } = site;
-    if (parameter === null || applied === null || observation === null) continue;
+    if (parameter === null || applied === 0 || observation === null) continue;
     const truth = exact.get(parameter)!;
     const errors = compressed.map((found) => found.get(parameter)!.map((value, i) => value - truth[i]!));
+    const own = controller.policy.sigma(applied, observation);
     rows.push({
       parameter: parameter.name,
       bound: applied,
-      predicted: controller.policy.sigma(applied, observation),
+      predicted: Math.sqrt(totalVariance(own ** 2, observation)),
+      own,
       draws: errors.length,
       ...statistics(errors, applied, observation),
     });
@@ -72,14 +76,17 @@ export function probe(
 }
 
 /** `errors`: one array over the layer's weights for each draw. */
-function statistics(errors: readonly Float32Array[], bound: number, { energy }: Observation) {
+function statistics(errors: readonly Float32Array[], bound: number, observation: Observation) {
+  const { energy } = observation;
   const weights = errors[0]!.length;
   const count = weights * errors.length;
   const sum = (term: (e: number) => number) =>
     errors.reduce((total, draw) => draw.reduce((subtotal, e) => subtotal + term(e), total), 0);
   const measured = Math.sqrt(sum((e) => e * e) / count);
   const sigma = (i: number) =>
-    Math.sqrt(errorVariance(bound) * energy[Math.floor((i * energy.length) / weights)]!);
+    Math.sqrt(
+      totalVariance(errorVariance(bound) * energy[Math.floor((i * energy.length) / weights)]!, observation),
+    );
   const standardized = evenly(count, 2048).map((i) => {
     const [draw, weight] = [Math.floor(i / weights), i % weights];
     return Number((errors[draw]![weight]! / sigma(weight)).toPrecision(4));

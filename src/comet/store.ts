@@ -3,12 +3,23 @@
  * at the tightest of their bounds and its raw bytes are freed; one of which only the support is needed becomes a mask of
  * one bit an element; whatever has no bound yet, or must be exact, stays as it is.
  */
-import type { Block } from "../device/device.js";
+import type { Site } from "../op.js";
 import { deriveSeed } from "../rng.js";
-import { type Claimant, type Packed, Raw, Store } from "../store.js";
-import { Tensor } from "../tensor.js";
+import {
+  type Claimant,
+  type Handle,
+  type Need,
+  type Packed,
+  Raw,
+  type Recipe,
+  type SavedTensor,
+  Store,
+} from "../store.js";
+import { sizeOf, type Tensor } from "../tensor.js";
 import type { Audit } from "./audit.js";
 import type { Controller } from "./controller.js";
+import { Frames } from "./frames.js";
+import { errorVariance } from "./law.js";
 import { Mask } from "./mask.js";
 
 export type Quantizer = "support" | "paper" | "dithered";
@@ -32,6 +43,16 @@ export interface FrameCodec {
   decodeAt(frame: number, frameBytes: number, out: number): void;
 }
 
+/** How one tensor is coded. */
+export interface Coding {
+  bound: number;
+  /** For values below zero; no tighter. */
+  below: number;
+  quantizer: Quantizer;
+  mode: Mode;
+  seed: number;
+}
+
 export interface CometStoreOptions {
   /**
    * Default "dithered": its error is uniform and independent of the signal, which is what the law assumes. Under
@@ -40,32 +61,40 @@ export interface CometStoreOptions {
    */
   quantizer?: Quantizer;
   mode?: Mode;
+  /** Compresses the inputs of convolutions and linear layers alone, as the paper does. */
+  convOnly?: boolean;
 }
 
-/** What became of one tensor that was claimed for its values or its support. */
+/** What became of one saved tensor. */
 export interface PackRecord {
-  /** Under a bound, as a mask of its support, or as it was because no bound is known yet. */
-  kind: "frame" | "mask" | "raw";
-  /** The first site that claimed it. */
+  /** Under a bound, as a mask of its support, made from others when asked for, or as it was, exact or without a bound yet. */
+  kind: "frame" | "mask" | "recipe" | "raw";
+  /** The first site that claimed it, or a tensor that is made from it. */
   site: string;
-  op: string;
-  /** Null for what is exact: masks and raw tensors. */
+  /** Whether a convolution claimed it, and whether one claimed what is made from it. */
+  conv: boolean;
+  servesConv: boolean;
+  /** Null for what is exact. */
   bound: number | null;
+  /** Of the tensor as it is; 0 where only others that are made from it were claimed. */
   rawBytes: number;
   packedBytes: number;
 }
 
 export class CometStore extends Store {
   readonly name = "comet";
+  override readonly keeps;
   readonly controller: Controller;
   readonly quantizer: Quantizer;
   readonly mode: Mode;
-  /** Called for every tensor that is packed, or would be if it had a bound. */
+  /** Called for every tensor that was claimed. */
   onPack: ((record: PackRecord) => void) | null = null;
   /** Which of a step's draws of the dither; a probe compresses one step several times. */
   draw = 0;
   /** While set, every frame is decoded at once and compared with its original. */
   audit: Audit | null = null;
+  /** A tensor that none of these sites claims stays as it is. */
+  only: (site: Site) => boolean;
   readonly #codec: DeviceCodec;
 
   constructor(codec: DeviceCodec, controller: Controller, options: CometStoreOptions = {}) {
@@ -74,131 +103,106 @@ export class CometStore extends Store {
     this.controller = controller;
     this.quantizer = options.quantizer ?? "dithered";
     this.mode = options.mode ?? "auto";
+    // `paper` rounds small values to zero: no mask follows from its frames, and so no chain.
+    this.keeps = options.convOnly || this.quantizer === "paper" ? ("all" as const) : ("last" as const);
+    this.only = options.convOnly ? ({ op }) => op === "conv2d" || op === "linear" : () => true;
   }
 
-  pack(x: Tensor, claimants: readonly Claimant[]): Packed {
-    if (claimants.some(({ need }) => need === "exact")) return new Raw(x.ref);
+  override put(tensor: Tensor, site: Site, need: Need): Handle {
+    if (need === "value") this.controller.claimed(site);
+    return super.put(tensor, site, need);
+  }
+
+  override derive(saved: SavedTensor, recipe: Recipe): Packed {
+    this.#tell("recipe", 4 * sizeOf(saved.shape), saved.claimants, null, 0);
+    return super.derive(saved, recipe);
+  }
+
+  pack(x: Tensor, claimants: readonly Claimant[], soleReader: boolean): Packed {
+    const rawBytes = 4 * x.size;
     const values = claimants.filter(({ need }) => need === "value");
-    if (values.length === 0) {
-      const { name: site, op } = claimants[0]!.site;
+    const masked = claimants.some(({ need }) => need === "support");
+    const positive = claimants.some(({ positive }) => positive);
+    const exact = claimants.some(({ need }) => need === "exact");
+    const site = (values[0] ?? claimants[0]!).site.name;
+    if (!exact && values.length === 0 && !positive) {
       const mask = new Mask(x, site);
-      this.onPack?.({ kind: "mask", site, op, bound: null, rawBytes: 4 * x.size, packedBytes: mask.bytes });
+      this.#tell("mask", rawBytes, claimants, null, mask.bytes);
       return mask;
     }
-    const bounds = values.map(({ site }) => this.controller.boundFor(site));
-    const bound = bounds.includes(null) ? null : Math.min(...(bounds as number[]));
-    for (const { site } of values) this.controller.stored(site, bound);
-    const { name: site, op } = values[0]!.site;
-    const rawBytes = 4 * x.size;
-    if (bound === null) {
-      this.onPack?.({ kind: "raw", site, op, bound, rawBytes, packedBytes: rawBytes });
+    const bounds = values.map(({ site, share }) => {
+      const own = this.controller.boundsFor(site);
+      return own && { bound: share * own.bound, gated: share * own.gated };
+    });
+    if (exact || bounds.includes(null) || !values.some(({ site }) => this.only(site))) {
+      this.#tell("raw", rawBytes, claimants, null, rawBytes);
       return new Raw(x.ref);
     }
-    // `paper` rounds small values to zero: a ReLU's mask has to be kept beside its frames.
-    const lost = this.quantizer === "paper" && values.length < claimants.length;
-    const options = {
+    const bound = Math.min(...bounds.map((each) => each!.bound));
+    // Where a ReLU is all that reads x, δ = 0 below zero, and values there may be further off.
+    const gated = positive && soleReader;
+    const below = Math.min(
+      ...values.map((claimant, i) =>
+        claimant.positive ? Number.POSITIVE_INFINITY : bounds[i]![gated && claimant.sole ? "gated" : "bound"],
+      ),
+    );
+    const coding = {
       bound,
+      below,
       quantizer: this.quantizer,
       mode: this.mode,
       seed: deriveSeed(x.engine.stepSeed, `${site}/${this.draw}`) >>> 0,
     };
-    const frame = new Frames(this.#codec, x, site, options, lost ? new Mask(x, site) : null);
-    this.onPack?.({ kind: "frame", site, op, bound, rawBytes, packedBytes: frame.bytes });
+    const frames = new Frames(this.#codec, x, site, coding, {
+      masked: masked && positive,
+      mask: masked && this.quantizer === "paper" ? new Mask(x, site) : null,
+    });
+    this.#report(values, x, bound, frames.slope);
+    this.#tell("frame", rawBytes, claimants, bound, frames.bytes);
     if (this.audit) {
-      const decoded = frame.unpack();
-      this.audit.compare(site, bound, x.data, decoded.data, x.shape);
+      const decoded = frames.range(0, x.shape[0]!);
+      this.audit.compare(site, bound, x.data, decoded.data, x.shape, bound / frames.slope);
       decoded.dispose();
     }
-    return frame;
-  }
-}
-
-/** The most raw bytes of a saved tensor that are there at once while its backward pass looks at it, if images allow. */
-const partBytes = 2 ** 19;
-
-interface Part {
-  block: Block;
-  /** Images. */
-  count: number;
-}
-
-/** A tensor under an error bound: a frame for every so many images, so that they can be looked at one by one. */
-class Frames implements Packed {
-  readonly bytes: number;
-  readonly #codec: DeviceCodec;
-  readonly #engine: Tensor["engine"];
-  readonly #shape: readonly number[];
-  readonly #site: string;
-  readonly #parts: Part[] = [];
-  readonly #mask: Mask | null;
-
-  constructor(
-    codec: DeviceCodec,
-    x: Tensor,
-    site: string,
-    options: { bound: number; quantizer: Quantizer; mode: Mode; seed: number },
-    mask: Mask | null,
-  ) {
-    this.#codec = codec;
-    this.#engine = x.engine;
-    this.#shape = x.shape;
-    this.#site = site;
-    this.#mask = mask;
-    const [images, ...image] = x.shape as [number, ...number[]];
-    const size = x.size / images;
-    const most = Math.max(1, Math.floor(partBytes / (4 * size)));
-    const address = x.storage.block.address;
-    codec.with((frames) => {
-      for (let first = 0; first < images; first += most) {
-        const count = Math.min(most, images - first);
-        const from = address + 4 * size * first;
-        const own = { ...options, seed: (options.seed + Math.imul(first, 0x9e3779b9)) >>> 0 };
-        const block = x.engine.device.fill("saved", site, 4 * size * count, (out, capacity) =>
-          frames.encodeAt(from, size * count, [count, ...image], own, out, capacity),
-        );
-        this.#parts.push({ block, count });
-      }
-    });
-    this.bytes = this.#parts.reduce((sum, { block }) => sum + block.bytes, 0);
+    return frames;
   }
 
-  unpack(): Tensor {
-    const x = Tensor.empty(this.#engine, this.#shape, this.#site);
-    const image = (4 * x.size) / this.#shape[0]!;
-    let address = x.storage.block.address;
-    this.#codec.with((frames) => {
-      for (const { block, count } of this.#parts) {
-        frames.decodeAt(block.address, block.bytes, address);
-        address += image * count;
-      }
-    });
-    return x;
-  }
-
-  *parts(): Iterable<Tensor> {
-    for (const { block, count } of this.#parts) {
-      const x = Tensor.empty(this.#engine, [count, ...this.#shape.slice(1)], this.#site);
-      this.#codec.with((frames) => frames.decodeAt(block.address, block.bytes, x.storage.block.address));
-      yield x;
+  /** Tells the controller what the errors of each site's tensor are like. */
+  #report(values: readonly Claimant[], x: Tensor, bound: number, slope: number): void {
+    const negative = this.controller.collecting ? shareBelowZero(x.data) : 0;
+    for (const { site, positive, share } of values) {
+      // A convolution's law counts zeros itself; a tensor that is recovered from this one errs where it is not zero.
+      const spread = positive && share < 1 ? Math.sqrt(1 - negative) : 1;
+      const gated = positive ? 0 : errorVariance(bound / slope) - errorVariance(bound);
+      this.controller.stored(site, bound * spread, gated);
     }
   }
 
-  gate(dy: Tensor): Tensor {
-    if (this.#mask) return this.#mask.gate(dy);
-    const values = dy.data;
-    const dx = dy.recycle(this.#site);
-    let first = 0;
-    for (const x of this.parts()) {
-      const range = [first, first + x.size] as const;
-      this.#engine.kernels.reluBackward(dx.data.subarray(...range), values.subarray(...range), x.data);
-      first += x.size;
-      x.dispose();
-    }
-    return dx;
+  #tell(
+    kind: PackRecord["kind"],
+    bytes: number,
+    claimants: readonly Claimant[],
+    bound: number | null,
+    packedBytes: number,
+  ): void {
+    if (!this.onPack) return;
+    const own = claimants.filter(({ derived }) => !derived);
+    const conv = (list: readonly Claimant[]) =>
+      list.some(({ site, need }) => site.op === "conv2d" && need === "value");
+    this.onPack({
+      kind,
+      site: (own[0] ?? claimants[0]!).site.name,
+      conv: conv(own),
+      servesConv: conv(claimants),
+      bound,
+      rawBytes: own.length > 0 ? bytes : 0,
+      packedBytes,
+    });
   }
+}
 
-  free(): void {
-    this.#mask?.free();
-    for (const { block } of this.#parts) this.#engine.device.free(block);
-  }
+function shareBelowZero(x: Float32Array): number {
+  let count = 0;
+  for (let i = 0; i < x.length; i++) if (x[i]! < 0) count++;
+  return count / x.length;
 }

@@ -105,23 +105,30 @@ function accumulateBias(run: Backward, bias: Parameter | null, dy: Tensor, shape
   run.accumulate(bias, db);
 }
 
+type Terms = Omit<Observation, "signal" | "arrived">;
+
+const meanSquare = ({ engine: { kernels } }: Backward, { data }: Tensor): number =>
+  kernels.sumSquares(data) / data.length;
+
 /** The law's terms of one part of a batch; a linear layer is a convolution of 1 × 1 images. */
-function observation(run: Backward, dy: Float32Array, x: Tensor, shape: Conv2dShape): Observation {
+function observation(run: Backward, dy: Float32Array, x: Tensor, shape: Conv2dShape): Terms {
   const { kernels } = run.engine;
   const energy = run.empty([shape.K]);
   kernels.conv2dNoiseEnergy(energy.data, dy, x.data, shape);
-  const terms: Observation = {
+  const terms: Terms = {
     energy: energy.data.slice(),
     meanLoss: kernels.sumAbs(dy) / dy.length,
     nonZero: kernels.countNonZero(x.data) / x.size,
     batch: shape.N,
+    received: (shape.N * shape.P * shape.Q * kernels.sumSquares(x.data)) / x.size,
+    upstream: null,
   };
   energy.dispose();
   return terms;
 }
 
-/** The terms of a batch from those of its parts: energies add, means are weighted by their images. */
-function whole(parts: readonly Observation[]): Observation {
+/** The terms of a batch from those of its parts: sums add, means are weighted by their images. */
+function whole(parts: readonly Terms[]): Terms {
   return parts.reduce((a, b) => {
     const batch = a.batch + b.batch;
     const mean = (p: number, q: number) => (p * a.batch + q * b.batch) / batch;
@@ -130,6 +137,8 @@ function whole(parts: readonly Observation[]): Observation {
       meanLoss: mean(a.meanLoss, b.meanLoss),
       nonZero: mean(a.nonZero, b.nonZero),
       batch,
+      received: a.received + b.received,
+      upstream: null,
     };
   });
 }
@@ -146,7 +155,7 @@ export const conv2dOp: Op<Conv2dAttributes> = {
   backward(run, dy, { shape, weight, bias }) {
     const { kernels } = run.engine;
     const dw = run.empty(weight.value.shape);
-    const seen: Observation[] = [];
+    const seen: Terms[] = [];
     let first = 0;
     for (const x of run.takeParts("x")) {
       const part = { ...shape, N: x.shape[0]! };
@@ -157,7 +166,7 @@ export const conv2dOp: Op<Conv2dAttributes> = {
       first += part.N;
       x.dispose();
     }
-    if (run.observing) run.observe("x", whole(seen));
+    if (run.observing) run.observe("x", { ...whole(seen), signal: meanSquare(run, dw) });
     run.accumulate(weight, dw);
     accumulateBias(run, bias, dy, { N: shape.N, C: shape.K, size: shape.P * shape.Q });
     let dx: Tensor | null = null;
@@ -199,10 +208,11 @@ export const linearOp: Op<Weights> = {
     const [K, C] = weight.value.shape as [number, number];
     const N = dy.shape[0]!;
     const x = run.take("x");
-    if (run.observing) run.observe("x", observation(run, dy.data, x, pointwise(N, C, K)));
+    const seen = run.observing ? observation(run, dy.data, x, pointwise(N, C, K)) : null;
     const dw = run.empty([K, C]);
     kernels.gemm(dw.data, dy.data, x.data, { m: K, n: C, k: N, transposeA: true, transposeB: false });
     x.dispose();
+    if (seen) run.observe("x", { ...seen, signal: meanSquare(run, dw) });
     run.accumulate(weight, dw);
     accumulateBias(run, bias, dy, { N, C: K, size: 1 });
     let dx: Tensor | null = null;

@@ -4,12 +4,18 @@
  *   y  = γ·x̂ + β
  *   ∇β = Σδ      ∇γ = Σδ·x̂      ∇x = γ/√(v + ε) · (δ − ∇β/M − x̂·∇γ/M)
  *
- * Here the saved input reaches both ∇γ and the gradient that travels upstream, so it is kept exactly.
- * proofs: Gradient.batchnorm_error
+ * x̂ = (x − μ)/√(v + ε) = (y − β)/γ, so either x or y will do to be saved: f = 1/√(v + ε) or 1/γ is the slope.
+ *
+ * Noise law. An error e in what is saved is one of u = f·e in x̂, and with D = Σδ·u, g = γ/√(v + ε),
+ *   ∇γ is off by D                                σ² = f²·Var(e)·Σδ²
+ *   ∇x is off by −g/M · (u·∇γ + x̂·D + u·D)        σ² = g²f²·Var(e)/M² · (∇γ²·(1 + 2/M) + Σδ²), the mean over a channel,
+ * less the product of two errors. The second travels upstream: noise that every layer below hears. Where δ = 0, as it is
+ * where a ReLU follows and lets nothing through, e has no part in D: only u·∇γ is left, and that is little.
+ * proofs: Gradient.batchnorm_gamma, Gradient.batchnorm_error, Gradient.batchnorm_variance
  */
 import { ShapeError } from "../error.js";
 import type { ChannelShape } from "../kernels/kernels.js";
-import { apply, type Op, type Parameter } from "../op.js";
+import { apply, type Backward, type Observation, type Op, type Parameter } from "../op.js";
 import { sizeOf, type Tensor } from "../tensor.js";
 
 export interface BatchNormState {
@@ -26,11 +32,22 @@ export interface BatchNormState {
 
 const channels = ([N, C, ...rest]: readonly number[]): ChannelShape => ({ N: N!, C: C!, size: sizeOf(rest) });
 
+/** x̂ is had from y = γ·x̂ + β with an error of |1/γ| that of y: too much where γ is small beside the others. */
+const smallest = 1 / 64;
+
+function invertible(gamma: Float32Array): boolean {
+  const sizes = gamma.map(Math.abs);
+  const largest = sizes.reduce((a, b) => Math.max(a, b), 0);
+  return largest > 2 ** -60 && sizes.every((size) => size >= smallest * largest);
+}
+
 export const batchNorm2dOp: Op<BatchNormState> = {
   name: "batchNorm2d",
-  saves: { x: "exact", mean: "exact", invStd: "exact" },
+  // One of x and y: y where it is kept anyway, as the last of a chain.
+  saves: { x: "value", y: "value", mean: "exact", invStd: "exact" },
+  parameter: ({ weight }) => weight,
   forward(run, [x], state) {
-    const { kernels } = run.engine;
+    const { kernels, store, recording } = run.engine;
     const shape = channels(x!.shape);
     const mean = run.empty([shape.C]);
     const invStd = run.empty([shape.C]);
@@ -47,37 +64,55 @@ export const batchNorm2dOp: Op<BatchNormState> = {
       kernels.scale(mean.data, state.runningMean.data, 1);
       kernels.inverseStd(invStd.data, state.runningVar.data, state.eps);
     }
-    const y = run.empty(x!.shape);
-    kernels.batchNormForward(
-      y.data,
-      x!.data,
-      mean.data,
-      invStd.data,
-      state.weight.value.data,
-      state.bias.value.data,
-      shape,
-    );
-    return { y, saved: { x: x!, mean, invStd } };
+    const savesX = recording && !(store.keeps === "last" && invertible(state.weight.value.data));
+    const values = x!.data;
+    const y = savesX ? run.empty(x!.shape) : x!.recycle(run.site);
+    kernels.batchNormForward(y.data, values, mean.data, invStd.data, ...affine(state), shape);
+    return { y, saved: { ...(savesX ? { x: x! } : { y }), mean, invStd } };
   },
-  backward(run, dy, { weight, bias, training }) {
+  cheap: {
+    recompute(again, [x], state) {
+      const [mean, invStd] = [again.look("mean"), again.look("invStd")];
+      const values = x!.data;
+      const y = x!.recycle(again.site);
+      const shape = channels(y.shape);
+      again.engine.kernels.batchNormForward(y.data, values, mean.data, invStd.data, ...affine(state), shape);
+      for (const tensor of [mean, invStd]) tensor.dispose();
+      return y;
+    },
+  },
+  backward(run, dy, state) {
+    const { weight, bias, training } = state;
     const { kernels } = run.engine;
     const shape = channels(dy.shape);
-    const [x, mean, invStd] = [run.take("x"), run.take("mean"), run.take("invStd")];
+    const byOutput = run.has("y");
+    const saved = run.take(byOutput ? "y" : "x");
+    const [mean, invStd] = [run.take("mean"), run.take("invStd")];
     const [dgamma, dbeta] = [run.empty([shape.C]), run.empty([shape.C])];
     const incoming = dy.data;
-    const dx = training ? dy.recycle(run.site) : run.empty(dy.shape);
     const gamma = weight.value.data;
+    // x̂ = (saved − centre)·slope and γ/√(v + ε) = gain·slope, whichever was saved.
+    const centre = byOutput ? bias.value.data : mean.data;
+    const [slope, gain] = [run.empty([shape.C]), run.empty([shape.C])];
+    slope.data.set(byOutput ? gamma.map((g) => 1 / g) : invStd.data);
+    gain.data.set(byOutput ? gamma.map((g, c) => g * Math.fround(g * invStd.data[c]!)) : gamma);
+    const terms = run.observing ? incomingTerms(run, dy, shape) : null;
+    const dx = training ? dy.recycle(run.site) : run.empty(dy.shape);
     kernels.batchNormBackward(
       dx.data,
       dgamma.data,
       dbeta.data,
       incoming,
-      x.data,
-      mean.data,
-      invStd.data,
-      gamma,
+      saved.data,
+      centre,
+      slope.data,
+      gain.data,
       shape,
     );
+    if (terms) {
+      const seen = { ...terms, slope: slope.data, gain: gain.data, dgamma: dgamma.data, dx: dx.data };
+      run.observe(byOutput ? "y" : "x", observation(run, seen, shape));
+    }
     if (!training) {
       // Running statistics are constants: ∇x = γ/√(v + ε)·δ, the forward map without its shift.
       const zero = run.empty([shape.C]);
@@ -86,12 +121,66 @@ export const batchNorm2dOp: Op<BatchNormState> = {
       zero.dispose();
       dy.dispose();
     }
-    for (const tensor of [x, mean, invStd]) tensor.dispose();
+    for (const tensor of [saved, mean, invStd, slope, gain]) tensor.dispose();
     run.accumulate(weight, dgamma);
     run.accumulate(bias, dbeta);
     return [dx];
   },
 };
+
+/** Σδ² of each channel, and the share of its δ that are 0. */
+function incomingTerms(run: Backward, dy: Tensor, shape: ChannelShape): Incoming {
+  const { kernels } = run.engine;
+  const [mean, variance, ones] = [run.empty([shape.C]), run.empty([shape.C]), run.empty(dy.shape)];
+  kernels.channelMoments(mean.data, variance.data, dy.data, shape);
+  const M = shape.N * shape.size;
+  const squares = variance.data.map((v, c) => M * (v + mean.data[c]! ** 2));
+  kernels.fill(ones.data, 1);
+  kernels.reluBackward(ones.data, ones.data, dy.data);
+  kernels.channelMoments(mean.data, variance.data, ones.data, shape);
+  const zeros = mean.data.map((nonZero) => 1 - nonZero);
+  for (const tensor of [mean, variance, ones]) tensor.dispose();
+  return { squares, zeros };
+}
+
+interface Incoming {
+  squares: Float32Array;
+  zeros: Float32Array;
+}
+
+/** The law's terms: see above. `slope`: x̂ ÷ saved; `gain`: (γ/√(v + ε)) ÷ slope. */
+function observation(
+  { engine: { kernels } }: Backward,
+  {
+    squares,
+    zeros,
+    slope,
+    gain,
+    dgamma,
+    dx,
+  }: Incoming & Record<"slope" | "gain" | "dgamma" | "dx", Float32Array>,
+  { N, C, size }: ChannelShape,
+): Omit<Observation, "arrived"> {
+  const M = N * size;
+  /** The mean over the channels of g²f²/M² · term. */
+  const travelling = (term: (c: number) => number) =>
+    slope.reduce((sum, f, c) => sum + (gain[c]! * f * f) ** 2 * term(c), 0) / (C * M * M);
+  return {
+    energy: slope.map((f, c) => f * f * squares[c]!),
+    signal: kernels.sumSquares(dgamma) / C,
+    meanLoss: Number.NaN,
+    nonZero: 1,
+    batch: N,
+    received: M,
+    upstream: {
+      noise: travelling((c) => dgamma[c]! ** 2 * (1 + 2 / M) + squares[c]!),
+      gated: travelling((c) => dgamma[c]! ** 2 * zeros[c]!),
+      signal: kernels.sumSquares(dx) / dx.length,
+    },
+  };
+}
+
+const affine = ({ weight, bias }: BatchNormState) => [weight.value.data, bias.value.data] as const;
 
 /** x: N × C × H × W. Weight, bias and running statistics: C. */
 export function batchNorm2d(x: Tensor, state: BatchNormState, site?: string): Tensor {

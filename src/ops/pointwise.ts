@@ -6,34 +6,58 @@
  *   dropout  y = x·m/(1 − p)    ∇x = δ·m/(1 − p), m one bit an element
  */
 import { ShapeError, UsageError } from "../error.js";
-import { apply, type Op } from "../op.js";
+import { type Again, apply, type Op } from "../op.js";
 import { sizeOf, type Tensor } from "../tensor.js";
 
 export const reluOp: Op<null> = {
   name: "relu",
   saves: { y: "support" },
   forward(run, [x]) {
-    const values = x!.data;
-    const y = x!.recycle(run.site);
-    run.engine.kernels.relu(y.data, values);
+    const y = rectified(run, x!);
     return { y, saved: { y } };
   },
   backward: (run, dy) => [run.gate("y", dy)],
+  cheap: {
+    recompute: (again, [x]) => rectified(again, x!),
+    rectifies: true,
+  },
 };
+
+/** max(x, 0); consumes x. */
+function rectified({ engine, site }: Pick<Again, "engine" | "site">, x: Tensor): Tensor {
+  const values = x.data;
+  const y = x.recycle(site);
+  engine.kernels.relu(y.data, values);
+  return y;
+}
 
 export const relu = (x: Tensor, site?: string): Tensor => apply(reluOp, [x], null, site);
 
 export const addOp: Op<null> = {
   name: "add",
   saves: {},
-  forward(run, [a, b]) {
-    const values = a!.data;
-    const y = a!.recycle(run.site);
-    run.engine.kernels.add(y.data, values, b!.data);
-    return { y };
-  },
+  forward: (run, [a, b]) => ({ y: sum(run, a!, b!) }),
   backward: (_run, dy) => [dy.ref, dy],
+  cheap: {
+    recompute: (again, [a, b]) => sum(again, a!, b!),
+    /** a = y − b */
+    recover(again, y, [b]) {
+      const values = b!.data;
+      const negative = b!.recycle(again.site);
+      again.engine.kernels.scale(negative.data, values, -1);
+      return sum(again, y, negative);
+    },
+  },
 };
+
+/** a + b; consumes both. */
+function sum({ engine, site }: Pick<Again, "engine" | "site">, a: Tensor, b: Tensor): Tensor {
+  const values = a.data;
+  const y = a.recycle(site);
+  engine.kernels.add(y.data, values, b.data);
+  b.dispose();
+  return y;
+}
 
 export function add(a: Tensor, b: Tensor, site?: string): Tensor {
   if (a.shape.join() !== b.shape.join()) {

@@ -5,7 +5,7 @@
  *
  *   y[n, c + before, p, q] = x[n, c, stride·p, stride·q],   before = ⌊(K − C)/2⌋
  */
-import { apply, type Backward, type Op } from "../op.js";
+import { apply, type Backward, type Forward, type Op } from "../op.js";
 import type { Tensor } from "../tensor.js";
 
 interface Downsample {
@@ -32,15 +32,7 @@ function pairs({ stride, input, output }: Downsample, visit: (x: number, y: numb
 const downsampleOp: Op<Downsample> = {
   name: "downsample",
   saves: {},
-  forward(run, [x], attributes) {
-    const y = run.empty(attributes.output);
-    const [from, to] = [x!.data, y.data];
-    run.engine.kernels.fill(to, 0);
-    pairs(attributes, (i, j) => {
-      to[j] = from[i]!;
-    });
-    return { y };
-  },
+  forward: (run, [x], attributes) => ({ y: downsampled(run, x!, attributes) }),
   backward(run, dy, attributes) {
     // The main path has usually back-propagated first: most of a tensor of its own would be zeros to add to that.
     const dx = run.pending(0) ?? zeros(run, attributes.input);
@@ -51,7 +43,26 @@ const downsampleOp: Op<Downsample> = {
     dy.dispose();
     return [dx];
   },
+  cheap: {
+    recompute(again, [x], { stride, input, output }) {
+      const n = x!.shape[0]!;
+      const of = <S extends readonly number[]>([, ...image]: S) => [n, ...image] as unknown as S;
+      const y = downsampled(again, x!, { stride, input: of(input), output: of(output) });
+      x!.dispose();
+      return y;
+    },
+  },
 };
+
+function downsampled({ engine, empty }: Forward, x: Tensor, attributes: Downsample): Tensor {
+  const y = empty(attributes.output);
+  const [from, to] = [x.data, y.data];
+  engine.kernels.fill(to, 0);
+  pairs(attributes, (i, j) => {
+    to[j] = from[i]!;
+  });
+  return y;
+}
 
 function zeros(run: Backward, shape: readonly number[]): Tensor {
   const dx = run.empty(shape);

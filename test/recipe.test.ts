@@ -1,0 +1,89 @@
+/** What is made again instead of kept: the same bits, from fewer bytes, and nothing packed before all claims are known. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createEngine } from "../src/engine.js";
+import { createModel } from "../src/models/models.js";
+import { build } from "../src/nn.js";
+import { assertNothingLeaks, backward, type Engine } from "../src/op.js";
+import { crossEntropy } from "../src/ops/loss.js";
+import { createRng } from "../src/rng.js";
+import { type Claimant, LeanStore, type Packed, PlainStore, type Store } from "../src/store.js";
+import { Tensor } from "../src/tensor.js";
+import { seed } from "./arbitrary/seed.js";
+
+/** Keeps the last of each chain, as it is, and notes who claimed it. */
+class LastStore extends PlainStore {
+  override readonly keeps = "last";
+  readonly packs: string[] = [];
+
+  override pack(tensor: Tensor, claimants: readonly Claimant[] = []): Packed {
+    const marks = ({ site, positive, share }: Claimant) =>
+      `${site.name}${positive ? "+" : ""}${share < 1 ? "~" : ""}`;
+    this.packs.push(claimants.map(marks).join(" "));
+    return super.pack(tensor);
+  }
+}
+
+interface Stepped {
+  engine: Engine;
+  savedBytes: number;
+  gradients: Map<string, Float32Array>;
+}
+
+/** One step of a residual network on random images. */
+function step(store: Store, model = "resnet20"): Stepped {
+  const engine = createEngine({ memory: "64MiB", store });
+  const network = createModel(model, build(engine, seed), {
+    channels: 3,
+    height: 16,
+    width: 16,
+    classes: 10,
+  });
+  const rng = createRng(seed);
+  const images = Tensor.from(
+    engine,
+    Float32Array.from({ length: 6 * 3 * 256 }, () => 2 * rng.uniform() - 1),
+    [6, 3, 16, 16],
+  );
+  const loss = crossEntropy(network.forward(images), Tensor.from(engine, [0, 1, 2, 3, 4, 5], [6]));
+  const savedBytes = engine.device.ledger.live.saved;
+  backward(loss);
+  const gradients = new Map<string, Float32Array>();
+  for (const parameter of network.allParameters()) {
+    gradients.set(parameter.name, parameter.gradient!.data.slice());
+    parameter.gradient!.dispose();
+  }
+  assertNothingLeaks(engine);
+  return { engine, savedBytes, gradients };
+}
+
+test("the lean store gives the plain store's bits from half its bytes", () => {
+  const [plain, lean] = [step(new PlainStore()), step(new LeanStore())];
+  assert.deepEqual(lean.gradients, plain.gradients);
+  const ratio = plain.savedBytes / lean.savedBytes;
+  assert.ok(ratio > 1.9 && ratio < 2.1, `plain ÷ lean ${ratio}`);
+});
+
+test("keeping the last of each chain gives plain's gradients up to rounding, from half its bytes", () => {
+  const [plain, last] = [step(new PlainStore()), step(new LastStore())];
+  for (const [name, exact] of plain.gradients) {
+    const found = last.gradients.get(name)!;
+    const largest = exact.reduce((most, g) => Math.max(most, Math.abs(g)), 0);
+    exact.forEach((g, i) => {
+      assert.ok(Math.abs(g - found[i]!) < 1e-4 * largest, `${name}[${i}]: ${found[i]}, plainly ${g}`);
+    });
+  }
+  const ratio = plain.savedBytes / last.savedBytes;
+  assert.ok(ratio > 1.9 && ratio < 2.1, `plain ÷ last ${ratio}`);
+});
+
+test("one tensor hears every claim on what is made from it before it is packed", () => {
+  const store = new LastStore();
+  step(store, "resnet8");
+  assert.ok(
+    store.packs.includes("layer1.0.bn1.y layer1.0.relu1.y+ layer1.0.conv2.x+"),
+    store.packs.join("; "),
+  );
+  // The sum of a block: its own bn2 is recovered from it, and the next block's ReLU and convolution are made from it.
+  assert.ok(store.packs.includes("layer1.0.bn2.y~ layer1.0.relu.y+ layer2.0.conv1.x+ layer2.0.bn2.y+~"));
+});
