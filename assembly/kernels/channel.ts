@@ -1,4 +1,5 @@
 /** Per channel of N × C × size. Units: channels. A channel's sums run over its planes in binary64. */
+import { Sum } from "./elementwise";
 import { map } from "./map";
 import { orderedSum, SquaredDeviation, TimesNormalised, Value } from "./order";
 import { loadSome, storeSome } from "./vector";
@@ -23,6 +24,13 @@ function channelSum<Term>(x: usize, z: usize, s: ChannelShape, c: i32, u: v128, 
     const plane = planeOf(s, n, c);
     total += orderedSum<Term>(x + plane, z + plane, s.size, u, w);
   }
+  return total;
+}
+
+/** The same of planes of one value, as behind a linear layer. */
+function columnSum(x: usize, s: ChannelShape, c: i32): f64 {
+  let total: f64 = 0;
+  for (let n = 0; n < s.N; n++) total += <f64>load<f32>(x + planeOf(s, n, c));
   return total;
 }
 
@@ -51,6 +59,12 @@ class Affine {
 export function addBias(y: usize, bias: usize, shape: usize, begin: i32, end: i32): void {
   const s = changetype<ChannelShape>(shape);
   for (let n = 0; n < s.N; n++) {
+    if (s.size === 1) {
+      // Channels lie side by side.
+      const zero = f32x4.splat(0);
+      map<Sum>(y + planeOf(s, n, begin), y + planeOf(s, n, begin), at(bias, begin), end - begin, zero, zero);
+      continue;
+    }
     for (let c = begin; c < end; c++) {
       const b = v128.load32_splat(at(bias, c));
       const plane = y + planeOf(s, n, c);
@@ -62,7 +76,10 @@ export function addBias(y: usize, bias: usize, shape: usize, begin: i32, end: i3
 export function biasGradient(db: usize, dy: usize, shape: usize, begin: i32, end: i32): void {
   const s = changetype<ChannelShape>(shape);
   const zero = f32x4.splat(0);
-  for (let c = begin; c < end; c++) store<f32>(at(db, c), <f32>channelSum<Value>(dy, dy, s, c, zero, zero));
+  for (let c = begin; c < end; c++) {
+    const sum = s.size === 1 ? columnSum(dy, s, c) : channelSum<Value>(dy, dy, s, c, zero, zero);
+    store<f32>(at(db, c), <f32>sum);
+  }
 }
 
 export function channelMoments(

@@ -37,7 +37,7 @@ export function reluBackward(dx: usize, dy: usize, y: usize, begin: i32, end: i3
 }
 
 @unmanaged
-class Sum {
+export class Sum {
   pair(): bool {
     return true;
   }

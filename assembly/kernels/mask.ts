@@ -71,29 +71,63 @@ export function dropoutMask(mask: usize, n: i32, threshold: u32, seed: i32, begi
   }
 }
 
-/** 8 values ↔ `bits` bytes, by way of one 64-bit word. */
+/**
+ * 8 values of `bits` (b) bits ↔ as many bytes, by way of one 64-bit word in which neighbours close up, or part, thrice:
+ *
+ *   8 × 8    |    b |    b |    b |    b |    b |    b |    b |    b |
+ *   4 × 16   |        2b |        2b |        2b |        2b |
+ *   2 × 32   |                4b |                4b |
+ *   1 × 64   |                              8b |
+ */
 export function packBits(packed: usize, values: usize, n: i32, bits: i32, begin: i32, end: i32): void {
-  const keep = ((<u64>1) << bits) - 1;
+  const b = <u64>bits;
+  const ones = lowBits(b, 16);
+  const twos = lowBits(2 * b, 32);
+  const fours = lowBits(4 * b, 64);
   for (let group = begin; group < end; group++) {
     const count = min(8, n - (group << 3));
-    const from = values + (group << 3);
-    let word: u64 = 0;
-    for (let j = 0; j < count; j++) word |= (<u64>load<u8>(from + j) & keep) << (j * bits);
-    const to = packed + group * bits;
-    const bytes = (count * bits + 7) >> 3;
-    for (let j = 0; j < bytes; j++) store<u8>(to + j, <u8>(word >> (j << 3)));
+    let word = loadBytes(values + (group << 3), count);
+    word = (word & ones) | ((word >> (8 - b)) & (ones << b));
+    word = (word & twos) | ((word >> (16 - 2 * b)) & (twos << (2 * b)));
+    word = (word & fours) | ((word >> (32 - 4 * b)) & (fours << (4 * b)));
+    storeBytes(packed + group * bits, word, (count * bits + 7) >> 3);
   }
 }
 
 export function unpackBits(values: usize, packed: usize, n: i32, bits: i32, begin: i32, end: i32): void {
-  const keep = ((<u64>1) << bits) - 1;
+  const b = <u64>bits;
+  const ones = lowBits(b, 16);
+  const twos = lowBits(2 * b, 32);
+  const fours = lowBits(4 * b, 64);
   for (let group = begin; group < end; group++) {
     const count = min(8, n - (group << 3));
-    const from = packed + group * bits;
-    const bytes = (count * bits + 7) >> 3;
-    let word: u64 = 0;
-    for (let j = 0; j < bytes; j++) word |= (<u64>load<u8>(from + j)) << (j << 3);
-    const to = values + (group << 3);
-    for (let j = 0; j < count; j++) store<u8>(to + j, <u8>((word >> (j * bits)) & keep));
+    let word = loadBytes(packed + group * bits, (count * bits + 7) >> 3);
+    word = (word & fours) | ((word << (32 - 4 * b)) & (fours << 32));
+    word = (word & twos) | ((word << (16 - 2 * b)) & (twos << 16));
+    word = (word & ones) | ((word << (8 - b)) & (ones << 8));
+    storeBytes(values + (group << 3), word, count);
   }
+}
+
+/** The low `count` bits of every `width` bits. */
+function lowBits(count: u64, width: u64): u64 {
+  let mask = u64.MAX_VALUE >> (64 - count);
+  for (; width < 64; width <<= 1) mask |= mask << width;
+  return mask;
+}
+
+function loadBytes(from: usize, count: i32): u64 {
+  if (count === 8) return load<u64>(from);
+  if (count === 2) return <u64>load<u16>(from);
+  if (count === 4) return <u64>load<u32>(from);
+  let word: u64 = 0;
+  for (let j = 0; j < count; j++) word |= (<u64>load<u8>(from + j)) << (j << 3);
+  return word;
+}
+
+function storeBytes(to: usize, word: u64, count: i32): void {
+  if (count === 8) store<u64>(to, word);
+  else if (count === 2) store<u16>(to, <u16>word);
+  else if (count === 4) store<u32>(to, <u32>word);
+  else for (let j = 0; j < count; j++) store<u8>(to + j, <u8>(word >> (j << 3)));
 }

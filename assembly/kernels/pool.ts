@@ -2,7 +2,7 @@
  * Pooling of each plane; what is computed stands in src/kernels/reference/pool.ts. Units: planes.
  * Forward, lanes are four neighbouring outputs whose windows lie inside the plane's columns; edges are done singly.
  */
-import { gather } from "./vector";
+import { gather, pairHigh, pairLow } from "./vector";
 
 @unmanaged
 class PoolShape {
@@ -29,6 +29,11 @@ function lastOf(output: i32, window: i32, size: i32, s: PoolShape): i32 {
   return min(output * s.stride - s.padding + window, size);
 }
 
+/** Windows of 2 × 2 side by side, as most networks have: an output's four inputs lie in two rows of eight. */
+function isHalving(s: PoolShape): bool {
+  return s.R === 2 && s.S === 2 && s.stride === 2 && s.padding === 0;
+}
+
 /** The first output of a row whose window begins inside the plane, and the first whose window ends outside. */
 function firstInside(s: PoolShape): i32 {
   return (s.padding + s.stride - 1) / s.stride;
@@ -42,6 +47,7 @@ export function maxPool(y: usize, index: usize, x: usize, shape: usize, begin: i
   const s = changetype<PoolShape>(shape);
   const inside = firstInside(s);
   const outside = firstOutside(s);
+  const halving = isHalving(s);
   for (let plane = begin; plane < end; plane++) {
     const from = at(x, plane * s.H * s.W);
     for (let p = 0; p < s.P; p++) {
@@ -50,7 +56,9 @@ export function maxPool(y: usize, index: usize, x: usize, shape: usize, begin: i
         // The last four inside may overlap those before: the same windows again.
         if (q > outside - 4 && q < outside && outside - 4 >= inside) q = outside - 4;
         if (q >= inside && q + 4 <= outside) {
-          fourLargest(at(y, output + q), index + output + q, from, s, p, q);
+          const to = at(y, output + q);
+          if (halving) largestOfSquares(to, index + output + q, at(from, (p * s.W + q) << 1), s.W);
+          else fourLargest(to, index + output + q, from, s, p, q);
           q += 4;
         } else {
           largest(at(y, output + q), index + output + q, from, s, p, q);
@@ -93,19 +101,39 @@ function fourLargest(y: usize, index: usize, plane: usize, s: PoolShape, p: i32,
     let from = at(plane, h * s.W + column);
     for (let t = 0; t < s.S; t++, position++, from += 4) {
       const value = gather(from, s.stride);
-      const firstNaN = v128.and(f32x4.ne(value, value), f32x4.eq(most, most));
-      const better = v128.or(f32x4.gt(value, most), firstNaN);
+      const better = isBetter(value, most);
       most = v128.bitselect(value, most, better);
       found = v128.bitselect(i32x4.splat(position), found, better);
     }
   }
   v128.store(y, most);
-  // The four low bytes, side by side.
-  v128.store_lane<u32>(
-    index,
-    v128.shuffle<i8>(found, found, 0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
-    0,
-  );
+  storeBytes(index, found);
+}
+
+/** Four squares: | a0 b0 a1 b1 … | above | c0 d0 c1 d1 … |, in the order a b c d. */
+function largestOfSquares(y: usize, index: usize, x: usize, W: i32): void {
+  const below = x + ((<usize>W) << 2);
+  let most = gather(x, 2);
+  let found = i32x4.splat(0);
+  for (let position = 1; position < 4; position++) {
+    const value = gather((position < 2 ? x : below) + ((<usize>(position & 1)) << 2), 2);
+    const better = isBetter(value, most);
+    most = v128.bitselect(value, most, better);
+    found = v128.bitselect(i32x4.splat(position), found, better);
+  }
+  v128.store(y, most);
+  storeBytes(index, found);
+}
+
+/** Larger, or the first NaN. */
+function isBetter(value: v128, most: v128): v128 {
+  const firstNaN = v128.and(f32x4.ne(value, value), f32x4.eq(most, most));
+  return v128.or(f32x4.gt(value, most), firstNaN);
+}
+
+/** The four low bytes, side by side. */
+function storeBytes(to: usize, x: v128): void {
+  v128.store_lane<u32>(to, v128.shuffle<i8>(x, x, 0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0);
 }
 
 export function maxPoolBackward(
@@ -119,13 +147,20 @@ export function maxPoolBackward(
   const s = changetype<PoolShape>(shape);
   // found / S for found < 256, as a product: a little above 1/S.
   const inverseS = 65536 / s.S + 1;
+  const halving = isHalving(s);
   for (let plane = begin; plane < end; plane++) {
     const to = at(dx, plane * s.H * s.W);
     memory.fill(to, 0, (<usize>(s.H * s.W)) << 2);
     let output = plane * s.P * s.Q;
     for (let p = 0; p < s.P; p++) {
       const corner = (p * s.stride - s.padding) * s.W - s.padding;
-      for (let q = 0; q < s.Q; q++, output++) {
+      let q = 0;
+      if (halving) {
+        for (; q + 4 <= s.Q; q += 4, output += 4) {
+          spreadToSquares(at(to, (p * s.W + q) << 1), s.W, at(dy, output), index + output);
+        }
+      }
+      for (; q < s.Q; q++, output++) {
         const found = <i32>load<u8>(index + output);
         const r = (found * inverseS) >> 16;
         const cell = at(to, corner + r * s.W + q * s.stride + found - r * s.S);
@@ -133,6 +168,22 @@ export function maxPoolBackward(
       }
     }
   }
+}
+
+/** Four gradients, each to its place in a square of zeros. */
+function spreadToSquares(to: usize, W: i32, dy: usize, index: usize): void {
+  // What was 0 becomes 0 + dy, which is not −0.
+  const values = f32x4.add(v128.load(dy), f32x4.splat(0));
+  const found = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(index)));
+  const a = v128.and(values, i32x4.eq(found, i32x4.splat(0)));
+  const b = v128.and(values, i32x4.eq(found, i32x4.splat(1)));
+  const c = v128.and(values, i32x4.eq(found, i32x4.splat(2)));
+  const d = v128.and(values, i32x4.eq(found, i32x4.splat(3)));
+  const below = to + ((<usize>W) << 2);
+  v128.store(to, pairLow(a, b));
+  v128.store(to, pairHigh(a, b), 16);
+  v128.store(below, pairLow(c, d));
+  v128.store(below, pairHigh(c, d), 16);
 }
 
 export function avgPool(y: usize, x: usize, shape: usize, begin: i32, end: i32): void {
