@@ -1,10 +1,15 @@
 /**
  * `npm run bench -- train [--json] [--threads N] [--steps N] [--only MODEL] [--fused]`
  *
- * Whole training steps (forward, backward, SGD) on random images: time, what each kernel took of it, peak memory.
+ * Whole training steps (forward, backward, SGD) on random images, on one thread and on two unless told otherwise:
+ * time, what each family of kernels took of it, and peak memory; each in a process of its own. Before that the losses
+ * of two steps are held against those of the reference kernels, on images small enough for these.
+ * Beside what a second thread gains in a step stands what it gains in one large matrix product: processors that share
+ * a core's units do not double anything.
  */
+import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
-import { createEngine } from "../src/engine.js";
+import { createEngine, type EngineOptions } from "../src/engine.js";
 import type { Kernels } from "../src/kernels/kernels.js";
 import type { SimdKernels } from "../src/kernels/simd.js";
 import { createModel } from "../src/models/models.js";
@@ -21,18 +26,47 @@ interface Workload {
   channels: number;
   size: number;
   classes: number;
+  /** Batch and size of the images that the reference is given. */
+  checked: { batch: number; size: number };
 }
 
 const workloads: Workload[] = [
-  { model: "resnet20", batch: 32, channels: 3, size: 32, classes: 10 },
-  { model: "lenet", batch: 64, channels: 1, size: 28, classes: 10 },
-  { model: "alexnet", batch: 4, channels: 3, size: 224, classes: 1000 },
+  { model: "resnet20", batch: 32, channels: 3, size: 32, classes: 10, checked: { batch: 2, size: 32 } },
+  { model: "lenet", batch: 64, channels: 1, size: 28, classes: 10, checked: { batch: 8, size: 28 } },
+  { model: "alexnet", batch: 4, channels: 3, size: 224, classes: 1000, checked: { batch: 1, size: 64 } },
+  { model: "resnet18", batch: 2, channels: 3, size: 224, classes: 1000, checked: { batch: 1, size: 48 } },
 ];
+
+interface Row {
+  model: string;
+  batch: number;
+  threads: number;
+  profile: string;
+  firstMs: number;
+  ms: number;
+  least: number;
+  wallMs: number;
+  devicePeakBytes: number;
+  residentAboveIdleBytes: number;
+  kernels: { kernel: string; ms: number; share: number }[];
+}
 
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
+const cpuMs = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+const wallMs = (): number => performance.now();
+
+function timeOf(call: () => unknown, clock: () => number): number {
+  const start = clock();
+  call();
+  return clock() - start;
+}
+
 /** The same kernels, with the milliseconds of each added up under its name. */
-function timed(kernels: Kernels, threads: number, ms: Map<string, number>): Kernels {
+function timed(kernels: Kernels, clock: () => number, ms: Map<string, number>): Kernels {
   const wrap = (name: string, run: unknown): unknown =>
     typeof run !== "function"
       ? run
@@ -40,7 +74,7 @@ function timed(kernels: Kernels, threads: number, ms: Map<string, number>): Kern
           let result: unknown;
           const passed = timeOf(() => {
             result = run(...args);
-          }, threads);
+          }, clock);
           ms.set(name, (ms.get(name) ?? 0) + passed);
           return result;
         };
@@ -48,28 +82,25 @@ function timed(kernels: Kernels, threads: number, ms: Map<string, number>): Kern
   return Object.fromEntries(entries) as Kernels;
 }
 
-function run(
-  { model: name, batch, channels, size, classes }: Workload,
-  threads: number,
-  steps: number,
-  fused: boolean,
-) {
-  const idle = process.memoryUsage().rss;
-  const kernelMs = new Map<string, number>();
-  const plain = createEngine({ memory: "3GiB", threads, build: fused ? "fused" : "release" });
-  const engine: Engine = { ...plain, kernels: timed(plain.kernels, threads, kernelMs) };
+async function started(options: EngineOptions): Promise<Engine> {
+  const engine = createEngine({ memory: "2GiB", ...options });
+  if (engine.kernels.name === "simd") {
+    while ((engine.kernels as SimdKernels).ready() < engine.kernels.threads)
+      await new Promise((done) => setTimeout(done, 5));
+  }
+  return engine;
+}
+
+/** A training step of the model, which returns its loss. */
+function training(engine: Engine, { model: name, batch, channels, size, classes }: Workload): () => number {
   const model = createModel(name, build(engine, 1), { channels, height: size, width: size, classes });
-  const optimizer = new Sgd(engine, model.allParameters(), {
-    lr: 0.01,
-    momentum: 0.9,
-    weightDecay: 1e-4,
-    nesterov: false,
-  });
+  const options = { lr: 0.01, momentum: 0.9, weightDecay: 1e-4, nesterov: false };
+  const optimizer = new Sgd(engine, model.allParameters(), options);
   model.train(true);
   const rng = createRng(1);
   const pixels = Float32Array.from({ length: batch * channels * size * size }, () => rng.uniform());
   const labels = Float32Array.from({ length: batch }, () => rng.integer(0, classes - 1));
-  const step = (): number => {
+  return () => {
     const images = Tensor.from(engine, pixels, [batch, channels, size, size], "images");
     const wanted = Tensor.from(engine, labels, [batch], "labels");
     const loss = crossEntropy(model.forward(images), wanted, { smoothing: 0 });
@@ -78,37 +109,76 @@ function run(
     optimizer.step(1);
     return value;
   };
-  const firstMs = timeOf(step, threads);
+}
+
+async function check(workload: Workload, fused: boolean): Promise<void> {
+  const small = { ...workload, ...workload.checked };
+  const losses: number[][] = [];
+  for (const options of [{ kernels: "reference" }, { build: fused ? "fused" : "release" }] as const) {
+    const step = training(await started(options), small);
+    losses.push([step(), step()]);
+  }
+  const [expected, actual] = losses as [number[], number[]];
+  const far = expected.some((loss, i) => Math.abs(loss - actual[i]!) > (fused ? 1e-3 : 0));
+  if (far) throw new Error(`${workload.model}: losses ${actual}, the reference's ${expected}`);
+}
+
+async function measure(workload: Workload, threads: number, steps: number, fused: boolean): Promise<Row> {
+  const idle = process.memoryUsage().rss;
+  // CPU time, which a busy machine disturbs less; that of several threads adds up, so theirs is wall time.
+  const clock = threads === 1 ? cpuMs : wallMs;
+  const kernelMs = new Map<string, number>();
+  const plain = await started({ threads, build: fused ? "fused" : "release" });
+  const engine: Engine = { ...plain, kernels: timed(plain.kernels, clock, kernelMs) };
+  const step = training(engine, workload);
+  const firstMs = timeOf(step, clock);
   step();
   kernelMs.clear();
-  const times = Array.from({ length: steps }, () => timeOf(step, threads));
+  const walls: number[] = [];
+  const times = Array.from({ length: steps }, () => timeOf(() => walls.push(timeOf(step, wallMs)), clock));
   const total = times.reduce((sum, ms) => sum + ms, 0);
-  const shares = [...kernelMs].map(([kernel, ms]) => ({ kernel, ms: ms / steps, share: ms / total }));
-  const close = (plain.kernels as SimdKernels).close();
-  const row = {
-    model: name,
-    batch,
+  const kernels = [...kernelMs].map(([kernel, ms]) => ({ kernel, ms: ms / steps, share: ms / total }));
+  await plain.close();
+  return {
+    model: workload.model,
+    batch: workload.batch,
     threads,
     profile: engine.device.profile,
     firstMs,
     ms: median(times),
     least: Math.min(...times),
+    wallMs: median(walls),
     devicePeakBytes: engine.device.ledger.peakTotal,
     residentAboveIdleBytes: process.resourceUsage().maxRSS * 1024 - idle,
-    kernels: shares.sort((a, b) => b.ms - a.ms),
+    kernels: kernels.sort((a, b) => b.ms - a.ms),
   };
-  return { row, close };
 }
 
-/** CPU time, which a busy machine disturbs less; with workers that is their sum, so then wall time. */
-function timeOf(step: () => unknown, threads: number): number {
-  const clock = (): number => {
-    const { user, system } = process.cpuUsage();
-    return threads === 1 ? (user + system) / 1000 : performance.now();
-  };
-  const start = clock();
-  step();
-  return clock() - start;
+/** How many times as fast `threads` threads multiply two matrices of 1024² as one does, in turns. */
+async function gainOfProducts(threads: number): Promise<number> {
+  const n = 1024;
+  const shape = { m: n, n, k: n, transposeA: false, transposeB: false };
+  const products = [];
+  for (const count of [1, threads]) {
+    const { device, kernels } = await started({ memory: "64MiB", threads: count });
+    const [c, a, b] = [1, 2, 3].map(() => device.f32(device.allocate(4 * n * n, "activations", "matrix")));
+    products.push(() => kernels.gemm(c!, a!, b!, shape));
+  }
+  const [one, several] = products as [() => void, () => void];
+  const gains = Array.from({ length: 7 }, () => timeOf(one, wallMs) / timeOf(several, wallMs));
+  return median(gains);
+}
+
+function print(row: Row): void {
+  const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+  console.log(
+    `${row.model} batch ${row.batch}, ${row.threads} thread(s): ${row.ms.toFixed(1)} ms a step (least ${row.least.toFixed(1)}, first ${row.firstMs.toFixed(0)}), device peak ${mib(row.devicePeakBytes)}, resident above idle ${mib(row.residentAboveIdleBytes)}`,
+  );
+  for (const { kernel, ms, share } of row.kernels.slice(0, 16)) {
+    console.log(
+      `  ${kernel.padEnd(22)} ${ms.toFixed(2).padStart(8)} ms ${(100 * share).toFixed(1).padStart(5)} %`,
+    );
+  }
 }
 
 export async function bench(args: string[]): Promise<void> {
@@ -116,27 +186,44 @@ export async function bench(args: string[]): Promise<void> {
     args,
     options: {
       json: { type: "boolean", default: false },
-      threads: { type: "string", default: "1" },
+      threads: { type: "string", default: "1,2" },
       steps: { type: "string", default: "7" },
       only: { type: "string", default: "" },
       fused: { type: "boolean", default: false },
+      /** One row, as JSON: what the processes below are asked for. */
+      row: { type: "string" },
     },
   });
-  const rows = [];
+  const counts = values.threads.split(",").map(Number);
+  if (values.row !== undefined) {
+    const workload = workloads.find(({ model }) => model === values.row)!;
+    const row = await measure(workload, counts[0]!, Number(values.steps), values.fused);
+    console.log(JSON.stringify(row));
+    return;
+  }
+  const rows: Row[] = [];
   for (const workload of workloads.filter(({ model }) => model.includes(values.only))) {
-    const { row, close } = run(workload, Number(values.threads), Number(values.steps), values.fused);
-    await close;
-    rows.push(row);
-    if (values.json) continue;
-    const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
-    console.log(
-      `${row.model} batch ${row.batch}, ${row.threads} thread(s): ${row.ms.toFixed(1)} ms a step (least ${row.least.toFixed(1)}, first ${row.firstMs.toFixed(0)}), device peak ${mib(row.devicePeakBytes)}, resident above idle ${mib(row.residentAboveIdleBytes)}`,
-    );
-    for (const { kernel, ms, share } of row.kernels.slice(0, 16)) {
-      console.log(
-        `  ${kernel.padEnd(22)} ${ms.toFixed(2).padStart(8)} ms ${(100 * share).toFixed(1).padStart(5)} %`,
-      );
+    await check(workload, values.fused);
+    for (const threads of counts) {
+      const flags = ["train", "--row", workload.model, "--threads", String(threads), "--steps", values.steps];
+      const command = [process.argv[1]!, ...flags, ...(values.fused ? ["--fused"] : [])];
+      const row = JSON.parse(execFileSync(process.execPath, command, { encoding: "utf8" })) as Row;
+      rows.push(row);
+      if (!values.json) print(row);
     }
   }
-  if (values.json) console.log(JSON.stringify({ node: process.version, rows }, null, 1));
+  const gains = [];
+  for (const row of rows.filter(({ threads }) => threads > 1)) {
+    const one = rows.find(({ model, threads }) => model === row.model && threads === 1);
+    if (!one) continue;
+    const step = one.wallMs / row.wallMs;
+    const products = await gainOfProducts(row.threads);
+    gains.push({ model: row.model, threads: row.threads, step, products });
+    if (values.json) continue;
+    console.log(
+      `${row.model}: ${row.threads} threads make a step ${step.toFixed(2)} × as fast as one, a matrix product ${products.toFixed(2)} ×`,
+    );
+  }
+  if (values.json) console.log(JSON.stringify({ node: process.version, rows, gains }, null, 1));
+  process.exit();
 }
