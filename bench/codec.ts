@@ -26,13 +26,13 @@ import { UsageError } from "../src/error.js";
 import { createSession, defaults, deviceCodec } from "../src/session.js";
 import { train } from "../src/train.js";
 
-interface Named {
+export interface Named {
   name: string;
   shape: readonly number[];
   data: Float32Array;
 }
 
-function fromFolder(folder: string): Named[] {
+export function fromFolder(folder: string): Named[] {
   const files = readdirSync(folder);
   const npy = files.filter((file) => file.endsWith(".npy")).sort();
   if (npy.length > 0) {
@@ -60,7 +60,7 @@ function fromFolder(folder: string): Named[] {
 }
 
 /** What a short training run saves: of each shape, the last tensor. */
-async function fromTraining(): Promise<Named[]> {
+export async function fromTraining(): Promise<Named[]> {
   const dataset = await openDataset("fashion-mnist");
   const session = createSession(
     { ...defaults, store: "comet", policy: "fixed", bound: 1e-3, steps: 30, threads: 1 },
@@ -98,23 +98,19 @@ function entropyOf(counts: Float64Array): number {
   return sum > 0 ? sum * Math.log2(sum) - weighted : 0;
 }
 
-/** Bits a value of median residuals at this step: of order 0, and in sixteen contexts. */
-function entropies({ shape, data }: Named, step: number): { order0: number; context: number } {
+/** A tensor's integers at this step, its row, and the planes that are predicted on their own. */
+export function integersOf({ shape, data }: Named, step: number) {
   const { width } = layoutOf(shape, data.length);
   const sizes = shape.filter((size) => size !== 1);
   const plane = sizes.length > 1 && width === sizes.at(-1) ? width * sizes.at(-2)! : data.length;
-  const z = new Uint16Array(data.length);
   const q = Int32Array.from(data, (value) => Math.max(-32767, Math.min(32767, Math.round(value / step))));
+  return { q, width, plane };
+}
+
+/** The bits that folded residuals take in dense mode's sixteen contexts. */
+export function contextBits(z: Uint16Array, width: number, plane: number): number {
   let sum = 0;
-  for (let start = 0; start < q.length; start += plane) {
-    const own = q.subarray(start, start + plane);
-    for (let i = 0; i < own.length; i++) {
-      z[start + i] = zigzag(((own[i]! - expect(own, i, width, 3)) << 16) >> 16, 16);
-      sum += z[start + i]!;
-    }
-  }
-  const order0 = new Float64Array(65536);
-  for (const value of z) order0[value]!++;
+  for (const value of z) sum += value;
   const mean = sum / z.length;
   let low = 0;
   while (mean >= 16 * 2 ** low) low++;
@@ -136,7 +132,22 @@ function entropies({ shape, data }: Named, step: number): { order0: number; cont
   }
   let bits = lows;
   for (let c = 0; c < contexts; c++) bits += entropyOf(counts.subarray(c * symbols, (c + 1) * symbols));
-  return { order0: entropyOf(order0) / z.length, context: bits / z.length };
+  return bits;
+}
+
+/** Bits a value of median residuals at this step: of order 0, and in sixteen contexts. */
+function entropies(tensor: Named, step: number): { order0: number; context: number } {
+  const { q, width, plane } = integersOf(tensor, step);
+  const z = new Uint16Array(q.length);
+  const order0 = new Float64Array(65536);
+  for (let start = 0; start < q.length; start += plane) {
+    const own = q.subarray(start, start + plane);
+    for (let i = 0; i < own.length; i++) {
+      z[start + i] = zigzag(((own[i]! - expect(own, i, width, 3)) << 16) >> 16, 16);
+      order0[z[start + i]!]!++;
+    }
+  }
+  return { order0: entropyOf(order0) / z.length, context: contextBits(z, width, plane) / z.length };
 }
 
 class Bench {

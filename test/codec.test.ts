@@ -13,8 +13,9 @@ import {
   numcodec,
   ShapeError,
 } from "../src/codec/index.js";
+import { instantiate } from "../src/codec/module.js";
 import * as reference from "../src/codec/reference.js";
-import { scratchBytes, WasmCodec } from "../src/codec/wasm.js";
+import { scratchBytes, WasmCodec, windowLength } from "../src/codec/wasm.js";
 import { specials } from "./arbitrary/float.js";
 import { seed } from "./arbitrary/seed.js";
 import {
@@ -190,5 +191,48 @@ test("a tensor larger than a window gives the same frame as one that lies in mem
     const frame = encode(x, options);
     assert.ok(Buffer.compare(frame, resident.encode(x, options)) === 0);
     keeps(x, decode(frame), options);
+  }
+});
+
+test("dense mode keeps a few values beyond 16 bits raw, and leaves tensors with many of them to fast mode", () => {
+  const shape = [4, 64, 64];
+  const smooth = Float32Array.from({ length: 16384 }, (_, i) => (i % 64) + Math.floor(i / 64) / 7);
+  const few = smooth.map((value, i) => (i % 1000 === 7 ? value + 1e5 : value));
+  const many = smooth.map((value, i) => (i % 10 === 7 ? value + 1e5 : value));
+  for (const quantizer of ["support", "paper", "dithered"] as const) {
+    for (const [x, mode] of [
+      [few, "dense"],
+      [many, "fast"],
+    ] as const) {
+      const options = { bound: 1, shape, quantizer, mode: "dense" } as const;
+      const frame = encode(x, options);
+      assert.equal(inspect(frame).mode, mode);
+      assert.deepEqual(frame, reference.encode(x, options));
+      keeps(x, decode(frame), options);
+    }
+  }
+});
+
+test("beside input and output a codec needs its scratch and a window of the tensor", () => {
+  assert.equal(scratchBytes, 2 ** 19);
+  const memory = new WebAssembly.Memory({ initial: 200, maximum: 65536 });
+  const exports = instantiate(memory);
+  const scratch = Math.ceil((exports.memoryBase as () => number)() / 64) * 64;
+  const codec = new WasmCodec(exports, memory, scratch);
+  const window = scratch + scratchBytes;
+  const out = window + 4 * windowLength;
+  const capacity = memory.buffer.byteLength - out;
+  const x = Float32Array.from({ length: 700_000 }, (_, i) => ((i * 7919) % 4099) / 64 + (i % 61));
+  for (const shape of [[x.length], [7, 100, 1000], [100, 10, 700]]) {
+    for (const mode of ["fast", "dense"] as const) {
+      const bring = (first: number, count: number) => {
+        assert.ok(count <= windowLength);
+        new Float32Array(memory.buffer, window, count).set(x.subarray(first, first + count));
+        return window - 4 * first;
+      };
+      const bytes = codec.encodeFrom(bring, x, { bound: 0.5, shape, mode }, out, capacity);
+      const frame = new Uint8Array(memory.buffer, out, bytes).slice();
+      keeps(x, decode(frame), { bound: 0.5 });
+    }
   }
 });

@@ -88,9 +88,9 @@ export function anatomy(frame: Uint8Array): Spread & { fields: Map<string, numbe
   const x = decodeFrom(frame, input);
   const { fields } = input;
   fields.set("header", readHeader(frame, checksum).payload);
-  const escapes =
-    (fields.get("escape values") ?? 0) / 4 + Math.max(0, (fields.get("segment escapes") ?? 0) - 1) / 8;
-  return { fields, escapes: Math.floor(escapes), ...spreadOf(x) };
+  // A word each in fast mode, an index and a word in dense mode.
+  const escapes = (fields.get("escape values") ?? 0) / 4 + (fields.get("segment escapes") ?? 0) / 8;
+  return { fields, escapes, ...spreadOf(x) };
 }
 
 function decodeFrom(frame: Uint8Array, input: ByteReader): Float32Array {

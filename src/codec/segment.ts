@@ -184,7 +184,7 @@ export function decodeSegment(
 ): void {
   const wordCount = input.varint("segment words");
   const largeCount = input.varint("segment large symbols");
-  const escapeCount = input.varint("segment escapes");
+  const escapeCount = input.varint("segment escape count");
   const lowCount = plan.low > 0 ? input.varint("segment low bits") : 0;
   const total = symbolsOf(layout, first, count);
   if (wordCount > total) fail("segment words", `at most ${total}`, String(wordCount));

@@ -102,8 +102,8 @@ function complain(answer: number): number {
  */
 export type Place = (first: number, count: number) => number;
 
-/** Values that fast mode takes at a time, whole chunks; dense mode takes segments. */
-export const windowLength = 1 << 20;
+/** Values that fast mode takes at a time, whole chunks; dense mode takes two segments, which are no more. */
+export const windowLength = 1 << 18;
 
 export class WasmCodec {
   readonly #wasm: CodecExports;
