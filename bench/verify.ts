@@ -47,8 +47,12 @@ async function jobs(): Promise<Job[]> {
       );
     }),
     { kind: "frames", name: "damaged frames", portions: Math.ceil(Number(options.frames) / framesPortion) },
-    ...[...longLaws().keys()].map(
-      (name): Job => ({ kind: "law", name, portions: Math.ceil(Number(options.cases) / lawPortion) }),
+    ...[...longLaws()].map(
+      ([name, { share }]): Job => ({
+        kind: "law",
+        name,
+        portions: Math.ceil((share * Number(options.cases)) / lawPortion),
+      }),
     ),
   ];
   return all.filter(({ kind }) => list(options.only).includes(kind));

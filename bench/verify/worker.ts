@@ -33,7 +33,7 @@ function run(job: Job, portion: number): Found {
   }
   laws ??= longLaws();
   try {
-    laws.get(job.name)!({ seed: own, numRuns: lawPortion });
+    laws.get(job.name)!.run({ seed: own, numRuns: lawPortion });
     return { kind: "law", finding: { cases: lawPortion, failures: [] } };
   } catch (error) {
     return { kind: "law", finding: { cases: lawPortion, failures: [String(error)] } };
