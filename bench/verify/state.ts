@@ -25,7 +25,7 @@ function* reachable(module: URL, seen = new Set<string>()): Generator<[path: str
   seen.add(module.href);
   const text = readFileSync(module, "utf8");
   // A comment changes no result.
-  yield [module.href.slice(root.href.length), text.replace(/^\s*(\/\/|\/?\*).*$/gm, "")];
+  yield [module.href.slice(root.href.length), text.replace(/^\s*(\/\/|\/?\*).*\n/gm, "")];
   for (const [, path] of text.matchAll(/from "(\.[^"]+)"/g)) yield* reachable(new URL(path!, module), seen);
 }
 
