@@ -291,7 +291,11 @@ test("Ctrl-C ends a run after the step under way, with what was done on disk", a
   ]);
   const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
   const metrics = () =>
-    existsSync(out) ? readdirSync(out).map((name) => join(out, name, "metrics.jsonl")) : [];
+    existsSync(out)
+      ? readdirSync(out)
+          .map((name) => join(out, name, "metrics.jsonl"))
+          .filter(existsSync)
+      : [];
   while (!metrics().some((file) => readFileSync(file, "utf8").split("\n").length > 5)) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

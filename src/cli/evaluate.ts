@@ -3,11 +3,12 @@ import type { Command } from "commander";
 import type { Dataset } from "../data/dataset.js";
 import { imagenetClasses, namedBySynset, openImagenet } from "../data/imagenet.js";
 import { openDataset } from "../data/open.js";
-import { evaluate } from "../evaluate.js";
+import { type Evaluation, evaluate } from "../evaluate.js";
 import { modelNamed } from "../models/models.js";
 import { readSafetensors, type Safetensors } from "../models/safetensors.js";
 import { fillWeights, type Published } from "../models/weights.js";
-import { createSession, defaults } from "../session.js";
+import type { Module } from "../nn.js";
+import { createSession, defaults, type Settings } from "../session.js";
 
 interface EvaluateOptions {
   model: string;
@@ -42,9 +43,9 @@ export function registerEvaluate(program: Command): void {
       const dataset = await openFor(weights, data, known, output, image === undefined ? null : Number(image));
       try {
         const settings = { ...defaults, model, batch: Number(batch), memory, store: "plain" as const };
-        const session = createSession(settings, dataset);
-        fillWeights(session.model, weights, path, known?.name);
-        const { loss, accuracy, accuracyOfFive } = await evaluate(session, dataset.test);
+        const { loss, accuracy, accuracyOfFive } = await evaluated(settings, dataset, (model) =>
+          fillWeights(model, weights, path, known?.name),
+        );
         const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
         const five = dataset.classes.length > 10 ? `, ${percent(accuracyOfFive)} among the first five` : "";
         process.stdout.write(
@@ -54,6 +55,21 @@ export function registerEvaluate(program: Command): void {
         await dataset.close();
       }
     });
+}
+
+/** What a session of its own finds in the test images, with weights that `fill` loads. */
+async function evaluated(
+  settings: Settings,
+  dataset: Dataset,
+  fill: (model: Module) => void,
+): Promise<Evaluation> {
+  const session = createSession(settings, dataset);
+  try {
+    fill(session.model);
+    return await evaluate(session, dataset.test);
+  } finally {
+    await session.close();
+  }
 }
 
 /** The data as the weights want it: ImageNet's classes if they have so many outputs and the photographs are named so. */

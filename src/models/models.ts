@@ -41,7 +41,7 @@ export const models: Readonly<Record<string, Entry>> = {
   resnet32: cifar(32),
   resnet44: cifar(44),
   resnet56: cifar(56),
-  alexnet: { create: alexnet, least: 63, output: "classifier.6", lr: 0.002 },
+  alexnet: { create: alexnet, least: 63, output: "classifier.6", lr: 0.01 },
   vgg16: { create: vgg16(false), least: 32, output: "classifier.6", lr: 0.0005 },
   vgg16_bn: { create: vgg16(true), least: 32, output: "classifier.6", lr: 0.01 },
   resnet18: { create: resnet18, least: 32, output: "fc", lr: 0.01 },
