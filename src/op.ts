@@ -138,8 +138,8 @@ export interface Again {
 
 /** For ops that cost little more than reading their operands: how one tensor is had from the rest, if those are kept. */
 export interface Cheap<A> {
-  /** y from the inputs: the very bits that forward made. Consumes them. */
-  recompute(again: Again, inputs: readonly Tensor[], attributes: A): Tensor;
+  /** y from the inputs: the very bits that forward made. Consumes them. `first`: their first image's number in the batch. */
+  recompute(again: Again, inputs: readonly Tensor[], attributes: A, first: number): Tensor;
   /** An input from y and the other inputs; consumes them. */
   recover?(again: Again, y: Tensor, others: readonly Tensor[], attributes: A): Tensor;
   /** Whether y = max(x, 0). */
@@ -184,7 +184,7 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, si
   const linked =
     recording && recompute
       ? link(engine.store, inputs, {
-          recompute: (values) => recompute(again, values, attributes),
+          recompute: (values, first) => recompute(again, values, attributes, first),
           ...(recover && { recover: (y, others) => recover(again, y, others, attributes) }),
           rectifies,
         })

@@ -17,7 +17,8 @@ import type { Tensor } from "./tensor.js";
 
 /** What an op can do again in a backward pass, on some images; both consume their operands. */
 export interface Steps {
-  recompute(inputs: readonly Tensor[]): Tensor;
+  /** `first`: the number of their first image in the batch. */
+  recompute(inputs: readonly Tensor[], first: number): Tensor;
   /** Whether that is a ReLU, which a store may know more of than the values tell. */
   readonly rectifies?: boolean;
   /** An input from y and the other inputs. */
@@ -48,7 +49,7 @@ function recomputed(store: Store, inputs: readonly Tensor[], { recompute }: Step
     SavedTensor.on(y, store).recipe = {
       sources: sources as SavedTensor[],
       firm: true,
-      make: (first, count) => recompute(ranges(sources as SavedTensor[], first, count)),
+      make: (first, count) => recompute(ranges(sources as SavedTensor[], first, count), first),
       ask: (claimant) => claimant,
       release() {},
     };
@@ -71,7 +72,7 @@ function held(store: Store, inputs: readonly Tensor[], { recompute, rectifies }:
     }
   };
   const make = (first: number, count: number) =>
-    rectifies ? sources[0]!.rectified(first, count) : recompute(ranges(sources, first, count));
+    rectifies ? sources[0]!.rectified(first, count) : recompute(ranges(sources, first, count), first);
   const ask = (claimant: Claimant) => (rectifies ? { ...claimant, positive: true } : claimant);
   return (y) => {
     SavedTensor.on(y, store).recipe = { sources, firm: true, make, ask, release };
@@ -79,12 +80,14 @@ function held(store: Store, inputs: readonly Tensor[], { recompute, rectifies }:
 }
 
 /**
- * An input from y and the others, instead of a packed copy of its own: the first input that is kept for its values and
- * for no recipe. Errors add up in it, in variance, so each may take a part of the bound only.
+ * An input from y and the others, instead of a packed copy of its own: the first input that is kept for its values,
+ * read by nobody else and made from nothing. Errors add up in it, in variance, so each may take a part of the bound only.
  */
 function recovered(store: Store, inputs: readonly Tensor[], { recover }: Steps): Link | null {
   const saved = inputs.map(savedOn);
-  const chosen = saved.findIndex((each) => each?.kept && each.recipe === null && !each.watched);
+  const chosen = saved.findIndex(
+    (each) => each?.kept && each.unread && each.recipe === null && !each.watched,
+  );
   const others = saved.filter((_, i) => i !== chosen);
   const fit = others.every((each): each is SavedTensor => each?.kept === true && each.waiting);
   if (chosen < 0 || !fit || !saved[chosen]!.claimants.every(({ need }) => need === "value")) return null;

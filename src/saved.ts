@@ -151,6 +151,10 @@ export class SavedTensor implements Claim {
     this.#readers++;
   }
 
+  get unread(): boolean {
+    return this.#readers === 0;
+  }
+
   /** Whether its gradient comes from one op alone. */
   get soleReader(): boolean {
     return this.#readers === 1;

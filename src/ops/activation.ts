@@ -50,6 +50,14 @@ export const siluOp: Op<null> = {
     x.dispose();
     return [dx];
   },
+  cheap: {
+    recompute(again, [x]) {
+      const values = x!.data;
+      const y = x!.recycle(again.site);
+      again.engine.kernels.silu(y.data, values);
+      return y;
+    },
+  },
 };
 
 export const silu = (x: Tensor, site?: string): Tensor => apply(siluOp, [x], null, site);

@@ -14,19 +14,20 @@ interface Drop {
   seed: number;
 }
 
-/** x·b/(1 − p), in place where nobody else needs x; consumes x. */
-function drop(engine: Engine, x: Tensor, { p, seed }: Drop, site: string): Tensor {
+/** x·b/(1 − p) of the images from number `first` on, in place where nobody else needs x; consumes x. */
+function drop(engine: Engine, x: Tensor, { p, seed }: Drop, site: string, first = 0): Tensor {
   const { kernels, device } = engine;
   const N = x.shape[0]!;
-  const kept = device.allocate(Math.ceil(N / 8), "workspace", site);
-  const factors = Tensor.empty(engine, [N], site, "workspace");
-  kernels.dropoutMask(device.u8(kept), N, p, seed);
+  const end = first + N;
+  const kept = device.allocate(Math.ceil(end / 8), "workspace", site);
+  const factors = Tensor.empty(engine, [end], site, "workspace");
+  kernels.dropoutMask(device.u8(kept), end, p, seed);
   kernels.fill(factors.data, 1);
   kernels.applyMask(factors.data, factors.data, device.u8(kept), 1 / (1 - p));
   device.free(kept);
   const values = x.data;
   const y = x.recycle(site);
-  kernels.scalePlanes(y.data, values, factors.data, { planes: N, size: y.size / N });
+  kernels.scalePlanes(y.data, values, factors.data.subarray(first), { planes: N, size: y.size / N });
   factors.dispose();
   return y;
 }
@@ -36,6 +37,9 @@ export const stochasticDepthOp: Op<Drop> = {
   saves: {},
   forward: (run, [x], attributes) => ({ y: drop(run.engine, x!, attributes, run.site) }),
   backward: (run, dy, attributes) => [drop(run.engine, dy, attributes, run.site)],
+  cheap: {
+    recompute: (again, [x], attributes, first) => drop(again.engine, x!, attributes, again.site, first),
+  },
 };
 
 /** Zeroes each image of x with probability p and scales the others by 1/(1 − p). `seed`: 32 bits. */

@@ -39,6 +39,15 @@ export const exciteOp: Op<null> = {
     s.dispose();
     return [dx, ds];
   },
+  cheap: {
+    recompute(again, [x, s]) {
+      const values = x!.data;
+      const y = x!.recycle(again.site);
+      again.engine.kernels.scalePlanes(y.data, values, s!.data, planesOf(y.shape));
+      s!.dispose();
+      return y;
+    },
+  },
 };
 
 /** x: N × C × H × W, s: N × C × 1 × 1. */
