@@ -6,6 +6,8 @@ import { registerCompress } from "./compress.js";
 import { registerData } from "./data.js";
 import { registerDemo } from "./demo.js";
 import { registerEvaluate } from "./evaluate.js";
+import { registerMaxBatch } from "./maxbatch.js";
+import { registerMemory } from "./memory.js";
 import { registerReplay } from "./replay.js";
 import { registerReport } from "./report.js";
 import { registerTrain } from "./train.js";
@@ -19,6 +21,8 @@ for (const register of [
   registerDemo,
   registerTrain,
   registerEvaluate,
+  registerMemory,
+  registerMaxBatch,
   registerReplay,
   registerReport,
   registerData,

@@ -44,7 +44,7 @@ export function choice<Word extends string>(
   return option(flags, text, example, value).choices(words).argParser(parse);
 }
 
-const numeric = (flags: string, text: string, example: string, value: number | undefined) =>
+export const numeric = (flags: string, text: string, example: string, value: number | undefined) =>
   option(flags, text, example, value).argParser(number);
 
 export function addTrainOptions(command: Command): Command {
