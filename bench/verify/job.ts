@@ -10,7 +10,6 @@ export interface SweepJob {
   kind: "sweep";
   name: string;
   quantizer: "support" | "paper" | "dithered";
-  mode: "fast" | "dense";
   bound: number;
   portions: number;
 }
