@@ -1,7 +1,8 @@
 /**
- * npm run verify: what takes too long for npm test. All 2^32 float32 through the codec for several bounds and every
- * quantiser, millions of damaged frames, and a million cases of every law, on as many threads as the machine has cores.
- * What is done is kept in --state FILE, so an interrupted run goes on where it was; the table at the end signs it off.
+ * npm run verify: what takes too long for npm test. All 2^32 float32 through the codec for several bounds and
+ * quantisers (`halves`: the rule of `paper` in half steps), millions of damaged frames, and a million cases of every law,
+ * on as many threads as the machine has cores. What is done is kept in --state FILE, so an interrupted run goes on where
+ * it was; the table at the end signs it off.
  *
  *   npm run verify -- [--bounds 0.125,1e-3] [--quantizers support,paper] [--frames 10000000] [--cases 1000000]
  *                     [--only sweep,frames,law] [--threads N] [--seed 20261123] [--state runs/verify.json]
@@ -17,7 +18,7 @@ import { codeOf, load, type Progress, save } from "./verify/state.js";
 const { values: options } = parseArgs({
   options: {
     bounds: { type: "string", default: "0.125,0.1,1e-3,1,0.7,9.5367431640625e-7,1e-10,1e30" },
-    quantizers: { type: "string", default: "support,paper" },
+    quantizers: { type: "string", default: "support,paper,halves" },
     frames: { type: "string", default: "10000000" },
     cases: { type: "string", default: "1000000" },
     only: { type: "string", default: "sweep,frames,law" },

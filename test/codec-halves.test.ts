@@ -1,6 +1,7 @@
 /** Dense mode in half steps: the reference's bytes and bits, the bound, and what it is refused for. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Bin } from "../src/codec/bound.js";
 import { checksum } from "../src/codec/checksum.js";
 import { readHeader } from "../src/codec/frame.js";
 import { decode, encode, FrameError } from "../src/codec/index.js";
@@ -10,6 +11,7 @@ import { createRng } from "../src/rng.js";
 import { specials } from "./arbitrary/float.js";
 import { seed } from "./arbitrary/seed.js";
 import { keeps } from "./laws/codec.js";
+import { sweepHalves } from "./laws/halves.js";
 
 const planByte = (frame: Uint8Array): number => frame[readHeader(frame, checksum).payload]!;
 
@@ -70,5 +72,21 @@ test("a frame of another quantizer in half steps is damaged", () => {
       () => read(frame),
       (error) => error instanceof FrameError && error.where === "plan",
     );
+  }
+});
+
+test("both integers beside a value lie within the bound, swept; rounding instead of flooring is caught", () => {
+  // Two binades in which integers are large, and one at a bin's size: all 2^32 in `npm run verify`.
+  for (const [bound, from] of [
+    [0.125, 0x43000000],
+    [Math.fround(1e-3), 0xbf000000],
+    [1, 0x3f780000],
+  ] as const) {
+    const to = from + 2 ** 20;
+    const { violations, raw, worst } = sweepHalves(from, to, bound);
+    assert.deepEqual([violations, raw], [[], 0]);
+    assert.ok(worst > 0.99);
+    const rounded = (x: number, { inverse }: Bin) => Math.round(x * 2 * inverse);
+    assert.notDeepEqual(sweepHalves(from, to, bound, rounded).violations, []);
   }
 });

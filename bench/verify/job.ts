@@ -9,7 +9,8 @@ import type { Finding } from "../../test/laws/sweep.js";
 export interface SweepJob {
   kind: "sweep";
   name: string;
-  quantizer: "support" | "paper" | "dithered";
+  /** `halves`: `paper` in dense mode's half steps, the rule alone. */
+  quantizer: "support" | "paper" | "dithered" | "halves";
   bound: number;
   portions: number;
 }

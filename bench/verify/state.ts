@@ -40,15 +40,17 @@ function hashOf(modules: readonly string[], builds: readonly string[]): string {
 
 const code = {
   sweep: hashOf(["test/laws/sweep"], ["codec"]),
+  halves: hashOf(["test/laws/halves"], []),
   frames: hashOf(["test/laws/hostile"], ["codec"]),
   codec: hashOf(["test/laws/codec", "src/codec/index", "src/codec/reference"], ["codec"]),
   kernels: hashOf(["test/laws/long"], ["codec", "comet"]),
 };
 
 /** The hash of the code that a job's findings depend on. */
-export function codeOf({ kind, name }: Job): string {
-  if (kind !== "law") return code[kind];
-  return name.startsWith("codec:") ? code.codec : code.kernels;
+export function codeOf(job: Job): string {
+  if (job.kind === "sweep") return job.quantizer === "halves" ? code.halves : code.sweep;
+  if (job.kind === "frames") return code.frames;
+  return job.name.startsWith("codec:") ? code.codec : code.kernels;
 }
 
 export function load(path: string, jobs: readonly Job[]): State {

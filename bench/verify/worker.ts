@@ -1,7 +1,9 @@
 /** One thread of `npm run verify`: does the portions that it is sent. */
 import { parentPort, workerData } from "node:worker_threads";
+import { roundDown } from "../../src/codec/bound.js";
 import { instantiate } from "../../src/codec/module.js";
 import { deriveSeed } from "../../src/rng.js";
+import { sweepHalves } from "../../test/laws/halves.js";
 import { type Arena, arena, stillWorks, survivesMutation } from "../../test/laws/hostile.js";
 import { type Law, longLaws } from "../../test/laws/long.js";
 import { Sweep } from "../../test/laws/sweep.js";
@@ -15,12 +17,14 @@ let [sweep, decoder, laws]: [Sweep | null, Arena | null, Map<string, Law> | null
 function run(job: Job, portion: number): Found {
   const own = deriveSeed(seed, `${job.name}/${portion}`);
   if (job.kind === "sweep") {
+    const [from, to] = [portion * sweepPortion, (portion + 1) * sweepPortion];
+    const { quantizer, bound } = job;
+    if (quantizer === "halves") return { kind: "sweep", finding: sweepHalves(from, to, roundDown(bound)) };
     if (sweep === null) {
       const values = memory();
       sweep = new Sweep(instantiate(values), values);
     }
-    const from = portion * sweepPortion;
-    return { kind: "sweep", finding: sweep.run(from, from + sweepPortion, job) };
+    return { kind: "sweep", finding: sweep.run(from, to, { quantizer, bound }) };
   }
   if (job.kind === "frames") {
     if (decoder === null) {
