@@ -1,6 +1,7 @@
 /** Pages in headless browsers, and what they have to tell. */
-import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ServeOptions, serve } from "../examples/browser/serve.js";
@@ -39,6 +40,15 @@ addEventListener("error", (event) => tell({ error: event.message }));
 addEventListener("unhandledrejection", (event) => tell({ error: String(event.reason) }));
 </script><script type="module" onerror="tell({ error: 'a module is missing' })">${script}</script>`;
 
+/** A browser is many processes: a group of its own. */
+function end(browser: ChildProcess): void {
+  try {
+    process.kill(-browser.pid!, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}
+
 /** Runs a module in a page and returns the first thing that it tells by `tell(value)`. Throws what it throws. */
 export async function visit<T>(browser: Browser, script: string, options: ServeOptions = {}): Promise<T> {
   let onPost = (_: string) => {};
@@ -49,7 +59,7 @@ export async function visit<T>(browser: Browser, script: string, options: ServeO
   const { server, address } = await serve({ ...options, pages, onPost });
   const profile = mkdtempSync(join(tmpdir(), "comet-browser-"));
   const flags = [...browsers[browser].flags(profile), address];
-  const child = spawn(commandOf(browser)!, flags, { stdio: "ignore" });
+  const child = spawn(commandOf(browser)!, flags, { stdio: "ignore", detached: true });
   const ended = new Promise((resolve) => child.once("close", resolve));
   child.once("close", () => onPost('{"error":"the browser has ended"}'));
   const impatience = setTimeout(() => onPost('{"error":"the page has told nothing"}'), patienceMs);
@@ -59,10 +69,11 @@ export async function visit<T>(browser: Browser, script: string, options: ServeO
     return message;
   } finally {
     clearTimeout(impatience);
-    child.kill();
+    end(child);
     await ended;
     server.close();
     server.closeAllConnections();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    // Processes of the browser that have not noticed yet may still write there.
+    await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 }).catch(() => {});
   }
 }

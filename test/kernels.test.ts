@@ -1,6 +1,7 @@
 /** Every kernel of every wasm build returns the reference's bits, and writes nowhere else. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { Device } from "../src/device/device.js";
 import { ShapeError, UsageError } from "../src/error.js";
 import type { Conv2dShape } from "../src/kernels/kernels.js";
@@ -10,7 +11,7 @@ import { simdKernels } from "../src/kernels/simd.js";
 import { createRng } from "../src/rng.js";
 import { seed } from "./arbitrary/seed.js";
 import { convolvesExactly } from "./laws/convolution.js";
-import { agrees, largeConvolutions, laws } from "./laws/kernels.js";
+import { agrees, largeConvolutions, laws, poolsOf } from "./laws/kernels.js";
 import { onDevice, onHeap } from "./laws/subject.js";
 
 for (const build of ["release", "debug"] as const) {
@@ -61,6 +62,30 @@ for (const mixed of [false, true]) {
     );
   });
 }
+
+test("pools of 2 x 2 whose last windows reach over the edge return the reference's bits", () => {
+  const device = new Device({ memory: 16 << 20 });
+  const subject = onDevice(device, simdKernels(device, { threads: 1 }));
+  for (const [H, W] of [
+    [15, 8],
+    [8, 15],
+    [2, 7],
+    [7, 17],
+  ] as const) {
+    const shape = {
+      planes: 2,
+      H,
+      W,
+      R: 2,
+      S: 2,
+      P: Math.ceil(H / 2),
+      Q: Math.ceil(W / 2),
+      stride: 2,
+      padding: 0,
+    };
+    for (const calls of poolsOf(fc.constant(shape))) agrees(subject, calls, { seed, numRuns: 20 });
+  }
+});
 
 test("every kernel has its law", () => {
   const kernels = Object.keys(referenceKernels).filter((name) => name !== "name" && name !== "threads");

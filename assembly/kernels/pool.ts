@@ -29,9 +29,13 @@ function lastOf(output: i32, window: i32, size: i32, s: PoolShape): i32 {
   return min(output * s.stride - s.padding + window, size);
 }
 
-/** Windows of 2 × 2 side by side, as most networks have: an output's four inputs lie in two rows of eight. */
+/**
+ * Windows of 2 × 2 side by side, all of them inside the plane, as most networks have: an output's four inputs lie in two
+ * rows of eight.
+ */
 function isHalving(s: PoolShape): bool {
-  return s.R === 2 && s.S === 2 && s.stride === 2 && s.padding === 0;
+  const side = s.R === 2 && s.S === 2 && s.stride === 2 && s.padding === 0;
+  return side && 2 * s.P <= s.H && 2 * s.Q <= s.W;
 }
 
 /** The first output of a row whose window begins inside the plane, and the first whose window ends outside. */

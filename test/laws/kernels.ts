@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Conv2dShape, Kernels } from "../../src/kernels/kernels.js";
+import type { Conv2dShape, Kernels, PoolShape } from "../../src/kernels/kernels.js";
 import { referenceKernels } from "../../src/kernels/reference.js";
 import { type Data, data } from "../arbitrary/data.js";
 import type { Cases } from "../arbitrary/seed.js";
@@ -139,6 +139,23 @@ const convolutions = (shapes: fc.Arbitrary<Conv2dShape>) => ({
   })),
 });
 
+const maxPools = (shapes: fc.Arbitrary<PoolShape>) => ({
+  maxPool: cases(shapes, (s, d) => ({
+    buffers: [d.floats(s.planes * s.P * s.Q), d.bytes(s.planes * s.P * s.Q), d.floats(s.planes * s.H * s.W)],
+    run: (k, [y, index, x]) => k.maxPool(f32(y), u8(index), f32(x), s),
+  })),
+  maxPoolBackward: cases(shapes, (s, d) => {
+    const index = d.bytes(s.planes * s.P * s.Q);
+    referenceKernels.maxPool(d.floats(index.length), index, d.floats(s.planes * s.H * s.W), s);
+    return {
+      buffers: [d.floats(s.planes * s.H * s.W), d.floats(index.length), index],
+      run: (k, [dx, dy, found]) => k.maxPoolBackward(f32(dx), f32(dy), u8(found), s),
+    };
+  }),
+});
+
+export const poolsOf = (shapes: fc.Arbitrary<PoolShape>) => Object.values(maxPools(shapes));
+
 /** Shapes that cross every block border, each of them: too slow to be drawn often. */
 export const largeConvolutions = largeConv2dShapes.flatMap((shape) =>
   Object.entries(convolutions(fc.constant(shape))),
@@ -240,18 +257,7 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
     run: (k, [values, packed]) => k.unpackBits(u8(values), u8(packed), bits),
   })),
 
-  maxPool: cases(maxPoolShape, (s, d) => ({
-    buffers: [d.floats(s.planes * s.P * s.Q), d.bytes(s.planes * s.P * s.Q), d.floats(s.planes * s.H * s.W)],
-    run: (k, [y, index, x]) => k.maxPool(f32(y), u8(index), f32(x), s),
-  })),
-  maxPoolBackward: cases(maxPoolShape, (s, d) => {
-    const index = d.bytes(s.planes * s.P * s.Q);
-    referenceKernels.maxPool(d.floats(index.length), index, d.floats(s.planes * s.H * s.W), s);
-    return {
-      buffers: [d.floats(s.planes * s.H * s.W), d.floats(index.length), index],
-      run: (k, [dx, dy, found]) => k.maxPoolBackward(f32(dx), f32(dy), u8(found), s),
-    };
-  }),
+  ...maxPools(maxPoolShape),
   avgPool: cases(poolShape, (s, d) => ({
     buffers: [d.floats(s.planes * s.P * s.Q), d.floats(s.planes * s.H * s.W)],
     run: (k, [y, x]) => k.avgPool(f32(y), f32(x), s),
