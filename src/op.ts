@@ -65,8 +65,8 @@ export interface Upstream {
 export interface Observer {
   /** Whether this step is one that collects. */
   readonly collecting: boolean;
-  /** Returns the variance of the error that the site adds to its input gradient, the mean over its elements. */
-  record(site: Site, observation: Observation): number;
+  /** `heard`: see Node. `observation.arrived` is the observer's to fill in: it knows the bounds. */
+  record(site: Site, observation: Observation, heard: ReadonlyMap<string, number>): void;
 }
 
 /** All that ops share. */
@@ -165,10 +165,13 @@ export interface Node {
   readonly parents: readonly (Node | null)[];
   readonly handles: ReadonlyMap<string, Handle>;
   gradient: Tensor | null;
-  /** Predicted variance of the gradient's error, the mean over its elements; 0 unless the observer collects. */
-  noise: number;
-  /** What its op has added to that, on the way to its inputs. */
-  sent: number;
+  /**
+   * Of each site above that sends noise: variance of the error in this gradient ÷ variance of what was sent, both means
+   * over elements. Empty unless the observer collects.
+   */
+  readonly heard: Map<string, number>;
+  /** Sites of its own op that send noise to its inputs. */
+  readonly senders: string[];
   propagate(dy: Tensor): readonly (Tensor | null)[];
 }
 
@@ -214,8 +217,8 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, si
     parents,
     handles,
     gradient: null,
-    noise: 0,
-    sent: 0,
+    heard: new Map(),
+    senders: [],
     propagate: (dy) => op.backward(backwardRun(engine, node, handles), dy, attributes),
   };
   engine.tape.push(node);
@@ -249,8 +252,9 @@ function backwardRun(engine: Engine, node: Node, handles: ReadonlyMap<string, Ha
     },
     observing: engine.observer?.collecting ?? false,
     observe(name, observation) {
-      const arrived = { ...observation, arrived: node.noise };
-      node.sent += engine.observer?.record(handle(name).site, arrived) ?? 0;
+      const { site } = handle(name);
+      engine.observer?.record(site, { ...observation, arrived: 0 }, node.heard);
+      if (observation.upstream) node.senders.push(site.name);
     },
   };
 }
@@ -293,17 +297,20 @@ export function backward(loss: Tensor): void {
       current.propagate(dy).forEach((gradient, i) => {
         const parent = current.parents[i];
         if (gradient === null) return;
-        if (parent && collecting) {
-          // An op passes an error on as it passes on the gradient itself; errors from two sides add up in variance.
-          const passed = power > 0 ? (current.noise * meanSquare(gradient)) / power : 0;
-          parent.noise += passed + current.sent;
-        }
+        if (parent && collecting) passNoise(current, parent, power > 0 ? meanSquare(gradient) / power : 0);
         if (!parent) gradient.dispose();
         else parent.gradient = parent.gradient === null ? gradient : sum(parent.gradient, gradient);
       });
     }
     for (const handle of current.handles.values()) engine.store.drop(handle);
   }
+}
+
+/** An op passes an error on as it passes on the gradient itself; errors from two sides add up in variance. */
+function passNoise(from: Node, to: Node, gain: number): void {
+  const add = (site: string, share: number) => to.heard.set(site, (to.heard.get(site) ?? 0) + share);
+  for (const [site, share] of from.heard) add(site, share * gain);
+  for (const site of from.senders) add(site, 1);
 }
 
 /** Drops what a step that will not be finished has recorded. */

@@ -24,6 +24,7 @@ const site: Site = { name: "conv.x", op: "conv2d", parameter: weight };
 const unknown: SiteState = {
   site,
   observation: null,
+  heard: new Map(),
   acceptedSigma: 0,
   acceptedUpstream: 0,
   bounds: null,

@@ -24,7 +24,7 @@ export interface ControllerOptions {
 }
 
 /** What is known of a site, with the name of its parameter: plain data, and Float32Arrays. */
-export type SavedSite = Omit<SiteState, "site"> & {
+export type SavedSite = Omit<SiteState, "site" | "heard"> & {
   site: Omit<Site, "parameter"> & { parameter: string | null };
 };
 
@@ -63,14 +63,20 @@ export class Controller implements Observer {
   begin(step: number): void {
     const early = step < this.every && (step & (step - 1)) === 0;
     this.collecting = early || step % this.every === 0;
+    if (this.collecting) for (const state of this.sites.values()) state.heard = new Map();
   }
 
   /** Phase 1: what a site reports in backward. */
-  record(site: Site, observation: Observation): number {
-    const state = this.#state(site);
-    state.observation = observation;
-    const { upstream } = observation;
-    return upstream === null ? 0 : upstreamVariance(state.applied, upstream, state.gatedVariance);
+  record(site: Site, observation: Observation, heard: ReadonlyMap<string, number> = new Map()): void {
+    let arrived = 0;
+    for (const [name, share] of heard) arrived += share * this.#sent(name);
+    Object.assign(this.#state(site), { observation: { ...observation, arrived }, heard });
+  }
+
+  /** The variance of the error that a site has added to its input gradient in this step. */
+  #sent(name: string): number {
+    const { applied, gatedVariance, observation } = this.sites.get(name)!;
+    return upstreamVariance(applied, observation!.upstream!, gatedVariance);
   }
 
   /**
@@ -146,7 +152,7 @@ export class Controller implements Observer {
 
   /** All that is known of the sites, in the order in which the policy sees them, with parameters by name. */
   get state(): SavedSite[] {
-    return [...this.sites.values()].map(({ site: { name, op, parameter }, ...known }) => ({
+    return [...this.sites.values()].map(({ site: { name, op, parameter }, heard: _, ...known }) => ({
       site: { name, op, parameter: parameter?.name ?? null },
       ...known,
     }));
@@ -158,7 +164,7 @@ export class Controller implements Observer {
     this.sites.clear();
     for (const { site, ...known } of state) {
       const parameter = site.parameter === null ? null : (byName.get(site.parameter) ?? null);
-      this.sites.set(site.name, { site: { ...site, parameter }, ...known });
+      this.sites.set(site.name, { site: { ...site, parameter }, heard: new Map(), ...known });
     }
   }
 
@@ -168,6 +174,7 @@ export class Controller implements Observer {
       state = {
         site,
         observation: null,
+        heard: new Map(),
         acceptedSigma: 0,
         acceptedUpstream: 0,
         bounds: this.policy.initial,

@@ -20,6 +20,8 @@ export interface SiteState {
   readonly site: Site;
   /** Of the last collection. */
   observation: Observation | null;
+  /** In that pass, of each site above that sends noise: which part of its variance arrived. Known until the next one. */
+  heard: ReadonlyMap<string, number>;
   /** σ that the last gradient assessment accepted. */
   acceptedSigma: number;
   /** Accepted noise ÷ signal in the gradient that travels upstream of it. */

@@ -87,8 +87,8 @@ function leaf(
     parents: [],
     handles: new Map(),
     gradient: null,
-    noise: 0,
-    sent: 0,
+    heard: new Map(),
+    senders: [],
     propagate(dy) {
       gradients[index] = dy.data.slice();
       dy.dispose();
