@@ -4,8 +4,9 @@ import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import fc from "fast-check";
+import { Board } from "../src/device/board.js";
 import { Device } from "../src/device/device.js";
-import { Mailbox, mailboxBytes } from "../src/device/mailbox.js";
 import { mostThreads, Team } from "../src/device/workers.js";
 import { CometError, UsageError } from "../src/error.js";
 import { simdKernels } from "../src/kernels/simd.js";
@@ -88,18 +89,48 @@ test("workers do not keep the process alive", () => {
   assert.equal(String(child.stdout), "done\n");
 });
 
-test("a call that its worker has not begun is taken back, and made once", () => {
-  const mailbox = new Mailbox(new SharedArrayBuffer(mailboxBytes));
-  let made = 0;
-  const kernels = [() => ++made];
-  mailbox.open();
-  mailbox.ready();
-  mailbox.post(0, []);
-  assert.equal(mailbox.takeBack(), true);
-  assert.equal(mailbox.serve(0, kernels), 1);
-  assert.equal(made, 0, "the late worker leaves it alone");
-  mailbox.post(0, []);
-  assert.equal(mailbox.serve(1, kernels), 2);
-  assert.equal(mailbox.takeBack(), false, "the caller leaves alone what was begun");
-  assert.deepEqual(mailbox.collect(), { result: 1 });
+test("each call is made once, with the workspace of the thread that claimed it", () => {
+  const count = fc.integer({ min: 1, max: 12 });
+  fc.assert(
+    fc.property(
+      count,
+      fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 12 }),
+      (calls, interruptions) => {
+        const board = Board.for(12);
+        const made: [call: number, workspace: number][] = [];
+        const waiting = [...interruptions];
+        let round = 0;
+        // Whenever a thread makes a call, the next of `waiting` cuts in and helps until nothing is left, or is cut in on.
+        const kernel = (call = 0, _: number, workspace = 0) => {
+          made.push([call, workspace]);
+          const thread = waiting.shift();
+          if (thread !== undefined) board.help([kernel], thread);
+          return 10 * call;
+        };
+        for (let turn = 0; turn < 2; turn++) {
+          made.length = 0;
+          board.post(
+            0,
+            Array.from({ length: calls }, (_, call) => [call, 0]),
+            { address: 1000, bytes: 64 },
+          );
+          board.help([kernel], 0);
+          assert.deepEqual(
+            made.map(([call]) => call).toSorted((a, b) => a - b),
+            [...Array(calls).keys()],
+          );
+          const threads = [0, ...interruptions].map((thread) => 1000 + 64 * thread);
+          assert.ok(made.every(([, workspace]) => threads.includes(workspace)));
+          assert.deepEqual(
+            board.collect(),
+            Array.from({ length: calls }, (_, call) => 10 * call),
+          );
+          round = board.serve(round, [kernel], 1);
+          assert.equal(made.length, calls, "a worker that comes late finds nothing left");
+        }
+        assert.equal(round, 2);
+      },
+    ),
+    { seed, numRuns: 200 },
+  );
 });

@@ -1,18 +1,19 @@
-/** A worker: puts the kernels on the device's memory, then makes the calls that its mailbox brings, for ever. */
+/** A worker: puts the kernels on the device's memory, then helps with whatever comes up on the board, for ever. */
 import { platform } from "#platform";
-import { kernelNames, Mailbox } from "./mailbox.js";
+import { Board, kernelNames } from "./board.js";
 import { instantiate, type Kernel } from "./module.js";
 
 export interface WorkerSetup {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
-  mailbox: SharedArrayBuffer;
+  board: SharedArrayBuffer;
+  /** Its number in the team, from 1. */
+  thread: number;
 }
 
-platform.receiveSetup(({ module, memory, mailbox }) => {
+platform.receiveSetup(({ module, memory, board: buffer, thread }) => {
   const exports = instantiate(module, memory);
   const kernels = kernelNames(exports).map((name) => exports[name] as Kernel);
-  const box = new Mailbox(mailbox);
-  box.ready();
-  for (let turn = 0; ; ) turn = box.serve(turn, kernels);
+  const board = new Board(buffer);
+  for (let round = board.join(); ; ) round = board.serve(round, kernels, thread);
 });

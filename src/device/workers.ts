@@ -1,13 +1,13 @@
 /**
  * The team that runs kernels: the calling thread and its workers, all on the device's one memory.
  *
- * Workers sleep between calls and never keep the process alive. The calling thread does a share of its own; a call
- * whose worker is not there (yet), or has not begun by then, it makes itself: the time changes, the results do not.
+ * Workers sleep when there is nothing to do and never keep the process alive. All threads claim calls from one board until
+ * none is left, so one whose worker is not there (yet) is made by another: the time changes, the results do not.
  */
 import { platform } from "#platform";
 import { CometError, UsageError } from "../error.js";
+import { Board, kernelNames, type Workspace } from "./board.js";
 import type { Device } from "./device.js";
-import { kernelNames, Mailbox, mailboxBytes } from "./mailbox.js";
 import type { Kernel } from "./module.js";
 
 /** More than this many threads share no kernel well. */
@@ -26,15 +26,15 @@ function sharing(threads: number): number {
   return 1;
 }
 
-interface Member {
-  worker: ReturnType<typeof platform.startWorker>;
-  mailbox: Mailbox;
-}
+/** A kernel's work is cut into up to so many calls a thread: finer cuts even out what threads are late by. */
+export const callsPerThread = 4;
 
 export class Team {
-  readonly #device: Device;
-  readonly #members: Member[] = [];
-  readonly #index: Map<string, number>;
+  readonly #kernels: readonly Kernel[];
+  readonly #index: ReadonlyMap<string, number>;
+  /** Null where one thread does all: there may be no shared memory then. */
+  readonly #board: Board | null;
+  readonly #workers: ReturnType<typeof platform.startWorker>[] = [];
 
   /** `threads`: how many are to share the work, the calling one included; where there is no shared memory, one does it. */
   constructor(device: Device, threads: number) {
@@ -46,73 +46,73 @@ export class Team {
         remedy: "give for example --threads 2",
       });
     }
-    this.#device = device;
-    this.#index = new Map(kernelNames(device.exports).map((name, i) => [name, i]));
+    const names = kernelNames(device.exports);
+    this.#kernels = names.map((name) => device.exports[name] as Kernel);
+    this.#index = new Map(names.map((name, i) => [name, i]));
     const size = sharing(threads);
-    for (let i = 1; i < size; i++) this.#members.push(this.#hire());
+    this.#board = size > 1 ? Board.for(size * callsPerThread) : null;
+    for (let thread = 1; thread < size; thread++) this.#workers.push(hire(device, this.#board!, thread));
   }
 
   /** How many threads share the work, the calling one included. */
   get size(): number {
-    return this.#members.length + 1;
+    return this.#workers.length + 1;
   }
 
   /** How many of them have started. */
   get ready(): number {
-    return 1 + this.#members.filter(({ mailbox }) => mailbox.isReady).length;
+    return Math.min(1 + (this.#board?.ready ?? 0), this.size);
   }
 
   /** One call on the calling thread. */
   call(kernel: string, args: readonly number[]): number {
-    return (this.#device.exports[kernel] as Kernel)(...args);
+    return this.#kernels[this.#index.get(kernel)!]!(...args);
   }
 
-  /** At most one call a thread, at the same time; returns their results in order, or throws what one of them threw. */
-  run(kernel: string, calls: readonly (readonly number[])[]): number[] {
-    const posted = calls.map((args, i) => {
-      const mailbox = i > 0 ? this.#members[i - 1]!.mailbox : undefined;
-      if (!mailbox?.isReady) return null;
-      mailbox.post(this.#index.get(kernel)!, args);
-      return mailbox;
-    });
-    // All workers end before anything is thrown: they write to memory that the caller may free.
-    const own = calls.map((args, i) => (posted[i] ? null : attempt(() => this.call(kernel, args))));
-    const late = calls.map((args, i) =>
-      posted[i]?.takeBack() ? attempt(() => this.call(kernel, args)) : null,
-    );
-    const ends = calls.map((_, i) => own[i] ?? late[i] ?? posted[i]!.collect());
-    return ends.map((end) => {
-      if ("result" in end) return end.result;
-      throw new CometError({
-        where: `kernel ${kernel}`,
-        expected: "a result",
-        got: end.error,
-        remedy: "report it with the shapes; --threads 1 tells whether a worker is to blame",
-      });
-    });
+  /**
+   * Makes at most `callsPerThread` calls a thread; returns their results in order, or throws what one of them threw, after
+   * all have ended: they write to memory that the caller may free.
+   */
+  run(kernel: string, calls: readonly (readonly number[])[], workspace: Workspace | null = null): number[] {
+    // A single one is made here, without a word to the others.
+    if (calls.length <= 1 || this.#board === null)
+      return calls.map((args) => this.#alone(kernel, args, workspace));
+    this.#board.post(this.#index.get(kernel)!, calls, workspace);
+    this.#board.help(this.#kernels, 0);
+    const ends = this.#board.collect();
+    if (typeof ends === "string") throw ended(kernel, ends);
+    return ends;
+  }
+
+  #alone(kernel: string, args: readonly number[], workspace: Workspace | null): number {
+    try {
+      return this.call(kernel, workspace ? [...args, workspace.address] : args);
+    } catch (error) {
+      throw ended(kernel, String(error));
+    }
   }
 
   /** Ends the workers. */
   async close(): Promise<void> {
-    await Promise.all(this.#members.splice(0).map(({ worker }) => worker.terminate()));
-  }
-
-  #hire(): Member {
-    const buffer = new SharedArrayBuffer(mailboxBytes);
-    const mailbox = new Mailbox(buffer);
-    mailbox.open();
-    const { module, memory } = this.#device;
-    const worker = platform.startWorker({ module, memory, mailbox: buffer }, (message) =>
-      platform.warn(`a worker did not start (${message}); the calling thread does its share`),
-    );
-    return { worker, mailbox };
+    await Promise.all(this.#workers.splice(0).map((worker) => worker.terminate()));
   }
 }
 
-function attempt(call: () => number): { result: number } | { error: string } {
-  try {
-    return { result: call() };
-  } catch (error) {
-    return { error: String(error) };
-  }
+function hire(
+  { module, memory }: Device,
+  board: Board,
+  thread: number,
+): ReturnType<typeof platform.startWorker> {
+  return platform.startWorker({ module, memory, board: board.buffer, thread }, (message) =>
+    platform.warn(`a worker did not start (${message}); other threads do its share`),
+  );
+}
+
+function ended(kernel: string, error: string): CometError {
+  return new CometError({
+    where: `kernel ${kernel}`,
+    expected: "a result",
+    got: error,
+    remedy: "report it with the shapes; --threads 1 tells whether a worker is to blame",
+  });
 }

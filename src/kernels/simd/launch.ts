@@ -1,12 +1,12 @@
 /**
  * Running a kernel of the wasm module over a range of units, split over the threads.
  *
- *   launch("relu", [y, x], units)   →   relu(y, x, 0, m)   relu(y, x, m, units)      one call a thread
+ *   launch("relu", [y, x], units)   →   relu(y, x, 0, m)   relu(y, x, m, 2m)   …   relu(y, x, …, units)
  *
- * A unit's outputs depend on that unit alone, so every split gives the same bits.
+ * A unit's outputs depend on that unit alone, so every split gives the same bits, whichever thread makes which call.
  */
 import type { Device } from "../../device/device.js";
-import type { Team } from "../../device/workers.js";
+import { callsPerThread, type Team } from "../../device/workers.js";
 import { checkDevice, checkLengths, checkOverlap, type Lengths, type View } from "../check.js";
 
 /** A shape has at most this many integers; the wasm side finds as much room again behind them for its own use. */
@@ -20,6 +20,8 @@ export interface Work {
   grain?: number;
   /** Bytes of workspace a thread; the kernel then takes its address behind the range. */
   workspace?: number;
+  /** Each call does some work again that other calls do as well: one a thread then, and no more. */
+  costly?: boolean;
 }
 
 export class Launcher {
@@ -28,7 +30,7 @@ export class Launcher {
   readonly #leastWork: number;
   readonly #shape: number;
 
-  /** `leastWork`: elements a thread below which the hand-off would cost more than it saves. */
+  /** `leastWork`: elements a call below which the hand-off would cost more than it saves. */
   constructor(device: Device, team: Team, leastWork: number) {
     this.#device = device;
     this.#team = team;
@@ -60,37 +62,28 @@ export class Launcher {
     return this.#team.call(question, [this.#shape, this.#shape + roomOffset]);
   }
 
-  /** Runs `kernel(...args, begin, end[, workspace])` over `units`; returns each thread's result, in ascending order. */
+  /** Runs `kernel(...args, begin, end[, workspace])` over `units`; returns each call's result, in ascending order. */
   launch(kernel: string, args: readonly number[], units: number, work: Work): number[] {
-    const ranges = this.split(units, work.perUnit, work.grain);
-    return this.run(
-      kernel,
-      ranges.map(([begin, end]) => [...args, begin, end]),
-      work.workspace,
-    );
+    const calls = this.split(units, work).map(([begin, end]) => [...args, begin, end]);
+    return this.run(kernel, calls, work.workspace);
   }
 
-  /** Cuts [0, units) into at most one range a thread. */
-  split(units: number, perUnit: number, grain = 1): [begin: number, end: number][] {
+  /** Cuts [0, units) into at most `callsPerThread` ranges a thread. */
+  split(units: number, { perUnit, grain = 1, costly = false }: Work): [begin: number, end: number][] {
     const grains = Math.ceil(units / grain);
-    const parts = Math.max(
-      1,
-      Math.min(this.threads, grains, Math.floor((units * perUnit) / this.#leastWork)),
-    );
+    const most = this.threads === 1 || costly ? this.threads : this.threads * callsPerThread;
+    const parts = Math.max(1, Math.min(most, grains, Math.floor((units * perUnit) / this.#leastWork)));
     return Array.from({ length: units > 0 ? parts : 0 }, (_, i) => [
       Math.floor((grains * i) / parts) * grain,
       Math.min(Math.floor((grains * (i + 1)) / parts) * grain, units),
     ]);
   }
 
-  /** Runs one call a thread, each with a workspace of its own behind its arguments where `bytes` says so. */
+  /** Runs calls, with a workspace of `bytes` for each thread behind their arguments if that is given. */
   run(kernel: string, calls: readonly number[][], bytes?: number): number[] {
     if (bytes === undefined) return this.#team.run(kernel, calls);
-    return this.borrow(bytes * calls.length, kernel, (address) =>
-      this.#team.run(
-        kernel,
-        calls.map((args, i) => [...args, address + bytes * i]),
-      ),
+    return this.borrow(bytes * (calls.length > 1 ? this.threads : 1), kernel, (address) =>
+      this.#team.run(kernel, calls, { address, bytes }),
     );
   }
 

@@ -61,11 +61,11 @@ export function matrixProducts(launcher: Launcher): Products {
       }
       const at = launcher.shape([m, n, k, transposeA, transposeB]);
       const args = [addressOf(c), addressOf(a), addressOf(b), at];
-      // Columns are split where there are enough of them: then each thread packs only its own of b.
+      // Columns are split where there are enough of them: then each call packs only its own of b.
       const byColumns = n >= m || n >= 16 * lanes;
       const ranges = byColumns
-        ? launcher.split(n, (m * k) / productsPerElement, lanes)
-        : launcher.split(m, (n * k) / productsPerElement, tileRows);
+        ? launcher.split(n, { perUnit: (m * k) / productsPerElement, grain: lanes, costly: m > tileRows })
+        : launcher.split(m, { perUnit: (n * k) / productsPerElement, grain: tileRows, costly: true });
       const calls = ranges.map(([begin, end]) =>
         byColumns ? [...args, 0, m, begin, end] : [...args, begin, end, 0, n],
       );
@@ -111,7 +111,9 @@ export function matrixProducts(launcher: Launcher): Products {
       const workspace = wholeLines(launcher.ask("conv2dWeightGradientWorkspace"));
       const units = launcher.ask("conv2dWeightGradientUnits");
       const args = [addressOf(dw), addressOf(dy), addressOf(x), shape, accumulate ? 1 : 0];
-      launcher.launch("conv2dWeightGradient", args, units, { perUnit: work(s) / units, workspace });
+      // Every call lays out all of x.
+      const how = { perUnit: work(s) / units, workspace, costly: true };
+      launcher.launch("conv2dWeightGradient", args, units, how);
     },
 
     conv2dNoiseEnergy(energy, dy, x, s) {

@@ -1,0 +1,176 @@
+/**
+ * How threads share the calls of a kernel: a board in shared memory. The calling thread writes the calls on it, and every
+ * thread, that one included, claims another as soon as it is free; a thread that is late, or slow, claims fewer.
+ *
+ *   word 0  round    the caller adds one for each kernel and wakes the workers, which sleep on it
+ *        1  open     calls that nobody has claimed: from the low half up to the high half, that one excluded
+ *        2  ended    how many calls have ended; the caller sleeps on it
+ *        3  calls    how many there are
+ *        4  kernel   index in the sorted names of the module's functions
+ *        5  count    of a call's arguments
+ *        6  failed   bytes of an error's text, 0 if every kernel returned, −1 while the text is being written
+ *        7  ready    how many workers have started
+ *   64 …    address and bytes of the first thread's workspace, binary64; the others' follow
+ *   256 …   the calls, 32 numbers of binary64 each: arguments, and the result in the last
+ *   behind  the error's text, UTF-8
+ *
+ * A claim is one compare-and-exchange of `open`, and what a call consists of is read after it: it stays on the board until
+ * all calls have ended. So a thread that comes late from an old round claims a call of this one, or none.
+ */
+import { platform } from "#platform";
+import type { Exports, Kernel } from "./module.js";
+
+const [roundAt, openAt, endedAt, callsAt, kernelAt, countAt, failedAt, readyAt] = [0, 1, 2, 3, 4, 5, 6, 7];
+const workspaceAt = 64;
+const listAt = 256;
+const callNumbers = 32;
+const resultAt = callNumbers - 1;
+const textBytes = 512;
+
+/** Memory for the threads of a call: `bytes` for each, one behind the other. The kernel takes its address as last argument. */
+export interface Workspace {
+  address: number;
+  bytes: number;
+}
+
+/**
+ * How long a thread looks for something to do before it goes to sleep, in milliseconds: waking one takes longer than most
+ * kernels, which follow each other closely. A process that computes nothing soon sleeps altogether.
+ */
+const patience = 0.3;
+
+export class Board {
+  readonly buffer: SharedArrayBuffer;
+  readonly #words: Int32Array;
+  readonly #workspace: Float64Array;
+  readonly #list: Float64Array;
+  readonly #text: Uint8Array;
+
+  /** A thread's view of a board. */
+  constructor(buffer: SharedArrayBuffer) {
+    this.buffer = buffer;
+    const textAt = buffer.byteLength - textBytes;
+    this.#words = new Int32Array(buffer, 0, 8);
+    this.#workspace = new Float64Array(buffer, workspaceAt, 2);
+    this.#list = new Float64Array(buffer, listAt, (textAt - listAt) / 8);
+    this.#text = new Uint8Array(buffer, textAt);
+  }
+
+  /** A new board with room for `calls`. */
+  static for(calls: number): Board {
+    return new Board(new SharedArrayBuffer(listAt + calls * callNumbers * 8 + textBytes));
+  }
+
+  /** How many workers have started. */
+  get ready(): number {
+    return Atomics.load(this.#words, readyAt);
+  }
+
+  // ── the calling thread ──
+
+  /** Writes the calls of a kernel, all with as many arguments, and wakes the workers. */
+  post(kernel: number, calls: readonly (readonly number[])[], workspace: Workspace | null): void {
+    calls.forEach((args, i) => {
+      this.#list.set(args, i * callNumbers);
+    });
+    this.#workspace[0] = workspace?.address ?? 0;
+    this.#workspace[1] = workspace?.bytes ?? 0;
+    this.#words[callsAt] = calls.length;
+    this.#words[kernelAt] = kernel;
+    this.#words[countAt] = calls[0]!.length;
+    this.#words[failedAt] = 0;
+    Atomics.store(this.#words, endedAt, 0);
+    Atomics.store(this.#words, openAt, calls.length << 16);
+    Atomics.add(this.#words, roundAt, 1);
+    Atomics.notify(this.#words, roundAt);
+  }
+
+  /** Waits for the end of all calls. Their results in order, or the text of an error that ended one. */
+  collect(): number[] | string {
+    const calls = this.#words[callsAt]!;
+    this.#await(endedAt, (ended) => ended === calls);
+    const failed = this.#words[failedAt]!;
+    if (failed !== 0) return new TextDecoder().decode(this.#text.slice(0, failed));
+    return Array.from({ length: calls }, (_, i) => this.#list[i * callNumbers + resultAt]!);
+  }
+
+  // ── a worker ──
+
+  /** From now on this worker will serve; returns the round that it is to wait behind. */
+  join(): number {
+    const round = Atomics.load(this.#words, roundAt);
+    Atomics.add(this.#words, readyAt, 1);
+    return round;
+  }
+
+  /** Waits for the round after `last` and helps with it. Returns its number. */
+  serve(last: number, kernels: readonly Kernel[], thread: number): number {
+    const round = this.#await(roundAt, (value) => value !== last);
+    this.help(kernels, thread);
+    return round;
+  }
+
+  // ── all ──
+
+  /** Makes calls for as long as there are any to claim. `thread`: 0 for the calling one. */
+  help(kernels: readonly Kernel[], thread: number): void {
+    for (let call = this.#claim(thread); call >= 0; call = this.#claim(thread))
+      this.#make(call, kernels, thread);
+  }
+
+  /**
+   * Claims a call, −1 if none is left. The calling thread takes them from the front and the workers from the back, so
+   * that what one thread has written is mostly read by the same: it still lies in its caches.
+   */
+  #claim(thread: number): number {
+    for (;;) {
+      const open = Atomics.load(this.#words, openAt);
+      const [first, last] = [open & 0xffff, open >>> 16];
+      if (first >= last) return -1;
+      const left = thread === 0 ? open + 1 : open - 0x10000;
+      if (Atomics.compareExchange(this.#words, openAt, open, left) === open) {
+        return thread === 0 ? first : last - 1;
+      }
+    }
+  }
+
+  #make(call: number, kernels: readonly Kernel[], thread: number): void {
+    const first = call * callNumbers;
+    const args = Array.from(this.#list.subarray(first, first + this.#words[countAt]!));
+    const bytes = this.#workspace[1]!;
+    if (bytes > 0) args.push(this.#workspace[0]! + bytes * thread);
+    try {
+      this.#list[first + resultAt] = kernels[this.#words[kernelAt]!]!(...args) ?? 0;
+    } catch (error) {
+      this.#fail(error);
+    }
+    const ended = Atomics.add(this.#words, endedAt, 1) + 1;
+    if (ended === this.#words[callsAt]) Atomics.notify(this.#words, endedAt);
+  }
+
+  /** The first of several errors is told. */
+  #fail(error: unknown): void {
+    if (Atomics.compareExchange(this.#words, failedAt, 0, -1) !== 0) return;
+    const text = new TextEncoder().encode(String(error).slice(0, 100));
+    this.#text.set(text);
+    Atomics.store(this.#words, failedAt, text.length);
+  }
+
+  /** The value of a word once `arrived` accepts it: looks for a while, then sleeps if it may. */
+  #await(word: number, arrived: (value: number) => boolean): number {
+    const begun = performance.now();
+    for (let i = 1; ; i++) {
+      const value = Atomics.load(this.#words, word);
+      if (arrived(value)) return value;
+      const patient = i % 64 !== 0 || performance.now() - begun < patience;
+      if (!patient && platform.maySleep) Atomics.wait(this.#words, word, value);
+    }
+  }
+}
+
+/** The module's functions by name, in the order that all threads count them. */
+export function kernelNames(exports: Exports): string[] {
+  return Object.keys(exports)
+    .filter((name) => typeof exports[name] === "function")
+    .sort();
+}
