@@ -4,18 +4,18 @@
     Bins are a 2^-9th narrower than twice the bound; that slack pays for every rounding error on the way to the
     integer and back, as long as a value is not too many bins from zero, for these errors grow with the distance.
 
-    Let s be the step, y = x/s, eps = 2^-24, and |y| <= 2^12. The quotient in float32 is off by at most
+    Let s be the step, y = x/s, eps = 2^-24, and |y| <= 5120. The quotient in float32 is off by at most
     (2 eps + eps^2) |y|, a bin's centre t is at most 1/2 from it, and t*s is rounded once more. Altogether
 
-        |x - xh|  <=  s (1/2 + 3 * 2^12 * eps + tiny)  <  s (1/2 + 2^-10)  <  (1 - 2^-12) bound.
+        |x - xh|  <=  s (1/2 + 3 * 5120 * eps + tiny)  <  s (1/2 + 1/1070)  <  (1 - 2^-14) bound.
 
     Main results
-    - [near_core]: that inequality, for any multiplier at most 1/2 + 1/2000 from y.
-    - [support_near], [paper_near]: a finite x with |x| <= 2^12 steps is always coded as an integer, of magnitude at most
-      2^12 + 1. So a chunk whose largest magnitude is at most 2^12 steps needs no check, holds no NaN or
+    - [near_core]: that inequality, for any multiplier at most 1/2 + 1/1600 from y.
+    - [support_near], [paper_near]: a finite x with |x| <= 5120 steps is always coded as an integer, of magnitude at most
+      5122. So a chunk whose largest magnitude is at most 5120 steps needs no check, holds no NaN or
       infinity, and its integers fit 16 bits.
     - [dithered_core], [dithered_near]: the same under dither, up to 2^11 steps: two more roundings take the room.
-    - [near_seen]: that |x| <= 2^12 steps follows from the integer, so the encoder looks at integers alone.
+    - [near_seen]: that |x| <= 5120 steps follows from the integer, so the encoder looks at integers alone.
     - [halves_near]: of integers in half steps, both beside the quotient decode within the bound.
     - [magic_nearest]: adding and subtracting 1.5 * 2^23 rounds to the nearest integer, ties to even, up to 2^22. *)
 
@@ -105,7 +105,7 @@ Section Core.
   Qed.
 
   (** How near zero x is can be seen from its quotient, so from the integer that it rounds to. *)
-  Theorem near_seen (z : R) : Rabs (rnd (z * i)) <= 4095 + / 2 -> Rabs z <= 4096 * s.
+  Theorem near_seen (z : R) : Rabs (rnd (z * i)) <= 5119 + / 2 -> Rabs z <= 5120 * s.
   Proof.
     intros seen. pose proof s_pos. pose proof inverse_close as unit. apply Rabs_le_inv in unit.
     pose proof (rnd_error (z * i)) as last.
@@ -114,63 +114,63 @@ Section Core.
     { replace (z * i) with (rnd (z * i) - (rnd (z * i) - z * i)) at 1 by ring.
       apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
     rewrite Rabs_mult in back.
-    assert (product : Rabs z * Rabs i <= 4095 + / 2 + / 1000).
+    assert (product : Rabs z * Rabs i <= 5119 + / 2 + / 1000).
     { rewrite eps_value in *. rewrite Rabs_mult in last.
       assert (0 <= Rabs z * Rabs i) by (apply Rmult_le_pos; apply Rabs_pos). lra. }
     assert (i_low : (1 - eps) <= Rabs i * s).
     { rewrite <- (Rabs_pos_eq s) by lra. rewrite <- Rabs_mult. apply Rle_trans with (2 := Rle_abs _). lra. }
     apply Rmult_le_reg_r with (1 - eps); [rewrite eps_value; lra|].
     apply Rle_trans with (Rabs z * (Rabs i * s)); [apply Rmult_le_compat_l; [apply Rabs_pos | exact i_low]|].
-    rewrite <- Rmult_assoc. apply Rle_trans with ((4095 + / 2 + / 1000) * s).
+    rewrite <- Rmult_assoc. apply Rle_trans with ((5119 + / 2 + / 1000) * s).
     - apply Rmult_le_compat_r; [lra | exact product].
-    - rewrite (Rmult_comm 4096 s), Rmult_assoc, (Rmult_comm _ s). apply Rmult_le_compat_l; [lra|].
+    - rewrite (Rmult_comm 5120 s), Rmult_assoc, (Rmult_comm _ s). apply Rmult_le_compat_l; [lra|].
       rewrite eps_value. lra.
   Qed.
 
   Variable x : R.
-  Hypothesis near : Rabs x <= 4096 * s.
+  Hypothesis near : Rabs x <= 5120 * s.
   Let y := x / s.
   Let v := rnd (x * i).
 
-  Lemma y_small : Rabs y <= 4096.
+  Lemma y_small : Rabs y <= 5120.
   Proof.
     pose proof s_pos. unfold y, Rdiv. rewrite Rabs_mult, Rabs_inv, (Rabs_pos_eq s) by lra.
     apply Rmult_le_reg_r with s; [lra|]. rewrite Rmult_assoc, Rinv_l by lra. lra.
   Qed.
 
-  Lemma quotient_close : Rabs (v - y) <= / 2000.
+  Lemma quotient_close : Rabs (v - y) <= / 1600.
   Proof.
     pose proof s_pos. pose proof y_small. pose proof inverse_close.
     assert (x * i - y = y * (i * s - 1)) by (unfold y; field; lra).
-    assert (first : Rabs (x * i - y) <= eps * 4096).
+    assert (first : Rabs (x * i - y) <= eps * 5120).
     { rewrite H2, Rabs_mult, Rmult_comm. apply Rmult_le_compat; auto using Rabs_pos. }
-    assert (size : Rabs (x * i) <= 4097).
+    assert (size : Rabs (x * i) <= 5121).
     { replace (x * i) with ((x * i - y) + y) by ring.
       apply Rle_trans with (1 := Rabs_triang _ _). rewrite eps_value in *. lra. }
     pose proof (rnd_error (x * i)) as second. fold v in second.
-    assert (eps * Rabs (x * i) <= eps * 4097) by (apply Rmult_le_compat_l; [rewrite eps_value; lra | exact size]).
+    assert (eps * Rabs (x * i) <= eps * 5121) by (apply Rmult_le_compat_l; [rewrite eps_value; lra | exact size]).
     assert (eta <= eps) by (unfold eta, eps; now apply bpow_le).
     replace (v - y) with ((v - x * i) + (x * i - y)) by ring.
     apply Rle_trans with (1 := Rabs_triang _ _). rewrite eps_value in *. lra.
   Qed.
 
-  Lemma quotient_small : Rabs v <= 4097.
+  Lemma quotient_small : Rabs v <= 5121.
   Proof.
     replace v with ((v - y) + y) by ring. apply Rle_trans with (1 := Rabs_triang _ _).
     pose proof quotient_close. pose proof y_small. lra.
   Qed.
 
   (** Any multiplier c this near y decodes within the bound. *)
-  Theorem near_core (c : R) : Rabs (y - c) <= / 2 + / 2000 -> Rabs (x - rnd (c * s)) <= (1 - / 4096) * b.
+  Theorem near_core (c : R) : Rabs (y - c) <= / 2 + / 1600 -> Rabs (x - rnd (c * s)) <= (1 - / 16384) * b.
   Proof.
     intros cy. pose proof s_pos as pos. pose proof y_small.
     pose proof step_range as range. pose proof eta_small. pose proof b_pos.
-    assert (cs : Rabs (c * s) <= 4097 * s).
+    assert (cs : Rabs (c * s) <= 5121 * s).
     { rewrite Rabs_mult, (Rabs_pos_eq s) by lra. apply Rmult_le_compat_r; [lra|].
       replace c with (y - (y - c)) by ring. apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
     pose proof (rnd_error (c * s)) as last.
-    assert (eps * Rabs (c * s) <= eps * (4097 * s)) by (apply Rmult_le_compat_l; [rewrite eps_value; lra | exact cs]).
-    assert (first : Rabs (x - c * s) <= (/ 2 + / 2000) * s).
+    assert (eps * Rabs (c * s) <= eps * (5121 * s)) by (apply Rmult_le_compat_l; [rewrite eps_value; lra | exact cs]).
+    assert (first : Rabs (x - c * s) <= (/ 2 + / 1600) * s).
     { replace (x - c * s) with ((y - c) * s) by (unfold y; field; lra).
       rewrite Rabs_mult, (Rabs_pos_eq s) by lra. apply Rmult_le_compat_r; lra. }
     replace (x - rnd (c * s)) with ((x - c * s) - (rnd (c * s) - c * s)) by ring.
@@ -178,7 +178,7 @@ Section Core.
     rewrite eps_value in *. lra.
   Qed.
 
-  Lemma near_strict (c : R) : Rabs (y - c) <= / 2 + / 2000 -> Rabs (rnd (x - rnd (c * s))) < b.
+  Lemma near_strict (c : R) : Rabs (y - c) <= / 2 + / 1600 -> Rabs (rnd (x - rnd (c * s))) < b.
   Proof.
     intros centre. pose proof (near_core c centre) as close. pose proof (rnd_error (x - rnd (c * s))) as last.
     pose proof b_pos. pose proof eta_small. pose proof step_range.
@@ -188,7 +188,7 @@ Section Core.
   Qed.
 
   (** Without dither: a centre at most half a step from the quotient. *)
-  Lemma plain_core (t : R) : Rabs (v - t) <= / 2 -> Rabs (y - t) <= / 2 + / 2000.
+  Lemma plain_core (t : R) : Rabs (v - t) <= / 2 -> Rabs (y - t) <= / 2 + / 1600.
   Proof.
     intros centre. pose proof quotient_close.
     replace (y - t) with ((v - t) - (v - y)) by ring.
@@ -197,19 +197,19 @@ Section Core.
 
   (** In half steps, dense mode's prediction may choose either integer beside the quotient. *)
   Theorem halves_near (q : Z) : let w := rnd (x * (2 * i)) in
-    (Zfloor w <= q <= Zfloor w + 1)%Z -> Rabs (x - rnd (IZR q * (s / 2))) <= (1 - / 4096) * b.
+    (Zfloor w <= q <= Zfloor w + 1)%Z -> Rabs (x - rnd (IZR q * (s / 2))) <= (1 - / 16384) * b.
   Proof.
     intros w [low high]. pose proof s_pos. pose proof y_small. pose proof inverse_close.
     assert (eta <= eps) by (unfold eta, eps; now apply bpow_le).
-    assert (first : Rabs (x * (2 * i) - 2 * y) <= eps * 8192).
+    assert (first : Rabs (x * (2 * i) - 2 * y) <= eps * 10240).
     { replace (x * (2 * i) - 2 * y) with (2 * y * (i * s - 1)) by (unfold y; field; lra).
       rewrite Rabs_mult, Rmult_comm. apply Rmult_le_compat; auto using Rabs_pos.
       rewrite Rabs_mult, (Rabs_pos_eq 2) by lra. lra. }
-    assert (size : Rabs (x * (2 * i)) <= 8193).
+    assert (size : Rabs (x * (2 * i)) <= 10241).
     { replace (x * (2 * i)) with ((x * (2 * i) - 2 * y) + 2 * y) by ring. apply Rle_trans with (1 := Rabs_triang _ _).
       rewrite (Rabs_mult 2), (Rabs_pos_eq 2) by lra. rewrite eps_value in *. lra. }
     pose proof (rnd_error (x * (2 * i))) as second. fold w in second.
-    assert (eps * Rabs (x * (2 * i)) <= eps * 8193) by (apply Rmult_le_compat_l; [rewrite eps_value; lra | exact size]).
+    assert (eps * Rabs (x * (2 * i)) <= eps * 10241) by (apply Rmult_le_compat_l; [rewrite eps_value; lra | exact size]).
     assert (beside : Rabs (w - IZR q) <= 1).
     { apply IZR_le in low. apply IZR_le in high. rewrite plus_IZR in high.
       pose proof (Zfloor_lb w). pose proof (Zfloor_ub w). apply Rabs_le. lra. }
@@ -219,7 +219,7 @@ Section Core.
 
   (** With dither u: two more roundings, of v + u and of r - u, and half the room. *)
   Theorem dithered_core (u r : R) : Rabs x <= 2048 * s -> Rabs u <= / 2 -> Rabs (rnd (v + u) - r) <= / 2 ->
-    Rabs (rnd (v + u)) <= 2050 /\ Rabs (y - rnd (r - u)) <= / 2 + / 2000.
+    Rabs (rnd (v + u)) <= 2050 /\ Rabs (y - rnd (r - u)) <= / 2 + / 1600.
   Proof.
     intros nearer small_u half_step. pose proof s_pos. pose proof inverse_close.
     assert (y2 : Rabs y <= 2048).
@@ -335,36 +335,36 @@ Section Near.
 
   Variable x : f32.
   Hypothesis Fx : finite x = true.
-  Hypothesis near : Rabs (toR x) <= 4096 * toR (step B).
+  Hypothesis near : Rabs (toR x) <= 5120 * toR (step B).
 
   Let s := toR (step B).
   Let v := rnd (toR x * rnd (1 / s)).
 
-  Lemma v_small : Rabs v <= 4097.
+  Lemma v_small : Rabs v <= 5121.
   Proof.
     pose proof step_large as top. unfold v, s. destruct step_real as [_ S]. rewrite S in *.
     exact (quotient_small _ small top _ near).
   Qed.
 
-  Lemma centred (t : R) : Rabs (v - t) <= / 2 -> Rabs (toR x / s - t) <= / 2 + / 2000.
+  Lemma centred (t : R) : Rabs (v - t) <= / 2 -> Rabs (toR x / s - t) <= / 2 + / 1600.
   Proof.
     pose proof step_large as top. unfold v, s. destruct step_real as [_ S]. rewrite S in *.
     exact (plain_core _ small top _ near t).
   Qed.
 
-  Lemma coded (c : R) : Rabs (toR x / s - c) <= / 2 + / 2000 -> Rabs (rnd (toR x - rnd (c * s))) < toR b.
+  Lemma coded (c : R) : Rabs (toR x / s - c) <= / 2 + / 1600 -> Rabs (rnd (toR x - rnd (c * s))) < toR b.
   Proof.
     pose proof step_large as top. unfold s. destruct step_real as [_ S]. rewrite S in *.
     exact (near_strict _ small _ near c).
   Qed.
 
-  Lemma y_bound : Rabs (toR x / s) <= 4096.
+  Lemma y_bound : Rabs (toR x / s) <= 5120.
   Proof.
     unfold s. destruct step_real as [_ S]. rewrite S in *. pose proof step_large as top. rewrite S in top.
     exact (y_small _ small _ near).
   Qed.
 
-  Lemma back_small (c : R) : Rabs (toR x / s - c) <= / 2 + / 2000 -> Rabs (rnd (c * s)) < bpow radix2 128.
+  Lemma back_small (c : R) : Rabs (toR x / s - c) <= / 2 + / 1600 -> Rabs (rnd (c * s)) < bpow radix2 128.
   Proof.
     intros centre. pose proof y_bound. pose proof step_upper as top. fold s in top.
     assert (spos : 0 < s) by (unfold s; destruct step_real as [_ ->]; exact (s_pos _ small)).
@@ -387,20 +387,20 @@ Section Near.
   Qed.
 
   (** A float that near x/s, times the step, passes the check. *)
-  Lemma passes (t : f32) : finite t = true -> Rabs (toR x / s - toR t) <= / 2 + / 2000 -> within b x (mul t (step B)) = true.
+  Lemma passes (t : f32) : finite t = true -> Rabs (toR x / s - toR t) <= / 2 + / 1600 -> within b x (mul t (step B)) = true.
   Proof.
     intros Ft centre. destruct step_real as [Fs _].
     destruct (mul_small t (step B) Ft Fs (back_small _ centre)) as [Fy Y].
     apply within_exact; auto. rewrite Y. now apply coded.
   Qed.
 
-  Lemma below_limit (y : f32) : finite y = true -> Rabs (toR y) <= 4097 -> lt (abs y) limit = true.
+  Lemma below_limit (y : f32) : finite y = true -> Rabs (toR y) <= 5121 -> lt (abs y) limit = true.
   Proof.
     intros Fy few. apply lt_complete; [now rewrite abs_finite | reflexivity |].
     rewrite abs_correct, toR_limit. apply Rle_lt_trans with (1 := few). lra.
   Qed.
 
-  Lemma small_integer (n : Z) : (Z.abs n <= 5000)%Z -> finite (ofI32 n) = true /\ toR (ofI32 n) = IZR n.
+  Lemma small_integer (n : Z) : (Z.abs n <= 6000)%Z -> finite (ofI32 n) = true /\ toR (ofI32 n) = IZR n.
   Proof.
     intros few. destruct (ofI32_correct n ltac:(lia)) as [F ->]. split; [exact F|].
     apply round_generic; [typeclasses eauto | apply F32_small_integer; lia].
@@ -408,10 +408,10 @@ Section Near.
 
   Let c k := Quantization k B B.
 
-  Lemma few_of_real (n : Z) : Rabs (IZR n) <= 4098 -> (Z.abs n <= 4098)%Z.
+  Lemma few_of_real (n : Z) : Rabs (IZR n) <= 5122 -> (Z.abs n <= 5122)%Z.
   Proof. rewrite <- abs_IZR. apply le_IZR. Qed.
 
-  Theorem paper_near (u : f32) : exists q, encode (c Paper) u x = Integer q /\ (Z.abs q <= 4098)%Z.
+  Theorem paper_near (u : f32) : exists q, encode (c Paper) u x = Integer q /\ (Z.abs q <= 5122)%Z.
   Proof.
     destruct quotient_real as [Fq Q].
     set (n := ZnearestE v).
@@ -422,7 +422,7 @@ Section Near.
       rewrite round_generic; [|typeclasses eauto | apply generic_format_round; typeclasses eauto].
       apply round_FIX_IZR. }
     assert (half_step : Rabs (v - IZR n) <= / 2) by apply Znearest_half.
-    assert (few : (Z.abs n <= 4098)%Z).
+    assert (few : (Z.abs n <= 5122)%Z).
     { apply few_of_real. replace (IZR n) with (v - (v - IZR n)) by ring.
       apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. pose proof v_small. lra. }
     exists n. split; [|exact few].
@@ -442,7 +442,7 @@ Section Near.
     - simpl. lia.
   Qed.
 
-  Lemma centre_exact (q : Z) : (Z.abs q <= 5000)%Z -> q <> 0%Z ->
+  Lemma centre_exact (q : Z) : (Z.abs q <= 6000)%Z -> q <> 0%Z ->
     finite (sub (ofI32 q) (half q)) = true /\
     toR (sub (ofI32 q) (half q)) = IZR q - (if (q <? 0)%Z then - / 2 else / 2).
   Proof.
@@ -464,11 +464,11 @@ Section Near.
       apply Rle_lt_trans with (Rabs (IZR q) + 1).
       - apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp.
         apply Rplus_le_compat_l. destruct (q <? 0)%Z; [rewrite Rabs_left | rewrite Rabs_pos_eq]; lra.
-      - rewrite <- abs_IZR. assert (IZR (Z.abs q) <= 5000) by (apply IZR_le; lia). lra. }
+      - rewrite <- abs_IZR. assert (IZR (Z.abs q) <= 6000) by (apply IZR_le; lia). lra. }
     split; [exact fin|]. now rewrite sub_correct, Q, H, exact.
   Qed.
 
-  Theorem support_near (u : f32) : exists q, encode (c Support) u x = Integer q /\ (Z.abs q <= 4098)%Z.
+  Theorem support_near (u : f32) : exists q, encode (c Support) u x = Integer q /\ (Z.abs q <= 5122)%Z.
   Proof.
     destruct step_real as [Fs S]. destruct inverse_real as [Fi I].
     destruct (isZero x) eqn:null.
@@ -495,7 +495,7 @@ Section Near.
     assert (low : (0 <= f)%Z) by (apply Zfloor_lub; apply Rabs_pos).
     assert (floor_le : IZR f <= Rabs v) by apply Zfloor_lb.
     assert (floor_gt : Rabs v < IZR f + 1) by apply Zfloor_ub.
-    assert (few : (f <= 4097)%Z) by (apply le_IZR; pose proof v_small; lra).
+    assert (few : (f <= 5121)%Z) by (apply le_IZR; pose proof v_small; lra).
     assert (some : integerOf (c Support) u x = Some (if lt x zero then - (f + 1) else f + 1)%Z).
     { unfold integerOf, side, c. cbn [kind positive negative].
       replace (if lt x zero then B else B) with B by (now destruct (lt x zero)).
@@ -504,7 +504,7 @@ Section Near.
       { apply lt_complete; [exact Fm | reflexivity |]. rewrite M, toR_limit. pose proof v_small. lra. }
       now rewrite null, trunc. }
     set (q := (if lt x zero then - (f + 1) else f + 1)%Z) in *.
-    assert (size : (Z.abs q <= 4098)%Z) by (unfold q; destruct (lt x zero); lia).
+    assert (size : (Z.abs q <= 5122)%Z) by (unfold q; destruct (lt x zero); lia).
     assert (nz : q <> 0%Z) by (unfold q; destruct (lt x zero); lia).
     exists q. split; [|exact size].
     unfold encode. rewrite some. unfold valueOf, side, c. cbn [kind positive negative].
@@ -542,7 +542,7 @@ Section Near.
       split; [split; [exact Fs | change (0 < toR (step B)); rewrite S; exact (s_pos _ small)]|]. exact Fi. }
     destruct quotient_real as [Fq Q].
     assert (core : forall r, Rabs (rnd (v + toR u) - r) <= / 2 ->
-      Rabs (rnd (v + toR u)) <= 2050 /\ Rabs (toR x / s - rnd (r - toR u)) <= / 2 + / 2000).
+      Rabs (rnd (v + toR u)) <= 2050 /\ Rabs (toR x / s - rnd (r - toR u)) <= / 2 + / 1600).
     { intros r. unfold v, s in *. pose proof step_large as top. rewrite S in *.
       intros h. eapply dithered_core; eassumption. }
     set (t := rnd (v + toR u)) in *. set (r := ZnearestE t).
@@ -567,7 +567,7 @@ Section Near.
       { apply sub_small; auto. rewrite R.
         replace (rnd (IZR r - toR u)) with (toR x / s - (toR x / s - rnd (IZR r - toR u))) by ring.
         apply Rle_lt_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. pose proof y_bound.
-        apply Rle_lt_trans with 5000; [lra|]. apply Rlt_trans with (bpow radix2 13); [simpl; lra | now apply bpow_lt]. }
+        apply Rle_lt_trans with 6000; [lra|]. apply Rlt_trans with (bpow radix2 13); [simpl; lra | now apply bpow_lt]. }
       split; [exact fin|]. now rewrite (sub_correct _ _ fin), R. }
     destruct D as [Fd D].
     set (q := (if r <? 0 then r else r + 1)%Z).

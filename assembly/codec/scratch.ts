@@ -101,8 +101,8 @@ export function configure(
   s.seed = seed;
   s.lag = lag;
   const provable = quantizer != 0 && bound == negativeBound && step < <f32>1e30;
-  // An integer under 2^12 says that x is within 2^12 steps of zero; under dither, one under 2^11 − 1 does for 2^11.
-  s.near = !provable ? -1 : quantizer == 3 ? 2046 : 4095;
+  // An integer under 5120 says that x is within 5120 steps of zero; under dither, one under 2^11 − 1 does for 2^11.
+  s.near = !provable ? -1 : quantizer == 3 ? 2046 : 5119;
 }
 
 export function scratchBytes(): usize {
