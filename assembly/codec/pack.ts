@@ -127,7 +127,13 @@ function unpackRows(
   storeRows(to, kind, bytes, a, b, c, d);
 }
 
-/** Two vectors of 16-bit integers as one row of their low bytes. */
+/** Two vectors of 16-bit integers below 256 as one row of bytes. */
+@inline
+function byteRow(a: v128, b: v128): v128 {
+  return i8x16.narrow_i16x8_u(a, b);
+}
+
+/** Two vectors of any 16-bit integers as one row of their low bytes. */
 @inline
 function lowRow(a: v128, b: v128): v128 {
   const mask = i16x8.splat(255);
@@ -165,21 +171,23 @@ function packVectors(
   const fifteen = opaque(0x0f0f0f0f, scratch);
   const three = opaque(0x03030303, scratch);
   const one = opaque(0x01010101, scratch);
-  const a = lowRow(v0, v1);
-  const b = lowRow(v2, v3);
-  const c = lowRow(v4, v5);
-  const d = lowRow(v6, v7);
-  switch (width) {
-    case 1: return packRows(to, a, b, c, d, 1, fifteen, three, one);
-    case 2: return packRows(to, a, b, c, d, 2, fifteen, three, one);
-    case 3: return packRows(to, a, b, c, d, 3, fifteen, three, one);
-    case 4: return packRows(to, a, b, c, d, 4, fifteen, three, one);
-    case 5: return packRows(to, a, b, c, d, 5, fifteen, three, one);
-    case 6: return packRows(to, a, b, c, d, 6, fifteen, three, one);
-    case 7: return packRows(to, a, b, c, d, 7, fifteen, three, one);
+  if (width <= 8) {
+    const a = byteRow(v0, v1);
+    const b = byteRow(v2, v3);
+    const c = byteRow(v4, v5);
+    const d = byteRow(v6, v7);
+    switch (width) {
+      case 1: return packRows(to, a, b, c, d, 1, fifteen, three, one);
+      case 2: return packRows(to, a, b, c, d, 2, fifteen, three, one);
+      case 3: return packRows(to, a, b, c, d, 3, fifteen, three, one);
+      case 4: return packRows(to, a, b, c, d, 4, fifteen, three, one);
+      case 5: return packRows(to, a, b, c, d, 5, fifteen, three, one);
+      case 6: return packRows(to, a, b, c, d, 6, fifteen, three, one);
+      case 7: return packRows(to, a, b, c, d, 7, fifteen, three, one);
+    }
+    return storeBytes(to, a, b, c, d);
   }
-  const at = storeBytes(to, a, b, c, d);
-  if (width == 8) return at;
+  const at = storeBytes(to, lowRow(v0, v1), lowRow(v2, v3), lowRow(v4, v5), lowRow(v6, v7));
   const e = highRow(v0, v1);
   const f = highRow(v2, v3);
   const g = highRow(v4, v5);

@@ -11,6 +11,23 @@ function fold32(v: u32, unsigned: bool): u32 {
   return unsigned ? v : (v << 1) ^ ((v as i32) >> 31);
 }
 
+/** A bitmap's bytes and what is behind them, of 16-bit integers. Returns the end of the packed ones. */
+@inline
+function gather16(bitmap: usize, bytes: usize, unsigned: bool, scratch: usize): usize {
+  const zero = i16x8.splat(0);
+  let to = scratch + PACKED;
+  let from = scratch + Q;
+  for (let at = bitmap; at < bitmap + bytes; at++, from += 16) {
+    const v = v128.load(from);
+    const mask = i16x8.bitmask(i16x8.ne(v, zero)) as usize;
+    store<u8>(at, mask);
+    const lifted = i16x8.sub(folded16(v, unsigned), i16x8.splat(1));
+    v128.store(to, i8x16.swizzle(lifted, v128.load(scratch + GATHER + (mask << 4))));
+    to += popcnt(mask) << 1;
+  }
+  return to;
+}
+
 /** The folded integers less 1 of `n` at scratch + Q go to scratch + PACKED; returns how many. */
 export function gather(bitmap: usize, n: usize, wide: bool, unsigned: bool, scratch: usize): usize {
   const q = scratch + Q;
@@ -28,17 +45,21 @@ export function gather(bitmap: usize, n: usize, wide: bool, unsigned: bool, scra
     memory.fill(to, 0, 256);
     return (to - scratch - PACKED) >> 2;
   }
-  const zero = i16x8.splat(0);
-  for (let i: usize = 0; i < bytes; i++) {
-    const v = v128.load(q + i * 16);
-    const mask = i16x8.bitmask(i16x8.ne(v, zero));
-    store<u8>(bitmap + i, mask);
-    const lifted = i16x8.sub(folded16(v, unsigned), i16x8.splat(1));
-    v128.store(to, i8x16.swizzle(lifted, v128.load(scratch + GATHER + ((mask as usize) << 4))));
-    to += popcnt(mask) << 1;
-  }
+  to = unsigned ? gather16(bitmap, bytes, true, scratch) : gather16(bitmap, bytes, false, scratch);
   memory.fill(to, 0, 128);
   return (to - scratch - PACKED) >> 1;
+}
+
+@inline
+function scatter16(bitmap: usize, bytes: usize, unsigned: bool, scratch: usize): void {
+  let from = scratch + PACKED;
+  let to = scratch + Q;
+  for (let at = bitmap; at < bitmap + bytes; at++, to += 16) {
+    const mask = load<u8>(at) as usize;
+    const r = unfolded16(i16x8.add(v128.load(from), i16x8.splat(1)), unsigned);
+    v128.store(to, i8x16.swizzle(r, v128.load(scratch + SCATTER + (mask << 4))));
+    from += popcnt(mask) << 1;
+  }
 }
 
 /** The inverse; integers beyond the last set bit come from nowhere and are zero. */
@@ -57,12 +78,8 @@ export function scatter(bitmap: usize, n: usize, wide: bool, unsigned: bool, scr
     }
     return;
   }
-  for (let i: usize = 0, bytes = (n + 7) >> 3; i < bytes; i++) {
-    const mask = load<u8>(bitmap + i) as usize;
-    const r = unfolded16(i16x8.add(v128.load(from), i16x8.splat(1)), unsigned);
-    v128.store(q + i * 16, i8x16.swizzle(r, v128.load(scratch + SCATTER + (mask << 4))));
-    from += popcnt(mask as u32) << 1;
-  }
+  if (unsigned) scatter16(bitmap, (n + 7) >> 3, true, scratch);
+  else scatter16(bitmap, (n + 7) >> 3, false, scratch);
 }
 
 /** Of a block: how many integers are not 0 (high half), and the or of these, folded, less 1 (low half or lane). */

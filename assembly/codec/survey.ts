@@ -106,7 +106,7 @@ export function closeGap(q: usize, x: usize, n: usize, wide: bool, scratch: usiz
   } else {
     const zero = i16x8.splat(0);
     let i: usize = 0;
-    for (; i + 8 <= n; i += 8) count += popcnt(i16x8.bitmask(i16x8.eq(v128.load(q + i * 2), zero)));
+    for (; i + 8 <= n && count <= limit; i += 8) count += popcnt(i16x8.bitmask(i16x8.eq(v128.load(q + i * 2), zero)));
     for (; i < n; i++) if (load<i16>(q + i * 2) == 0) count++;
   }
   if (count > limit) return -1;
