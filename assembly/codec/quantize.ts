@@ -199,6 +199,20 @@ export function orderBits(to: usize, from: usize, n: usize): void {
   }
 }
 
+/** Under support with one step. */
+@inline
+function supportRun(to: usize, from: usize, count: usize, gapless: bool, steps: v128): void {
+  let y = to;
+  for (let at = from, end = from + (count << 1); at < end; at += 16, y += 32) {
+    let q = v128.load(at);
+    if (gapless) q = i16x8.sub(q, i16x8.ge_s(q, i16x8.splat(0)));
+    const a = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(q));
+    const b = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(q));
+    v128.store(y, f32x4.mul(f32x4.sub(a, half(a)), steps));
+    v128.store(y, f32x4.mul(f32x4.sub(b, half(b)), steps), 16);
+  }
+}
+
 /** The values of `count` (a multiple of 8) sixteen-bit integers, number `first` first. */
 export function dequantize16(to: usize, from: usize, count: usize, gapless: bool, first: u32, scratch: usize): void {
   const s = settings(scratch);
@@ -224,14 +238,8 @@ export function dequantize16(to: usize, from: usize, count: usize, gapless: bool
       v128.store(to + i * 2, valueOf(i32x4.extend_high_i16x8_s(q), PAPER, steps, steps, zero), 16);
     }
   } else if (s.step == s.negativeStep) {
-    for (let i: usize = 0; i < count << 1; i += 16) {
-      let q = v128.load(from + i);
-      if (gapless) q = i16x8.sub(q, i16x8.ge_s(q, zero));
-      const a = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(q));
-      const b = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(q));
-      v128.store(to + i * 2, f32x4.mul(f32x4.sub(a, half(a)), steps));
-      v128.store(to + i * 2, f32x4.mul(f32x4.sub(b, half(b)), steps), 16);
-    }
+    if (gapless) supportRun(to, from, count, true, steps);
+    else supportRun(to, from, count, false, steps);
   } else {
     for (let i: usize = 0; i < count << 1; i += 16) {
       let q = v128.load(from + i);

@@ -11,19 +11,33 @@ function fold32(v: u32, unsigned: bool): u32 {
   return unsigned ? v : (v << 1) ^ ((v as i32) >> 31);
 }
 
-/** A bitmap's bytes and what is behind them, of 16-bit integers. Returns the end of the packed ones. */
+/** Eight integers, folded, less 1, those of `mask` moved together. */
+@inline
+function together(v: v128, mask: usize, unsigned: bool, scratch: usize): v128 {
+  const lifted = i16x8.sub(folded16(v, unsigned), i16x8.splat(1));
+  return i8x16.swizzle(lifted, v128.load(scratch + GATHER + (mask << 4)));
+}
+
+/**
+ * A bitmap, two bytes at a time, and what is behind it, of 16-bit integers. Behind an odd number of bytes comes a zero,
+ * which the widths take the place of. Returns the end of the packed ones.
+ */
 @inline
 function gather16(bitmap: usize, bytes: usize, unsigned: bool, scratch: usize): usize {
   const zero = i16x8.splat(0);
   let to = scratch + PACKED;
   let from = scratch + Q;
-  for (let at = bitmap; at < bitmap + bytes; at++, from += 16) {
-    const v = v128.load(from);
-    const mask = i16x8.bitmask(i16x8.ne(v, zero)) as usize;
-    store<u8>(at, mask);
-    const lifted = i16x8.sub(folded16(v, unsigned), i16x8.splat(1));
-    v128.store(to, i8x16.swizzle(lifted, v128.load(scratch + GATHER + (mask << 4))));
-    to += popcnt(mask) << 1;
+  for (let at = bitmap; at < bitmap + bytes; at += 2, from += 32) {
+    const a = v128.load(from);
+    const b = v128.load(from, 16);
+    const bits = i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.ne(a, zero), i16x8.ne(b, zero))) as usize;
+    store<u16>(at, bits);
+    const low = bits & 255;
+    const high = bits >> 8;
+    v128.store(to, together(a, low, unsigned, scratch));
+    const middle = to + (popcnt(low) << 1);
+    v128.store(middle, together(b, high, unsigned, scratch));
+    to += popcnt(bits) << 1;
   }
   return to;
 }

@@ -94,6 +94,19 @@ export function choosePlan(q: usize, n: usize, lag: usize, wide: bool, none: u32
   return (sampled << 6) + some * (32 - clz(bits)) < best ? SPARSE + (none == UNSIGNED ? 1 : 0) : plan;
 }
 
+/** How many of n ≤ 2^17 sixteen-bit integers are 0. */
+function countZeros(q: usize, n: usize): i32 {
+  const zero = i16x8.splat(0);
+  let counts = zero;
+  let i: usize = 0;
+  // A comparison is −1 where true.
+  for (; i + 8 <= n; i += 8) counts = i16x8.sub(counts, i16x8.eq(v128.load(q + i * 2), zero));
+  const four = i32x4.extadd_pairwise_i16x8_s(counts);
+  let count = i32x4.extract_lane(four, 0) + i32x4.extract_lane(four, 1) + i32x4.extract_lane(four, 2) + i32x4.extract_lane(four, 3);
+  for (; i < n; i++) if (load<i16>(q + i * 2) == 0) count++;
+  return count;
+}
+
 /**
  * Closes the gap that `support` and `dithered` leave at 0 where next to no value is zero; see src/codec/chunk.ts.
  * Returns how many zeros it noted as escapes, or −1 where there is no gap to close.
@@ -104,10 +117,7 @@ export function closeGap(q: usize, x: usize, n: usize, wide: bool, scratch: usiz
   if (wide) {
     for (let i: usize = 0; i < n; i++) if (load<i32>(q + i * 4) == 0) count++;
   } else {
-    const zero = i16x8.splat(0);
-    let i: usize = 0;
-    for (; i + 8 <= n && count <= limit; i += 8) count += popcnt(i16x8.bitmask(i16x8.eq(v128.load(q + i * 2), zero)));
-    for (; i < n; i++) if (load<i16>(q + i * 2) == 0) count++;
+    for (let i: usize = 0; i < n && count <= limit; i += 1024) count += countZeros(q + i * 2, min<usize>(1024, n - i));
   }
   if (count > limit) return -1;
   let found: usize = 0;
