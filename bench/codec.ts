@@ -79,6 +79,7 @@ export async function fromTraining(): Promise<Named[]> {
             saved.set(name, { name, shape, data });
             return frames.encodeAt(x, length, shape, ...rest);
           },
+          chooseAt: (...args) => frames.chooseAt(...args),
           decodeAt: (...args) => frames.decodeAt(...args),
         }),
       ),

@@ -79,9 +79,9 @@ function trial(tallyOf: Tally, sample: Rows[], predictor: number, gapless: boole
   return { plan, counts, values, mean, cost: costOf(counts) + low * (values - zeros) };
 }
 
-/** `support` and `dithered` leave the integer 0 to exact zeros; where there are next to none, it is better left out. */
-function isGapless(tallyOf: Tally, sample: Rows[], { quantizer }: Quantization): boolean {
-  if (quantizer !== "support" && quantizer !== "dithered") return false;
+/** Where the integer 0 is for exact zeros and there are next to none, it is better left out. */
+function isGapless(tallyOf: Tally, sample: Rows[], quantization: Quantization): boolean {
+  if (!leavesZeroOut(quantization)) return false;
   const plan: Plan = { predictor: 0, gapless: false, low: 0, ...undivided };
   const counts = new Uint32Array(contexts * symbols);
   tallyOf(counts, sample, plan);
@@ -93,6 +93,18 @@ export interface Choice {
   plan: Plan;
   tables: Tables;
 }
+
+/** Nothing checks values in half steps (docs/format.md), so they are for bins and bounds that the proof covers. */
+const halvable = ({ quantizer, positive }: Quantization): boolean =>
+  quantizer === "paper" && positive.bound < largestHalved;
+
+/** Whether what was chosen for one tensor may serve another. */
+export const suits = ({ plan }: Choice, quantization: Quantization): boolean =>
+  (halvable(quantization) || !inHalves(plan.predictor)) && (leavesZeroOut(quantization) || !plan.gapless);
+
+/** Whether the integer 0 is for exact zeros alone. */
+const leavesZeroOut = ({ quantizer }: Quantization): boolean =>
+  quantizer === "support" || quantizer === "dithered";
 
 /**
  * The plan of least cost and its tables; null where dense mode does not suit, or where `pays`, asked about the bytes that
@@ -112,9 +124,8 @@ export function choose(
     if (found === null) return null;
     if (best === null || found.cost < best.cost) best = found;
   }
-  // Half steps keep flat regions flat: they pay where most residuals are small. Nothing checks them (docs/format.md).
-  const halvable = quantization.quantizer === "paper" && quantization.positive.bound < largestHalved;
-  if (!layout.flat && halvable && best!.mean < mostHalved) {
+  // Half steps keep flat regions flat: they pay where most residuals are small.
+  if (!layout.flat && halvable(quantization) && best!.mean < mostHalved) {
     for (const predictor of [5, 6]) {
       const found = trial(tallyOf, few, predictor, false);
       if (found !== null && found.cost < best!.cost) best = found;

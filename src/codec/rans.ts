@@ -67,16 +67,21 @@ export function tablesOf(counts: Uint32Array): Tables {
     let largest = 0;
     for (let s = 0; s < escapeSymbol; s++) if (own[s]! > 0) largest = s;
     top[c] = largest;
-    const kinds = [...Array(largest + 1).keys(), escapeSymbol];
-    const sum = kinds.reduce((all, s) => all + own[s]!, 0);
-    const room = total - kinds.length;
+    let sum = own[escapeSymbol]!;
+    for (let s = 0; s <= largest; s++) sum += own[s]!;
+    const room = total - (largest + 2);
+    const share = (count: number) => 1 + (sum > 0 ? Math.floor((count * room) / sum) : 0);
     let used = 0;
-    for (const s of kinds) {
-      f[s] = 1 + (sum > 0 ? Math.floor((own[s]! * room) / sum) : 0);
+    let most = 0;
+    for (let s = 0; s <= largest; s++) {
+      f[s] = share(own[s]!);
       used += f[s]!;
+      if (f[s]! > f[most]!) most = s;
     }
+    f[escapeSymbol] = share(own[escapeSymbol]!);
+    used += f[escapeSymbol]!;
+    if (f[escapeSymbol]! > f[most]!) most = escapeSymbol;
     // What rounding left over goes to the most frequent symbol.
-    const most = kinds.reduce((best, s) => (f[s]! > f[best]! ? s : best), 0);
     f[most]! += total - used;
   }
   return { top, frequency };
@@ -84,20 +89,25 @@ export function tablesOf(counts: Uint32Array): Tables {
 
 /** Elias gamma: ⌊log2 f⌋ zeros, then f from its highest bit on. */
 export function writeTables(out: ByteWriter, { top, frequency }: Tables): void {
-  const bits: number[] = [];
+  let held = 1;
+  /** The lowest `count` bits, the highest of them first; a leading 1 tells how many are held. */
+  const put = (bits: number, count: number) => {
+    for (let k = count - 1; k >= 0; k--) {
+      held = 2 * held + ((bits >> k) & 1);
+      if (held < 256) continue;
+      out.u8(held - 256);
+      held = 1;
+    }
+  };
   for (let c = 0; c < contexts; c++) {
-    for (let k = 7; k >= 0; k--) bits.push((top[c]! >> k) & 1);
+    put(top[c]!, 8);
     // The escape's frequency is what is missing to 2^11.
     for (let s = 0; s <= top[c]!; s++) {
       const f = frequency[c * symbols + s]!;
-      const length = 31 - Math.clz32(f);
-      for (let k = 0; k < length; k++) bits.push(0);
-      for (let k = length; k >= 0; k--) bits.push((f >> k) & 1);
+      put(f, 63 - 2 * Math.clz32(f));
     }
   }
-  while (bits.length % 8 > 0) bits.push(0);
-  for (let i = 0; i < bits.length; i += 8)
-    out.u8(bits.slice(i, i + 8).reduce((byte, bit) => 2 * byte + bit, 0));
+  while (held > 1) put(0, 1);
 }
 
 export function readTables(input: ByteReader): Tables {

@@ -4,12 +4,14 @@
 import { FrameError } from "../error.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
 import {
+  type Choice,
   choose,
   paysOff,
   planCapacity,
   type Rows,
   readPlan,
   readTables,
+  suits,
   writePlan,
   writeTables,
 } from "./dense.js";
@@ -105,6 +107,11 @@ export type Place = (first: number, count: number) => number;
 /** Values that fast mode takes at a time, whole chunks; dense mode takes two segments, which are no more. */
 export const windowLength = 1 << 18;
 
+/** With what `chooseAt` found. */
+interface Guided extends EncodeOptions {
+  choice?: Choice | null;
+}
+
 export class WasmCodec {
   readonly #wasm: CodecExports;
   readonly #memory: WebAssembly.Memory;
@@ -131,7 +138,7 @@ export class WasmCodec {
     x: number,
     length: number,
     shape: readonly number[],
-    options: Omit<EncodeOptions, "shape">,
+    options: Omit<Guided, "shape">,
     out: number,
     capacity: number,
   ): number {
@@ -139,32 +146,44 @@ export class WasmCodec {
     return this.encodeFrom(() => x, values, { ...options, shape }, out, capacity);
   }
 
+  /**
+   * How `encodeAt` would encode these values: null is fast mode. Given back to it in `choice`, with the same mode,
+   * quantizer and bound, it spares the search, which for small tensors takes longer than all the rest: parts of one
+   * tensor can share one. A choice that does not suit costs bytes, never the bound.
+   */
+  chooseAt(
+    x: number,
+    length: number,
+    shape: readonly number[],
+    options: Omit<EncodeOptions, "shape">,
+  ): Choice | null {
+    const header = headerFor(new Float32Array(this.#memory.buffer, x, length), { ...options, shape });
+    this.configure(header);
+    return header.mode === "dense" ? this.#choose(header, options.mode === "auto", () => x) : null;
+  }
+
   /** The same for `values` that `place` brings along. */
-  encodeFrom(
-    place: Place,
-    values: Float32Array,
-    options: EncodeOptions,
-    out: number,
-    capacity: number,
-  ): number {
+  encodeFrom(place: Place, values: Float32Array, options: Guided, out: number, capacity: number): number {
     const header = headerFor(values, options);
-    const auto = options.mode === "auto";
-    const dense = header.mode === "dense" ? this.#encodeAs(header, auto, place, out, capacity) : unsuited;
+    this.configure(header);
+    const search = () => this.#choose(header, options.mode === "auto", place);
+    const choice = header.mode === "fast" ? null : options.choice === undefined ? search() : options.choice;
+    const fits = choice !== null && suits(choice, header.quantization);
+    const dense = fits ? this.#encodeAs(header, choice, place, out, capacity) : unsuited;
     return dense === unsuited
-      ? this.#encodeAs({ ...header, mode: "fast" }, false, place, out, capacity)
+      ? this.#encodeAs({ ...header, mode: "fast" }, null, place, out, capacity)
       : dense;
   }
 
-  #encodeAs(header: Header, auto: boolean, place: Place, out: number, capacity: number): number {
+  #encodeAs(header: Header, choice: Choice | null, place: Place, out: number, capacity: number): number {
     const head = writeHeader(header);
     if (head.length > capacity) return -1;
     this.#bytes(out, head.length).set(head);
     this.configure(header);
     const room = capacity - head.length;
-    const payload =
-      header.mode === "fast"
-        ? this.#encodeFast(lengthOf(header.shape), place, out + head.length, room)
-        : this.#encodeDense(header, auto, place, out + head.length, room);
+    const payload = choice
+      ? this.#encodeDense(header, choice, place, out + head.length, room)
+      : this.#encodeFast(lengthOf(header.shape), place, out + head.length, room);
     if (payload < 0) return payload;
     const frameBytes = head.length + payload;
     sealHeader(this.#bytes(out, frameBytes), frameBytes, () => this.checksum(out + 8, frameBytes - 8));
@@ -182,7 +201,7 @@ export class WasmCodec {
     return at;
   }
 
-  #encodeDense(header: Header, auto: boolean, place: Place, out: number, capacity: number): number {
+  #choose(header: Header, auto: boolean, place: Place): Choice | null {
     const length = lengthOf(header.shape);
     const layout = layoutOf(header.shape, length);
     const tally = (counts: Uint32Array, sample: Rows[], plan: Plan) =>
@@ -193,8 +212,11 @@ export class WasmCodec {
       return this.#wasm.trialFast(this.#scratch, place(first, count) + 4 * first, count, first);
     };
     const pays = (bytes: number) => !auto || paysOff(bytes, length, fastBytes);
-    const choice = choose(tally, layout, header.quantization, pays);
-    if (choice === null) return unsuited;
+    return choose(tally, layout, header.quantization, pays);
+  }
+
+  #encodeDense(header: Header, choice: Choice, place: Place, out: number, capacity: number): number {
+    const layout = layoutOf(header.shape, lengthOf(header.shape));
     const head = new ByteWriter(planCapacity);
     writePlan(head, choice.plan);
     writeTables(head, choice.tables);

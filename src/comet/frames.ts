@@ -7,6 +7,7 @@
  * bit beside the frame tells it. The values themselves keep their errors: to turn their signs right would bend the mean.
  * proofs: Gradient.sign_known
  */
+import type { Choice } from "../codec/dense.js";
 import type { Block } from "../device/device.js";
 import { imagesAtOnce, type Packed } from "../saved.js";
 import { Tensor } from "../tensor.js";
@@ -31,6 +32,7 @@ export class Frames implements Packed {
   readonly #bound: number;
   readonly #parts: Part[] = [];
   readonly #mask: Mask | null;
+  #choice: { of: Choice | null } | null = null;
   readonly gate?: (dy: Tensor) => Tensor;
 
   /** `masked`: whether every sign must come back. `mask`: what gates in place of the values. */
@@ -70,11 +72,14 @@ export class Frames implements Packed {
     const bent = this.slope < 1 ? Tensor.empty(this.#engine, shape, this.#site) : null;
     if (bent) kernels.leaky(bent.data, x, this.slope);
     const from = bent?.data ?? x;
-    const frame = this.#codec.with((frames) =>
-      device.fill("saved", this.#site, x.byteLength, (out, capacity) =>
-        frames.encodeAt(from.byteOffset, x.length, shape, coding, out, capacity),
-      ),
-    );
+    const frame = this.#codec.with((frames) => {
+      // The images of a batch are alike: what suits the first suits all.
+      this.#choice ??= { of: frames.chooseAt(from.byteOffset, x.length, shape, coding) };
+      const options = { ...coding, choice: this.#choice.of };
+      return device.fill("saved", this.#site, x.byteLength, (out, capacity) =>
+        frames.encodeAt(from.byteOffset, x.length, shape, options, out, capacity),
+      );
+    });
     bent?.dispose();
     return { frame, signs: signed ? this.#signsOf(frame, x, shape) : null };
   }

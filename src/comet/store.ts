@@ -3,6 +3,7 @@
  * at the tightest of their bounds and its raw bytes are freed; one of which only the support is needed becomes a mask of
  * one bit an element; whatever has no bound yet, or must be exact, stays as it is.
  */
+import type { Choice } from "../codec/dense.js";
 import type { Site } from "../op.js";
 import { deriveSeed } from "../rng.js";
 import {
@@ -30,13 +31,22 @@ export interface DeviceCodec {
   with<T>(use: (codec: FrameCodec) => T): T;
 }
 
+interface FrameOptions {
+  bound: number;
+  quantizer: Quantizer;
+  mode: Mode;
+  seed?: number;
+}
+
 export interface FrameCodec {
+  /** How `encodeAt` would go about these values: parts of one tensor share the answer. */
+  chooseAt(x: number, length: number, shape: readonly number[], options: FrameOptions): Choice | null;
   /** Writes a frame to [out, out + capacity); returns its bytes, or −1 if it does not fit. */
   encodeAt(
     x: number,
     length: number,
     shape: readonly number[],
-    options: { bound: number; quantizer: Quantizer; mode: Mode; seed?: number },
+    options: FrameOptions & { choice?: Choice | null },
     out: number,
     capacity: number,
   ): number;
