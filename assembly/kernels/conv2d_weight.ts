@@ -177,9 +177,9 @@ function addTiles(job: Job, base: usize, panel: i32, begin: i32, end: i32): void
     const a1 = base + <usize>load<u32>(tap + (tall > 1 ? 4 : 0));
     const a2 = base + <usize>load<u32>(tap + (tall > 2 ? 8 : 0));
     const a3 = base + <usize>load<u32>(tap + (tall > 3 ? 12 : 0));
-    if (tall === tileRows && lanes === tileLanes) {
+    if (tall === tileRows && (lanes === tileLanes || job.fresh)) {
       const start = job.fresh ? job.start : 0;
-      multiplyPlanes(a0, a1, a2, a3, job.windows, job.panelDy, count, to, pitch, start);
+      multiplyPlanes(a0, a1, a2, a3, job.windows, job.panelDy, count, to, pitch, start, lanes);
       continue;
     }
     if (!job.fresh) readPlanes(job.acc, to, pitch, job.places, tall, lanes);

@@ -119,9 +119,9 @@ export function slide(
             const a3 = base + <usize>load<u32>(w + (tall > 3 ? 12 : 0));
             const steps = min(piece, depth - l);
             const tap = taps + ((<usize>l) << 2);
-            if (near && tall === tileRows && lanes === tileLanes) {
+            if (near && tall === tileRows && (lanes === tileLanes || l === 0)) {
               const to = out + <usize>load<u32>(at);
-              multiplyPlanes(a0, a1, a2, a3, tap, b, steps, to, pitch, l === 0 ? start : 0);
+              multiplyPlanes(a0, a1, a2, a3, tap, b, steps, to, pitch, l === 0 ? start : 0, lanes);
               continue;
             }
             if (l !== 0) readPlanes(acc, out, pitch, at, tall, lanes);

@@ -177,7 +177,8 @@ export function multiplyPacked(
 
 /**
  * `multiplyRows` with c turned: lane j of the tile is a plane, `pitch` bytes behind that of lane j−1, and the tile's rows
- * lie side by side in it. Chains begin at the 8 floats at `start`, or where it is null at what c holds.
+ * lie side by side in it. Chains begin at the 8 floats at `start`, or where it is null at what c holds, all 8 lanes of it;
+ * of a fresh tile only the first `lanes` are written.
  */
 export function multiplyPlanes(
   a0: usize,
@@ -190,6 +191,7 @@ export function multiplyPlanes(
   c: usize,
   pitch: usize,
   start: usize,
+  lanes: i32,
 ): void {
   let c00: v128;
   let c01: v128;
@@ -255,8 +257,13 @@ export function multiplyPlanes(
     offsets += 4;
     b += 32;
   }
-  storeColumns(low, pitch, c00, c10, c20, c30);
-  storeColumns(high, pitch, c01, c11, c21, c31);
+  if (lanes === tileLanes) {
+    storeColumns(low, pitch, c00, c10, c20, c30);
+    storeColumns(high, pitch, c01, c11, c21, c31);
+    return;
+  }
+  storeSomeColumns(low, pitch, c00, c10, c20, c30, lanes);
+  if (lanes > 4) storeSomeColumns(high, pitch, c01, c11, c21, c31, lanes - 4);
 }
 
 /** A row for chains to begin at: 8 floats, 0 where `from` is null and from lane `lanes` on. */

@@ -1,5 +1,5 @@
 /**
- * `npm --prefix bench/peers ci && node bench/peers/run.mjs [--rounds N] [--only WORKLOAD] [--peers NAME,…] [--json]`
+ * `npm --prefix bench/peers ci && node bench/peers/run.mjs [--rounds N] [--only WORKLOAD,…] [--peers NAME,…] [--json]`
  *
  * Training steps of comet-ts against other engines, in processes that are asked in turn: whatever else the machine
  * does then disturbs all of them alike. Peers of one thread are compared by CPU time, those of two by wall time, each
@@ -20,6 +20,17 @@ const { values } = parseArgs({
   },
 });
 
+/** The names of `known` that a list with commas asks for; all if it is empty. */
+function chosen(list, known) {
+  const asked = list === "" ? known : list.split(",");
+  const unknown = asked.filter((name) => !known.includes(name));
+  if (unknown.length === 0) return known.filter((name) => asked.includes(name));
+  console.error(`no workload ${unknown.join(", ")}; there are ${known.join(", ")}`);
+  process.exit(2);
+}
+
+const taken = chosen(values.only, Object.keys(workloads));
+
 const file = (name) => fileURLToPath(new URL(name, import.meta.url));
 const importsTorch = (python) => spawnSync(python, ["-c", "import torch"]).status === 0;
 // The system's python3 need not be the first of the path.
@@ -29,6 +40,8 @@ const torch = (...flags) => ({ command: python, script: file("torch_step.py"), f
 
 /** Each turn lasts at least so long, so that a step is measured warm. */
 const turnMs = 300;
+/** What comes before the first. */
+const warmMs = 2000;
 /** Peers by name. The first one of as many threads is what they are compared with. */
 const peers = [
   { name: "comet-ts strict", threads: 1, ...node("ours.mjs", "strict", "1") },
@@ -63,9 +76,8 @@ async function compare(workload) {
   const taking = peers.filter(({ only }) => only === undefined || only === workload);
   const running = taking.map((peer) => ({ ...peer, ...start(peer, workload), answers: [] }));
   for (const { name, ask } of running) {
-    // Twice: engines compile what proves to be hot.
-    await ask(turnMs);
-    const { loss } = await ask(turnMs);
+    // Engines compile what proves to be hot.
+    const { loss } = await ask(warmMs);
     if (!(loss > 0 && loss < 20)) throw new Error(`${name} on ${workload}: loss ${loss}`);
   }
   for (let round = 0; round < Number(values.rounds); round++) {
@@ -90,7 +102,7 @@ async function compare(workload) {
 }
 
 const rows = [];
-for (const workload of Object.keys(workloads).filter((name) => name.includes(values.only))) {
+for (const workload of taken) {
   for (const row of await compare(workload)) {
     rows.push(row);
     if (values.json) continue;

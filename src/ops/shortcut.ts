@@ -14,17 +14,15 @@ interface Downsample {
   output: readonly [number, number, number, number];
 }
 
-/** Calls `visit` with the offsets of each pair (pixel of x, pixel of y) that the copy connects. */
-function pairs({ stride, input, output }: Downsample, visit: (x: number, y: number) => void): void {
+/** Calls `visit` with where each row of y's old channels begins, and where in x the row that it comes from. */
+function rows({ stride, input, output }: Downsample, visit: (x: number, y: number) => void): void {
   const [N, C, H, W] = input;
   const [, K, P, Q] = output;
   const before = Math.floor((K - C) / 2);
   for (let n = 0; n < N; n++) {
     for (let c = 0; c < C; c++) {
       const [from, to] = [(n * C + c) * H * W, (n * K + c + before) * P * Q];
-      for (let p = 0; p < P; p++) {
-        for (let q = 0; q < Q; q++) visit(from + stride * (p * W + q), to + p * Q + q);
-      }
+      for (let p = 0; p < P; p++) visit(from + stride * p * W, to + p * Q);
     }
   }
 }
@@ -37,8 +35,9 @@ const downsampleOp: Op<Downsample> = {
     // The main path has usually back-propagated first: most of a tensor of its own would be zeros to add to that.
     const dx = run.pending(0) ?? zeros(run, attributes.input);
     const [from, to] = [dy.data, dx.data];
-    pairs(attributes, (i, j) => {
-      to[i] = to[i]! + from[j]!;
+    const { stride, output } = attributes;
+    rows(attributes, (i, j) => {
+      for (let q = 0; q < output[3]; q++, i += stride, j++) to[i] = to[i]! + from[j]!;
     });
     dy.dispose();
     return [dx];
@@ -58,8 +57,9 @@ function downsampled({ engine, empty }: Forward, x: Tensor, attributes: Downsamp
   const y = empty(attributes.output);
   const [from, to] = [x.data, y.data];
   engine.kernels.fill(to, 0);
-  pairs(attributes, (i, j) => {
-    to[j] = from[i]!;
+  const { stride, output } = attributes;
+  rows(attributes, (i, j) => {
+    for (let q = 0; q < output[3]; q++, i += stride, j++) to[j] = from[i]!;
   });
   return y;
 }

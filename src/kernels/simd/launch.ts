@@ -73,7 +73,8 @@ export class Launcher {
     const grains = Math.ceil(units / grain);
     const most = this.threads === 1 || costly ? this.threads : this.threads * callsPerThread;
     const parts = Math.max(1, Math.min(most, grains, Math.floor((units * perUnit) / this.#leastWork)));
-    return Array.from({ length: units > 0 ? parts : 0 }, (_, i) => [
+    if (parts === 1) return units > 0 ? [[0, units]] : [];
+    return Array.from({ length: parts }, (_, i) => [
       Math.floor((grains * i) / parts) * grain,
       Math.min(Math.floor((grains * (i + 1)) / parts) * grain, units),
     ]);
