@@ -17,6 +17,7 @@ const copy = `${root}build/mutants/`;
 const laws = [
   { file: "codec", pattern: "reference" },
   { file: "comet", pattern: "equation|accepted" },
+  { file: "allocation", pattern: "bounds|pay|curve|cost" },
   { file: "premises", pattern: "dither|support" },
   { file: "noise", pattern: "reference" },
   { file: "kernels", pattern: "reference is|release build returns" },

@@ -17,6 +17,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { makeFolderAtomically, removeFolderAtomically, writeAtomically } from "./atomic.js";
 import type { SavedSite } from "./comet/controller.js";
+import type { SavedPlan } from "./comet/plan.js";
 import { DataError } from "./error.js";
 import { parseExactly, stringifyExactly } from "./exact.js";
 import { makeFolder } from "./folder.js";
@@ -43,6 +44,8 @@ export interface State extends RunState {
   settings: Settings;
   /** What the controller knows; null for a plain run. */
   sites: SavedSite[] | null;
+  /** Of policies spread and budget. */
+  plan: SavedPlan | null;
   meanGradient: [parameter: string, mean: number][];
 }
 
@@ -97,6 +100,7 @@ async function fill(folder: string, session: Session, so: RunState): Promise<voi
     ...so,
     settings,
     sites: comet?.controller.state ?? null,
+    plan: comet?.controller.plan?.state ?? null,
     meanGradient: [...meanGradient],
   };
   await saveWeights(model, join(folder, "weights.safetensors"));
@@ -150,4 +154,5 @@ export async function restore(session: Session, { path, state }: Checkpoint): Pr
     average.restore(new Map([...averages].map(([name, { data }]) => [name, data])));
   }
   comet?.controller.restore(state.sites ?? [], model.allParameters());
+  if (state.plan) comet?.controller.plan?.restore(state.plan);
 }

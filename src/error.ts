@@ -38,6 +38,9 @@ export class FreedError extends CometError {}
 /** The device's budget is used up. */
 export class MemoryError extends CometError {}
 
+/** The bytes that saved tensors may take are too few, whatever their bounds. */
+export class BudgetError extends CometError {}
+
 /** Data files that are missing, truncated or damaged. */
 export class DataError extends CometError {}
 

@@ -37,6 +37,20 @@ export interface SiteRecord {
   }[];
 }
 
+/** Before the first step, what policies `spread` and `budget` expect of it. */
+export interface PlanRecord {
+  kind: "plan";
+  /** All saved tensors together. */
+  savedBytes: number;
+  /** With every tensor at the loosest bound of use. */
+  leastBytes: number;
+  /** 0 for policy `spread`. */
+  budgetBytes: number;
+  /** Total relative gradient noise ρ; and what policy `law` would have. */
+  noise: number;
+  lawNoise: number;
+}
+
 export interface EpochRecord {
   kind: "epoch";
   epoch: number;
@@ -87,6 +101,7 @@ export interface AuditRecord {
 export type TrainRecord =
   | StepRecord
   | SiteRecord
+  | PlanRecord
   | EpochRecord
   | MemoryRecord
   | ProbeRecord

@@ -2,9 +2,10 @@
 import { Average } from "./average.js";
 import { WasmCodec } from "./codec/wasm.js";
 import { Controller } from "./comet/controller.js";
-import { fixed, law, type Policy, paper } from "./comet/policy.js";
+import { budget, fixed, law, type Policy, paper, spread } from "./comet/policy.js";
 import { CometStore, type DeviceCodec, type Mode, type Quantizer } from "./comet/store.js";
 import type { Dataset } from "./data/dataset.js";
+import { parseBytes } from "./device/ledger.js";
 import type { Build, Profile } from "./device/module.js";
 import { defaultThreads } from "./device/workers.js";
 import { createEngine } from "./engine.js";
@@ -22,7 +23,9 @@ export interface Settings {
   /** `comet-conv` compresses the inputs of convolutions and linear layers alone. */
   store: "plain" | "lean" | "comet-conv" | "comet";
   /** COMET only. */
-  policy: "law" | "paper" | "fixed";
+  policy: "law" | "spread" | "budget" | "paper" | "fixed";
+  /** Policy `budget` only: the most that may be saved at any moment; "" for what else fits into `memory`. */
+  savedBytes: string;
   /** Policy `fixed` only: absolute error bound. */
   bound: number;
   /** W: steps between collections. */
@@ -58,6 +61,7 @@ export const defaults: Settings = {
   model: "resnet8",
   store: "comet",
   policy: "law",
+  savedBytes: "",
   bound: 1e-3,
   every: 10,
   share: 0.01,
@@ -99,7 +103,31 @@ export interface Session {
 
 function policyOf({ policy, bound }: Settings): Policy {
   if (policy === "fixed") return fixed(bound);
-  return policy === "paper" ? paper : law;
+  return { law, spread, budget, paper }[policy];
+}
+
+/** The bytes that policy `budget` may save; 0 where that is not given in bytes. */
+function allowedBytes({ policy, store, savedBytes }: Settings): number {
+  const wrong = (where: string, expected: string, got: string, remedy: string) =>
+    new UsageError({ where, expected, got, remedy });
+  if (policy !== "budget") {
+    if (!savedBytes) return 0;
+    const remedy = "add --policy budget, or leave --saved-bytes out";
+    throw wrong(
+      "--saved-bytes",
+      "policy budget, the only one that has a budget",
+      `--policy ${policy}`,
+      remedy,
+    );
+  }
+  if (!store.startsWith("comet")) {
+    const remedy = "use --store comet, or another policy";
+    throw wrong("--policy budget", "a store whose bounds it can choose", `--store ${store}`, remedy);
+  }
+  if (!savedBytes) return 0;
+  const bytes = parseBytes(savedBytes);
+  if (bytes !== null && bytes > 0) return bytes;
+  throw wrong("--saved-bytes", "an amount of bytes above 0", savedBytes, "give for example 512MiB");
 }
 
 /** The build of the kernels that computes as a profile says. */
@@ -175,6 +203,7 @@ export function createSession(settings: Settings, dataset: Dataset, own?: Engine
     policy: policyOf(settings),
     every: settings.every,
     share: settings.share,
+    savedBytes: allowedBytes(settings),
   });
   const { memory, threads, profile } = settings;
   const engine = own ?? createEngine({ memory, threads, build: builds[profile] });

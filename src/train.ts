@@ -4,8 +4,9 @@
  * compressed tensor.
  */
 import { platform } from "#platform";
+import { calibrate } from "./calibrate.js";
 import { Audit } from "./comet/audit.js";
-import { probe, weightGradients } from "./comet/probe.js";
+import { probe } from "./comet/probe.js";
 import type { PackRecord } from "./comet/store.js";
 import type { Bytes } from "./device/ledger.js";
 import { NumericError } from "./error.js";
@@ -130,7 +131,8 @@ async function runStep(
   images.prepare(i + 1);
   engine.stepSeed = deriveSeed(settings.seed, `step ${step}`);
   const calibrationStarted = performance.now();
-  if (step === 0 && comet) calibrate(session, batch);
+  const outlook = step === 0 && comet ? calibrate(session, batch) : null;
+  if (outlook) emit(outlook);
   const calibrationMs = performance.now() - calibrationStarted;
   comet?.controller.begin(step);
   if (comet && hooks.probeAt?.(step)) {
@@ -198,6 +200,7 @@ function trainStep(session: Session, { images, labels }: Batch, context: StepCon
   const timeline: Bytes[] = [];
   ledger.resetPeak();
   ledger.onChange = context.timed ? (live) => timeline.push({ ...live }) : null;
+  comet?.controller.plan?.open();
   if (comet) {
     comet.audit = hooks.auditAt?.(step) ? new Audit(hooks.samplesAt?.(step) ?? 0) : null;
     comet.onPack = (record) => packs.push(record);
@@ -212,6 +215,7 @@ function trainStep(session: Session, { images, labels }: Batch, context: StepCon
     return value;
   }
   backward(loss);
+  comet?.controller.plan?.closed(ledger.peak.saved, count);
   const lr = settings.lr * schedule(step, steps);
   optimizer.step(schedule(step, steps));
   session.average?.update();
@@ -264,22 +268,6 @@ function siteRows({ comet }: Session, packs: PackRecord[]): SiteRecord["sites"] 
       rawBytes: pack?.rawBytes ?? 0,
       packedBytes: pack?.packedBytes ?? 0,
     };
-  });
-}
-
-/** Gives the controller something to go by before the first step: see Controller.calibrate. */
-function calibrate(session: Session, { images, labels }: Batch): void {
-  const { engine, model, comet } = session;
-  const N = labels.size;
-  const n = Math.max(1, Math.floor(N / 8));
-  const cut = (whole: Tensor, site: string) =>
-    Tensor.from(engine, whole.data.subarray(0, (whole.size / N) * n), [n, ...whole.shape.slice(1)], site);
-  const gradients = weightGradients(model, () =>
-    lossOf(session, cut(images, "calibration images"), cut(labels, "calibration labels")),
-  );
-  comet!.controller.calibrate(n / N, (parameter) => {
-    const gradient = gradients.get(parameter)!;
-    return gradient.reduce((sum, g) => sum + Math.abs(g), 0) / gradient.length;
   });
 }
 

@@ -29,7 +29,7 @@ const began = (changes: Partial<Settings> = {}, rest: Partial<Manifest> = {}): M
 /** A checkpoint that is so far, of a run with these settings. */
 const at = (settings: Settings, position: Position): Checkpoint => ({
   path: "",
-  state: { ...state(position), settings, sites: null, meanGradient: [] },
+  state: { ...state(position), settings, sites: null, plan: null, meanGradient: [] },
 });
 
 test("what changes no result may be asked of a run that goes on, and nothing else", () => {

@@ -27,6 +27,7 @@ const layers: readonly (readonly string[])[] = [
     "session.ts",
     "records.ts",
     "evaluate.ts",
+    "calibrate.ts",
     "train.ts",
     "timeline.ts",
     "log.ts",

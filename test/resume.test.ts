@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { encode } from "fast-png";
 import { listCheckpoints, readCheckpoint, restore, writeCheckpoint } from "../src/checkpoint.js";
+import type { SavedPlan } from "../src/comet/plan.js";
 import type { Dataset } from "../src/data/dataset.js";
 import { openImageFolder } from "../src/data/folder.js";
 import { makeFolder } from "../src/folder.js";
@@ -84,6 +85,8 @@ const cases: Readonly<Record<string, Partial<Settings>>> = {
   "the plain store": { store: "plain" },
   "COMET, with warm-up and averaged weights": { every: 4, warmup: 3, ema: 0.9 },
   "COMET without momentum": { momentum: 0, every: 4, mode: "fast" },
+  "COMET under policy spread": { policy: "spread", every: 4 },
+  "COMET under policy budget": { policy: "budget", savedBytes: "8KiB", every: 4 },
   "COMET and batch normalisation, two threads": { model: "resnet8", nesterov: true, every: 3, threads: 2 },
 };
 
@@ -166,6 +169,26 @@ test("every part of a checkpoint is needed", async () => {
   };
   for (const [what, spoil] of Object.entries(spoilers)) {
     assert.notEqual((await goOn(settings, point, { spoil })).weights, whole.weights, what);
+  }
+});
+
+test("of a plan too", async () => {
+  const settings: Settings = { ...small, policy: "budget", savedBytes: "8KiB", every: 4 };
+  const { whole, points } = await inOnePiece(settings, join(folder, "planned"));
+  const spoilers: Record<string, (plan: SavedPlan) => SavedPlan> = {
+    "what no bound changes": (plan) => ({ ...plan, fixedBytes: plan.fixedBytes + 4096 }),
+    tensors: (plan) => ({ ...plan, tensors: plan.tensors.slice(1) }),
+    correction: (plan) => ({
+      ...plan,
+      tensors: plan.tensors.map((tensor) => ({ ...tensor, correction: 0.9 * tensor.correction })),
+    }),
+  };
+  for (const [what, spoiled] of Object.entries(spoilers)) {
+    const spoil = ({ comet }: Session) => {
+      const { plan } = comet!.controller;
+      plan!.restore(spoiled(plan!.state));
+    };
+    assert.notEqual((await goOn(settings, points[5]!, { spoil })).weights, whole.weights, what);
   }
 });
 

@@ -105,6 +105,20 @@ export const mutants: Mutant[] = [
     ["solves for the bound without the root of 3", "Math.sqrt(3) * sigma", "sigma"],
     ["solves the paper's form without R", "Math.sqrt(batch * nonZero))", "Math.sqrt(batch))"],
   ]),
+  ...of("comet/allocation", [
+    ["gives noise to whom it costs most", "(water * saving) / noise", "(water * noise) / saving"],
+    ["gives all layers equal noise", "(water * saving) / noise", "water / noise"],
+    [
+      "pays for the bound, not for its square",
+      "Math.sqrt((water * saving) / noise)",
+      "(water * saving) / noise",
+    ],
+    ["keeps corners that are not convex", "hull.at(-2).saving > last.saving", "true"],
+  ]),
+  ...of("comet/cost", [
+    ["does not count what travels", "each: own + travels", "each: own"],
+    ["weighs by σ in place of its square", "acceptedSigma ** 2", "acceptedSigma"],
+  ]),
   ...of("kernels/reference/conv2d", [
     ["counts the energy of zero inputs too", "s - padding) !== 0)", "s - padding) !== -1)"],
     [

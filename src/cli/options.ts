@@ -79,8 +79,16 @@ export function addTrainOptions(command: Command): Command {
         "--policy <name>",
         "how bounds are chosen",
         "--policy fixed --bound 1e-3",
-        ["law", "paper", "fixed"],
+        ["law", "spread", "budget", "paper", "fixed"],
         defaults.policy,
+      ),
+    )
+    .addOption(
+      option(
+        "--saved-bytes <bytes>",
+        "what --policy budget may save; what --memory leaves unless told",
+        "--policy budget --saved-bytes 512MiB",
+        defaults.savedBytes,
       ),
     )
     .addOption(

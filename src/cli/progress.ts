@@ -1,7 +1,7 @@
 /** The live line of a training run; on stderr, and only where that is a terminal. */
 import { SingleBar } from "cli-progress";
 import { formatBytes } from "../device/ledger.js";
-import type { StepRecord } from "../records.js";
+import type { PlanRecord, StepRecord } from "../records.js";
 
 export class Progress {
   readonly #bar: SingleBar;
@@ -20,6 +20,16 @@ export class Progress {
     });
     const unknown = { loss: "…", accuracy: "…", ratio: "ratio …", saved: "…", peak: "…" };
     this.#bar.start(steps, done, unknown);
+  }
+
+  /** What policies spread and budget expect, before the first step. */
+  plan({ budgetBytes, savedBytes, leastBytes, noise, lawNoise }: PlanRecord): void {
+    const percent = (share: number) => `${(100 * share).toPrecision(2)} %`;
+    const budget = budgetBytes > 0 ? ` of ${formatBytes(budgetBytes)}` : "";
+    process.stderr.write(
+      `comet: expects to save ${formatBytes(savedBytes)}${budget} (the least possible is ${formatBytes(leastBytes)}) ` +
+        `at a relative gradient noise of ${percent(noise)} (policy law: ${percent(lawNoise)})\n`,
+    );
   }
 
   step(record: StepRecord): void {

@@ -177,6 +177,7 @@ async function trainIn(folder: RunFolder, session: Session, past: Past): Promise
     folder.append(record);
     summarizer.add(record);
     if (record.kind === "step") progress.step(record);
+    else if (record.kind === "plan") progress.plan(record);
   };
   const onCheckpoint = (position: Position) =>
     writeCheckpoint(folder.path, session, { ...spent(), position, log: folder.mark() });

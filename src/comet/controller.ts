@@ -13,6 +13,7 @@
 import { UsageError } from "../error.js";
 import type { Observation, Observer, Parameter, Site } from "../op.js";
 import { acceptedSigma, upstreamVariance } from "./law.js";
+import { Plan } from "./plan.js";
 import { type Bounds, law, type Policy, type SiteState } from "./policy.js";
 
 export interface ControllerOptions {
@@ -21,6 +22,8 @@ export interface ControllerOptions {
   every?: number;
   /** Accepted σ as a share of the mean |momentum|. */
   share?: number;
+  /** Policy `budget` only: the most bytes that may be saved at any moment. */
+  savedBytes?: number;
 }
 
 /** What is known of a site, with the name of its parameter: plain data, and Float32Arrays. */
@@ -36,8 +39,10 @@ export class Controller implements Observer {
   readonly share: number;
   readonly sites = new Map<string, SiteState>();
   collecting = true;
+  /** For policies that limit all tensors together. */
+  readonly plan: Plan | null;
 
-  constructor({ policy = law, every = 10, share = 0.01 }: ControllerOptions = {}) {
+  constructor({ policy = law, every = 10, share = 0.01, savedBytes = 0 }: ControllerOptions = {}) {
     if (!(Number.isInteger(every) && every >= 1)) {
       throw new UsageError({
         where: "--every",
@@ -57,6 +62,7 @@ export class Controller implements Observer {
     this.policy = policy;
     this.every = every;
     this.share = share;
+    this.plan = policy.limits ? new Plan(policy.limits, savedBytes) : null;
   }
 
   /** Opens a step, numbered from 0. */
@@ -108,6 +114,12 @@ export class Controller implements Observer {
     this.assess((parameter) => Math.sqrt(part) * meanGradient(parameter));
   }
 
+  /** Likewise for the plan, on `part` of the images, by a pass that `forward` runs and whose bytes saved it returns. */
+  calibratePlan(images: number, part: number, forward: () => number): void {
+    this.plan?.begin(images);
+    this.plan?.calibrated(part, forward(), [...this.sites.values()]);
+  }
+
   /** Phases 2 and 3, after the optimiser's step. `meanMomentum` gives the mean |m| of a parameter. */
   assess(meanMomentum: (parameter: Parameter) => number): void {
     if (!this.collecting) return;
@@ -128,11 +140,17 @@ export class Controller implements Observer {
     this.policy.assign(states).forEach((bounds, i) => {
       states[i]!.bounds = bounds && sound(bounds.bound) && sound(bounds.gated) ? bounds : null;
     });
+    this.plan?.assess(states);
   }
 
-  /** Phase 4: the bounds of a site, null to keep it raw. */
-  boundsFor(site: Site): Bounds | null {
-    return this.#state(site).bounds;
+  /**
+   * Phase 4: the bounds of a tensor, null to keep it raw. A site claims it, and lets it have a `share` of its own bound;
+   * `tensor`: what the plan knows it by.
+   */
+  boundsFor(site: Site, share = 1, tensor = ""): Bounds | null {
+    const planned = this.plan?.boundsFor(tensor);
+    const { bounds } = this.#state(site);
+    return planned ?? (bounds && { bound: share * bounds.bound, gated: share * bounds.gated });
   }
 
   /** The store tells that a site has claimed a tensor, before it is stored. */

@@ -9,6 +9,7 @@
  */
 import type { Choice } from "../codec/dense.js";
 import type { Block } from "../device/device.js";
+import type { Category } from "../device/ledger.js";
 import { imagesAtOnce, type Packed } from "../saved.js";
 import { Tensor } from "../tensor.js";
 import type { Mask } from "./mask.js";
@@ -17,6 +18,18 @@ import type { Coding, DeviceCodec } from "./store.js";
 interface Part {
   frame: Block;
   signs: Block | null;
+}
+
+/** How many times looser the bound below zero is, where it may be so many: a power of two, so that nothing is rounded. */
+export const looseness = (ratio: number): number =>
+  2 ** Math.floor(Math.log2(Math.min(Math.max(ratio || 1, 1), 2 ** 16)));
+
+interface FrameOptions {
+  /** Whether every sign must come back. */
+  masked: boolean;
+  /** What gates in place of the values. */
+  mask: Mask | null;
+  category?: Category;
 }
 
 export class Frames implements Packed {
@@ -33,15 +46,15 @@ export class Frames implements Packed {
   readonly #parts: Part[] = [];
   readonly #mask: Mask | null;
   #choice: { of: Choice | null } | null = null;
+  readonly #category: Category;
   readonly gate?: (dy: Tensor) => Tensor;
 
-  /** `masked`: whether every sign must come back. `mask`: what gates in place of the values. */
   constructor(
     codec: DeviceCodec,
     x: Tensor,
     site: string,
     coding: Coding,
-    { masked, mask }: { masked: boolean; mask: Mask | null },
+    { masked, mask, category = "saved" }: FrameOptions,
   ) {
     this.#codec = codec;
     this.#engine = x.engine;
@@ -53,9 +66,10 @@ export class Frames implements Packed {
     this.images = imagesAtOnce(x.shape);
     const [images, ...image] = x.shape as [number, ...number[]];
     const size = x.size / images;
-    // A power of two, so that nothing is rounded; and nothing overflows on the way back.
+    // Nothing overflows on the way back.
     const loosest = x.engine.kernels.maxAbs(x.data) < 2 ** 100 ? coding.below / coding.bound : 1;
-    this.slope = 2 ** -Math.floor(Math.log2(Math.min(Math.max(loosest, 1), 2 ** 16)));
+    this.slope = 1 / looseness(loosest);
+    this.#category = category;
     // `support` keeps signs by itself.
     const signed = (masked || this.slope < 1) && coding.quantizer === "dithered";
     for (let first = 0; first < images; first += this.images) {
@@ -76,7 +90,7 @@ export class Frames implements Packed {
       // The images of a batch are alike: what suits the first suits all.
       this.#choice ??= { of: frames.chooseAt(from.byteOffset, x.length, shape, coding) };
       const options = { ...coding, choice: this.#choice.of };
-      return device.fill("saved", this.#site, x.byteLength, (out, capacity) =>
+      return device.fill(this.#category, this.#site, x.byteLength, (out, capacity) =>
         frames.encodeAt(from.byteOffset, x.length, shape, options, out, capacity),
       );
     });
@@ -90,7 +104,7 @@ export class Frames implements Packed {
     this.#codec.with((frames) => frames.decodeAt(frame.address, frame.bytes, decoded.storage.block.address));
     const room = device.allocate(Math.ceil(original.length / 8), "workspace", this.#site);
     const bits = kernels.packSigns(device.u8(room), original, decoded.data, this.#bound);
-    const signs = device.allocate(Math.ceil(bits / 8), "saved", this.#site, "high");
+    const signs = device.allocate(Math.ceil(bits / 8), this.#category, this.#site, "high");
     device.u8(signs).set(device.u8(room).subarray(0, signs.bytes));
     device.free(room);
     decoded.dispose();

@@ -29,6 +29,9 @@ const mean = (values: ArrayLike<number>): number => {
 export const gradientSigma = (eb: number, { energy }: Pick<Observation, "energy">): number =>
   Math.sqrt(errorVariance(eb) * mean(energy));
 
+/** Its square, for each unit of Var(e). */
+export const ownNoise = ({ energy }: Pick<Observation, "energy">): number => mean(energy);
+
 /** (9) Variance of that gradient's error from all that arrived with δ, and from its own site. */
 export const totalVariance = (own: number, { received, arrived }: Observation): number =>
   own + received * arrived;

@@ -43,6 +43,8 @@ export interface Policy {
   readonly initial: Bounds | null;
   /** Bounds for each site; null, or what are no positive numbers, keep its tensors raw. */
   assign(sites: readonly SiteState[]): readonly (Bounds | null)[];
+  /** What is limited for all tensors together: the law's own total of noise, or the bytes. Absent: each site by itself. */
+  readonly limits?: "noise" | "bytes";
   /** The σ of the weight gradient's error that the policy expects of a bound. */
   sigma(eb: number, observation: Observation): number;
 }
@@ -68,6 +70,12 @@ export const law: Policy = {
   assign: (sites) => sites.map(lawful),
   sigma: gradientSigma,
 };
+
+/** As much noise in all as the law accepts, in the fewest bytes. What is not in the plan yet is the law's. */
+export const spread: Policy = { ...law, name: "spread", limits: "noise" };
+
+/** The least noise in so many bytes. */
+export const budget: Policy = { ...law, name: "budget", limits: "bytes" };
 
 /** The paper's form, as recalled. */
 export const paper: Policy = {

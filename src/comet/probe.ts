@@ -41,7 +41,8 @@ export function probe(
 ): ProbeRow[] {
   const { observer } = engine;
   const { controller } = comet;
-  const { collecting } = controller;
+  const { collecting, plan } = controller;
+  if (plan) plan.paused = true;
   controller.collecting = true;
   engine.observer = controller;
   const compressed: Gradients[] = [];
@@ -56,6 +57,7 @@ export function probe(
   engine.store = comet;
   engine.observer = observer;
   controller.collecting = collecting;
+  if (plan) plan.paused = false;
   const rows: ProbeRow[] = [];
   for (const { site, applied, observation } of controller.sites.values()) {
     const { parameter } = site;
@@ -106,12 +108,7 @@ type Gradients = Map<Parameter, Float32Array>;
 
 /** Back-propagates once and takes the weights' gradients; nothing else is left changed. */
 export function weightGradients(model: Module, forward: () => Tensor): Gradients {
-  const buffers = [...model.modules()].flatMap((module) => Object.values(module.buffers));
-  const before = buffers.map((buffer) => buffer.data.slice());
-  backward(forward());
-  buffers.forEach((buffer, i) => {
-    buffer.data.set(before[i]!);
-  });
+  keepingStatistics(model, () => backward(forward()));
   const gradients: Gradients = new Map();
   for (const parameter of model.allParameters()) {
     if (parameter.gradient === null) continue;
@@ -120,4 +117,14 @@ export function weightGradients(model: Module, forward: () => Tensor): Gradients
     parameter.gradient = null;
   }
   return gradients;
+}
+
+/** Running statistics are what they were, after. */
+export function keepingStatistics(model: Module, run: () => void): void {
+  const buffers = [...model.modules()].flatMap((module) => Object.values(module.buffers));
+  const before = buffers.map((buffer) => buffer.data.slice());
+  run();
+  buffers.forEach((buffer, i) => {
+    buffer.data.set(before[i]!);
+  });
 }

@@ -4,8 +4,10 @@
  * one bit an element; whatever has no bound yet, or must be exact, stays as it is.
  */
 import type { Choice } from "../codec/dense.js";
+import type { Category } from "../device/ledger.js";
 import type { Site } from "../op.js";
 import { deriveSeed } from "../rng.js";
+import { imagesOf } from "../saved.js";
 import {
   type Claimant,
   type Handle,
@@ -17,11 +19,14 @@ import {
   Store,
 } from "../store.js";
 import { sizeOf, type Tensor } from "../tensor.js";
+import type { Point } from "./allocation.js";
 import type { Audit } from "./audit.js";
 import type { Controller } from "./controller.js";
 import { Frames } from "./frames.js";
 import { errorVariance } from "./law.js";
 import { Mask } from "./mask.js";
+import type { Claim } from "./plan.js";
+import type { Bounds } from "./policy.js";
 
 export type Quantizer = "support" | "paper" | "dithered";
 export type Mode = "fast" | "dense" | "auto";
@@ -140,33 +145,59 @@ export class CometStore extends Store {
       this.#tell("mask", rawBytes, claimants, null, mask.bytes);
       return mask;
     }
-    const bounds = values.map(({ site, share }) => {
-      const own = this.controller.boundsFor(site);
-      return own && { bound: share * own.bound, gated: share * own.gated };
-    });
-    if (exact || bounds.includes(null) || !values.some(({ site }) => this.only(site))) {
+    const mayErr = !exact && values.some(({ site }) => this.only(site));
+    // Where a ReLU is all that reads x, δ = 0 below zero, and values there may be further off.
+    const gated = positive && soleReader;
+    const below = (claimant: Claimant): Claim["below"] =>
+      claimant.positive ? "none" : gated && claimant.sole ? "gated" : "bound";
+    const encode = (
+      from: Tensor,
+      bounds: readonly Bounds[],
+      rest: { mask: Mask | null; category?: Category },
+    ) => {
+      const allowed = { none: () => Number.POSITIVE_INFINITY, gated: looser, bound: tighter };
+      const coding = {
+        bound: Math.min(...bounds.map(tighter)),
+        below: Math.min(...values.map((claimant, i) => allowed[below(claimant)](bounds[i]!))),
+        quantizer: this.quantizer,
+        mode: this.mode,
+        seed: deriveSeed(x.engine.stepSeed, `${site}/${this.draw}`) >>> 0,
+      };
+      return new Frames(this.#codec, from, site, coding, { masked: masked && positive, ...rest });
+    };
+    const { plan, collecting } = this.controller;
+    const name = values.map(({ site }) => site.name).join("+");
+    if (mayErr && collecting && plan?.wantsTrials) {
+      const negative = shareBelowZero(x.data);
+      const claims = values.map((claimant) => {
+        const { positive, share } = claimant;
+        const spread = positive && share < 1 ? 1 - negative : 1;
+        return { site: claimant.site.name, share, spread, below: below(claimant) };
+      });
+      plan.collected(
+        name,
+        claims,
+        this.#trials(x, plan.trials(name, x.engine.kernels.maxAbs(x.data)), (some, bounds) =>
+          encode(
+            some,
+            values.map(() => bounds),
+            { mask: null, category: "workspace" },
+          ),
+        ),
+      );
+    }
+    const bounds = values.map(({ site, share }) => this.controller.boundsFor(site, share, name));
+    if (!mayErr || bounds.includes(null)) {
+      if (x.shape.length === 1) plan?.storedOnce(rawBytes);
+      if (mayErr) plan?.stored(name, rawBytes, x.shape[0]!);
       this.#tell("raw", rawBytes, claimants, null, rawBytes);
       return new Raw(x.ref);
     }
-    const bound = Math.min(...bounds.map((each) => each!.bound));
-    // Where a ReLU is all that reads x, δ = 0 below zero, and values there may be further off.
-    const gated = positive && soleReader;
-    const below = Math.min(
-      ...values.map((claimant, i) =>
-        claimant.positive ? Number.POSITIVE_INFINITY : bounds[i]![gated && claimant.sole ? "gated" : "bound"],
-      ),
-    );
-    const coding = {
-      bound,
-      below,
-      quantizer: this.quantizer,
-      mode: this.mode,
-      seed: deriveSeed(x.engine.stepSeed, `${site}/${this.draw}`) >>> 0,
-    };
-    const frames = new Frames(this.#codec, x, site, coding, {
-      masked: masked && positive,
+    const frames = encode(x, bounds as Bounds[], {
       mask: masked && this.quantizer === "paper" ? new Mask(x, site) : null,
     });
+    plan?.stored(name, frames.bytes, x.shape[0]!);
+    const bound = Math.min(...bounds.map((each) => each!.bound));
     this.#report(values, x, bound, frames.slope);
     this.#tell("frame", rawBytes, claimants, bound, frames.bytes);
     if (this.audit) {
@@ -175,6 +206,20 @@ export class CometStore extends Store {
       decoded.dispose();
     }
     return frames;
+  }
+
+  /** An image's bytes under some bounds, by encoding a few images. */
+  #trials(x: Tensor, bounds: readonly Bounds[], encode: (some: Tensor, bounds: Bounds) => Frames): Point[] {
+    const images = x.shape[0]!;
+    const count = Math.min(images, this.controller.plan!.sample);
+    const some = imagesOf(x, 0, count);
+    const points = bounds.map((bounds) => {
+      const frames = encode(some, bounds);
+      frames.free();
+      return { bound: bounds.bound, bytes: frames.bytes / count };
+    });
+    some.dispose();
+    return points;
   }
 
   /** Tells the controller what the errors of each site's tensor are like. */
@@ -210,6 +255,9 @@ export class CometStore extends Store {
     });
   }
 }
+
+const tighter = ({ bound }: Bounds): number => bound;
+const looser = ({ gated }: Bounds): number => gated;
 
 function shareBelowZero(x: Float32Array): number {
   let count = 0;
