@@ -72,6 +72,18 @@ test("a processor that rounds products on their own is refused the fused profile
   assert.ok(!existsSync(out), "refused before anything is written");
 });
 
+test("a run under a budget says beforehand what it will save, and how noisy it will be", () => {
+  const out = join(folder, "budget");
+  const args = ["train", ...quick, "--policy", "budget", "--saved-bytes", "1.5MiB", "--out", out];
+  const { status, stderr } = comet(...args);
+  assert.equal(status, 0, stderr);
+  assert.match(
+    stderr,
+    /^comet: expects to save \S+ [KM]iB of 1.50 MiB \(the least possible is \S+ [KM]iB\) at a relative gradient noise of \S+ % \(policy law: \S+ %\)$/m,
+  );
+  assert.match(readdirSync(out)[0]!, /-comet-budget-s1-/);
+});
+
 test("comet report compares runs that are there", () => {
   const runs = readdirSync(join(folder, "runs")).map((name) => join(folder, "runs", name));
   const file = join(folder, "both.html");
@@ -103,7 +115,7 @@ test("every option of a training run and of fetching has a help line with an exa
     }
   }
   const policy = optionLines(comet("train", "--help").stdout).find((line) => line.startsWith("--policy"));
-  assert.match(policy!, /choices: "law", "paper", "fixed"/);
+  assert.match(policy!, /choices: "law", "spread", "budget", "paper", "fixed"/);
 });
 
 test("every command has a help with an example, every option a line", () => {
@@ -148,7 +160,7 @@ const failures: readonly [title: string, args: string[], message: RegExp][] = [
   [
     "a mistyped policy",
     ["train", "--policy", "lwa"],
-    /--policy .*did you mean law\? Known are law, paper, fixed/,
+    /--policy .*did you mean law\? Known are law, spread, budget, paper, fixed/,
   ],
   ["a mistyped schedule", ["train", "--schedule", "cosin"], /--schedule .*did you mean cosine\?/],
   ["a mistyped quantizer", ["train", "--quantizer", "ditherd"], /--quantizer .*did you mean dithered\?/],
@@ -189,6 +201,16 @@ const failures: readonly [title: string, args: string[], message: RegExp][] = [
     "a memory that is too small",
     ["train", ...quick, "--memory", "1MiB"],
     /expected .* more of the device's 1.00 MiB, got .*live: .*; use a smaller/,
+  ],
+  [
+    "a budget that is no amount",
+    ["train", "--policy", "budget", "--saved-bytes", "lots"],
+    /--saved-bytes: expected an amount of bytes above 0, got lots; give for example 512MiB/,
+  ],
+  [
+    "a budget below the least that fits",
+    ["train", ...quick, "--policy", "budget", "--saved-bytes", "1KiB"],
+    /--policy budget: expected at least .*iB for what this batch saves.*, got 1.00 KiB; give more --saved-bytes/,
   ],
   ["a report of no run", ["report", join(tmpdir(), "no such run")], /expected a run's file, got ENOENT/],
   [
