@@ -13,7 +13,7 @@ import { type Mutant, mutants } from "./mutants/mutations.js";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const copy = `${root}build/mutants/`;
 
-/** The files of tests, and which of their tests concern the reference. */
+/** The files of tests, and which of their tests concern what is mutated. */
 const laws = [
   { file: "codec", pattern: "reference" },
   { file: "comet", pattern: "equation|accepted" },
@@ -21,6 +21,7 @@ const laws = [
   { file: "premises", pattern: "dither|support" },
   { file: "noise", pattern: "reference" },
   { file: "kernels", pattern: "reference is|release build returns" },
+  { file: "workers", pattern: "each call is made|an error in a worker" },
 ];
 const vectors = [{ file: "proofs", pattern: "model" }];
 

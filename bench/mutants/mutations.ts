@@ -1,4 +1,4 @@
-/** The mutants: each a plausible slip in the reference, as a piece of compiled text that occurs once and what replaces it. */
+/** The mutants: each a plausible slip in the reference, or in how threads share its work, as a piece of compiled text that occurs once and what replaces it. */
 export interface Mutant {
   /** Below dist/src, without .js. */
   file: string;
@@ -118,6 +118,27 @@ export const mutants: Mutant[] = [
   ...of("comet/cost", [
     ["does not count what travels", "each: own + travels", "each: own"],
     ["weighs by σ in place of its square", "acceptedSigma ** 2", "acceptedSigma"],
+  ]),
+  ...of("device/board", [
+    [
+      "lets a worker claim the call behind the last",
+      "thread === 0 ? first : last - 1",
+      "thread === 0 ? first : last",
+    ],
+    ["claims one call too many", "first >= last", "first > last"],
+    ["claims from the front twice", "open + 1 : open - 0x10000", "open : open - 0x10000"],
+    ["gives all threads one workspace", "+ bytes * thread", "+ bytes"],
+    [
+      "collects the results from the second on",
+      "this.#list[i * callNumbers + resultAt]",
+      "this.#list[(i + 1) * callNumbers + resultAt]",
+    ],
+    [
+      "keeps no error",
+      "Atomics.store(this.#words, failedAt, text.length)",
+      "Atomics.store(this.#words, failedAt, 0)",
+    ],
+    ["tells an old round's error", "this.#words[failedAt] = 0", "this.#words[failedAt] |= 0"],
   ]),
   ...of("kernels/reference/conv2d", [
     ["counts the energy of zero inputs too", "s - padding) !== 0)", "s - padding) !== -1)"],
