@@ -120,7 +120,7 @@ export function elementKernels(launcher: Launcher): Elements {
     applySigns(y, bits, bound, factor) {
       const n = y.length;
       launcher.check("applySigns", { y: [y, n] }, { bits: [bits, bits.length] });
-      launcher.run("applySigns", [[...[y, bits].map(addressOf), bound, factor, n, 0, 1]]);
+      launcher.run("applySigns", [[...[y, bits].map(addressOf), bits.length, bound, factor, n, 0, 1]]);
     },
     packBits(packed, values, bits) {
       const n = values.length;
