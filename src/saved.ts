@@ -36,6 +36,8 @@ export interface Packed {
   rectified?(first: number, count: number): Tensor;
   /** dx = x ≠ 0 ? dy : 0; consumes dy. Only where this is cheaper than by the values, or there are none. */
   gate?(dy: Tensor): Tensor;
+  /** Told that it will be asked for twice in a row, in parts and then as a whole. */
+  anticipate?(): void;
   free(): void;
 }
 
@@ -72,6 +74,11 @@ export class Derived implements Packed {
 
   range(first: number, count: number): Tensor {
     return this.#recipe.make(first, count);
+  }
+
+  /** Only its first source is: where there are others, they are made for this one alone. */
+  anticipate(): void {
+    this.#recipe.sources[0]!.anticipate();
   }
 
   free(): void {
@@ -214,9 +221,15 @@ export class SavedTensor implements Claim {
     }
   }
 
+  /** If somebody else has a share, it is the op below a gate, which asks for all of it next. */
+  anticipate(): void {
+    if (this.#open > 1) this.packed?.anticipate?.();
+  }
+
   /** dx = x ≠ 0 ? dy : 0; consumes dy. */
   gate(dy: Tensor): Tensor {
     if (this.packed?.gate) return this.packed.gate(dy);
+    this.packed?.anticipate?.();
     const values = dy.data;
     const dx = dy.recycle("gate");
     let start = 0;

@@ -29,7 +29,14 @@ interface FrameOptions {
   masked: boolean;
   /** What gates in place of the values. */
   mask: Mask | null;
+  /** Of all frames of a store. */
+  ahead: Ahead;
   category?: Category;
+}
+
+/** The frames that are decoded ahead: those of one tensor at most. */
+export interface Ahead {
+  of: Frames | null;
 }
 
 export class Frames implements Packed {
@@ -46,6 +53,9 @@ export class Frames implements Packed {
   readonly #parts: Part[] = [];
   readonly #mask: Mask | null;
   #choice: { of: Choice | null } | null = null;
+  readonly #ahead: Ahead;
+  /** All values as the frames give them, if these are decoded ahead. */
+  #decoded: Tensor | null = null;
   readonly #category: Category;
   readonly gate?: (dy: Tensor) => Tensor;
 
@@ -54,8 +64,9 @@ export class Frames implements Packed {
     x: Tensor,
     site: string,
     coding: Coding,
-    { masked, mask, category = "saved" }: FrameOptions,
+    { masked, mask, ahead, category = "saved" }: FrameOptions,
   ) {
+    this.#ahead = ahead;
     this.#codec = codec;
     this.#engine = x.engine;
     this.#shape = x.shape;
@@ -120,19 +131,45 @@ export class Frames implements Packed {
     return this.#range(first, count, 0);
   }
 
+  anticipate(): void {
+    this.#ahead.of?.forget();
+    this.#ahead.of = this;
+    this.#decoded = Tensor.empty(this.#engine, this.#shape, this.#site);
+    const size = this.#decoded.size / this.#shape[0]!;
+    this.#parts.forEach((_, i) => {
+      this.#decode(i, this.#decoded!.data.subarray(size * this.images * i));
+    });
+  }
+
+  forget(): void {
+    if (this.#ahead.of === this) this.#ahead.of = null;
+    this.#decoded?.dispose();
+    this.#decoded = null;
+  }
+
+  #decode(part: number, to: Float32Array): void {
+    const { frame } = this.#parts[part]!;
+    this.#codec.with((frames) => frames.decodeAt(frame.address, frame.bytes, to.byteOffset));
+  }
+
   /** What is below zero is multiplied by `factor`. */
   #range(first: number, count: number, factor: number): Tensor {
     const { device, kernels } = this.#engine;
     const [images, ...image] = this.#shape as [number, ...number[]];
-    const x = Tensor.empty(this.#engine, [count, ...image], this.#site);
+    if (this.#ahead.of !== this) this.#ahead.of?.forget();
+    const decoded = this.#decoded;
+    const all = decoded !== null && count === images;
+    const x = all ? decoded.ref : Tensor.empty(this.#engine, [count, ...image], this.#site);
     const size = x.size / count;
     for (let start = first - (first % this.images); start < first + count; start += this.images) {
-      const { frame, signs } = this.#parts[start / this.images]!;
+      const i = start / this.images;
       const length = Math.min(this.images, images - start);
       const whole = start >= first && start + length <= first + count;
       const part = whole ? null : Tensor.empty(this.#engine, [length, ...image], this.#site);
       const values = part?.data ?? x.data.subarray(size * (start - first), size * (start - first + length));
-      this.#codec.with((frames) => frames.decodeAt(frame.address, frame.bytes, values.byteOffset));
+      if (decoded === null) this.#decode(i, values);
+      else if (!all) values.set(decoded.data.subarray(size * start, size * (start + length)));
+      const { signs } = this.#parts[i]!;
       if (signs) kernels.applySigns(values, device.u8(signs), this.#bound, factor);
       else if (factor !== 1) kernels.leaky(values, values, factor);
       if (part) {
@@ -141,10 +178,12 @@ export class Frames implements Packed {
         part.dispose();
       }
     }
+    if (all) this.forget();
     return x;
   }
 
   free(): void {
+    this.forget();
     this.#mask?.free();
     for (const { frame, signs } of this.#parts) {
       this.#engine.device.free(frame);

@@ -22,7 +22,7 @@ import { sizeOf, type Tensor } from "../tensor.js";
 import type { Point } from "./allocation.js";
 import type { Audit } from "./audit.js";
 import type { Controller } from "./controller.js";
-import { Frames } from "./frames.js";
+import { type Ahead, Frames } from "./frames.js";
 import { errorVariance } from "./law.js";
 import { Mask } from "./mask.js";
 import type { Claim } from "./plan.js";
@@ -111,6 +111,7 @@ export class CometStore extends Store {
   /** A tensor that none of these sites claims stays as it is. */
   only: (site: Site) => boolean;
   readonly #codec: DeviceCodec;
+  readonly #ahead: Ahead = { of: null };
 
   constructor(codec: DeviceCodec, controller: Controller, options: CometStoreOptions = {}) {
     super();
@@ -163,7 +164,11 @@ export class CometStore extends Store {
         mode: this.mode,
         seed: deriveSeed(x.engine.stepSeed, `${site}/${this.draw}`) >>> 0,
       };
-      return new Frames(this.#codec, from, site, coding, { masked: masked && positive, ...rest });
+      return new Frames(this.#codec, from, site, coding, {
+        masked: masked && positive,
+        ahead: this.#ahead,
+        ...rest,
+      });
     };
     const { plan, collecting } = this.controller;
     const name = values.map(({ site }) => site.name).join("+");
