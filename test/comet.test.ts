@@ -84,6 +84,14 @@ test("a layer without gradient or momentum stays raw rather than get a bound of 
   assert.equal(controller.boundsFor(site), null);
 });
 
+test("batch normalisation without a ReLU behind it, where no δ is 0, gets one bound for all values", () => {
+  const controller = new Controller();
+  controller.record(site, { ...observation, upstream: { noise: 1e-6, gated: 0, signal: 1 } });
+  controller.assess(() => 1);
+  const { bound, gated } = controller.boundsFor(site)!;
+  assert.equal(gated, bound);
+});
+
 test("calibration on a part of a batch scales sums to the whole", () => {
   const controller = new Controller();
   controller.record(site, observation);

@@ -85,6 +85,8 @@ export class Plan {
   savedBytes: number;
   /** While set, steps teach it nothing. */
   paused = false;
+  /** To compare policies: what its bounds are multiplied by; with 0, sites have the law's own. */
+  factor = 1;
   #tensors = new Map<string, PlannedTensor>();
   /** Images of a whole batch. */
   #images = 0;
@@ -136,7 +138,8 @@ export class Plan {
   /** The bounds of a tensor; null if there are none planned. */
   boundsFor(name: string): Bounds | null {
     const { bound, slack } = this.#tensors.get(name) ?? { bound: null, slack: 1 };
-    return bound === null ? null : { bound, gated: bound * slack };
+    if (bound === null || this.factor === 0) return null;
+    return { bound: this.factor * bound, gated: this.factor * bound * slack };
   }
 
   /** Whether what errors cost is known: then it is worth knowing what they save. */

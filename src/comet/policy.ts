@@ -60,7 +60,9 @@ function lawful({ acceptedSigma, acceptedUpstream, observation }: SiteState): Bo
   if (upstream === null) return { bound: own, gated: own };
   const half = acceptedUpstream / Math.SQRT2;
   const bound = Math.min(own, upstreamBound(half, upstream.noise / upstream.signal));
-  return { bound, gated: Math.max(bound, upstreamBound(half, upstream.gated / upstream.signal)) };
+  // Without a δ = 0 there is nothing to loosen.
+  const loose = upstream.gated > 0 ? upstreamBound(half, upstream.gated / upstream.signal) : 0;
+  return { bound, gated: Math.max(bound, loose) };
 }
 
 /** The closed form, no fitted constant. */
