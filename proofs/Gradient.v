@@ -23,6 +23,8 @@
     - [sign_known]: an approximation further from zero than its bound has its original's sign.
     - [batchnorm_gamma], [batchnorm_error]: what batch normalisation does to an error in its saved tensor.
     - [batchnorm_variance], [batchnorm_energy]: so much noise travels upstream of it.                              (8)
+    - [batchnorm_linear], [signs_variance]: a backward pass is linear in delta, so an error in delta passes on by that very
+      pass; and deviations with random signs in place of errors reach a gradient with the errors' variance.
     - [momentum_variance], [momentum_signal], [momentum_gain]: momentum sums independent noise to v / (1 - b^2) and a steady
       gradient to g / (1 - b): relative noise falls by sqrt((1 + b) / (1 - b)), 4.36 at b = 0.9. A bias does not fall. *)
 
@@ -240,6 +242,24 @@ Section Mean.
     Qed.
   End Errors.
 
+  (** ** What arrives from above, drawn: each error is replaced by its deviation with a random sign
+
+      models src/comet/trace.ts:Trace. a i is what one error amounts to in some gradient further down. *)
+
+  Theorem signs_variance {I : Type} (e r : I -> W -> R) (deviation a : I -> R) (l : list I) : NoDup l ->
+    (forall i, E (fun w => e i w * e i w) = deviation i * deviation i) ->
+    (forall i j, i <> j -> E (fun w => e i w * e j w) = 0) ->
+    (forall i, E (fun w => r i w * r i w) = 1) ->
+    (forall i j, i <> j -> E (fun w => r i w * r j w) = 0) ->
+    E (fun w => sum l (fun i => a i * deviation i * r i w) * sum l (fun i => a i * deviation i * r i w))
+      = E (fun w => sum l (fun i => a i * e i w) * sum l (fun i => a i * e i w)).
+  Proof.
+    intros distinct spread apart one signs.
+    rewrite (gradient_variance r (fun _ => 1) one signs) by assumption.
+    rewrite (gradient_variance e (fun i => deviation i * deviation i) spread apart) by assumption.
+    apply sum_ext. intros. ring.
+  Qed.
+
   (** ** Momentum: m = b m + g, from 0, after T steps: the sum of b^t g_t, newest first
 
       models src/kernels/reference/sgd.ts:sgd *)
@@ -434,3 +454,12 @@ Section BatchNorm.
     unfold Rdiv. ring.
   Qed.
 End BatchNorm.
+
+Theorem batchnorm_linear {I : Type} (l : list I) (delta error x : I -> R) (gain M : R) (i : I) :
+  inputGradient l (fun i => delta i + error i) gain M x i
+    = inputGradient l delta gain M x i + inputGradient l error gain M x i.
+Proof.
+  unfold inputGradient, betaGradient, gammaGradient. rewrite sum_plus.
+  rewrite (sum_ext l (fun i => (delta i + error i) * x i) (fun i => delta i * x i + error i * x i)) by (intros; ring).
+  rewrite sum_plus. unfold Rdiv. ring.
+Qed.

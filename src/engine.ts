@@ -51,6 +51,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
     close: async () => simd?.close(),
     store,
     observer: null,
+    tracer: null,
     recording: true,
     tape: [],
     stepSeed: 0,

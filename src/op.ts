@@ -13,6 +13,7 @@ import type { Kernels } from "./kernels/kernels.js";
 import { link } from "./recipe.js";
 import type { Handle, Need, SavedTensor, Store } from "./store.js";
 import { Tensor } from "./tensor.js";
+import type { ErrorDraw, Tracer } from "./tracer.js";
 
 /** A named place that saves. */
 export interface Site {
@@ -75,6 +76,8 @@ export interface Engine {
   readonly kernels: Kernels;
   store: Store;
   observer: Observer | null;
+  /** Set by a probe. */
+  tracer: Tracer | null;
   /** Whether ops record what backward needs. */
   recording: boolean;
   readonly tape: Node[];
@@ -108,6 +111,11 @@ export interface Backward {
   take(name: string): Tensor;
   /** A saved tensor in parts along its first axis; the op disposes of each before it asks for the next. */
   takeParts(name: string): Iterable<Tensor>;
+  /**
+   * The tensors that a saved one is the sum or the difference of, if it is made from such: each has an error of its own,
+   * where it is not 0. To be asked for before it is taken.
+   */
+  addends(name: string): readonly Addend[];
   /** dx = saved ≠ 0 ? dy : 0; consumes dy. */
   gate(name: string, dy: Tensor): Tensor;
   /** Saved bits; valid until the backward of this op returns. */
@@ -124,6 +132,15 @@ export interface Backward {
   /** Whether the observer collects now. */
   readonly observing: boolean;
   observe(name: string, observation: Omit<Observation, "arrived">): void;
+  /** Adds to the error of input i's gradient what an error of the saved `name` does to it, if errors are traced. */
+  send(name: string, input: number, error: (draw: ErrorDraw) => Tensor): void;
+}
+
+export interface Addend {
+  /** Of the error of each value that is not 0. */
+  readonly variance: number;
+  /** The values, some images after the other; to be disposed of. */
+  parts(): Iterable<Tensor>;
 }
 
 /** What of an op is done again in a backward pass, on some images of a batch. */
@@ -159,12 +176,17 @@ export interface Op<A> {
   backward(run: Backward, dy: Tensor, attributes: A): readonly (Tensor | null)[];
 }
 
+/** What a backward pass hands down the tape. */
+type Carried = "gradient" | "error";
+
 /** One application of an op on the tape. */
 export interface Node {
   readonly site: string;
   readonly parents: readonly (Node | null)[];
   readonly handles: ReadonlyMap<string, Handle>;
   gradient: Tensor | null;
+  /** One draw of the gradient's error; null unless errors are traced. */
+  error: Tensor | null;
   /**
    * Of each site above that sends noise: variance of the error in this gradient ÷ variance of what was sent, both means
    * over elements. Empty unless the observer collects.
@@ -172,7 +194,8 @@ export interface Node {
   readonly heard: Map<string, number>;
   /** Sites of its own op that send noise to its inputs. */
   readonly senders: string[];
-  propagate(dy: Tensor): readonly (Tensor | null)[];
+  /** From that of its output to those of its inputs. */
+  propagate(dy: Tensor, carried: Carried): readonly (Tensor | null)[];
 }
 
 /** Runs an op at a site (a module's path). Consumes the inputs. */
@@ -217,46 +240,63 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, si
     parents,
     handles,
     gradient: null,
+    error: null,
     heard: new Map(),
     senders: [],
-    propagate: (dy) => op.backward(backwardRun(engine, node, handles), dy, attributes),
+    propagate: (dy, carried) => op.backward(backwardRun(engine, node, carried), dy, attributes),
   };
   engine.tape.push(node);
   return y.move(y.shape, node);
 }
 
-function backwardRun(engine: Engine, node: Node, handles: ReadonlyMap<string, Handle>): Backward {
-  const { site, parents } = node;
-  const handle = (name: string) => handles.get(name)!;
+function backwardRun(engine: Engine, node: Node, carried: Carried): Backward {
+  const { site, parents, handles } = node;
+  const { store, observer, tracer } = engine;
+  const final = carried === "gradient";
+  /** What is taken for an error is still there for the gradient. */
+  const handle = (name: string) => (final ? handles.get(name)! : store.share(handles.get(name)!));
+  const siteOf = (name: string) => handles.get(name)!.site;
   const empty = (shape: readonly number[]) => Tensor.empty(engine, shape, site, "gradients");
   return {
     engine,
     site,
     wants: (input) => parents[input] !== null,
     has: (name) => handles.has(name),
-    take: (name) => engine.store.take(handle(name)),
-    takeParts: (name) => engine.store.takeParts(handle(name)),
-    gate: (name, dy) => engine.store.gate(handle(name), dy),
-    bits: (name) => engine.store.bits(handle(name)),
+    take: (name) => store.take(handle(name)),
+    takeParts: (name) => store.takeParts(handle(name)),
+    addends: (name) => store.addends(handles.get(name)!),
+    gate: (name, dy) => store.gate(handle(name), dy),
+    bits: (name) => store.bits(handles.get(name)!),
     empty,
     pending(input) {
       const parent = parents[input];
-      const gradient = parent?.gradient ?? null;
-      if (!parent || gradient === null || !gradient.storage.exclusive()) return null;
-      parent.gradient = null;
-      return gradient;
+      const before = parent?.[carried] ?? null;
+      if (!parent || before === null || !before.storage.exclusive()) return null;
+      parent[carried] = null;
+      return before;
     },
     accumulate(parameter, gradient) {
-      if (parameter.gradient === null) parameter.gradient = gradient;
+      if (!final) tracer!.receive(parameter, gradient);
+      else if (parameter.gradient === null) parameter.gradient = gradient;
       else parameter.gradient = sum(parameter.gradient, gradient);
     },
-    observing: engine.observer?.collecting ?? false,
+    observing: final && (observer?.collecting ?? false),
     observe(name, observation) {
-      const { site } = handle(name);
-      engine.observer?.record(site, { ...observation, arrived: 0 }, node.heard);
-      if (observation.upstream) node.senders.push(site.name);
+      observer?.record(siteOf(name), { ...observation, arrived: 0 }, node.heard);
+      if (observation.upstream) node.senders.push(siteOf(name).name);
+    },
+    send(name, input, error) {
+      const parent = parents[input];
+      const draw = final && parent ? tracer?.draw(siteOf(name)) : null;
+      if (parent && draw) deliver(parent, "error", error(draw));
     },
   };
+}
+
+/** Adds to what a node has; consumes it. */
+function deliver(node: Node, carried: Carried, tensor: Tensor): void {
+  const before = node[carried];
+  node[carried] = before === null ? tensor : sum(before, tensor);
 }
 
 const meanSquare = ({ engine, data }: Tensor): number => engine.kernels.sumSquares(data) / data.length;
@@ -289,24 +329,31 @@ export function backward(loss: Tensor): void {
   node.gradient.data[0] = 1;
   const collecting = engine.observer?.collecting ?? false;
   for (const current of engine.tape.splice(0).reverse()) {
-    const dy = current.gradient;
-    current.gradient = null;
+    const { error, gradient: dy } = current;
+    current.error = current.gradient = null;
+    if (error !== null) {
+      current.propagate(error, "error").forEach((passed, i) => {
+        const parent = current.parents[i];
+        if (passed && parent) deliver(parent, "error", passed);
+        else passed?.dispose();
+      });
+    }
     if (dy !== null) {
       const power = collecting ? meanSquare(dy) : 0;
       engine.onGradient?.(current.site, dy);
-      current.propagate(dy).forEach((gradient, i) => {
+      current.propagate(dy, "gradient").forEach((gradient, i) => {
         const parent = current.parents[i];
         if (gradient === null) return;
         if (parent && collecting) passNoise(current, parent, power > 0 ? meanSquare(gradient) / power : 0);
-        if (!parent) gradient.dispose();
-        else parent.gradient = parent.gradient === null ? gradient : sum(parent.gradient, gradient);
+        if (parent) deliver(parent, "gradient", gradient);
+        else gradient.dispose();
       });
     }
     for (const handle of current.handles.values()) engine.store.drop(handle);
   }
 }
 
-/** An op passes an error on as it passes on the gradient itself; errors from two sides add up in variance. */
+/** Roughly, for policies: an op passes an error on as it passes on the gradient itself; errors from two sides add up in variance. */
 function passNoise(from: Node, to: Node, gain: number): void {
   const add = (site: string, share: number) => to.heard.set(site, (to.heard.get(site) ?? 0) + share);
   for (const [site, share] of from.heard) add(site, share * gain);
@@ -317,6 +364,7 @@ function passNoise(from: Node, to: Node, gain: number): void {
 export function abandon(engine: Engine): void {
   for (const node of engine.tape.splice(0)) {
     node.gradient?.dispose();
+    node.error?.dispose();
     for (const handle of node.handles.values()) engine.store.drop(handle);
   }
 }

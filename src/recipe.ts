@@ -49,6 +49,7 @@ function recomputed(store: Store, inputs: readonly Tensor[], { recompute }: Step
     SavedTensor.on(y, store).recipe = {
       sources: sources as SavedTensor[],
       firm: true,
+      sum: false,
       make: (first, count) => recompute(ranges(sources as SavedTensor[], first, count), first),
       ask: (claimant) => claimant,
       release() {},
@@ -75,7 +76,7 @@ function held(store: Store, inputs: readonly Tensor[], { recompute, rectifies }:
     rectifies ? sources[0]!.rectified(first, count) : recompute(ranges(sources, first, count), first);
   const ask = (claimant: Claimant) => (rectifies ? { ...claimant, positive: true } : claimant);
   return (y) => {
-    SavedTensor.on(y, store).recipe = { sources, firm: true, make, ask, release };
+    SavedTensor.on(y, store).recipe = { sources, firm: true, sum: false, make, ask, release };
   };
 }
 
@@ -97,6 +98,7 @@ function recovered(store: Store, inputs: readonly Tensor[], { recover }: Steps):
   saved[chosen]!.recipe = {
     sources,
     firm: false,
+    sum: true,
     make(first, count) {
       const [y, ...rest] = ranges(sources, first, count);
       return recover!(y!, rest);

@@ -28,6 +28,10 @@ export interface Claimant {
 
 /** A settled claim: the tensor in another form, or the tensor itself. */
 export interface Packed {
+  /** Variance of the error of its values, where they are not 0; absent where there is none. */
+  readonly variance?: number;
+  /** The tensors that it is the sum of, or the difference: it has all their errors. */
+  readonly addends?: readonly SavedTensor[];
   /** How many images it gives at once most cheaply. */
   readonly images: number;
   /** The values of `count` images from `first` on. The caller disposes of them. */
@@ -52,6 +56,8 @@ export interface Recipe {
   readonly sources: readonly SavedTensor[];
   /** Whether the sources hear of every claim before they are packed, however late it comes. */
   readonly firm: boolean;
+  /** Whether they are merely added and subtracted. */
+  readonly sum: boolean;
   /** Makes images [first, first + count) of it from those of each source. */
   make(first: number, count: number): Tensor;
   /** What a claim on it means for its sources. */
@@ -70,6 +76,14 @@ export class Derived implements Packed {
     this.images = imagesAtOnce(shape);
     const claims = claimants.map((claimant) => ({ ...recipe.ask(claimant), derived: true }));
     for (const source of recipe.sources) source.join(claims);
+  }
+
+  get variance(): number {
+    return this.#recipe.sources.reduce((sum, source) => sum + source.variance, 0);
+  }
+
+  get addends(): readonly SavedTensor[] {
+    return this.#recipe.sum ? this.#recipe.sources : [];
   }
 
   range(first: number, count: number): Tensor {
@@ -136,6 +150,15 @@ export class SavedTensor implements Claim {
   /** Whether something that is made from it may yet ask for it. */
   get watched(): boolean {
     return this.#watchers > 0;
+  }
+
+  /** Of the error of its values, where they are not 0; what is not packed is exact. */
+  get variance(): number {
+    return this.packed?.variance ?? 0;
+  }
+
+  get addends(): readonly SavedTensor[] {
+    return this.packed?.addends ?? [];
   }
 
   join(claimants: readonly Claimant[]): void {

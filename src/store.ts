@@ -100,10 +100,22 @@ export abstract class Store {
     return dx;
   }
 
+  /** The tensors that this one is the sum or the difference of; none where it is kept itself. */
+  addends(handle: Handle): readonly SavedTensor[] {
+    return this.#open(handle).addends;
+  }
+
   /** Saved bits, readable until the handle is dropped. */
   bits(handle: Handle): Uint8Array {
     if (!(handle.saved instanceof SavedBits)) throw takenTwice(handle);
     return handle.saved.bytes;
+  }
+
+  /** Another handle on the same tensor. */
+  share({ site, saved }: Handle): Handle {
+    if (!(saved instanceof SavedTensor)) throw takenTwice({ site, saved });
+    saved.join([]);
+    return { site, saved };
   }
 
   /** Gives up a handle, taken or not. */

@@ -12,6 +12,7 @@ import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
 import { imagesAtOnce, type Packed } from "../saved.js";
 import { Tensor } from "../tensor.js";
+import { errorVariance } from "./law.js";
 import type { Mask } from "./mask.js";
 import type { Coding, DeviceCodec } from "./store.js";
 
@@ -41,6 +42,7 @@ export interface Ahead {
 
 export class Frames implements Packed {
   readonly bytes: number;
+  readonly variance: number;
   /** Images in each part; the last may have fewer. */
   readonly images: number;
   /** What values below zero are multiplied by before they are coded: their bound is the others' divided by it. */
@@ -74,6 +76,7 @@ export class Frames implements Packed {
     this.#mask = mask;
     if (mask) this.gate = (dy) => mask.gate(dy);
     this.#bound = Math.fround(coding.bound);
+    this.variance = errorVariance(coding.bound);
     this.images = imagesAtOnce(x.shape);
     const [images, ...image] = x.shape as [number, ...number[]];
     const size = x.size / images;

@@ -32,10 +32,6 @@ export const gradientSigma = (eb: number, { energy }: Pick<Observation, "energy"
 /** Its square, for each unit of Var(e). */
 export const ownNoise = ({ energy }: Pick<Observation, "energy">): number => mean(energy);
 
-/** (9) Variance of that gradient's error from all that arrived with δ, and from its own site. */
-export const totalVariance = (own: number, { received, arrived }: Observation): number =>
-  own + received * arrived;
-
 /** (4) The σ that training tolerates. */
 export const acceptedSigma = (meanMomentum: number, share: number): number => share * meanMomentum;
 

@@ -31,8 +31,6 @@ export interface Claim {
   readonly site: string;
   /** How much of the site's bound an error here may take: see Claimant. */
   readonly share: number;
-  /** Which part of the values errs for it. */
-  readonly spread: number;
   /** Below zero: as elsewhere, where δ = 0, or not at all. */
   readonly below: "bound" | "gated" | "none";
 }
@@ -221,7 +219,7 @@ export class Plan {
     this.#layers = sites.filter(({ site, acceptedSigma }) => site.parameter && acceptedSigma > 0).length;
     for (const tensor of this.#tensors.values()) {
       const { claims } = tensor;
-      const each = sum(claims, ({ site, spread }) => spread * (found.get(site)?.each ?? 0));
+      const each = sum(claims, ({ site }) => found.get(site)?.each ?? 0);
       const gated = sum(claims, ({ site, below }) => (below === "gated" ? (found.get(site)?.gated ?? 0) : 0));
       tensor.slack = looseness(Math.sqrt(each / gated));
       const bent = claims.every(({ below }) => below !== "bound");

@@ -4,11 +4,13 @@
  * reaches its own weights alone; one in what batch normalisation saved also travels, to all layers below.
  */
 import type { Module } from "../nn.js";
-import { backward, type Engine, type Observation, type Parameter } from "../op.js";
+import { backward, type Engine, type Parameter } from "../op.js";
+import { createRng, deriveSeed } from "../rng.js";
 import { PlainStore } from "../store.js";
 import type { Tensor } from "../tensor.js";
-import { errorVariance, totalVariance } from "./law.js";
+import { errorVariance } from "./law.js";
 import type { CometStore } from "./store.js";
+import { Trace } from "./trace.js";
 
 export interface ProbeRow {
   /** The weight's name. */
@@ -46,11 +48,15 @@ export function probe(
   controller.collecting = true;
   engine.observer = controller;
   const compressed: Gradients[] = [];
+  const trace = new Trace(controller, createRng(deriveSeed(engine.stepSeed, "trace")));
+  engine.tracer = trace;
   // Without dither every draw would be the same.
   for (comet.draw = 1; comet.draw <= (comet.quantizer === "dithered" ? draws : 1); comet.draw++) {
     compressed.push(weightGradients(model, forward));
+    trace.draws++;
   }
   comet.draw = 0;
+  engine.tracer = null;
   engine.observer = null;
   engine.store = new PlainStore();
   const exact = weightGradients(model, forward);
@@ -65,36 +71,34 @@ export function probe(
     const truth = exact.get(parameter)!;
     const errors = compressed.map((found) => found.get(parameter)!.map((value, i) => value - truth[i]!));
     const own = controller.policy.sigma(applied, observation);
+    const received = trace.variance(parameter, observation.energy.length);
     rows.push({
       parameter: parameter.name,
       bound: applied,
-      predicted: Math.sqrt(totalVariance(own ** 2, observation)),
+      predicted: Math.sqrt(own ** 2 + received.reduce((a, b) => a + b) / received.length),
       own,
       draws: errors.length,
-      ...statistics(errors, applied, observation),
+      ...statistics(
+        errors,
+        received.map((variance, k) => Math.sqrt(variance + errorVariance(applied) * observation.energy[k]!)),
+      ),
     });
   }
   return rows;
 }
 
-/** `errors`: one array over the layer's weights for each draw. */
-function statistics(errors: readonly Float32Array[], bound: number, observation: Observation) {
-  const { energy } = observation;
+/** `errors`: one array over the layer's weights for each draw. `sigma`: what is predicted of each output channel. */
+function statistics(errors: readonly Float32Array[], sigma: Float64Array) {
   const weights = errors[0]!.length;
   const count = weights * errors.length;
-  const sum = (term: (e: number) => number) =>
-    errors.reduce((total, draw) => draw.reduce((subtotal, e) => subtotal + term(e), total), 0);
-  const measured = Math.sqrt(sum((e) => e * e) / count);
-  const sigma = (i: number) =>
-    Math.sqrt(
-      totalVariance(errorVariance(bound) * energy[Math.floor((i * energy.length) / weights)]!, observation),
-    );
+  const squares = errors.reduce((total, draw) => draw.reduce((sum, e) => sum + e * e, total), 0);
   const standardized = evenly(count, 2048).map((i) => {
     const [draw, weight] = [Math.floor(i / weights), i % weights];
-    return Number((errors[draw]![weight]! / sigma(weight)).toPrecision(4));
+    const channel = Math.floor((weight * sigma.length) / weights);
+    return Number((errors[draw]![weight]! / sigma[channel]!).toPrecision(4));
   });
   return {
-    measured,
+    measured: Math.sqrt(squares / count),
     weights,
     standardized: standardized.filter(Number.isFinite),
   };

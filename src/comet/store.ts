@@ -173,11 +173,8 @@ export class CometStore extends Store {
     const { plan, collecting } = this.controller;
     const name = values.map(({ site }) => site.name).join("+");
     if (mayErr && collecting && plan?.wantsTrials) {
-      const negative = shareBelowZero(x.data);
       const claims = values.map((claimant) => {
-        const { positive, share } = claimant;
-        const spread = positive && share < 1 ? 1 - negative : 1;
-        return { site: claimant.site.name, share, spread, below: below(claimant) };
+        return { site: claimant.site.name, share: claimant.share, below: below(claimant) };
       });
       plan.collected(
         name,
@@ -203,7 +200,7 @@ export class CometStore extends Store {
     });
     plan?.stored(name, frames.bytes, x.shape[0]!);
     const bound = Math.min(...bounds.map((each) => each!.bound));
-    this.#report(values, x, bound, frames.slope);
+    this.#report(values, bound, frames.slope);
     this.#tell("frame", rawBytes, claimants, bound, frames.bytes);
     if (this.audit) {
       const decoded = frames.range(0, x.shape[0]!);
@@ -228,13 +225,10 @@ export class CometStore extends Store {
   }
 
   /** Tells the controller what the errors of each site's tensor are like. */
-  #report(values: readonly Claimant[], x: Tensor, bound: number, slope: number): void {
-    const negative = this.controller.collecting ? shareBelowZero(x.data) : 0;
-    for (const { site, positive, share } of values) {
-      // A convolution's law counts zeros itself; a tensor that is recovered from this one errs where it is not zero.
-      const spread = positive && share < 1 ? Math.sqrt(1 - negative) : 1;
+  #report(values: readonly Claimant[], bound: number, slope: number): void {
+    for (const { site, positive } of values) {
       const gated = positive ? 0 : errorVariance(bound / slope) - errorVariance(bound);
-      this.controller.stored(site, bound * spread, gated);
+      this.controller.stored(site, bound, gated);
     }
   }
 
@@ -263,9 +257,3 @@ export class CometStore extends Store {
 
 const tighter = ({ bound }: Bounds): number => bound;
 const looser = ({ gated }: Bounds): number => gated;
-
-function shareBelowZero(x: Float32Array): number {
-  let count = 0;
-  for (let i = 0; i < x.length; i++) if (x[i]! < 0) count++;
-  return count / x.length;
-}

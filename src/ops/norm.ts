@@ -17,6 +17,7 @@ import { ShapeError } from "../error.js";
 import type { ChannelShape } from "../kernels/kernels.js";
 import { apply, type Backward, type Observation, type Op, type Parameter } from "../op.js";
 import { sizeOf, type Tensor } from "../tensor.js";
+import type { ErrorDraw } from "../tracer.js";
 
 export interface BatchNormState {
   weight: Parameter;
@@ -86,7 +87,9 @@ export const batchNorm2dOp: Op<BatchNormState> = {
     const { kernels } = run.engine;
     const shape = channels(dy.shape);
     const byOutput = run.has("y");
-    const saved = run.take(byOutput ? "y" : "x");
+    const name = byOutput ? "y" : "x";
+    const terms = run.observing ? incomingTerms(run, name, dy, shape) : null;
+    const saved = run.take(name);
     const [mean, invStd] = [run.take("mean"), run.take("invStd")];
     const [dgamma, dbeta] = [run.empty([shape.C]), run.empty([shape.C])];
     const incoming = dy.data;
@@ -96,7 +99,6 @@ export const batchNorm2dOp: Op<BatchNormState> = {
     const [slope, gain] = [run.empty([shape.C]), run.empty([shape.C])];
     slope.data.set(byOutput ? gamma.map((g) => 1 / g) : invStd.data);
     gain.data.set(byOutput ? gamma.map((g, c) => g * Math.fround(g * invStd.data[c]!)) : gamma);
-    const terms = run.observing ? incomingTerms(run, dy, shape) : null;
     const dx = training ? dy.recycle(run.site) : run.empty(dy.shape);
     kernels.batchNormBackward(
       dx.data,
@@ -110,8 +112,9 @@ export const batchNorm2dOp: Op<BatchNormState> = {
       shape,
     );
     if (terms) {
-      const seen = { ...terms, slope: slope.data, gain: gain.data, dgamma: dgamma.data, dx: dx.data };
-      run.observe(byOutput ? "y" : "x", observation(run, seen, shape));
+      const seen = { ...terms, centre, slope: slope.data, gain: gain.data, dgamma: dgamma.data };
+      run.observe(name, observation(run, seen, shape, dx));
+      run.send(name, 0, (draw) => sentError(run, seen, shape, saved, draw));
     }
     if (!training) {
       // Running statistics are constants: ∇x = γ/√(v + ε)·δ, the forward map without its shift.
@@ -128,38 +131,82 @@ export const batchNorm2dOp: Op<BatchNormState> = {
   },
 };
 
-/** Σδ² of each channel, and the share of its δ that are 0. */
-function incomingTerms(run: Backward, dy: Tensor, shape: ChannelShape): Incoming {
-  const { kernels } = run.engine;
-  const [mean, variance, ones] = [run.empty([shape.C]), run.empty([shape.C]), run.empty(dy.shape)];
-  kernels.channelMoments(mean.data, variance.data, dy.data, shape);
-  const M = shape.N * shape.size;
-  const squares = variance.data.map((v, c) => M * (v + mean.data[c]! ** 2));
-  kernels.fill(ones.data, 1);
-  kernels.reluBackward(ones.data, ones.data, dy.data);
-  kernels.channelMoments(mean.data, variance.data, ones.data, shape);
-  const zeros = mean.data.map((nonZero) => 1 - nonZero);
-  for (const tensor of [mean, variance, ones]) tensor.dispose();
-  return { squares, zeros };
-}
-
+/** Of each channel; `errs` is 1 and every δ counts alike but in a saved tensor that is made from several. */
 interface Incoming {
+  /** Σδ². */
   squares: Float32Array;
+  /** Mean variance of the errors ÷ the largest. */
+  errs: Float32Array;
+  /** Share of the δ that are 0. */
   zeros: Float32Array;
 }
 
-/** The law's terms: see above. `slope`: x̂ ÷ saved; `gain`: (γ/√(v + ε)) ÷ slope. */
+function incomingTerms(run: Backward, name: string, dy: Tensor, shape: ChannelShape): Incoming {
+  const addends = run.addends(name);
+  const total = addends.reduce((sum, { variance }) => sum + variance, 0);
+  const zeros = nonZero(run, dy.data, shape).map((share) => 1 - share);
+  if (total === 0) {
+    return { zeros, squares: moments(run, dy.data, shape).squares, errs: zeros.map(() => 1) };
+  }
+  const [squares, errs] = [new Float32Array(shape.C), new Float32Array(shape.C)];
+  for (const addend of addends) {
+    const weight = addend.variance / total;
+    let first = 0;
+    for (const x of addend.parts()) {
+      const part = channels(x.shape);
+      // It errs where it is not 0, and only there a δ meets its error.
+      const met = run.empty(x.shape);
+      run.engine.kernels.reluBackward(met.data, dy.data.subarray(first, first + x.size), x.data);
+      const found = moments(run, met.data, part).squares;
+      const support = nonZero(run, x.data, part);
+      for (let c = 0; c < shape.C; c++) {
+        squares[c]! += weight * found[c]!;
+        errs[c]! += (weight * support[c]! * part.N) / shape.N;
+      }
+      first += x.size;
+      for (const tensor of [x, met]) tensor.dispose();
+    }
+  }
+  return { squares, errs, zeros };
+}
+
+/** Share of each channel's values that are not 0. */
+function nonZero(run: Backward, x: Float32Array, shape: ChannelShape): Float32Array {
+  const ones = run.empty([x.length]);
+  run.engine.kernels.fill(ones.data, 1);
+  run.engine.kernels.reluBackward(ones.data, ones.data, x);
+  const { mean } = moments(run, ones.data, shape);
+  ones.dispose();
+  return mean;
+}
+
+/** Mean and sum of squares of each channel. */
+function moments(run: Backward, x: Float32Array, shape: ChannelShape) {
+  const [mean, variance] = [run.empty([shape.C]), run.empty([shape.C])];
+  run.engine.kernels.channelMoments(mean.data, variance.data, x, shape);
+  const M = shape.N * shape.size;
+  const found = {
+    mean: mean.data.slice(),
+    squares: variance.data.map((v, c) => M * (v + mean.data[c]! ** 2)),
+  };
+  for (const tensor of [mean, variance]) tensor.dispose();
+  return found;
+}
+
+/** Per channel. `slope`: x̂ ÷ saved; `gain`: (γ/√(v + ε)) ÷ slope. */
+interface Seen extends Incoming {
+  centre: Float32Array;
+  slope: Float32Array;
+  gain: Float32Array;
+  dgamma: Float32Array;
+}
+
+/** The law's terms: see above. */
 function observation(
   { engine: { kernels } }: Backward,
-  {
-    squares,
-    zeros,
-    slope,
-    gain,
-    dgamma,
-    dx,
-  }: Incoming & Record<"slope" | "gain" | "dgamma" | "dx", Float32Array>,
+  { squares, errs, zeros, slope, gain, dgamma }: Seen,
   { N, C, size }: ChannelShape,
+  dx: Tensor,
 ): Omit<Observation, "arrived"> {
   const M = N * size;
   /** The mean over the channels of g²f²/M² · term. */
@@ -173,11 +220,36 @@ function observation(
     batch: N,
     received: M,
     upstream: {
-      noise: travelling((c) => dgamma[c]! ** 2 * (1 + 2 / M) + squares[c]!),
+      noise: travelling((c) => dgamma[c]! ** 2 * (errs[c]! + 2 / M) + squares[c]!),
       gated: travelling((c) => dgamma[c]! ** 2 * zeros[c]!),
-      signal: kernels.sumSquares(dx) / dx.length,
+      signal: kernels.sumSquares(dx.data) / dx.size,
     },
   };
+}
+
+/** One draw of −g/M·(u·∇γ + x̂·D), the error of ∇x: D has one sign for a channel, u one for each value. */
+function sentError(
+  run: Backward,
+  { squares, errs, zeros, centre, slope, gain, dgamma }: Seen,
+  shape: ChannelShape,
+  saved: Tensor,
+  { sigma, gated, sign }: ErrorDraw,
+): Tensor {
+  const M = shape.N * shape.size;
+  const dx = run.empty(saved.shape);
+  const [coherent, zero] = [run.empty([shape.C]), run.empty([shape.C])];
+  const own = new Float32Array(shape.C);
+  for (let c = 0; c < shape.C; c++) {
+    const scale = (gain[c]! * slope[c]! ** 2) / M;
+    coherent.data[c] = sign() * scale * sigma * Math.sqrt(squares[c]!);
+    own[c] = scale * dgamma[c]! * Math.sqrt(errs[c]! * sigma ** 2 + zeros[c]! * (gated ** 2 - sigma ** 2));
+  }
+  run.engine.kernels.fill(zero.data, 0);
+  run.engine.kernels.batchNormForward(dx.data, saved.data, centre, slope, coherent.data, zero.data, shape);
+  const values = dx.data;
+  for (let i = 0; i < values.length; i++) values[i]! += sign() * own[Math.floor(i / shape.size) % shape.C]!;
+  for (const tensor of [coherent, zero]) tensor.dispose();
+  return dx;
 }
 
 const affine = ({ weight, bias }: BatchNormState) => [weight.value.data, bias.value.data] as const;

@@ -87,6 +87,7 @@ function leaf(
     parents: [],
     handles: new Map(),
     gradient: null,
+    error: null,
     heard: new Map(),
     senders: [],
     propagate(dy) {
