@@ -246,13 +246,13 @@ export class SavedTensor implements Claim {
 
   /** If somebody else has a share, it is the op below a gate, which asks for all of it next. */
   anticipate(): void {
-    if (this.#open > 1) this.packed?.anticipate?.();
+    if (this.#open > 1 || this.packed instanceof Derived) this.packed?.anticipate?.();
   }
 
   /** dx = x ≠ 0 ? dy : 0; consumes dy. */
   gate(dy: Tensor): Tensor {
     if (this.packed?.gate) return this.packed.gate(dy);
-    this.packed?.anticipate?.();
+    this.anticipate();
     const values = dy.data;
     const dx = dy.recycle("gate");
     let start = 0;

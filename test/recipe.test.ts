@@ -93,3 +93,20 @@ test("one tensor hears every claim on what is made from it before it is packed",
   // The sum of a block: its own bn2 is recovered from it, and the next block's ReLU and convolution are made from it.
   assert.ok(store.packs.includes("layer1.0.bn2.y~ layer1.0.relu.y+ layer2.0.conv1.x+ layer2.0.bn2.y+~"));
 });
+
+/** Counts how often a tensor is asked to have all its values ready. */
+class CountingStore extends LastStore {
+  anticipated = 0;
+
+  override pack(tensor: Tensor, claimants: readonly Claimant[]): Packed {
+    return Object.assign(super.pack(tensor, claimants), { anticipate: () => void this.anticipated++ });
+  }
+}
+
+test("a gate asks for a whole tensor ahead only if a batch normalisation below it will want it too", () => {
+  const [normalised, bare] = [new CountingStore(), new CountingStore()];
+  step(normalised, "resnet8");
+  step(bare, "squeezenet1_0", 64);
+  assert.ok(normalised.anticipated >= 6, `resnet8: ${normalised.anticipated}`);
+  assert.equal(bare.anticipated, 0, "squeezenet has no batch normalisation");
+});

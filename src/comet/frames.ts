@@ -54,7 +54,6 @@ export class Frames implements Packed {
   readonly #bound: number;
   readonly #parts: Part[] = [];
   readonly #mask: Mask | null;
-  #choice: { of: Choice | null } | null = null;
   readonly #ahead: Ahead;
   /** All values as the frames give them, if these are decoded ahead. */
   #decoded: Tensor | null = null;
@@ -86,24 +85,32 @@ export class Frames implements Packed {
     this.#category = category;
     // `support` keeps signs by itself.
     const signed = (masked || this.slope < 1) && coding.quantizer === "dithered";
+    // The images of a batch are alike: what suits the first part suits all.
+    const shared: { choice?: Choice | null } = {};
     for (let first = 0; first < images; first += this.images) {
       const count = Math.min(this.images, images - first);
       const part = x.data.subarray(size * first, size * (first + count));
       const own = { ...coding, seed: (coding.seed + Math.imul(first, 0x9e3779b9)) >>> 0 };
-      this.#parts.push(this.#encode(part, [count, ...image], own, signed));
+      this.#parts.push(this.#encode(part, [count, ...image], own, signed, shared));
     }
     this.bytes = this.#parts.reduce((sum, { frame, signs }) => sum + frame.bytes + (signs?.bytes ?? 0), 0);
   }
 
-  #encode(x: Float32Array, shape: readonly number[], coding: Coding, signed: boolean): Part {
+  #encode(
+    x: Float32Array,
+    shape: readonly number[],
+    coding: Coding,
+    signed: boolean,
+    shared: { choice?: Choice | null },
+  ): Part {
     const { device, kernels } = this.#engine;
     const bent = this.slope < 1 ? Tensor.empty(this.#engine, shape, this.#site) : null;
     if (bent) kernels.leaky(bent.data, x, this.slope);
     const from = bent?.data ?? x;
     const frame = this.#codec.with((frames) => {
-      // The images of a batch are alike: what suits the first suits all.
-      this.#choice ??= { of: frames.chooseAt(from.byteOffset, x.length, shape, coding) };
-      const options = { ...coding, choice: this.#choice.of };
+      const { choice = frames.chooseAt(from.byteOffset, x.length, shape, coding) } = shared;
+      shared.choice = choice;
+      const options = { ...coding, choice };
       return device.fill(this.#category, this.#site, x.byteLength, (out, capacity) =>
         frames.encodeAt(from.byteOffset, x.length, shape, options, out, capacity),
       );
