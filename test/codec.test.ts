@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { checksum } from "../src/codec/checksum.js";
+import { sealHeader } from "../src/codec/frame.js";
 import {
   BoundError,
   decode,
@@ -15,6 +17,7 @@ import {
 } from "../src/codec/index.js";
 import { instantiate } from "../src/codec/module.js";
 import * as reference from "../src/codec/reference.js";
+import { ResidentSink } from "../src/codec/stream.js";
 import { scratchBytes, WasmCodec, windowLength } from "../src/codec/wasm.js";
 import { specials } from "./arbitrary/float.js";
 import { seed } from "./arbitrary/seed.js";
@@ -220,18 +223,20 @@ test("beside input and output a codec needs its scratch and a window of the tens
   const scratch = Math.ceil((exports.memoryBase as () => number)() / 64) * 64;
   const codec = new WasmCodec(exports, memory, scratch);
   const window = scratch + scratchBytes;
-  const out = window + 4 * windowLength;
+  const out = window + 4 * windowLength.dense;
   const capacity = memory.buffer.byteLength - out;
   const x = Float32Array.from({ length: 700_000 }, (_, i) => ((i * 7919) % 4099) / 64 + (i % 61));
   for (const shape of [[x.length], [7, 100, 1000], [100, 10, 700]]) {
     for (const mode of ["fast", "dense"] as const) {
       const bring = (first: number, count: number) => {
-        assert.ok(count <= windowLength);
+        assert.ok(count <= windowLength[mode]);
         new Float32Array(memory.buffer, window, count).set(x.subarray(first, first + count));
         return window - 4 * first;
       };
-      const bytes = codec.encodeFrom(bring, x, { bound: 0.5, shape, mode }, out, capacity);
+      const sink = new ResidentSink(out, capacity);
+      const bytes = codec.encodeTo(sink, bring, x, { bound: 0.5, shape, mode });
       const frame = new Uint8Array(memory.buffer, out, bytes).slice();
+      sealHeader(frame, bytes, () => checksum(frame.subarray(8)));
       keeps(x, decode(frame), { bound: 0.5 });
     }
   }

@@ -6,23 +6,28 @@
  */
 import { ShapeError } from "../error.js";
 import { checksum } from "./checksum.js";
-import { lengthOf, readHeader } from "./frame.js";
+import { lengthOf, readHeader, sealHeader } from "./frame.js";
 import { instantiate } from "./module.js";
 import type { EncodeOptions } from "./options.js";
 import { reZero } from "./rezero.js";
-import { scratchBytes, WasmCodec, windowLength } from "./wasm.js";
+import { AwaySink, AwaySource, Held, sourceRoom } from "./stream.js";
+import { partBytes, scratchBytes, WasmCodec, windowLength } from "./wasm.js";
 
 const page = 65536;
 
-/** A memory of the codec's own: static data, scratch, then whatever a call needs. It grows and never shrinks. */
+/**
+ * A memory of the codec's own: static data, scratch, a window of the tensor, a part of the frame. It grows to what a mode
+ * needs (docs/format.md, "Limits"), and never shrinks.
+ */
 const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
 const exports = instantiate(memory);
 const scratch = Math.ceil((exports.memoryBase as () => number)() / 64) * 64;
 const base = scratch + scratchBytes;
 
-function reserve(end: number): void {
+function reserve(end: number): WebAssembly.Memory {
   const pages = Math.ceil(end / page) - memory.buffer.byteLength / page;
   if (pages > 0) memory.grow(pages);
+  return memory;
 }
 
 reserve(base);
@@ -33,19 +38,32 @@ export function frameCapacity(length: number): number {
   return 128 + Math.ceil(length / 16384) * 64 + length * 5;
 }
 
-/** Where a part of a tensor lies, and then the frame. */
-const frameAt = base + 4 * windowLength + 64;
+/** The checksum of bytes that are elsewhere: they pass by the window. */
+const checksumHere = (bytes: Uint8Array): number => {
+  reserve(base + sourceRoom);
+  return codec.checksumOf(bytes, base, sourceRoom);
+};
 
-/** The frame of x, in the codec's memory until the next call. Of x, a part at a time is there too. */
-function encodeHere(x: Float32Array, options: EncodeOptions): Uint8Array {
-  const capacity = frameCapacity(x.length);
-  reserve(frameAt + capacity);
+/** Where an encoder's part of the frame lies, how long it is, and where the stash begins. */
+function regionsOf({ mode }: EncodeOptions): { at: number; room: number; stashAt: number } {
+  const own = mode === "dense" || mode === "auto" ? "dense" : "fast";
+  const at = base + 4 * windowLength[own];
+  return { at, room: partBytes[own], stashAt: at + partBytes[own] };
+}
+
+/** Gives the frame of x to `put`, part by part, but for its checksum. Returns its bytes. */
+function encodeHere(
+  x: Float32Array,
+  options: EncodeOptions,
+  put: (part: Uint8Array, first: number) => void,
+): number {
+  const { at, room, stashAt } = regionsOf(options);
+  reserve(stashAt);
   const place = (first: number, count: number) => {
     new Float32Array(memory.buffer, base, count).set(x.subarray(first, first + count));
     return base - 4 * first;
   };
-  const bytes = codec.encodeFrom(place, x, options, frameAt, capacity);
-  return new Uint8Array(memory.buffer, frameAt, bytes);
+  return codec.encodeTo(new AwaySink(memory, at, room, put), place, x, options);
 }
 
 export interface DecodeOptions {
@@ -59,21 +77,30 @@ function decodeHere(
   options: DecodeOptions,
   allot: (values: number) => Float32Array,
 ): Float32Array {
-  reserve(frameAt + frame.length);
-  new Uint8Array(memory.buffer, frameAt, frame.length).set(frame);
-  const { shape, quantization } = codec.headerAt(frameAt, frame.length);
-  const x = allot(lengthOf(shape));
+  const header = codec.headerOf(frame, checksumHere);
+  const x = allot(lengthOf(header.shape));
+  const windowBytes = 4 * windowLength[header.mode === "dense" ? "denseBack" : "fast"];
+  reserve(base + windowBytes);
+  const source = new AwaySource(frame, base + windowBytes, reserve);
   const place = (first: number) => base - 4 * first;
-  codec.decodeTo(place, frameAt, frame.length, (first, count) => {
+  codec.decodeFrom(source, header, place, (first, count) => {
     const part = new Float32Array(memory.buffer, base, count);
-    if (options.reZero) reZero(part, quantization);
+    if (options.reZero) reZero(part, header.quantization);
     x.set(part, first);
   });
   return x;
 }
 
 /** The frame of x. Throws a BoundError or ShapeError. */
-export const encode = (x: Float32Array, options: EncodeOptions): Uint8Array => encodeHere(x, options).slice();
+export function encode(x: Float32Array, options: EncodeOptions): Uint8Array<ArrayBuffer> {
+  // The stash is what is left of a fifth of x, or of the memory as it is.
+  const { stashAt } = regionsOf(options);
+  reserve(Math.max(x.byteLength / 5, stashAt + page));
+  const held = new Held(new Uint8Array(memory.buffer, stashAt), frameCapacity(x.length));
+  const frame = held.release(encodeHere(x, options, (part, first) => held.put(part, first)));
+  sealHeader(frame, frame.length, checksumHere);
+  return frame;
+}
 
 /** The tensor of a frame, flat; `inspect` tells its shape. Throws a FrameError that names the damaged field. */
 export const decode = (frame: Uint8Array, options: DecodeOptions = {}): Float32Array =>
@@ -89,17 +116,26 @@ function checkRoom(where: string, needed: number, given: number): void {
   });
 }
 
-/** Writes the frame of x to the start of `target` and returns its bytes; frameCapacity says how many are enough. */
+/**
+ * Writes the frame of x to the start of `target` and returns its bytes. A target below frameCapacity may turn out to be
+ * too small: to leave it as it is then, the frame is measured first, which takes as long again. It must not overlap x.
+ */
 export function encodeInto(target: Uint8Array, x: Float32Array, options: EncodeOptions): number {
-  const frame = encodeHere(x, options);
-  checkRoom("encodeInto target", frame.length, target.length);
-  target.set(frame);
-  return frame.length;
+  if (target.length < frameCapacity(x.length)) {
+    checkRoom(
+      "encodeInto target",
+      encodeHere(x, options, () => {}),
+      target.length,
+    );
+  }
+  const bytes = encodeHere(x, options, (part, first) => target.set(part, first));
+  sealHeader(target.subarray(0, bytes), bytes, checksumHere);
+  return bytes;
 }
 
 /**
  * Writes a frame's values to the start of `target` and returns how many there are. A frame that turns out to be damaged
- * on the way leaves what was decoded before.
+ * on the way leaves what was decoded before. The target must not overlap the frame.
  */
 export function decodeInto(target: Float32Array, frame: Uint8Array, options: DecodeOptions = {}): number {
   let values = 0;

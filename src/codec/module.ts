@@ -1,4 +1,40 @@
 /** The codec's own WebAssembly, loaded once: from the disk in Node, over the network in a browser. */
+/** The exports that assembly/codec.ts lists. */
+export interface CodecExports {
+  checksumStart(lanes: number): void;
+  checksumAdd(lanes: number, bytes: number, length: number): void;
+  checksumFold(lanes: number, length: number): number;
+  initialize(scratch: number): void;
+  configure(scratch: number, quantizer: number, ...rest: number[]): void;
+  encodeFast(scratch: number, x: number, n: number, first: number, out: number, capacity: number): number;
+  trialFast(scratch: number, x: number, n: number, first: number): number;
+  decodeFast(scratch: number, payload: number, bytes: number, x: number, n: number, first: number): number;
+  configureDense(scratch: number, ...layoutAndPlan: number[]): void;
+  tallyDense(scratch: number, x: number, strip: number, y0: number, rows: number): number;
+  encodeDense(
+    scratch: number,
+    x: number,
+    first: number,
+    strips: number,
+    out: number,
+    capacity: number,
+  ): number;
+  prepareEncoder(scratch: number): void;
+  prepareDecoder(scratch: number): void;
+  decodeDense(
+    scratch: number,
+    x: number,
+    first: number,
+    strips: number,
+    more: number,
+    from: number,
+    available: number,
+  ): number;
+  countsAddress(scratch: number): number;
+  codesAddress(scratch: number, encoding: number): number;
+  topsAddress(scratch: number): number;
+}
+
 const url = new URL("../../../build/codec.wasm", import.meta.url);
 
 async function loadBytes(): Promise<BufferSource> {

@@ -3,6 +3,7 @@
  */
 import { FrameError } from "../error.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
+import { chunkLength } from "./chunk.js";
 import {
   type Choice,
   choose,
@@ -16,46 +17,12 @@ import {
   writeTables,
 } from "./dense.js";
 import { type Header, lagOf, lengthOf, readHeader, sealHeader, writeHeader } from "./frame.js";
-import { type Layout, layoutOf, valuesOf } from "./layout.js";
+import { type Layout, layoutOf, segmentLength, valuesOf } from "./layout.js";
 import type { Plan } from "./model.js";
+import type { CodecExports } from "./module.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
 import { startsOf, type Tables } from "./rans.js";
-
-/** The exports that assembly/codec.ts lists. */
-export interface CodecExports {
-  checksumStart(lanes: number): void;
-  checksumAdd(lanes: number, bytes: number, length: number): void;
-  checksumFold(lanes: number, length: number): number;
-  initialize(scratch: number): void;
-  configure(scratch: number, quantizer: number, ...rest: number[]): void;
-  encodeFast(scratch: number, x: number, n: number, first: number, out: number, capacity: number): number;
-  trialFast(scratch: number, x: number, n: number, first: number): number;
-  decodeFast(scratch: number, payload: number, bytes: number, x: number, n: number, first: number): number;
-  configureDense(scratch: number, ...layoutAndPlan: number[]): void;
-  tallyDense(scratch: number, x: number, strip: number, y0: number, rows: number): number;
-  encodeDense(
-    scratch: number,
-    x: number,
-    first: number,
-    strips: number,
-    out: number,
-    capacity: number,
-  ): number;
-  prepareEncoder(scratch: number): void;
-  prepareDecoder(scratch: number): void;
-  decodeDense(
-    scratch: number,
-    x: number,
-    first: number,
-    strips: number,
-    more: number,
-    from: number,
-    available: number,
-  ): number;
-  countsAddress(scratch: number): number;
-  codesAddress(scratch: number, encoding: number): number;
-  topsAddress(scratch: number): number;
-}
+import { ResidentSink, ResidentSource, type Sink, type Source } from "./stream.js";
 
 /** What a codec needs for itself, whatever it encodes. */
 export const scratchBytes = 524288;
@@ -79,13 +46,15 @@ const complaints = [
 
 /** encodeDense's answer for a tensor that is better off in fast mode. */
 const unsuited = -2;
+/** The decoders' answer where the bytes that they see end too soon. */
+const truncated = -1;
 
 const packed = (thresholds: number[]): number =>
   thresholds[0]! | (thresholds[1]! << 8) | (thresholds[2]! << 16);
 
 function* windowsOf(length: number): Generator<[first: number, count: number]> {
-  for (let first = 0; first < length; first += windowLength)
-    yield [first, Math.min(windowLength, length - first)];
+  for (let first = 0; first < length; first += chunkLength)
+    yield [first, Math.min(chunkLength, length - first)];
 }
 
 function complain(answer: number): number {
@@ -104,8 +73,12 @@ function complain(answer: number): number {
  */
 export type Place = (first: number, count: number) => number;
 
-/** Values that fast mode takes at a time, whole chunks; dense mode takes two segments, which are no more. */
-export const windowLength = 1 << 18;
+/**
+ * Values that each mode takes at a time: a chunk; a segment, and two on the way back. What they become takes no more bytes
+ * than `partBytes`.
+ */
+export const windowLength = { fast: chunkLength, dense: segmentLength, denseBack: 2 * segmentLength };
+export const partBytes = { fast: 80 * 1024, dense: 176 * 1024 };
 
 /** With what `chooseAt` found. */
 interface Guided extends EncodeOptions {
@@ -143,7 +116,11 @@ export class WasmCodec {
     capacity: number,
   ): number {
     const values = new Float32Array(this.#memory.buffer, x, length);
-    return this.encodeFrom(() => x, values, { ...options, shape }, out, capacity);
+    const bytes = this.encodeTo(new ResidentSink(out, capacity), () => x, values, { ...options, shape });
+    if (bytes >= 0) {
+      sealHeader(this.#bytes(out, bytes), bytes, () => this.checksum(out + 8, bytes - 8));
+    }
+    return bytes;
   }
 
   /**
@@ -162,43 +139,49 @@ export class WasmCodec {
     return header.mode === "dense" ? this.#choose(header, options.mode === "auto", () => x) : null;
   }
 
-  /** The same for `values` that `place` brings along. */
-  encodeFrom(place: Place, values: Float32Array, options: Guided, out: number, capacity: number): number {
+  /**
+   * The same for `values` that `place` brings along, and a frame that `sink` takes. Returns its bytes, −1 if they do not
+   * fit; sealHeader has its last word.
+   */
+  encodeTo(sink: Sink, place: Place, values: Float32Array, options: Guided): number {
     const header = headerFor(values, options);
     this.configure(header);
     const search = () => this.#choose(header, options.mode === "auto", place);
     const choice = header.mode === "fast" ? null : options.choice === undefined ? search() : options.choice;
     const fits = choice !== null && suits(choice, header.quantization);
-    const dense = fits ? this.#encodeAs(header, choice, place, out, capacity) : unsuited;
-    return dense === unsuited
-      ? this.#encodeAs({ ...header, mode: "fast" }, null, place, out, capacity)
-      : dense;
+    const dense = fits ? this.#encodeAs(header, choice, place, sink) : unsuited;
+    return dense === unsuited ? this.#encodeAs({ ...header, mode: "fast" }, null, place, sink) : dense;
   }
 
-  #encodeAs(header: Header, choice: Choice | null, place: Place, out: number, capacity: number): number {
-    const head = writeHeader(header);
-    if (head.length > capacity) return -1;
-    this.#bytes(out, head.length).set(head);
+  #encodeAs(header: Header, choice: Choice | null, place: Place, sink: Sink): number {
+    sink.restart();
+    const head = this.#put(sink, writeHeader(header));
+    if (head < 0) return head;
     this.configure(header);
-    const room = capacity - head.length;
     const payload = choice
-      ? this.#encodeDense(header, choice, place, out + head.length, room)
-      : this.#encodeFast(lengthOf(header.shape), place, out + head.length, room);
-    if (payload < 0) return payload;
-    const frameBytes = head.length + payload;
-    sealHeader(this.#bytes(out, frameBytes), frameBytes, () => this.checksum(out + 8, frameBytes - 8));
-    return frameBytes;
+      ? this.#encodeDense(header, choice, place, sink)
+      : this.#encodeFast(lengthOf(header.shape), place, sink);
+    return payload < 0 ? payload : head + payload;
   }
 
-  #encodeFast(length: number, place: Place, out: number, capacity: number): number {
-    let at = 0;
+  /** Bytes that are elsewhere; −1 if they do not fit. */
+  #put(sink: Sink, bytes: Uint8Array): number {
+    if (bytes.length > sink.room) return -1;
+    this.#bytes(sink.at, bytes.length).set(bytes);
+    sink.take(bytes.length);
+    return bytes.length;
+  }
+
+  #encodeFast(length: number, place: Place, sink: Sink): number {
+    let sum = 0;
     for (const [first, count] of windowsOf(length)) {
       const x = place(first, count) + 4 * first;
-      const bytes = this.#wasm.encodeFast(this.#scratch, x, count, first, out + at, capacity - at);
+      const bytes = this.#wasm.encodeFast(this.#scratch, x, count, first, sink.at, sink.room);
       if (bytes < 0) return bytes;
-      at += bytes;
+      sink.take(bytes);
+      sum += bytes;
     }
-    return at;
+    return sum;
   }
 
   #choose(header: Header, auto: boolean, place: Place): Choice | null {
@@ -215,25 +198,25 @@ export class WasmCodec {
     return choose(tally, layout, header.quantization, pays);
   }
 
-  #encodeDense(header: Header, choice: Choice, place: Place, out: number, capacity: number): number {
+  #encodeDense(header: Header, choice: Choice, place: Place, sink: Sink): number {
     const layout = layoutOf(header.shape, lengthOf(header.shape));
     const head = new ByteWriter(planCapacity);
     writePlan(head, choice.plan);
     writeTables(head, choice.tables);
-    if (head.at > capacity) return -1;
-    this.#bytes(out, head.at).set(head.written());
+    let sum = this.#put(sink, head.written());
+    if (sum < 0) return sum;
     this.#configureDense(layout, choice.plan);
     this.#giveCodes(choice.tables, true);
     this.#wasm.prepareEncoder(this.#scratch);
-    let at = out + head.at;
     for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
       const strips = Math.min(layout.stripsPerSegment, layout.strips - s);
       const x = place(...valuesOf(layout, s, strips));
-      const bytes = this.#wasm.encodeDense(this.#scratch, x, s, strips, at, out + capacity - at);
+      const bytes = this.#wasm.encodeDense(this.#scratch, x, s, strips, sink.at, sink.room);
       if (bytes < 0) return bytes;
-      at += bytes;
+      sink.take(bytes);
+      sum += bytes;
     }
-    return at - out;
+    return sum;
   }
 
   #tally(counts: Uint32Array, place: Place, sample: Rows[], layout: Layout, plan: Plan): number {
@@ -270,54 +253,68 @@ export class WasmCodec {
 
   /** The header of the frame at `frame`. Throws a FrameError that names the field. */
   headerAt(frame: number, frameBytes: number): Header & { payload: number } {
-    const header = readHeader(this.#bytes(frame, frameBytes), () => this.checksum(frame + 8, frameBytes - 8));
-    leastPayload(lengthOf(header.shape), frameBytes - header.payload, header.mode);
+    const checksum = () => this.checksum(frame + 8, frameBytes - 8);
+    return this.headerOf(this.#bytes(frame, frameBytes), checksum);
+  }
+
+  /** The same of any bytes. */
+  headerOf(bytes: Uint8Array, checksum: (from8: Uint8Array) => number): Header & { payload: number } {
+    const header = readHeader(bytes, checksum);
+    leastPayload(lengthOf(header.shape), bytes.length - header.payload, header.mode);
     return header;
   }
 
   /** Decodes the frame at `frame` to `out`, where the header's values must fit. Throws a FrameError. */
   decodeAt(frame: number, frameBytes: number, out: number): void {
-    this.decodeTo(() => out, frame, frameBytes);
+    const header = this.headerAt(frame, frameBytes);
+    this.decodeFrom(new ResidentSource(this.#bytes(frame, frameBytes)), header, () => out);
   }
 
   /** The same for values that go where `place` says; `onPart` may take them away before its next call. */
-  decodeTo(
+  decodeFrom(
+    source: Source,
+    header: Header & { payload: number },
     place: Place,
-    frame: number,
-    frameBytes: number,
     onPart?: (first: number, count: number) => void,
   ): void {
-    const header = this.headerAt(frame, frameBytes);
     this.configure(header);
-    const payload = frame + header.payload;
-    const bytes = frameBytes - header.payload;
-    let at = 0;
-    if (header.mode === "dense") at = this.#decodeDense(header, payload, bytes, place, onPart);
+    let at = header.payload;
+    if (header.mode === "dense") at = this.#decodeDense(header, source, place, onPart);
     else {
       for (const [first, count] of windowsOf(lengthOf(header.shape))) {
         const x = place(first, count) + 4 * first;
-        at += complain(this.#wasm.decodeFast(this.#scratch, payload + at, bytes - at, x, count, first));
+        at += this.#decodePart(source, at, (payload, bytes) =>
+          this.#wasm.decodeFast(this.#scratch, payload, bytes, x, count, first),
+        );
         onPart?.(first, count);
       }
     }
-    if (at !== bytes) complain(-6);
+    if (at !== source.bytes.length) complain(-6);
   }
 
+  /** What a kernel reads from byte `at` on: it sees more where what is shown ends too soon. */
+  #decodePart(source: Source, at: number, kernel: (from: number, available: number) => number): number {
+    for (;;) {
+      const answer = kernel(source.addressOf(at), Math.max(0, source.end - at));
+      if (answer !== truncated || !source.more(at)) return complain(answer);
+    }
+  }
+
+  /** Returns the end of what was read. */
   #decodeDense(
-    { shape, quantization }: Header,
-    payload: number,
-    bytes: number,
+    { shape, quantization, payload }: Header & { payload: number },
+    source: Source,
     place: Place,
     onPart?: (first: number, count: number) => void,
   ): number {
     const layout = layoutOf(shape, lengthOf(shape));
-    const input = new ByteReader(this.#bytes(payload, bytes));
+    const input = new ByteReader(source.bytes.subarray(payload));
     const plan = readPlan(input, quantization);
     const tables = readTables(input);
     this.#configureDense(layout, plan);
     this.#giveCodes(tables, false);
     this.#wasm.prepareDecoder(this.#scratch);
-    let at = input.at;
+    let at = payload + input.at;
     // Two segments at a time: the kernel takes them in step.
     const each = layout.stripsPerSegment;
     for (let s = 0; s < layout.strips; s += 2 * each) {
@@ -325,7 +322,9 @@ export class WasmCodec {
       const more = Math.min(each, layout.strips - s - strips);
       const [first, count] = valuesOf(layout, s, strips + more);
       const x = place(first, count);
-      at += complain(this.#wasm.decodeDense(this.#scratch, x, s, strips, more, payload + at, bytes - at));
+      at += this.#decodePart(source, at, (from, available) =>
+        this.#wasm.decodeDense(this.#scratch, x, s, strips, more, from, available),
+      );
       onPart?.(first, count);
     }
     return at;
@@ -345,6 +344,18 @@ export class WasmCodec {
       seed,
       lagOf(shape),
     );
+  }
+
+  /** The checksum of bytes that pass by `at`, `room` (whole stripes) at a time. */
+  checksumOf(bytes: Uint8Array, at: number, room: number): number {
+    const lanes = this.#scratch + lanesAt;
+    this.#wasm.checksumStart(lanes);
+    for (let first = 0; first < bytes.length; first += room) {
+      const part = bytes.subarray(first, first + room);
+      this.#bytes(at, part.length).set(part);
+      this.#wasm.checksumAdd(lanes, at, part.length);
+    }
+    return this.#wasm.checksumFold(lanes, bytes.length) >>> 0;
   }
 
   checksum(address: number, length: number): number {
