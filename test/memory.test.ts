@@ -4,8 +4,12 @@ import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { largest } from "../src/cli/maxbatch.js";
+import type { Row } from "../src/cli/memory.js";
 import { models } from "../src/models/models.js";
 import { torchSavedBytes } from "../src/models/torch.js";
+import { stopwatch } from "../src/stopwatch.js";
+import { type Packed, PlainStore, type Recipe, type SavedTensor } from "../src/store.js";
+import type { Tensor } from "../src/tensor.js";
 
 const main = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 const comet = (...args: string[]) => execFileSync(process.execPath, [main, ...args], { encoding: "utf8" });
@@ -21,6 +25,36 @@ test("comet memory tells each store's bytes, and says that its input is random",
   assert.match(printed, /^resnet8, batch 2, 16 × 16, random input/);
   for (const store of ["plain", "lean", "comet-conv", "comet"])
     assert.match(printed, new RegExp(`│ ${store} +│`));
+});
+
+test("each store's memory is measured in a process of its own, and its time is a share of the step", () => {
+  const args = ["memory", "--model", "resnet8", "--batch", "4", "--image", "16", "--threads", "1", "--json"];
+  const [row, ...others] = JSON.parse(comet(...args, "--store", "comet", "--policy", "spread")) as Row[];
+  assert.equal(others.length, 0);
+  assert.ok(row!.storeShare > 0.02 && row!.storeShare < 0.98, `share ${row!.storeShare}`);
+  assert.ok(row!.residentPeakBytes > row!.last.devicePeakBytes);
+  assert.throws(() => comet(...args, "--store", "plain", "--policy", "budget"), /budget/);
+});
+
+test("a stopwatch counts packing and unpacking, nested calls once, and nothing in between", () => {
+  let clock = 0;
+  const taking = <T>(ms: number, result: () => T) => {
+    return () => {
+      clock += ms;
+      return result();
+    };
+  };
+  const tensor = {} as Tensor;
+  const source: Packed = { images: 1, range: taking(2, () => tensor), free() {} };
+  const made: Packed = { images: 1, range: taking(1, () => source.range(0, 1)), free() {} };
+  const store = new PlainStore();
+  store.pack = taking(4, () => source);
+  store.derive = taking(0, () => made);
+  const elapsed = stopwatch(store, () => clock);
+  store.pack(tensor);
+  clock += 100;
+  assert.equal(store.derive({} as SavedTensor, {} as Recipe).range(0, 1), tensor);
+  assert.equal(elapsed(), 4 + 1 + 2);
 });
 
 test("comet max-batch finds that more fits when less is kept", () => {

@@ -19,7 +19,7 @@ const layers: readonly (readonly string[])[] = [
   ["device/"],
   ["codec/"],
   ["kernels/"],
-  ["tensor.ts", "saved.ts", "recipe.ts", "store.ts", "tracer.ts", "op.ts", "engine.ts"],
+  ["tensor.ts", "saved.ts", "recipe.ts", "store.ts", "stopwatch.ts", "tracer.ts", "op.ts", "engine.ts"],
   ["ops/"],
   ["nn.ts", "optim.ts", "average.ts", "models/", "data/"],
   ["comet/", "rivals/"],

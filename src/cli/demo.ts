@@ -6,11 +6,10 @@
  * originals at hand (every frame against its tensor, every weight gradient against the exact one) is measured by a
  * third process that repeats the first third of the COMET run: it needs the memory that COMET saves.
  */
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { NumericError } from "../error.js";
 import { readRun } from "../run.js";
+import { runApart } from "./apart.js";
 import type { Result } from "./run.js";
 import { resultTable, sigmaTable, worstError } from "./table.js";
 import { reportOf } from "./train.js";
@@ -47,12 +46,12 @@ export function registerDemo(program: Command): void {
     .addHelpText("after", "\nExample:\n  comet demo --epochs 1 --seed 3")
     .action(async (options: DemoOptions) => {
       const common = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-      const plain = await trainAlone([...common, "--store", "plain"]);
-      const comet = await trainAlone([...common, "--store", "comet"]);
+      const plain = await runApart<Result>(["train", ...common, "--store", "plain"]);
+      const comet = await runApart<Result>(["train", ...common, "--store", "comet"]);
       const third = Math.ceil(comet.summary.steps / 3);
       const every = String(Math.max(1, Math.floor(third / 7)));
       const measuring = ["--stop-after", String(third), "--probe-every", every, "--audit-every", every];
-      const measured = await trainAlone([...common, "--store", "comet", ...measuring]);
+      const measured = await runApart<Result>(["train", ...common, "--store", "comet", ...measuring]);
       assertRepeats(comet, measured);
       process.stdout.write(`${comparison(options, plain, comet, measured)}\n`);
     });
@@ -88,33 +87,3 @@ function assertRepeats(comet: Result, measured: Result): void {
     remedy: "report this: a run of one seed must repeat to the bit",
   });
 }
-
-const main = fileURLToPath(new URL("./main.js", import.meta.url));
-
-/**
- * Runs `comet train` in a process of its own; its progress goes to our stderr, its result comes back. Ctrl-C reaches
- * it as it reaches us: we wait for it to end its step and write its files, then end with its exit code.
- */
-function trainAlone(options: readonly string[]): Promise<Result> {
-  const child = spawn(process.execPath, [main, "train", ...options, "--json"], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const passOn = (signal: NodeJS.Signals) => child.kill(signal);
-  process.on("SIGINT", wait).on("SIGTERM", passOn);
-  let output = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output += text;
-  });
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => {
-      process.off("SIGINT", wait).off("SIGTERM", passOn);
-      if (code === 0) return resolve(JSON.parse(output) as Result);
-      // A child that failed has said why on stderr; an interrupted one, how to go on.
-      process.exit(code ?? 1);
-    });
-  });
-}
-
-/** The terminal sends Ctrl-C to the child as well. */
-function wait(): void {}

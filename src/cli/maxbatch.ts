@@ -1,21 +1,14 @@
 /** `comet max-batch`: the largest batch that trains within a budget, under each store, and how fast it is. */
 import Table from "cli-table3";
 import type { Command } from "commander";
-import { openDataset } from "../data/open.js";
-import { randomImages } from "../data/random.js";
 import { MemoryError } from "../error.js";
 import { modelNamed } from "../models/models.js";
 import { defaults } from "../session.js";
-import { measure, stores } from "./memory.js";
-import { choice, numeric, option } from "./options.js";
+import { addMeasuringOptions, asked, type MeasuringOptions, measure, open } from "./measure.js";
+import { numeric } from "./options.js";
 
-interface MaxBatchOptions {
-  model: string;
-  image: number;
-  data: string;
-  memory: string;
+interface MaxBatchOptions extends MeasuringOptions {
   most: number;
-  threads: number;
 }
 
 /**
@@ -35,31 +28,23 @@ export async function largest(most: number, fits: (n: number) => Promise<boolean
 }
 
 export function registerMaxBatch(program: Command): void {
-  program
+  const command = program
     .command("max-batch")
-    .description("find the largest batch that trains within a budget, under each store")
-    .addOption(option("--model <name>", "network", "--model resnet50", "resnet50"))
-    .addOption(numeric("--image <size>", "side of the images", "--image 224", 224))
-    .addOption(option("--data <name|path>", "random, or as train takes it", "--data ./photos", "random"))
-    .addOption(option("--memory <bytes>", "the device's budget", "--memory 1GiB", "1GiB"))
+    .description("find the largest batch that trains within a budget, under each store");
+  addMeasuringOptions(command, "1GiB")
     .addOption(numeric("--most <N>", "no larger batch is tried", "--most 64", 256))
-    .addOption(numeric("--threads <n>", "threads", "--threads 2", defaults.threads))
-    .addOption(choice("--store <kind>", "one store, or all", "--store comet", ["all", ...stores], "all"))
     .addHelpText("after", "\nExample:\n  comet max-batch --model resnet50 --memory 1GiB --data ./photos")
-    .action(async ({ store: asked, ...options }: MaxBatchOptions & { store: string }) => {
+    .action(async (options: MaxBatchOptions) => {
       const { model, image, memory, most, threads } = options;
       const { lr } = modelNamed(model);
-      const dataset =
-        options.data === "random"
-          ? randomImages(2 * most, image)
-          : await openDataset(options.data, { size: image });
+      const dataset = await open(options, 2 * most);
       const table = new Table({
         head: ["store", "largest batch", "images a second"],
         style: { head: [], border: [] },
         colAligns: ["left", "right", "right"],
       });
       try {
-        for (const store of asked === "all" ? stores : stores.filter((name) => name === asked)) {
+        for (const store of asked(options)) {
           let [best, ms] = [0, Number.NaN];
           await largest(most, async (batch) => {
             try {

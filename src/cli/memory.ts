@@ -1,108 +1,128 @@
-/** `comet memory`: what real training steps of a network hold, under each store, beside what PyTorch keeps. */
+/**
+ * `comet memory`: what real training steps of a network hold, under each store, beside what PyTorch keeps; and which
+ * share of their time the store takes to pack, to unpack and to make tensors again. Each store has a process of its own,
+ * so that its resident memory is its own.
+ */
 import Table from "cli-table3";
 import type { Command } from "commander";
-import type { Dataset } from "../data/dataset.js";
-import { openDataset } from "../data/open.js";
-import { randomImages } from "../data/random.js";
 import { formatBytes } from "../device/ledger.js";
 import { modelNamed } from "../models/models.js";
 import { torchSavedBytes } from "../models/torch.js";
-import type { SiteRecord, StepRecord } from "../records.js";
-import { createSession, defaults, type Settings } from "../session.js";
-import { train } from "../train.js";
-import { choice, numeric, option } from "./options.js";
+import type { SiteRecord } from "../records.js";
+import { defaults, type Settings } from "../session.js";
+import { runApart } from "./apart.js";
+import {
+  addMeasuringOptions,
+  asked,
+  type Measured,
+  type MeasuringOptions,
+  measure,
+  open,
+} from "./measure.js";
+import { choice, numeric, option, policies } from "./options.js";
 
-export const stores = ["plain", "lean", "comet-conv", "comet"] as const;
-
-interface MemoryOptions {
-  model: string;
+interface MemoryOptions extends MeasuringOptions {
   batch: number;
-  image: number;
   steps: number;
-  data: string;
-  store: string;
-  memory: string;
-  threads: number;
+  policy: Settings["policy"];
+  savedBytes: string;
+  share: number;
   sites: boolean;
+  json: boolean;
 }
 
-/** The last step of a few under one store, with its sites, and the time of the fastest but the first. No image is tested. */
-export async function measure(settings: Settings, { test, ...dataset }: Dataset) {
-  const steps: StepRecord[] = [];
-  let sites: SiteRecord["sites"] = [];
-  const session = createSession(settings, { ...dataset, test: { ...test, length: 0, batch() {} } });
-  try {
-    await train(session, {
-      onRecord(record) {
-        if (record.kind === "step") steps.push(record);
-        if (record.kind === "sites") sites = record.sites;
-      },
-    });
-  } finally {
-    await session.close();
-  }
-  return { last: steps.at(-1)!, ms: Math.min(...steps.slice(1).map(({ ms }) => ms)), sites };
+/** One store's steps. */
+export interface Row extends Measured {
+  store: string;
+  dataset: string;
 }
 
 const ratio = (a: number, b: number): string => (b > 0 ? `${(a / b).toFixed(2)}x` : "–");
 
 export function registerMemory(program: Command): void {
-  program
+  const command = program
     .command("memory")
-    .description("measure what training steps hold in memory, under each store, beside PyTorch")
-    .addOption(option("--model <name>", "network", "--model resnet50", "resnet50"))
+    .description("measure what training steps hold in memory, under each store, beside PyTorch");
+  addMeasuringOptions(command, "3GiB")
     .addOption(numeric("--batch <N>", "images a step", "--batch 4", 4))
-    .addOption(numeric("--image <size>", "side of the images", "--image 224", 224))
-    .addOption(option("--data <name|path>", "random, or as train takes it", "--data ./photos", "random"))
-    .addOption(choice("--store <kind>", "one store, or all", "--store lean", ["all", ...stores], "all"))
     .addOption(numeric("--steps <n>", "steps, of which the last is told", "--steps 10", 3))
-    .addOption(option("--memory <bytes>", "the device's budget", "--memory 2GiB", "3GiB"))
-    .addOption(numeric("--threads <n>", "threads", "--threads 2", defaults.threads))
+    .addOption(choice("--policy <name>", "how COMET's bounds are chosen", "--policy spread", policies, "law"))
+    .addOption(option("--saved-bytes <bytes>", "what --policy budget may save", "--saved-bytes 64MiB", ""))
+    .addOption(numeric("--share <s>", "gradient σ ÷ mean |momentum|", "--share 0.02", defaults.share))
     .addOption(option("--sites", "a table of COMET's sites too", "--store comet --sites", false))
+    .addOption(option("--json", "print the measured rows as JSON", "--store plain --json", false))
     .addHelpText("after", "\nExample:\n  comet memory --model resnet50 --batch 4 --data ./photos")
     .action(async (options: MemoryOptions) => {
-      const { model, batch, image: size, memory, threads } = options;
-      const steps = Math.max(2, options.steps);
-      const dataset =
-        options.data === "random"
-          ? randomImages(batch * steps, size)
-          : await openDataset(options.data, { size });
-      const { lr } = modelNamed(model);
-      const settings = { ...defaults, model, batch, steps, lr, memory, threads };
-      const table = new Table({
-        head: ["store", "saved an image", "PyTorch ÷ saved", "conv inputs", "device, peak", "time ÷ plain"],
-        style: { head: [], border: [] },
-        colAligns: ["left", "right", "right", "right", "right", "right"],
-      });
-      const torch = size === 224 ? torchSavedBytes[model] : undefined;
-      if (torch !== undefined) table.push(["PyTorch", formatBytes(torch), "1.00x", "–", "–", "–"]);
-      let plainMs: number | null = null;
-      let siteLines = "";
-      try {
-        for (const store of options.store === "all"
-          ? stores
-          : stores.filter((name) => name === options.store)) {
-          const { last, ms, sites } = await measure({ ...settings, store }, dataset);
-          if (store === "plain") plainMs = ms;
-          const saved = last.savedPeakBytes / batch;
-          table.push([
-            store,
-            formatBytes(saved),
-            torch === undefined ? "–" : ratio(torch, saved),
-            ratio(last.convRawBytes, last.convPackedBytes),
-            formatBytes(last.devicePeakBytes),
-            plainMs === null ? "–" : (ms / plainMs).toFixed(2),
-          ]);
-          if (store === "comet") siteLines = siteTable(sites);
-        }
-      } finally {
-        await dataset.close();
+      const rows: Row[] = [];
+      for (const store of asked(options)) {
+        const alone = options.json || options.store !== "all";
+        rows.push(
+          ...(alone ? [await measured(store, options)] : await runApart<Row[]>(argumentsFor(store, options))),
+        );
       }
-      const resident = formatBytes(process.resourceUsage().maxRSS * 1024);
-      const title = `${model}, batch ${batch}, ${size} × ${size}, ${dataset.name}, step ${steps}`;
-      process.stdout.write(`${title}\n${table}\nresident memory of all runs, peak (OS): ${resident}\n`);
-      if (options.sites && siteLines !== "") process.stdout.write(`${siteLines}\n`);
+      process.stdout.write(options.json ? `${JSON.stringify(rows)}\n` : told(rows, options));
     });
+}
+
+function argumentsFor(store: string, options: MemoryOptions): string[] {
+  const { model, batch, image, data, steps, memory, threads, policy, savedBytes, share } = options;
+  const common = { model, batch, image, data, steps, memory, threads, share, store };
+  // Only COMET has a policy.
+  const comet = store.startsWith("comet") ? { policy, "saved-bytes": savedBytes } : {};
+  return [
+    "memory",
+    ...Object.entries({ ...common, ...comet }).flatMap(([name, value]) => [`--${name}`, String(value)]),
+  ];
+}
+
+async function measured(store: Settings["store"], options: MemoryOptions): Promise<Row> {
+  const { model, batch, memory, threads, policy, savedBytes, share } = options;
+  const steps = Math.max(2, options.steps);
+  const dataset = await open(options, batch * steps);
+  const { lr } = modelNamed(model);
+  const own = { model, batch, steps, lr, memory, threads, store, policy, savedBytes, share };
+  try {
+    return { store, dataset: dataset.name, ...(await measure({ ...defaults, ...own }, dataset)) };
+  } finally {
+    await dataset.close();
+  }
+}
+
+function told(rows: readonly Row[], { model, batch, image, steps, sites }: MemoryOptions): string {
+  const table = new Table({
+    head: [
+      "store",
+      "saved an image",
+      "PyTorch ÷ saved",
+      "conv inputs",
+      "device, peak",
+      "resident, peak (OS)",
+      "time ÷ plain",
+      "store's share of time",
+    ],
+    style: { head: [], border: [] },
+    colAligns: ["left", "right", "right", "right", "right", "right", "right", "right"],
+  });
+  const torch = image === 224 ? torchSavedBytes[model] : undefined;
+  if (torch !== undefined) table.push(["PyTorch", formatBytes(torch), "1.00x", "–", "–", "–", "–", "–"]);
+  const plain = rows.find(({ store }) => store === "plain");
+  for (const { store, last, ms, storeShare, residentPeakBytes } of rows) {
+    const saved = last.savedPeakBytes / batch;
+    table.push([
+      store,
+      formatBytes(saved),
+      torch === undefined ? "–" : ratio(torch, saved),
+      ratio(last.convRawBytes, last.convPackedBytes),
+      formatBytes(last.devicePeakBytes),
+      formatBytes(residentPeakBytes),
+      plain ? (ms / plain.ms).toFixed(2) : "–",
+      `${(100 * storeShare).toFixed(1)} %`,
+    ]);
+  }
+  const { dataset } = rows[0]!;
+  const title = `${model}, batch ${batch}, ${image} × ${image}, ${dataset}, step ${Math.max(2, steps)}`;
+  const comet = rows.find(({ store }) => store === "comet");
+  return `${title}\n${table}\n${sites && comet ? `${siteTable(comet.sites)}\n` : ""}`;
 }
 
 function siteTable(sites: SiteRecord["sites"]): string {

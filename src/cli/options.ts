@@ -19,6 +19,8 @@ export interface Places {
   checkpoints: boolean;
 }
 
+export const policies: readonly Settings["policy"][] = ["law", "spread", "budget", "paper", "fixed"];
+
 const number = (text: string): number => {
   const value = Number(text);
   if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("It is not a number.");
@@ -79,7 +81,7 @@ export function addTrainOptions(command: Command): Command {
         "--policy <name>",
         "how bounds are chosen",
         "--policy fixed --bound 1e-3",
-        ["law", "spread", "budget", "paper", "fixed"],
+        policies,
         defaults.policy,
       ),
     )

@@ -1,0 +1,31 @@
+/** A command in a process of its own, so that the resident memory that it tells of is its own. */
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const main = fileURLToPath(new URL("./main.js", import.meta.url));
+
+/**
+ * Runs `comet ARGS --json`; its progress goes to our stderr, what it prints comes back. Ctrl-C reaches it as it reaches
+ * us: we wait for it to end its step and write its files, then end with its exit code.
+ */
+export function runApart<Result>(args: readonly string[]): Promise<Result> {
+  const child = spawn(process.execPath, [main, ...args, "--json"], { stdio: ["ignore", "pipe", "inherit"] });
+  const passOn = (signal: NodeJS.Signals) => child.kill(signal);
+  process.on("SIGINT", wait).on("SIGTERM", passOn);
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => {
+      process.off("SIGINT", wait).off("SIGTERM", passOn);
+      if (code === 0) return resolve(JSON.parse(output) as Result);
+      // A child that failed has said why on stderr; an interrupted one, how to go on.
+      process.exit(code ?? 1);
+    });
+  });
+}
+
+/** The terminal sends Ctrl-C to the child as well. */
+function wait(): void {}
