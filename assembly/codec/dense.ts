@@ -72,10 +72,11 @@ export function heightOf(strip: u32, height: u32, rows: u32): u32 {
 }
 
 /**
- * Adds `rows` rows of a strip, from row y0 on, to the counts at COUNTS; the first one is counted only if it is the
- * strip's first, and else serves as what is above. Returns the sum of folded residuals, or −1 for too many raw values.
+ * The sum of folded residuals of `rows` rows of a strip, from row y0 on, or −1 for too many raw values; `counted`: their
+ * symbols are added to the counts at COUNTS. The first row takes part only if it is the strip's first, and else serves as
+ * what is above.
  */
-export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: u32): f64 {
+export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: u32, counted: bool): f64 {
   const s = settings(scratch);
   const width = s.width as usize;
   const height = heightOf(strip, s.height, s.rows);
@@ -88,11 +89,13 @@ export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: 
     raw = encodeRow(x, strip, height, y, raw, scratch);
     if (raw < 0) return -1;
     const part = foldRow(y, y == y0, scratch);
+    const within = y > y0 || y == 0;
+    if (within) sum += part as u64;
+    if (!counted) continue;
     if (s.low > 0) divideRow(scratch + LOWS, scratch);
     modelRow(symbols, contexts, scratch);
     keepAbove(symbols, width, scratch + ABOVE);
-    if (y == y0 && y > 0) continue;
-    sum += part as u64;
+    if (!within) continue;
     for (let i: usize = 0; i < width << 3; i++) {
       const at = scratch + COUNTS + ((((load<u8>(contexts + i) as usize) << 8) | (load<u8>(symbols + i) as usize)) << 2);
       store<u32>(at, load<u32>(at) + 1);

@@ -22,6 +22,8 @@ const largestHalved = 2 ** 98;
 /** Values in the sample that chooses, and in the one that counts. */
 const choosing = 8192;
 const counting = 65536;
+/** Predictors whose mean residual is more than this many times the least are not tried. */
+const hopeless = 8;
 
 /** Rows of a strip, of all its lanes. */
 export interface Rows {
@@ -30,8 +32,8 @@ export interface Rows {
   rows: number;
 }
 
-/** Counts rows under a plan into counts[context][symbol]; returns Σ z, or −1 for too many raw values. */
-export type Tally = (counts: Uint32Array, sample: Rows[], plan: Plan) => number;
+/** Σ z of rows under a plan, or −1 for too many raw values. Counts, if given, become those of [context][symbol]. */
+export type Tally = (counts: Uint32Array | null, sample: Rows[], plan: Plan) => number;
 
 /** A few rows each of strips all over the tensor, somewhere within them: channels differ more than rows do. */
 function sampleOf(layout: Layout, values: number, mostStrips: number): Rows[] {
@@ -62,21 +64,27 @@ function tableBits(counts: Uint32Array): number {
   return 6 * kinds;
 }
 
-/** A predictor's plan and its bits on the sample; null where the tensor is not one for dense mode. */
-function trial(tallyOf: Tally, sample: Rows[], predictor: number, gapless: boolean) {
-  const first: Plan = { predictor, gapless, low: 0, ...undivided };
-  const counts = new Uint32Array(contexts * symbols);
-  const sum = tallyOf(counts, sample, first);
-  if (sum < 0) return null;
-  const values = sumOf(counts);
-  const mean = sum / values;
+/** The values of a sample that count. */
+function valuesIn(sample: Rows[], { width }: Layout): number {
+  return sample.reduce((sum, { y0, rows }) => sum + lanes * width * (y0 > 0 ? rows - 1 : rows), 0);
+}
+
+/** A plan for residuals of this mean, and its bits on the sample. */
+function trial(tallyOf: Tally, sample: Rows[], { plan: first, mean }: Candidate, values: number) {
   let low = 0;
   while (mean >= 16 * 2 ** low && low < mostLow) low++;
   const plan: Plan = { ...first, low, ...thresholdsFor(mean / 2 ** low) };
+  const counts = new Uint32Array(contexts * symbols);
   tallyOf(counts, sample, plan);
   let zeros = 0;
   for (let c = 0; c < contexts; c++) zeros += counts[c * symbols]!;
-  return { plan, counts, values, mean, cost: costOf(counts) + low * (values - zeros) };
+  return { plan, counts, cost: costOf(counts) + low * (values - zeros) };
+}
+
+/** A predictor in a plan of one table, and the mean of its folded residuals. */
+interface Candidate {
+  plan: Plan;
+  mean: number;
 }
 
 /** Where the integer 0 is for exact zeros and there are next to none, it is better left out. */
@@ -117,22 +125,30 @@ export function choose(
   pays: (bytes: number) => boolean,
 ): Choice | null {
   const few = sampleOf(layout, choosing, 24);
+  // To count symbols takes longer than to add residuals: of wide rows, fewer.
+  const fewer = sampleOf(layout, choosing, Math.min(24, Math.ceil((3 * choosing) / (lanes * layout.width))));
+  const counted = valuesIn(fewer, layout);
+  const values = valuesIn(few, layout);
   const gapless = isGapless(tallyOf, few, quantization);
-  let best: ReturnType<typeof trial> = null;
+  const candidates: Candidate[] = [];
+  const consider = (predictor: number, plan: Plan) => {
+    const sum = tallyOf(null, few, { ...plan, predictor });
+    if (sum >= 0) candidates.push({ plan: { ...plan, predictor }, mean: sum / values });
+    return sum >= 0;
+  };
+  const first: Plan = { predictor: 0, gapless, low: 0, ...undivided };
   for (const predictor of layout.flat ? [0, 1] : [0, 2, 3, 4]) {
-    const found = trial(tallyOf, few, predictor, gapless);
-    if (found === null) return null;
-    if (best === null || found.cost < best.cost) best = found;
+    if (!consider(predictor, first)) return null;
   }
   // Half steps keep flat regions flat: they pay where most residuals are small.
-  if (!layout.flat && halvable(quantization) && best!.mean < mostHalved) {
-    for (const predictor of [5, 6]) {
-      const found = trial(tallyOf, few, predictor, false);
-      if (found !== null && found.cost < best!.cost) best = found;
-    }
+  const least = Math.min(...candidates.map(({ mean }) => mean));
+  if (!layout.flat && halvable(quantization) && least < mostHalved) {
+    for (const predictor of [5, 6]) consider(predictor, { ...first, gapless: false });
   }
-  const { plan, counts, values, cost } = best!;
-  if (!pays(((cost / values) * layout.length) / 8)) return null;
+  const hopeful = candidates.filter(({ mean }) => mean <= hopeless * least);
+  const trials = hopeful.map((candidate) => trial(tallyOf, fewer, candidate, counted));
+  const { plan, counts, cost } = trials.reduce((best, found) => (found.cost < best.cost ? found : best));
+  if (!pays(((cost / counted) * layout.length) / 8)) return null;
   const many = sampleOf(layout, counting, 96);
   if (tallyOf(counts, many, plan) < 0) return null;
   // Sixteen tables pay only where there is enough to code with them.

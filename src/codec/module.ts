@@ -10,7 +10,7 @@ export interface CodecExports {
   trialFast(scratch: number, x: number, n: number, first: number): number;
   decodeFast(scratch: number, payload: number, bytes: number, x: number, n: number, first: number): number;
   configureDense(scratch: number, ...layoutAndPlan: number[]): void;
-  tallyDense(scratch: number, x: number, strip: number, y0: number, rows: number): number;
+  tallyDense(scratch: number, x: number, strip: number, y0: number, rows: number, counted: number): number;
   encodeDense(
     scratch: number,
     x: number,

@@ -75,16 +75,16 @@ function residuals(
   return z;
 }
 
-/** Counts rows into counts[context][symbol]; returns Σ z, or −1 where too many values of a strip stay raw. */
+/** Σ z of rows, or −1 where too many values of a strip stay raw; counts, if given, become those of [context][symbol]. */
 export function tally(
-  counts: Uint32Array,
+  counts: Uint32Array | null,
   x: Float32Array,
   layout: Layout,
   sample: Rows[],
   plan: Plan,
   quantization: Quantization,
 ): number {
-  counts.fill(0);
+  counts?.fill(0);
   let sum = 0;
   for (const { strip, y0, rows } of sample) {
     const escapes: Escape[] = [];
@@ -97,7 +97,7 @@ export function tally(
       const row = coded.subarray(start, start + step);
       // The first row counts only if it is the strip's first: else it is there for the second.
       for (let i = 0; i < step && (start > 0 || y0 === 0); i++) {
-        counts[contextOf(row, above, i, plan) * symbols + row[i]!]!++;
+        if (counts !== null) counts[contextOf(row, above, i, plan) * symbols + row[i]!]!++;
         sum += z[start + i]!;
       }
       above = row;

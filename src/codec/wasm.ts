@@ -187,7 +187,7 @@ export class WasmCodec {
   #choose(header: Header, auto: boolean, place: Place): Choice | null {
     const length = lengthOf(header.shape);
     const layout = layoutOf(header.shape, length);
-    const tally = (counts: Uint32Array, sample: Rows[], plan: Plan) =>
+    const tally = (counts: Uint32Array | null, sample: Rows[], plan: Plan) =>
       this.#tally(counts, place, sample, layout, plan);
     const fastBytes = (first: number, count: number) => {
       // A plan in half steps may have been the last.
@@ -219,18 +219,18 @@ export class WasmCodec {
     return sum;
   }
 
-  #tally(counts: Uint32Array, place: Place, sample: Rows[], layout: Layout, plan: Plan): number {
-    const own = new Uint32Array(this.#memory.buffer, this.#wasm.countsAddress(this.#scratch), counts.length);
-    own.fill(0);
+  #tally(counts: Uint32Array | null, place: Place, sample: Rows[], layout: Layout, plan: Plan): number {
+    const at = this.#wasm.countsAddress(this.#scratch);
+    const own = new Uint32Array(this.#memory.buffer, at, counts?.length ?? 0).fill(0);
     this.#configureDense(layout, plan);
     let sum = 0;
     for (const { strip, y0, rows } of sample) {
       const x = place(...valuesOf(layout, strip, 1));
-      const part = this.#wasm.tallyDense(this.#scratch, x, strip, y0, rows);
+      const part = this.#wasm.tallyDense(this.#scratch, x, strip, y0, rows, Number(counts !== null));
       if (part < 0) return -1;
       sum += part;
     }
-    counts.set(own);
+    counts?.set(own);
     return sum;
   }
 
