@@ -1,19 +1,26 @@
 /**
- * Products of groups with one or two output channels, as in depthwise convolution: lanes
- * filled with channels would be mostly empty, so here they are neighbours in a row.
+ * Products of groups with few output channels, as in depthwise convolution: lanes filled with channels would be partly
+ * empty, so here they are neighbours in a row.
  *
  *   windows:  y[q … q+3]        += w[tap] · x[window of q … q+3, at tap]     one channel, 16 or 4 windows of a row
+ *   pairs:    the same for two channels and 16 windows, which share what is read of x
  *   taps:     dw[s … s+3] (r,c) += dy[p,q] · x[window of (p,q), at s … s+3]  one channel, 4 rows of taps
  *
  * The chains are those of every other convolution.
  */
 import { plusProduct } from "./product";
-import { gather } from "./vector";
+import { gather, storeSome } from "./vector";
 
 /** Up to so many channels of a panel are few: 8 lanes of channels would take longer. */
 export const fewChannels: i32 = 2;
 /** Fewer windows in a row than this fill no vector. */
 export const leastColumns: i32 = 4;
+
+/** Whether pairs of channels and rows of 16 windows fill better than panels of 8 channels. */
+export function suitsPairs(channels: i32, columns: i32): bool {
+  const some = channels < 8 && columns > 12;
+  return some && ((channels + 1) & ~1) * ((columns + 15) & ~15) < 8 * columns;
+}
 
 /**
  * One row of outputs of one channel. `from`: its first window, `step` floats to the next; `weights`: one every 32
@@ -65,6 +72,72 @@ export function multiplyWindows(
     scatter(to + ((<usize>(q * stride)) << 2), stride, sum);
     q += 4;
   }
+}
+
+/**
+ * One row of outputs, at least 13, of two channels in planes `pitch` bytes apart; the second may not exist. Windows and
+ * outputs are neighbours; of fewer than 16 windows up to 3 floats are read behind the last. Of the window's `taps` elements
+ * in each of `sources` channels only [first, last) are added. `starts`: where the two channels' chains begin.
+ */
+export function multiplyPairs(
+  from: usize,
+  places: usize,
+  weights: usize,
+  sources: i32,
+  taps: i32,
+  first: i32,
+  last: i32,
+  starts: usize,
+  to: usize,
+  pitch: usize,
+  both: bool,
+  columns: i32,
+): void {
+  const placesEnd = places + ((<usize>(sources * taps)) << 2);
+  for (let q = 0; q < columns; q += 16) {
+    // The last 16 may overlap those before: the same chains again.
+    const shift = (<usize>max(0, min(q, columns - 16))) << 2;
+    let a0 = v128.load32_splat(starts);
+    let a1 = a0;
+    let a2 = a0;
+    let a3 = a0;
+    let b0 = v128.load32_splat(starts, 4);
+    let b1 = b0;
+    let b2 = b0;
+    let b3 = b0;
+    let w = weights;
+    for (let p = places; p < placesEnd; p += (<usize>taps) << 2, w += (<usize>taps) << 5) {
+      const end = p + ((<usize>last) << 2);
+      let v = w + ((<usize>first) << 5);
+      for (let at = p + ((<usize>first) << 2); at < end; at += 4, v += 32) {
+        const window = from + shift + <usize>load<u32>(at);
+        const wa = v128.load32_splat(v);
+        const wb = v128.load32_splat(v, 4);
+        let x = v128.load(window);
+        a0 = plusProduct(a0, x, wa);
+        b0 = plusProduct(b0, x, wb);
+        x = v128.load(window, 16);
+        a1 = plusProduct(a1, x, wa);
+        b1 = plusProduct(b1, x, wb);
+        x = v128.load(window, 32);
+        a2 = plusProduct(a2, x, wa);
+        b2 = plusProduct(b2, x, wb);
+        x = v128.load(window, 48);
+        a3 = plusProduct(a3, x, wa);
+        b3 = plusProduct(b3, x, wb);
+      }
+    }
+    storeRow(to + shift, a0, a1, a2, a3, columns);
+    if (both) storeRow(to + shift + pitch, b0, b1, b2, b3, columns);
+  }
+}
+
+/** The first `count` of 16, at least 13. */
+function storeRow(to: usize, a: v128, b: v128, c: v128, d: v128, count: i32): void {
+  v128.store(to, a);
+  v128.store(to, b, 16);
+  v128.store(to, c, 32);
+  storeSome(to + 48, d, count - 12);
 }
 
 function scatter(to: usize, stride: i32, x: v128): void {

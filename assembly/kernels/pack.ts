@@ -18,23 +18,25 @@ export function packLanes(panel: usize, from: usize, pitch: usize, depth: i32, l
 export function packSteps(panel: usize, from: usize, pitch: usize, depth: i32, lanes: i32, width: i32): void {
   const step = (<usize>width) << 2;
   const full = depth & ~3;
+  const zero = f32x4.splat(0);
   for (let j = 0; j < width; j += 4, from += pitch * 4, panel += 16) {
+    const some = lanes - j;
     let l = 0;
-    if (j + 4 <= lanes) {
+    if (some > 0) {
       for (; l < full; l += 4) {
         const at = from + ((<usize>l) << 2);
         const a = v128.load(at);
-        const b = v128.load(at + pitch);
-        const c = v128.load(at + pitch * 2);
-        const d = v128.load(at + pitch * 3);
+        const b = some > 1 ? v128.load(at + pitch) : zero;
+        const c = some > 2 ? v128.load(at + pitch * 2) : zero;
+        const d = some > 3 ? v128.load(at + pitch * 3) : zero;
         storeColumns(panel + step * l, step, a, b, c, d);
       }
     }
     for (; l < depth; l++) {
       const to = panel + step * l;
       const at = from + ((<usize>l) << 2);
-      v128.store(to, f32x4.splat(0));
-      for (let i = 0; i < min(4, lanes - j); i++) {
+      v128.store(to, zero);
+      for (let i = 0; i < min(4, some); i++) {
         store<u32>(to + ((<usize>i) << 2), load<u32>(at + pitch * i));
       }
     }

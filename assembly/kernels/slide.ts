@@ -5,7 +5,7 @@
  *   chain: over the window's elements, whose places come from the table of taps: no im2col, not even a packed one
  */
 import { panelsOf } from "./conv2d";
-import { fewChannels, leastColumns, multiplyWindows } from "./narrow";
+import { fewChannels, leastColumns, multiplyPairs, multiplyWindows, suitsPairs } from "./narrow";
 import {
   multiplyPlanes,
   multiplyRows,
@@ -65,6 +65,9 @@ export function slide(
   const panels = panelsOf(target.channels);
   const pitch = (<usize>(target.H * target.W)) << 2;
   const near = target.stride === 1 && source.columns === target.W;
+  // Behind a copy there is room to read.
+  const wide = source.columns >= 16 || !source.direct;
+  const byPairs = near && wide && source.step === 1 && suitsPairs(target.channels, source.columns);
   const acc = workspace;
   const start = acc + tileBytes;
   const taps = start + rowBytes;
@@ -99,6 +102,14 @@ export function slide(
           rows,
           g,
         );
+        continue;
+      }
+      if (byPairs) {
+        const w = weights + ((<usize>(g * depth)) << 5);
+        const bias = target.bias ? target.bias + ((<usize>(g * target.channels)) << 2) : 0;
+        startRow(start, bias, target.channels);
+        const sparing = reversed && allFinite(w, depth << 3);
+        slidePairs(source, target, taps, w, start, base, corner, row, rows, sparing);
         continue;
       }
       for (let l = 0; l < depth; l += piece) {
@@ -157,6 +168,69 @@ function slideNarrow(
       multiplyWindows(from, source.step, taps, weights, depth, bias, to, target.stride, source.columns);
     }
   }
+}
+
+/**
+ * A group of few channels, two at a time. `sparing`: rows of a reversed window outside the plane are left out,
+ * for what their zeros add to a chain that began at 0 is 0 if all weights are finite.
+ */
+function slidePairs(
+  source: Source,
+  target: Target,
+  places: usize,
+  weights: usize,
+  starts: usize,
+  base: usize,
+  corner: usize,
+  firstRow: i32,
+  rows: i32,
+  sparing: bool,
+): void {
+  const plane = (<usize>(target.H * target.W)) << 2;
+  const R = source.R;
+  for (let row = 0; row < rows; row++) {
+    const top = source.top + firstRow + row;
+    const above = sparing ? max(0, -top) : 0;
+    const below = sparing ? max(0, top + R - source.H) : 0;
+    const skips = above + below > 0;
+    // One long chain goes faster than its pieces.
+    const sources = skips ? source.channels : 1;
+    const taps = (skips ? R : source.channels * R) * source.S;
+    const first = below * source.S;
+    const last = taps - above * source.S;
+    const from = base + source.rowPitch * row;
+    const to = corner + ((<usize>(row * target.W)) << 2);
+    for (let k = 0; k < target.channels; k += 2) {
+      const lane = (<usize>k) << 2;
+      const both = k + 1 < target.channels;
+      const w = weights + lane;
+      const out = to + plane * k;
+      multiplyPairs(
+        from,
+        places,
+        w,
+        sources,
+        taps,
+        first,
+        last,
+        starts + lane,
+        out,
+        plane,
+        both,
+        source.columns,
+      );
+    }
+  }
+}
+
+function allFinite(p: usize, count: i32): bool {
+  let zeros = f32x4.splat(0);
+  // x − x is 0 of a finite x and else NaN.
+  for (const end = p + ((<usize>count) << 2); p < end; p += 16) {
+    const x = v128.load(p);
+    zeros = f32x4.add(zeros, f32x4.sub(x, x));
+  }
+  return v128.any_true(f32x4.ne(zeros, zeros)) === false;
 }
 
 /** places[i]: where output i of a block lies, from the block's first output on. */

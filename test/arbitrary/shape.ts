@@ -31,6 +31,22 @@ export const depthwiseShape: fc.Arbitrary<Conv2dShape> = fc
   .tuple(conv2dShape, fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 2 }))
   .map(([shape, C, perChannel]) => ({ ...shape, C, K: C * perChannel, groups: C }));
 
+/** Rows of 13 windows and more, whose few channels go in pairs; paddings that leave whole rows of a window outside. */
+export const wideConv2dShape: fc.Arbitrary<Conv2dShape> = fc
+  .tuple(conv2dShape, fc.integer({ min: 13, max: 34 }), fc.integer({ min: 1, max: 7 }))
+  .map(([shape, W, channels]) => {
+    const [C, K] = [shape.groups * channels, shape.groups * (8 - channels)];
+    return {
+      ...shape,
+      C,
+      K,
+      W,
+      Q: outputs(W, shape.S, 1, shape.padding),
+      P: outputs(shape.H, shape.R, 1, shape.padding),
+      stride: 1,
+    };
+  });
+
 const square = (
   N: number,
   C: number,

@@ -10,7 +10,13 @@ import fc from "fast-check";
 import type { Conv2dShape } from "../../src/kernels/kernels.js";
 import { type Data, data } from "../arbitrary/data.js";
 import type { Cases } from "../arbitrary/seed.js";
-import { conv2dShape, depthwiseShape, largeConv2dShapes, winogradShape } from "../arbitrary/shape.js";
+import {
+  conv2dShape,
+  depthwiseShape,
+  largeConv2dShapes,
+  wideConv2dShape,
+  winogradShape,
+} from "../arbitrary/shape.js";
 import type { Subject } from "./subject.js";
 
 /** Sums and sums of magnitudes. */
@@ -79,6 +85,7 @@ function exact(x: Float32Array, w: Float32Array, dy: Float32Array, s: Conv2dShap
 const shapes = fc.oneof(
   { weight: 50, arbitrary: conv2dShape },
   { weight: 20, arbitrary: depthwiseShape },
+  { weight: 10, arbitrary: wideConv2dShape },
   { weight: 1, arbitrary: fc.constantFrom(...largeConv2dShapes) },
 );
 const tame = data.filter((d: Data) => d.taste !== "wild");

@@ -15,6 +15,7 @@ import {
   largeConv2dShapes,
   maxPoolShape,
   poolShape,
+  wideConv2dShape,
   winogradShape,
 } from "../arbitrary/shape.js";
 import type { Subject, View } from "./subject.js";
@@ -72,6 +73,7 @@ const bound = fc.float({ noNaN: true, noDefaultInfinity: true, min: 0, max: 4 })
 const conv = fc.oneof(
   { weight: 50, arbitrary: conv2dShape },
   { weight: 20, arbitrary: depthwiseShape },
+  { weight: 10, arbitrary: wideConv2dShape },
   { weight: 1, arbitrary: fc.constantFrom(...largeConv2dShapes) },
   { weight: 1, arbitrary: winogradShape },
 );
