@@ -164,7 +164,7 @@ export class Controller implements Observer {
    */
   stored(site: Site, bound: number, gatedVariance: number): void {
     const state = this.#state(site);
-    state.applied = Math.hypot(state.applied, bound);
+    state.applied = Math.sqrt(state.applied ** 2 + bound ** 2);
     state.gatedVariance += gatedVariance;
   }
 

@@ -22,8 +22,11 @@ interface Part {
 }
 
 /** How many times looser the bound below zero is, where it may be so many: a power of two, so that nothing is rounded. */
-export const looseness = (ratio: number): number =>
-  2 ** Math.floor(Math.log2(Math.min(Math.max(ratio || 1, 1), 2 ** 16)));
+export function looseness(ratio: number): number {
+  let times = 1;
+  while (2 * times <= ratio && times < 2 ** 16) times *= 2;
+  return times;
+}
 
 interface FrameOptions {
   /** Whether every sign must come back. */

@@ -56,7 +56,7 @@ function poolAttributes(where: string, x: Tensor, options: PoolOptions): PoolAtt
 }
 
 /** Bits that hold any place in a window. */
-const indexBits = ({ R, S }: PoolShape): number => Math.max(1, Math.ceil(Math.log2(R * S)));
+const indexBits = ({ R, S }: PoolShape): number => Math.max(1, 32 - Math.clz32(R * S - 1));
 
 export const maxPool2dOp: Op<PoolAttributes> = {
   name: "maxPool2d",
