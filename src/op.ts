@@ -116,6 +116,11 @@ export interface Backward {
    * where it is not 0. To be asked for before it is taken.
    */
   addends(name: string): readonly Addend[];
+  /**
+   * Of images [first, first + count) of a saved tensor that is made from another: its derivative by that, so what an
+   * error of 1 in what is kept does to each value. Null where it is that error, but for zeros, which are exact.
+   */
+  sensitivity(name: string, first: number, count: number): Tensor | null;
   /** dx = saved ≠ 0 ? dy : 0; consumes dy. */
   gate(name: string, dy: Tensor): Tensor;
   /** Saved bits; valid until the backward of this op returns. */
@@ -131,7 +136,8 @@ export interface Backward {
   accumulate(parameter: Parameter, gradient: Tensor): void;
   /** Whether the observer collects now. */
   readonly observing: boolean;
-  observe(name: string, observation: Omit<Observation, "arrived">): void;
+  /** `input`: whose gradient hears what is sent upstream. */
+  observe(name: string, observation: Omit<Observation, "arrived">, input?: number): void;
   /** Adds to the error of input i's gradient what an error of the saved `name` does to it, if errors are traced. */
   send(name: string, input: number, error: (draw: ErrorDraw) => Tensor): void;
 }
@@ -159,6 +165,8 @@ export interface Cheap<A> {
   recompute(again: Again, inputs: readonly Tensor[], attributes: A, first: number): Tensor;
   /** An input from y and the other inputs; consumes them. */
   recover?(again: Again, y: Tensor, others: readonly Tensor[], attributes: A): Tensor;
+  /** dy/dx of the first input, value by value; absent where it is 1, or where y is not 0. Consumes them. */
+  sensitivity?(again: Again, inputs: readonly Tensor[], attributes: A, first: number): Tensor;
   /** Whether y = max(x, 0). */
   readonly rectifies?: boolean;
 }
@@ -192,8 +200,8 @@ export interface Node {
    * over elements. Empty unless the observer collects.
    */
   readonly heard: Map<string, number>;
-  /** Sites of its own op that send noise to its inputs. */
-  readonly senders: string[];
+  /** Sites of its own op that send noise, and to which input. */
+  readonly senders: { site: string; input: number }[];
   /** From that of its output to those of its inputs. */
   propagate(dy: Tensor, carried: Carried): readonly (Tensor | null)[];
 }
@@ -206,12 +214,15 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, si
   const handles = new Map<string, Handle>();
   const empty = (shape: readonly number[]) => Tensor.empty(engine, shape, site);
   const again: Again = { engine, site, empty, look: (name) => engine.store.look(handles.get(name)!) };
-  const { recompute, recover, rectifies = false } = op.cheap ?? {};
+  const { recompute, recover, sensitivity, rectifies = false } = op.cheap ?? {};
   const linked =
     recording && recompute
       ? link(engine.store, inputs, {
           recompute: (values, first) => recompute(again, values, attributes, first),
           ...(recover && { recover: (y, others) => recover(again, y, others, attributes) }),
+          ...(sensitivity && {
+            sensitivity: (values, first) => sensitivity(again, values, attributes, first),
+          }),
           rectifies,
         })
       : null;
@@ -265,6 +276,7 @@ function backwardRun(engine: Engine, node: Node, carried: Carried): Backward {
     take: (name) => store.take(handle(name)),
     takeParts: (name) => store.takeParts(handle(name)),
     addends: (name) => store.addends(handles.get(name)!),
+    sensitivity: (name, first, count) => store.sensitivity(handles.get(name)!, first, count),
     gate: (name, dy) => store.gate(handle(name), dy),
     bits: (name) => store.bits(handles.get(name)!),
     empty,
@@ -281,9 +293,9 @@ function backwardRun(engine: Engine, node: Node, carried: Carried): Backward {
       else parameter.gradient = sum(parameter.gradient, gradient);
     },
     observing: final && (observer?.collecting ?? false),
-    observe(name, observation) {
+    observe(name, observation, input = 0) {
       observer?.record(siteOf(name), { ...observation, arrived: 0 }, node.heard);
-      if (observation.upstream) node.senders.push(siteOf(name).name);
+      if (observation.upstream) node.senders.push({ site: siteOf(name).name, input });
     },
     send(name, input, error) {
       const parent = parents[input];
@@ -299,7 +311,7 @@ function deliver(node: Node, carried: Carried, tensor: Tensor): void {
   node[carried] = before === null ? tensor : sum(before, tensor);
 }
 
-const meanSquare = ({ engine, data }: Tensor): number => engine.kernels.sumSquares(data) / data.length;
+export const meanSquare = ({ engine, data }: Tensor): number => engine.kernels.sumSquares(data) / data.length;
 
 /** a + b; consumes both. */
 function sum(a: Tensor, b: Tensor): Tensor {
@@ -344,7 +356,7 @@ export function backward(loss: Tensor): void {
       current.propagate(dy, "gradient").forEach((gradient, i) => {
         const parent = current.parents[i];
         if (gradient === null) return;
-        if (parent && collecting) passNoise(current, parent, power > 0 ? meanSquare(gradient) / power : 0);
+        if (parent && collecting) passNoise(current, parent, i, power > 0 ? meanSquare(gradient) / power : 0);
         if (parent) deliver(parent, "gradient", gradient);
         else gradient.dispose();
       });
@@ -354,10 +366,10 @@ export function backward(loss: Tensor): void {
 }
 
 /** Roughly, for policies: an op passes an error on as it passes on the gradient itself; errors from two sides add up in variance. */
-function passNoise(from: Node, to: Node, gain: number): void {
+function passNoise(from: Node, to: Node, input: number, gain: number): void {
   const add = (site: string, share: number) => to.heard.set(site, (to.heard.get(site) ?? 0) + share);
   for (const [site, share] of from.heard) add(site, share * gain);
-  for (const site of from.senders) add(site, 1);
+  for (const sender of from.senders) if (sender.input === input) add(sender.site, 1);
 }
 
 /** Drops what a step that will not be finished has recorded. */

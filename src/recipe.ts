@@ -21,6 +21,8 @@ export interface Steps {
   recompute(inputs: readonly Tensor[], first: number): Tensor;
   /** Whether that is a ReLU, which a store may know more of than the values tell. */
   readonly rectifies?: boolean;
+  /** dy/dx of the first input, value by value, where that is more than where y is not 0; consumes the inputs. */
+  sensitivity?(inputs: readonly Tensor[], first: number): Tensor;
   /** An input from y and the other inputs. */
   recover?(y: Tensor, others: readonly Tensor[]): Tensor;
 }
@@ -58,7 +60,11 @@ function recomputed(store: Store, inputs: readonly Tensor[], { recompute }: Step
 }
 
 /** y from its inputs, which wait until all that claim y are known. */
-function held(store: Store, inputs: readonly Tensor[], { recompute, rectifies }: Steps): Link | null {
+function held(
+  store: Store,
+  inputs: readonly Tensor[],
+  { recompute, rectifies, sensitivity: own }: Steps,
+): Link | null {
   const sources = inputs.map(savedOn);
   if (!sources.every((source): source is SavedTensor => source?.kept === true && source.waiting)) return null;
   const holds = sources.map((source, i) => {
@@ -74,9 +80,18 @@ function held(store: Store, inputs: readonly Tensor[], { recompute, rectifies }:
   };
   const make = (first: number, count: number) =>
     rectifies ? sources[0]!.rectified(first, count) : recompute(ranges(sources, first, count), first);
+  /** By the chain rule. */
+  const sensitivity = (first: number, count: number) => {
+    const outer = own?.(ranges(sources, first, count), first);
+    const inner = sources[0]!.sensitivity(first, count);
+    if (!outer || !inner) return outer ?? inner;
+    for (let i = 0; i < outer.size; i++) outer.data[i]! *= inner.data[i]!;
+    inner.dispose();
+    return outer;
+  };
   const ask = (claimant: Claimant) => (rectifies ? { ...claimant, positive: true } : claimant);
   return (y) => {
-    SavedTensor.on(y, store).recipe = { sources, firm: true, sum: false, make, ask, release };
+    SavedTensor.on(y, store).recipe = { sources, firm: true, sum: false, make, sensitivity, ask, release };
   };
 }
 

@@ -32,6 +32,8 @@ export interface Packed {
   readonly variance?: number;
   /** The tensors that it is the sum of, or the difference: it has all their errors. */
   readonly addends?: readonly SavedTensor[];
+  /** The standard deviation of each value's error in units of that of what is kept; null where it is 1 but for zeros. */
+  sensitivity?(first: number, count: number): Tensor | null;
   /** How many images it gives at once most cheaply. */
   readonly images: number;
   /** The values of `count` images from `first` on. The caller disposes of them. */
@@ -60,6 +62,8 @@ export interface Recipe {
   readonly sum: boolean;
   /** Makes images [first, first + count) of it from those of each source. */
   make(first: number, count: number): Tensor;
+  /** Likewise how its values follow errors of the first source; null where one by one. */
+  sensitivity?(first: number, count: number): Tensor | null;
   /** What a claim on it means for its sources. */
   ask(claimant: Claimant): Claimant;
   /** Lets go of the sources. */
@@ -88,6 +92,10 @@ export class Derived implements Packed {
 
   range(first: number, count: number): Tensor {
     return this.#recipe.make(first, count);
+  }
+
+  sensitivity(first: number, count: number): Tensor | null {
+    return this.#recipe.sensitivity?.(first, count) ?? null;
   }
 
   /** Only its first source is: where there are others, they are made for this one alone. */
@@ -159,6 +167,11 @@ export class SavedTensor implements Claim {
 
   get addends(): readonly SavedTensor[] {
     return this.packed?.addends ?? [];
+  }
+
+  /** See Packed. */
+  sensitivity(first: number, count: number): Tensor | null {
+    return this.packed?.sensitivity?.(first, count) ?? null;
   }
 
   join(claimants: readonly Claimant[]): void {

@@ -105,6 +105,11 @@ export abstract class Store {
     return this.#open(handle).addends;
   }
 
+  /** How errors of what is kept show in these values: see Packed. */
+  sensitivity(handle: Handle, first: number, count: number): Tensor | null {
+    return this.#open(handle).sensitivity(first, count);
+  }
+
   /** Saved bits, readable until the handle is dropped. */
   bits(handle: Handle): Uint8Array {
     if (!(handle.saved instanceof SavedBits)) throw takenTwice(handle);

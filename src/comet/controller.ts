@@ -74,9 +74,12 @@ export class Controller implements Observer {
 
   /** Phase 1: what a site reports in backward. */
   record(site: Site, observation: Observation, heard: ReadonlyMap<string, number> = new Map()): void {
+    const state = this.#state(site);
+    // A branch that was left out has δ = 0, and that tells nothing of the next time.
+    if (state.observation !== null && (observation.upstream ?? observation).signal === 0) return;
     let arrived = 0;
     for (const [name, share] of heard) arrived += share * this.#sent(name);
-    Object.assign(this.#state(site), { observation: { ...observation, arrived }, heard });
+    Object.assign(state, { observation: { ...observation, arrived }, heard });
   }
 
   /** The variance of the error that a site has added to its input gradient in this step. */
@@ -130,9 +133,9 @@ export class Controller implements Observer {
     }
     // What travels is heard by all layers below, the lowest hears all of it, and variances add up: together no more
     // than is accepted, in proportion to the gradient, of a typical layer's own.
-    const noises = states.map(
-      ({ acceptedSigma, observation }) => acceptedSigma / Math.sqrt(observation?.signal ?? 0),
-    );
+    const noises = states
+      .filter(({ site }) => site.parameter !== null)
+      .map(({ acceptedSigma, observation }) => acceptedSigma / Math.sqrt(observation?.signal ?? 0));
     const typical = median(noises.filter(Number.isFinite));
     const senders = states.filter(({ observation }) => observation?.upstream).length;
     for (const state of states) state.acceptedUpstream = typical / Math.sqrt(senders);

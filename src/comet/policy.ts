@@ -53,10 +53,10 @@ export interface Policy {
  * The closed form for what a site does to its own parameter and to all that is upstream of it. Of what may travel, half
  * is left to errors where δ = 0.
  */
-function lawful({ acceptedSigma, acceptedUpstream, observation }: SiteState): Bounds | null {
+function lawful({ site, acceptedSigma, acceptedUpstream, observation }: SiteState): Bounds | null {
   if (observation === null) return null;
   const { upstream } = observation;
-  const own = lawBound(acceptedSigma, observation);
+  const own = site.parameter === null ? Number.POSITIVE_INFINITY : lawBound(acceptedSigma, observation);
   if (upstream === null) return { bound: own, gated: own };
   const half = acceptedUpstream / Math.SQRT2;
   const bound = Math.min(own, upstreamBound(half, upstream.noise / upstream.signal));

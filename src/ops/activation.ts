@@ -8,10 +8,12 @@
  * |f''| is at most ½, its value at 0, so
  *   worst case   |error of ∇x| ≤ ½·|δ|·eb          (exactly: f' is Lipschitz with constant ½)
  *   in the mean  σ² = eb²/3 · Σ (δ·f''(x))²         for independent uniform errors
- * This error travels upstream. Kept exactly, it does not arise.
+ * This error travels upstream. y itself, where an op above asks for it, is off by f'(x)·e.
+ * proofs: Gradient.elementwise_bound, Gradient.gradient_variance
  */
-import { apply, type Op } from "../op.js";
+import { apply, type Backward, meanSquare, type Op } from "../op.js";
 import type { Tensor } from "../tensor.js";
+import { drawn, travelling } from "./travel.js";
 
 export const sigmoidOp: Op<null> = {
   name: "sigmoid",
@@ -36,18 +38,25 @@ export const sigmoid = (x: Tensor, site?: string): Tensor => apply(sigmoidOp, [x
 
 export const siluOp: Op<null> = {
   name: "silu",
-  saves: { x: "exact" },
+  saves: { x: "value" },
   forward(run, [x]) {
     const y = run.empty(x!.shape);
     run.engine.kernels.silu(y.data, x!.data);
     return { y, saved: { x: x! } };
   },
   backward(run, dy) {
+    const sensitivity = run.observing ? run.sensitivity("x", 0, dy.shape[0]!) : null;
     const x = run.take("x");
+    const errors = run.observing ? curved(run, dy, x, sensitivity) : null;
     const incoming = dy.data;
     const dx = dy.recycle(run.site);
     run.engine.kernels.siluBackward(dx.data, incoming, x.data);
     x.dispose();
+    if (errors) {
+      run.observe("x", travelling(dx.shape[0]!, meanSquare(errors), meanSquare(dx)));
+      run.send("x", 0, (draw) => drawn(errors.ref, draw));
+      errors.dispose();
+    }
     return [dx];
   },
   cheap: {
@@ -57,7 +66,28 @@ export const siluOp: Op<null> = {
       again.engine.kernels.silu(y.data, values);
       return y;
     },
+    sensitivity(again, [x]) {
+      const { kernels } = again.engine;
+      const factors = again.empty(x!.shape);
+      kernels.fill(factors.data, 1);
+      kernels.siluBackward(factors.data, factors.data, x!.data);
+      x!.dispose();
+      return factors;
+    },
   },
 };
+
+/** δ·f''(x), times the sensitivity of x if it has one: what an error of 1 in what is kept does to ∇x. */
+function curved(run: Backward, dy: Tensor, x: Tensor, sensitivity: Tensor | null): Tensor {
+  const errors = run.empty(x.shape);
+  const [found, values, delta] = [errors.data, x.data, dy.data];
+  run.engine.kernels.sigmoid(found, values);
+  for (let i = 0; i < found.length; i++) {
+    const s = found[i]!;
+    found[i] = delta[i]! * s * (1 - s) * (2 + values[i]! * (1 - 2 * s)) * (sensitivity?.data[i] ?? 1);
+  }
+  sensitivity?.dispose();
+  return errors;
+}
 
 export const silu = (x: Tensor, site?: string): Tensor => apply(siluOp, [x], null, site);

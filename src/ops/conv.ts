@@ -10,11 +10,12 @@
  * Noise law. With x̂ = x + e in place of x, ∇ŵ − ∇w = Σ δ·e, a sum over the positions where x ≠ 0 (e = 0 where x = 0).
  *   worst case   |∇ŵ − ∇w| ≤ eb · Σ|δ|
  *   in the mean  σ² = Var(e) · Σδ², if the errors are zero-mean and uncorrelated; Var(e) = eb²/3 if uniform.
+ * Where x = f(z) is made from a z that is kept, e is f'(z) times the error of z, and Σδ² becomes Σ(δ·f'(z))².
  * proofs: Gradient.gradient_bound, Gradient.gradient_variance, Gradient.convolution_positions
  */
 import { ShapeError } from "../error.js";
 import type { ChannelShape, Conv2dShape } from "../kernels/kernels.js";
-import { apply, type Backward, type Observation, type Op, type Parameter } from "../op.js";
+import { apply, type Backward, meanSquare, type Observation, type Op, type Parameter } from "../op.js";
 import type { Tensor } from "../tensor.js";
 import { checkWhole, outputExtent } from "./window.js";
 
@@ -107,14 +108,18 @@ function accumulateBias(run: Backward, bias: Parameter | null, dy: Tensor, shape
 
 type Terms = Omit<Observation, "signal" | "arrived">;
 
-const meanSquare = ({ engine: { kernels } }: Backward, { data }: Tensor): number =>
-  kernels.sumSquares(data) / data.length;
-
 /** The law's terms of one part of a batch; a linear layer is a convolution of 1 × 1 images. */
-function observation(run: Backward, dy: Float32Array, x: Tensor, shape: Conv2dShape): Terms {
+function observation(
+  run: Backward,
+  dy: Float32Array,
+  x: Tensor,
+  shape: Conv2dShape,
+  sensitivity: Tensor | null,
+): Terms {
   const { kernels } = run.engine;
   const energy = run.empty([shape.K]);
-  kernels.conv2dNoiseEnergy(energy.data, dy, x.data, shape);
+  if (sensitivity) weightedEnergy(run, energy.data, dy, sensitivity, shape);
+  else kernels.conv2dNoiseEnergy(energy.data, dy, x.data, shape);
   const terms: Terms = {
     energy: energy.data.slice(),
     meanLoss: kernels.sumAbs(dy) / dy.length,
@@ -125,6 +130,30 @@ function observation(run: Backward, dy: Float32Array, x: Tensor, shape: Conv2dSh
   };
   energy.dispose();
   return terms;
+}
+
+/** E_k = Σ(δ·f')², the mean over a channel's weights: a weight gradient of squares. Consumes the sensitivity. */
+function weightedEnergy(
+  run: Backward,
+  energy: Float32Array,
+  dy: Float32Array,
+  sensitivity: Tensor,
+  shape: Conv2dShape,
+): void {
+  const squares = run.empty([dy.length]);
+  dy.forEach((d, i) => {
+    squares.data[i] = d * d;
+  });
+  sensitivity.data.forEach((f, i) => {
+    sensitivity.data[i] = f * f;
+  });
+  const each = (shape.C / shape.groups) * shape.R * shape.S;
+  const sums = run.empty([shape.K, each]);
+  run.engine.kernels.conv2dWeightGradient(sums.data, squares.data, sensitivity.data, shape, false);
+  for (let k = 0; k < shape.K; k++) {
+    energy[k] = sums.data.subarray(k * each, (k + 1) * each).reduce((a, b) => a + b, 0) / each;
+  }
+  for (const tensor of [squares, sums, sensitivity]) tensor.dispose();
 }
 
 /** The terms of a batch from those of its parts: sums add, means are weighted by their images. */
@@ -161,12 +190,12 @@ export const conv2dOp: Op<Conv2dAttributes> = {
       const part = { ...shape, N: x.shape[0]! };
       const size = shape.K * shape.P * shape.Q;
       const delta = dy.data.subarray(first * size, (first + part.N) * size);
-      if (run.observing) seen.push(observation(run, delta, x, part));
+      if (run.observing) seen.push(observation(run, delta, x, part, run.sensitivity("x", first, part.N)));
       kernels.conv2dWeightGradient(dw.data, delta, x.data, part, first > 0);
       first += part.N;
       x.dispose();
     }
-    if (run.observing) run.observe("x", { ...whole(seen), signal: meanSquare(run, dw) });
+    if (run.observing) run.observe("x", { ...whole(seen), signal: meanSquare(dw) });
     run.accumulate(weight, dw);
     accumulateBias(run, bias, dy, { N: shape.N, C: shape.K, size: shape.P * shape.Q });
     let dx: Tensor | null = null;
@@ -208,11 +237,11 @@ export const linearOp: Op<Weights> = {
     const [K, C] = weight.value.shape as [number, number];
     const N = dy.shape[0]!;
     const x = run.take("x");
-    const seen = run.observing ? observation(run, dy.data, x, pointwise(N, C, K)) : null;
+    const seen = run.observing ? observation(run, dy.data, x, pointwise(N, C, K), null) : null;
     const dw = run.empty([K, C]);
     kernels.gemm(dw.data, dy.data, x.data, { m: K, n: C, k: N, transposeA: true, transposeB: false });
     x.dispose();
-    if (seen) run.observe("x", { ...seen, signal: meanSquare(run, dw) });
+    if (seen) run.observe("x", { ...seen, signal: meanSquare(dw) });
     run.accumulate(weight, dw);
     accumulateBias(run, bias, dy, { N, C: K, size: 1 });
     let dx: Tensor | null = null;

@@ -6,12 +6,15 @@
  * Noise law of x. With x + e in its place ∇s[n,c] is off by Σ_i δ·e, which travels up the excitation's two layers:
  *   worst case   |error of ∇s| ≤ eb · Σ_i|δ|
  *   in the mean  σ² = eb²/3 · Σ_i δ²                 as in a convolution's weight gradient
- * ∇x does not see it. s is as small as a bias, and kept exactly.
+ * ∇x does not see it. s is as small as a bias, and kept exactly. Where x = f(z) is made from a z that is kept, δ is
+ * δ·f'(z) here; y itself is off by s·e.
+ * proofs: Gradient.gradient_bound, Gradient.gradient_variance
  */
 import { ShapeError } from "../error.js";
 import type { PlaneShape } from "../kernels/kernels.js";
-import { apply, type Op } from "../op.js";
+import { apply, type Backward, meanSquare, type Op } from "../op.js";
 import { sizeOf, type Tensor } from "../tensor.js";
+import { drawn, travelling } from "./travel.js";
 
 const planesOf = ([N, C, ...rest]: readonly number[]): PlaneShape => ({
   planes: N! * C!,
@@ -20,7 +23,7 @@ const planesOf = ([N, C, ...rest]: readonly number[]): PlaneShape => ({
 
 export const exciteOp: Op<null> = {
   name: "excite",
-  saves: { x: "exact", s: "exact" },
+  saves: { x: "value", s: "exact" },
   forward(run, [x, s]) {
     const y = run.empty(x!.shape);
     run.engine.kernels.scalePlanes(y.data, x!.data, s!.data, planesOf(x!.shape));
@@ -29,9 +32,16 @@ export const exciteOp: Op<null> = {
   backward(run, dy) {
     const { kernels } = run.engine;
     const shape = planesOf(dy.shape);
+    const sensitivity = run.observing ? run.sensitivity("x", 0, dy.shape[0]!) : null;
     const [x, s] = [run.take("x"), run.take("s")];
     const ds = run.empty(s.shape);
     kernels.dotPlanes(ds.data, dy.data, x.data, shape);
+    if (run.observing) {
+      const errors = summed(run, dy, x, sensitivity, s.shape);
+      run.observe("x", travelling(dy.shape[0]!, meanSquare(errors), meanSquare(ds)), 1);
+      run.send("x", 1, (draw) => drawn(errors.ref, draw));
+      errors.dispose();
+    }
     x.dispose();
     const incoming = dy.data;
     const dx = dy.recycle(run.site);
@@ -47,8 +57,37 @@ export const exciteOp: Op<null> = {
       s!.dispose();
       return y;
     },
+    sensitivity(again, [x, s]) {
+      const { kernels } = again.engine;
+      const factors = x!.recycle(again.site);
+      kernels.fill(factors.data, 1);
+      kernels.scalePlanes(factors.data, factors.data, s!.data, planesOf(factors.shape));
+      s!.dispose();
+      return factors;
+    },
   },
 };
+
+/** √Σ_i δ²: what errors of 1 in what is kept do to ∇s, where x is not 0. */
+function summed(
+  run: Backward,
+  dy: Tensor,
+  x: Tensor,
+  sensitivity: Tensor | null,
+  shape: readonly number[],
+): Tensor {
+  const { kernels } = run.engine;
+  const met = sensitivity ?? run.empty(x.shape);
+  if (sensitivity) for (let i = 0; i < met.size; i++) met.data[i]! *= dy.data[i]!;
+  else kernels.reluBackward(met.data, dy.data, x.data);
+  const errors = run.empty(shape);
+  kernels.dotPlanes(errors.data, met.data, met.data, planesOf(x.shape));
+  errors.data.forEach((square, i) => {
+    errors.data[i] = Math.sqrt(square);
+  });
+  met.dispose();
+  return errors;
+}
 
 /** x: N × C × H × W, s: N × C × 1 × 1. */
 export function excite(x: Tensor, s: Tensor, site?: string): Tensor {

@@ -1,0 +1,26 @@
+/**
+ * Sites that have no weights: an error in what they saved does nothing but travel upstream, in the gradient that they
+ * pass on. What they tell of it, and how a probe follows it.
+ */
+import type { Observation } from "../op.js";
+import type { Tensor } from "../tensor.js";
+import type { ErrorDraw } from "../tracer.js";
+
+/** `noise`: see Upstream; `signal`: mean square of the gradient passed on. */
+export const travelling = (batch: number, noise: number, signal: number): Omit<Observation, "arrived"> => ({
+  energy: new Float32Array(),
+  signal: 0,
+  meanLoss: Number.NaN,
+  nonZero: 1,
+  batch,
+  received: 0,
+  upstream: { noise, gated: 0, signal },
+});
+
+/** One draw of the errors that a saved error of 1 makes, each with a sign of its own; consumes them. */
+export function drawn(errors: Tensor, { sigma, sign }: ErrorDraw): Tensor {
+  const from = errors.data;
+  const to = errors.recycle("error");
+  for (let i = 0; i < from.length; i++) to.data[i] = sign() * sigma * from[i]!;
+  return to;
+}
