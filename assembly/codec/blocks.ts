@@ -4,7 +4,7 @@
 //
 //   write  integers → folded residuals (GROUP) → planes        read  planes → folded residuals → integers → values
 import { nibbleWidth, pack32, packBlocks, packTail, putWidth, unpack32, unpackBlocks, unpackTail } from "./pack";
-import { predict, predictRun } from "./predict";
+import { predict, predictRun, UNSIGNED } from "./predict";
 import { BLOCK, GROUP, STAGING } from "./scratch";
 
 /** Blocks in a group. */
@@ -23,7 +23,8 @@ export function writeBlocks(to: usize, from: usize, count: usize, lag: usize, wi
       store<u8>(to + b, width);
       at = pack32(at, block, width, scratch);
     }
-  } else {
+  } else if (plan == UNSIGNED) at = packBlocks(at, to, 0, from, whole, scratch);
+  else {
     for (let b: usize = 0; b < whole; b += GROUPED) {
       const some = min(GROUPED, whole - b);
       predictRun(scratch + GROUP, from + b * 128, some << 7, lag, plan);

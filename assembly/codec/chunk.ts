@@ -165,7 +165,9 @@ export function encodeFast(scratch: usize, x: usize, n: usize, first: u32, out: 
 function countBits(bitmap: usize, n: usize): i32 {
   let count = 0;
   const bytes = (n + 7) >> 3;
-  for (let i: usize = 0; i < bytes; i++) count += popcnt(load<u8>(bitmap + i) as i32);
+  let i: usize = 0;
+  for (; i + 8 <= bytes; i += 8) count += popcnt(load<u64>(bitmap + i)) as i32;
+  for (; i < bytes; i++) count += popcnt(load<u8>(bitmap + i) as i32);
   const behind = (bytes as u32) * 8 - (n as u32);
   return (load<u8>(bitmap + bytes - 1) as u32) >> (8 - behind) && behind ? -1 : count;
 }
@@ -274,15 +276,21 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
       const residuals = sparse ? scratch + PACKED + size * b : scratch + GROUP;
       at = readBlocks(residuals, widths, b, some, at, count, wide, scratch);
       if (sparse) continue;
-      const here = q + size * b;
-      carry = wide
-        ? restore32(here, residuals, some * size, lag, form, carry)
-        : restore16(here, residuals, some * size, lag, form, carry);
+      const here = unsigned ? residuals : q + size * b;
+      if (!unsigned) {
+        carry = wide
+          ? restore32(here, residuals, some * size, lag, form, carry)
+          : restore16(here, residuals, some * size, lag, form, carry);
+      }
       emit(x, here, b, some, n, wide, exact, gapless, first, scratch);
     }
     if (sparse) {
-      scatter(bitmap, n, wide, unsigned, scratch);
-      emit(x, q, 0, blocks, n, wide, exact, gapless, first, scratch);
+      let from = scratch + PACKED;
+      for (let b: usize = 0; b < blocks; b += GROUPED) {
+        const some = min(GROUPED, blocks - b);
+        from = scatter(bitmap + b * 8, min(some << 6, n - (b << 6)), from, wide, unsigned, scratch);
+        emit(x, scratch + GROUP, b, some, n, wide, exact, gapless, first, scratch);
+      }
     }
   }
   for (let k: usize = 0; k < escapes; k++) {

@@ -4,7 +4,7 @@
 //   v      0  7  0  0  3  0  9  0      bitmap byte 0b01010010
 //   packed 7  3  9                     the next eight go behind the 9
 import { folded16, or16, unfolded16 } from "./predict";
-import { GATHER, PACKED, Q, SCATTER } from "./scratch";
+import { GATHER, GROUP, PACKED, Q, SCATTER } from "./scratch";
 
 @inline
 function fold32(v: u32, unsigned: bool): u32 {
@@ -65,35 +65,37 @@ export function gather(bitmap: usize, n: usize, wide: bool, unsigned: bool, scra
 }
 
 @inline
-function scatter16(bitmap: usize, bytes: usize, unsigned: bool, scratch: usize): void {
-  let from = scratch + PACKED;
-  let to = scratch + Q;
+function scatter16(bitmap: usize, bytes: usize, packed: usize, unsigned: bool, scratch: usize): usize {
+  let from = packed;
+  let to = scratch + GROUP;
   for (let at = bitmap; at < bitmap + bytes; at++, to += 16) {
     const mask = load<u8>(at) as usize;
     const r = unfolded16(i16x8.add(v128.load(from), i16x8.splat(1)), unsigned);
     v128.store(to, i8x16.swizzle(r, v128.load(scratch + SCATTER + (mask << 4))));
     from += popcnt(mask) << 1;
   }
+  return from;
 }
 
-/** The inverse; integers beyond the last set bit come from nowhere and are zero. */
-export function scatter(bitmap: usize, n: usize, wide: bool, unsigned: bool, scratch: usize): void {
-  const q = scratch + Q;
-  let from = scratch + PACKED;
-  if (wide) {
-    for (let i: usize = 0; i < n; i++) {
-      let v: u32 = 0;
-      if ((load<u8>(bitmap + (i >> 3)) >> ((i & 7) as u8)) & 1) {
-        const u = load<u32>(from) + 1;
-        v = unsigned ? u : (u >> 1) ^ (0 - (u & 1));
-        from += 4;
-      }
-      store<u32>(q + i * 4, v);
-    }
-    return;
+/** The inverse for up to a group of n integers, to GROUP. Returns the end of those it took from `packed` on. */
+export function scatter(bitmap: usize, n: usize, packed: usize, wide: bool, unsigned: bool, scratch: usize): usize {
+  if (!wide) {
+    const bytes = (n + 7) >> 3;
+    return unsigned
+      ? scatter16(bitmap, bytes, packed, true, scratch)
+      : scatter16(bitmap, bytes, packed, false, scratch);
   }
-  if (unsigned) scatter16(bitmap, (n + 7) >> 3, true, scratch);
-  else scatter16(bitmap, (n + 7) >> 3, false, scratch);
+  let from = packed;
+  for (let i: usize = 0; i < n; i++) {
+    let v: u32 = 0;
+    if ((load<u8>(bitmap + (i >> 3)) >> ((i & 7) as u8)) & 1) {
+      const u = load<u32>(from) + 1;
+      v = unsigned ? u : (u >> 1) ^ (0 - (u & 1));
+      from += 4;
+    }
+    store<u32>(scratch + GROUP + i * 4, v);
+  }
+  return from;
 }
 
 /** Of a block: how many integers are not 0 (high half), and the or of these, folded, less 1 (low half or lane). */

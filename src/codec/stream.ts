@@ -2,12 +2,18 @@
  * Where frames go to and come from. Kernels see addresses in a WebAssembly memory; a frame lies there as a whole
  * (Resident…), or elsewhere, and a part at a time is there too (Away…).
  */
+import { chunkLength } from "./chunk.js";
+
+/** Where nothing has to be copied, fast mode takes more values at a time: each turn has its price. */
+const many = 16 * chunkLength;
 
 /** Takes a frame part by part. */
 export interface Sink {
   /** Where the next part goes, and how many bytes are free there. */
   readonly at: number;
   readonly room: number;
+  /** Values, whole chunks, that fast mode may take at a time. */
+  readonly values: number;
   /** The next `bytes` bytes of the frame are there. */
   take(bytes: number): void;
   /** What was taken does not count: the frame begins anew. */
@@ -17,11 +23,13 @@ export interface Sink {
 export class ResidentSink implements Sink {
   readonly #start: number;
   readonly #end: number;
+  readonly values: number;
   at: number;
 
-  constructor(start: number, capacity: number) {
+  constructor(start: number, capacity: number, values = many) {
     this.#start = start;
     this.#end = start + capacity;
+    this.values = values;
     this.at = start;
   }
 
@@ -41,6 +49,7 @@ export class ResidentSink implements Sink {
 export class AwaySink implements Sink {
   readonly at: number;
   readonly room: number;
+  readonly values = chunkLength;
   readonly #memory: WebAssembly.Memory;
   readonly #put: (part: Uint8Array, first: number) => void;
   #taken = 0;
@@ -72,6 +81,8 @@ export class AwaySink implements Sink {
 export interface Source {
   /** The whole frame, wherever it is. */
   readonly bytes: Uint8Array;
+  /** Values, whole chunks, that fast mode may take at a time. */
+  readonly values: number;
   /** As far as it is shown now. */
   readonly end: number;
   /** The address of a byte that is shown. */
@@ -82,6 +93,7 @@ export interface Source {
 
 export class ResidentSource implements Source {
   readonly bytes: Uint8Array;
+  readonly values = many;
   readonly end: number;
 
   constructor(bytes: Uint8Array) {
@@ -103,6 +115,7 @@ export const sourceRoom = 65536;
 
 export class AwaySource implements Source {
   readonly bytes: Uint8Array;
+  readonly values = chunkLength;
   readonly #at: number;
   readonly #reserve: (end: number) => WebAssembly.Memory;
   #room = sourceRoom;

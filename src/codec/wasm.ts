@@ -52,9 +52,8 @@ const truncated = -1;
 const packed = (thresholds: number[]): number =>
   thresholds[0]! | (thresholds[1]! << 8) | (thresholds[2]! << 16);
 
-function* windowsOf(length: number): Generator<[first: number, count: number]> {
-  for (let first = 0; first < length; first += chunkLength)
-    yield [first, Math.min(chunkLength, length - first)];
+function* windowsOf(length: number, most: number): Generator<[first: number, count: number]> {
+  for (let first = 0; first < length; first += most) yield [first, Math.min(most, length - first)];
 }
 
 function complain(answer: number): number {
@@ -174,7 +173,7 @@ export class WasmCodec {
 
   #encodeFast(length: number, place: Place, sink: Sink): number {
     let sum = 0;
-    for (const [first, count] of windowsOf(length)) {
+    for (const [first, count] of windowsOf(length, sink.values)) {
       const x = place(first, count) + 4 * first;
       const bytes = this.#wasm.encodeFast(this.#scratch, x, count, first, sink.at, sink.room);
       if (bytes < 0) return bytes;
@@ -281,7 +280,7 @@ export class WasmCodec {
     let at = header.payload;
     if (header.mode === "dense") at = this.#decodeDense(header, source, place, onPart);
     else {
-      for (const [first, count] of windowsOf(lengthOf(header.shape))) {
+      for (const [first, count] of windowsOf(lengthOf(header.shape), source.values)) {
         const x = place(first, count) + 4 * first;
         at += this.#decodePart(source, at, (payload, bytes) =>
           this.#wasm.decodeFast(this.#scratch, payload, bytes, x, count, first),
