@@ -2,7 +2,7 @@
  * Pooling of each plane; what is computed stands in src/kernels/reference/pool.ts. Units: planes.
  * Forward, lanes are four neighbouring outputs whose windows lie inside the plane's columns; edges are done singly.
  */
-import { gather, pairHigh, pairLow } from "./vector";
+import { evens, gather, odds, pairHigh, pairLow } from "./vector";
 
 @unmanaged
 class PoolShape {
@@ -30,12 +30,12 @@ function lastOf(output: i32, window: i32, size: i32, s: PoolShape): i32 {
 }
 
 /**
- * Windows of 2 × 2 side by side, all of them inside the plane, as most networks have: an output's four inputs lie in two
- * rows of eight.
+ * Windows of 2 × 2 side by side, all of them inside the plane, as most networks have: the inputs of four outputs lie in
+ * two rows of eight. The last four of a row may overlap those before: the same windows again.
  */
 function isHalving(s: PoolShape): bool {
   const side = s.R === 2 && s.S === 2 && s.stride === 2 && s.padding === 0;
-  return side && 2 * s.P <= s.H && 2 * s.Q <= s.W;
+  return side && 2 * s.P <= s.H && 2 * s.Q <= s.W && s.Q >= 4;
 }
 
 /** The first output of a row whose window begins inside the plane, and the first whose window ends outside. */
@@ -54,15 +54,23 @@ export function maxPool(y: usize, index: usize, x: usize, shape: usize, begin: i
   const halving = isHalving(s);
   for (let plane = begin; plane < end; plane++) {
     const from = at(x, plane * s.H * s.W);
+    if (halving) {
+      for (let p = 0, output = plane * s.P * s.Q; p < s.P; p++, output += s.Q) {
+        const row = at(from, (p * s.W) << 1);
+        for (let i = 0; i < s.Q; i += 4) {
+          const q = min(i, s.Q - 4);
+          largestOfSquares(at(y, output + q), index + output + q, at(row, q << 1), s.W);
+        }
+      }
+      continue;
+    }
     for (let p = 0; p < s.P; p++) {
       const output = (plane * s.P + p) * s.Q;
       for (let q = 0; q < s.Q; ) {
         // The last four inside may overlap those before: the same windows again.
         if (q > outside - 4 && q < outside && outside - 4 >= inside) q = outside - 4;
         if (q >= inside && q + 4 <= outside) {
-          const to = at(y, output + q);
-          if (halving) largestOfSquares(to, index + output + q, at(from, (p * s.W + q) << 1), s.W);
-          else fourLargest(to, index + output + q, from, s, p, q);
+          fourLargest(at(y, output + q), index + output + q, from, s, p, q);
           q += 4;
         } else {
           largest(at(y, output + q), index + output + q, from, s, p, q);
@@ -117,16 +125,22 @@ function fourLargest(y: usize, index: usize, plane: usize, s: PoolShape, p: i32,
 /** Four squares: | a0 b0 a1 b1 … | above | c0 d0 c1 d1 … |, in the order a b c d. */
 function largestOfSquares(y: usize, index: usize, x: usize, W: i32): void {
   const below = x + ((<usize>W) << 2);
-  let most = gather(x, 2);
-  let found = i32x4.splat(0);
-  for (let position = 1; position < 4; position++) {
-    const value = gather((position < 2 ? x : below) + ((<usize>(position & 1)) << 2), 2);
-    const better = isBetter(value, most);
-    most = v128.bitselect(value, most, better);
-    found = v128.bitselect(i32x4.splat(position), found, better);
-  }
-  v128.store(y, most);
-  storeBytes(index, found);
+  const ab = v128.load(x);
+  const ab2 = v128.load(x, 16);
+  const cd = v128.load(below);
+  const cd2 = v128.load(below, 16);
+  const a = evens(ab, ab2);
+  const b = odds(ab, ab2);
+  const isB = isBetter(b, a);
+  const upper = v128.bitselect(b, a, isB);
+  const c = evens(cd, cd2);
+  const isC = isBetter(c, upper);
+  const three = v128.bitselect(c, upper, isC);
+  const d = odds(cd, cd2);
+  const isD = isBetter(d, three);
+  v128.store(y, v128.bitselect(d, three, isD));
+  const place = v128.bitselect(i32x4.splat(2), v128.and(isB, i32x4.splat(1)), isC);
+  storeBytes(index, v128.bitselect(i32x4.splat(3), place, isD));
 }
 
 /** Larger, or the first NaN. */
@@ -152,19 +166,23 @@ export function maxPoolBackward(
   // found / S for found < 256, as a product: a little above 1/S.
   const inverseS = 65536 / s.S + 1;
   const halving = isHalving(s);
+  const covers = halving && 2 * s.P === s.H && 2 * s.Q === s.W;
   for (let plane = begin; plane < end; plane++) {
     const to = at(dx, plane * s.H * s.W);
-    memory.fill(to, 0, (<usize>(s.H * s.W)) << 2);
+    if (!covers) memory.fill(to, 0, (<usize>(s.H * s.W)) << 2);
     let output = plane * s.P * s.Q;
     for (let p = 0; p < s.P; p++) {
-      const corner = (p * s.stride - s.padding) * s.W - s.padding;
-      let q = 0;
       if (halving) {
-        for (; q + 4 <= s.Q; q += 4, output += 4) {
-          spreadToSquares(at(to, (p * s.W + q) << 1), s.W, at(dy, output), index + output);
+        const row = at(to, (p * s.W) << 1);
+        for (let i = 0; i < s.Q; i += 4) {
+          const q = min(i, s.Q - 4);
+          spreadToSquares(at(row, q << 1), s.W, at(dy, output + q), index + output + q);
         }
+        output += s.Q;
+        continue;
       }
-      for (; q < s.Q; q++, output++) {
+      const corner = (p * s.stride - s.padding) * s.W - s.padding;
+      for (let q = 0; q < s.Q; q++, output++) {
         const found = <i32>load<u8>(index + output);
         const r = (found * inverseS) >> 16;
         const cell = at(to, corner + r * s.W + q * s.stride + found - r * s.S);

@@ -36,6 +36,16 @@ export function gather(p: usize, stride: i32): v128 {
   return v128.load_lane<u32>(p + pitch * 3, v128.load_lane<u32>(p + pitch * 2, two, 2), 3);
 }
 
+/** Elements 0 2 4 6 of two vectors. */
+export function evens(a: v128, b: v128): v128 {
+  return v128.shuffle<f32>(a, b, 0, 2, 4, 6);
+}
+
+/** Elements 1 3 5 7 of two vectors. */
+export function odds(a: v128, b: v128): v128 {
+  return v128.shuffle<f32>(a, b, 1, 3, 5, 7);
+}
+
 // ── turning 4 × 4: rows a b c d in, columns out ──
 
 /** a0 b0 a1 b1 */

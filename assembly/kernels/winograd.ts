@@ -10,7 +10,7 @@
 import { packSteps } from "./pack";
 import { Target } from "./slide";
 import { multiplyPacked, rowBytes, tileLanes } from "./tile";
-import { storeColumns } from "./vector";
+import { evens, odds, storeColumns } from "./vector";
 import { layOut, place, Source } from "./window";
 
 /** Fewer channels than this are not worth the transforms. */
@@ -193,8 +193,8 @@ function transformRow(to: usize, x: usize): void {
   const low = v128.load(x);
   const high = v128.load(x, 16);
   const last = v128.load64_zero(x, 32);
-  const d0 = v128.shuffle<f32>(low, high, 0, 2, 4, 6);
-  const d1 = v128.shuffle<f32>(low, high, 1, 3, 5, 7);
+  const d0 = evens(low, high);
+  const d1 = odds(low, high);
   const d2 = v128.shuffle<f32>(d0, last, 1, 2, 3, 4);
   const d3 = v128.shuffle<f32>(d1, last, 1, 2, 3, 5);
   v128.store(to, f32x4.sub(d0, d2));
