@@ -111,10 +111,7 @@ export interface Backward {
   take(name: string): Tensor;
   /** A saved tensor in parts along its first axis; the op disposes of each before it asks for the next. */
   takeParts(name: string): Iterable<Tensor>;
-  /**
-   * The tensors that a saved one is the sum or the difference of, if it is made from such: each has an error of its own,
-   * where it is not 0. To be asked for before it is taken.
-   */
+  /** The tensors that a saved one is the sum or difference of: each errs on its own. To be asked for before it is taken. */
   addends(name: string): readonly Addend[];
   /**
    * Of images [first, first + count) of a saved tensor that is made from another: its derivative by that, so what an
@@ -138,8 +135,12 @@ export interface Backward {
   readonly observing: boolean;
   /** `input`: whose gradient hears what is sent upstream. */
   observe(name: string, observation: Omit<Observation, "arrived">, input?: number): void;
-  /** Adds to the error of input i's gradient what an error of the saved `name` does to it, if errors are traced. */
-  send(name: string, input: number, error: (draw: ErrorDraw) => Tensor): void;
+  /** The error of the saved `name`, if errors are traced to the gradient of input i. To be asked for before it is taken. */
+  draw(name: string, input: number): ErrorDraw | null;
+  /** Adds to the error of input i's gradient; consumes it. */
+  send(input: number, error: Tensor): void;
+  /** Adds to the error of a parameter's gradient, where that is not told by the law alone: see Tracer. */
+  err(parameter: Parameter, error: Float32Array): void;
 }
 
 export interface Addend {
@@ -297,11 +298,12 @@ function backwardRun(engine: Engine, node: Node, carried: Carried): Backward {
       observer?.record(siteOf(name), { ...observation, arrived: 0 }, node.heard);
       if (observation.upstream) node.senders.push({ site: siteOf(name).name, input });
     },
-    send(name, input, error) {
-      const parent = parents[input];
-      const draw = final && parent ? tracer?.draw(siteOf(name)) : null;
-      if (parent && draw) deliver(parent, "error", error(draw));
+    draw(name, input) {
+      if (!final || !parents[input]) return null;
+      return tracer?.draw(siteOf(name), store.origin(handles.get(name)!)) ?? null;
     },
+    send: (input, error) => deliver(parents[input]!, "error", error),
+    err: (parameter, error) => tracer!.add(parameter, error),
   };
 }
 

@@ -90,6 +90,11 @@ export class Derived implements Packed {
     return this.#recipe.sum ? this.#recipe.sources : [];
   }
 
+  get origin(): SavedTensor | null {
+    const erring = this.#recipe.sources.filter(({ variance }) => variance > 0);
+    return erring.length === 1 ? erring[0]!.origin : null;
+  }
+
   range(first: number, count: number): Tensor {
     return this.#recipe.make(first, count);
   }
@@ -167,6 +172,12 @@ export class SavedTensor implements Claim {
 
   get addends(): readonly SavedTensor[] {
     return this.packed?.addends ?? [];
+  }
+
+  /** The one kept tensor whose errors its values have; null if they have none, or those of several. */
+  get origin(): SavedTensor | null {
+    if (this.packed instanceof Derived) return this.packed.origin;
+    return this.variance > 0 ? this : null;
   }
 
   /** See Packed. */

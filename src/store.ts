@@ -105,6 +105,11 @@ export abstract class Store {
     return this.#open(handle).addends;
   }
 
+  /** The one kept tensor whose errors it has; null if it has none, or those of several. */
+  origin(handle: Handle): SavedTensor | null {
+    return this.#open(handle).origin;
+  }
+
   /** How errors of what is kept show in these values: see Packed. */
   sensitivity(handle: Handle, first: number, count: number): Tensor | null {
     return this.#open(handle).sensitivity(first, count);

@@ -7,10 +7,12 @@ import type { Parameter, Site } from "./op.js";
 import type { Tensor } from "./tensor.js";
 
 export interface Tracer {
-  /** The error of what a site saved; null if that is exact. */
-  draw(site: Site): ErrorDraw | null;
-  /** Of a parameter's gradient; consumes it. */
+  /** The error of what a site saved; null if that is exact. `origin`: the one tensor that is kept for it, if it is one. */
+  draw(site: Site, origin: object | null): ErrorDraw | null;
+  /** What has arrived at a parameter's gradient; consumes it. */
   receive(parameter: Parameter, error: Tensor): void;
+  /** What the site itself adds to that, where both come of the same draw. */
+  add(parameter: Parameter, error: Float32Array): void;
 }
 
 export interface ErrorDraw {
@@ -18,6 +20,8 @@ export interface ErrorDraw {
   readonly sigma: number;
   /** The same where δ = 0. */
   readonly gated: number;
-  /** +1 or −1 at random. */
-  sign(): number;
+  /** Whether another site above has drawn the errors of the same tensor. */
+  readonly again: boolean;
+  /** +1 or −1 at random, of value i of what is kept: the same for all that are made from it. */
+  sign(i: number): number;
 }

@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gradientSigma, upstreamVariance } from "../src/comet/law.js";
-import { weightGradients } from "../src/comet/probe.js";
+import { probe, weightGradients } from "../src/comet/probe.js";
+import { Trace } from "../src/comet/trace.js";
 import type { Dataset, Split } from "../src/data/dataset.js";
 import { openDataset } from "../src/data/open.js";
 import { referenceKernels } from "../src/kernels/reference.js";
@@ -81,16 +82,17 @@ async function opened(dataset: Dataset, { model, steps, lr, draws }: Settings) {
   );
   await dataset.close();
 
+  const forward = () =>
+    crossEntropy(
+      network.forward(Tensor.from(engine, pixels, [batch, 1, side, side])),
+      Tensor.from(engine, labels, [batch]),
+    );
   /** The gradients of the parameters, and of every op's output. */
   const step = () => {
     const outputs = new Map<string, Float32Array>();
     engine.onGradient = (site, dy) => outputs.set(site, dy.data.slice());
-    const forward = () =>
-      crossEntropy(
-        network.forward(Tensor.from(engine, pixels, [batch, 1, side, side])),
-        Tensor.from(engine, labels, [batch]),
-      );
     const parameters = weightGradients(network, forward);
+    engine.onGradient = null;
     return { outputs, parameters };
   };
   engine.observer = null;
@@ -113,7 +115,13 @@ async function opened(dataset: Dataset, { model, steps, lr, draws }: Settings) {
       return step();
     });
   };
-  return { sites, values, exact, drawn };
+
+  /** All gradients, under all errors. */
+  const probed = () => {
+    comet.only = () => true;
+    return probe(engine, comet, network, forward, draws);
+  };
+  return { sites, values, exact, drawn, probed };
 }
 
 /** Notes which predictions are off by a tenth. */
@@ -162,7 +170,7 @@ test("each site's law predicts the noise of its own gradient, and of the one tha
 });
 
 test("the laws of SiLU, of squeeze-and-excitation and of the convolutions behind them predict what their z does", async () => {
-  const { sites, values, exact, drawn } = await opened(bordered(await openDataset("fashion-mnist")), {
+  const { sites, values, exact, drawn, probed } = await opened(bordered(await openDataset("fashion-mnist")), {
     model: "efficientnet_b0",
     steps: 10,
     lr: 0.005,
@@ -215,4 +223,24 @@ test("the laws of SiLU, of squeeze-and-excitation and of the convolutions behind
   }
   assert.equal(ratios.all.length, 3 * 2 + 2);
   assert.deepEqual(ratios.off, []);
+
+  // All sites together. What is made from one z errs by one e: SiLU's error meets that of batch normalisation's x̂ again.
+  const together = () => {
+    const logs = probed()
+      .filter(({ parameter }) => sites.has(`${parameter.replace(/1\.weight$/, "2")}.x`))
+      .map(({ predicted, measured }) => Math.log(predicted / measured));
+    assert.equal(logs.length, 49);
+    return Math.exp(logs.reduce((a, b) => a + b) / logs.length);
+  };
+  const ratio = together();
+  assert.ok(Math.abs(ratio - 1) < 0.05, `predicted ÷ measured ${ratio}, the mean over γ before a SiLU`);
+  const { draw } = Trace.prototype;
+  try {
+    Trace.prototype.draw = function (site) {
+      return draw.call(this, site, null);
+    };
+    assert.ok(together() < 0.95, "signs of their own pass, too");
+  } finally {
+    Trace.prototype.draw = draw;
+  }
 });

@@ -53,7 +53,7 @@ export function probe(
   // Without dither every draw would be the same.
   for (comet.draw = 1; comet.draw <= (comet.quantizer === "dithered" ? draws : 1); comet.draw++) {
     compressed.push(weightGradients(model, forward));
-    trace.draws++;
+    trace.drawn();
   }
   comet.draw = 0;
   engine.tracer = null;
@@ -75,12 +75,14 @@ export function probe(
     rows.push({
       parameter: parameter.name,
       bound: applied,
-      predicted: Math.sqrt(own ** 2 + received.reduce((a, b) => a + b) / received.length),
+      predicted: Math.sqrt(Math.max(0, own ** 2 + received.reduce((a, b) => a + b) / received.length)),
       own,
       draws: errors.length,
       ...statistics(
         errors,
-        received.map((variance, k) => Math.sqrt(variance + errorVariance(applied) * observation.energy[k]!)),
+        received.map((variance, k) =>
+          Math.sqrt(Math.max(0, variance + errorVariance(applied) * observation.energy[k]!)),
+        ),
       ),
     });
   }

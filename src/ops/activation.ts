@@ -46,6 +46,7 @@ export const siluOp: Op<null> = {
   },
   backward(run, dy) {
     const sensitivity = run.observing ? run.sensitivity("x", 0, dy.shape[0]!) : null;
+    const draw = run.draw("x", 0);
     const x = run.take("x");
     const errors = run.observing ? curved(run, dy, x, sensitivity) : null;
     const incoming = dy.data;
@@ -54,7 +55,7 @@ export const siluOp: Op<null> = {
     x.dispose();
     if (errors) {
       run.observe("x", travelling(dx.shape[0]!, meanSquare(errors), meanSquare(dx)));
-      run.send("x", 0, (draw) => drawn(errors.ref, draw));
+      if (draw) run.send(0, drawn(errors.ref, draw));
       errors.dispose();
     }
     return [dx];

@@ -33,13 +33,15 @@ export const exciteOp: Op<null> = {
     const { kernels } = run.engine;
     const shape = planesOf(dy.shape);
     const sensitivity = run.observing ? run.sensitivity("x", 0, dy.shape[0]!) : null;
+    const draw = run.draw("x", 1);
     const [x, s] = [run.take("x"), run.take("s")];
     const ds = run.empty(s.shape);
     kernels.dotPlanes(ds.data, dy.data, x.data, shape);
     if (run.observing) {
-      const errors = summed(run, dy, x, sensitivity, s.shape);
-      run.observe("x", travelling(dy.shape[0]!, meanSquare(errors), meanSquare(ds)), 1);
-      run.send("x", 1, (draw) => drawn(errors.ref, draw));
+      const errors = met(run, dy, x, sensitivity);
+      const noise = run.engine.kernels.sumSquares(errors.data) / s.size;
+      run.observe("x", travelling(dy.shape[0]!, noise, meanSquare(ds)), 1);
+      if (draw) run.send(1, summed(run, drawn(errors.ref, draw), s.shape));
       errors.dispose();
     }
     x.dispose();
@@ -68,25 +70,22 @@ export const exciteOp: Op<null> = {
   },
 };
 
-/** √Σ_i δ²: what errors of 1 in what is kept do to ∇s, where x is not 0. */
-function summed(
-  run: Backward,
-  dy: Tensor,
-  x: Tensor,
-  sensitivity: Tensor | null,
-  shape: readonly number[],
-): Tensor {
-  const { kernels } = run.engine;
-  const met = sensitivity ?? run.empty(x.shape);
-  if (sensitivity) for (let i = 0; i < met.size; i++) met.data[i]! *= dy.data[i]!;
-  else kernels.reluBackward(met.data, dy.data, x.data);
-  const errors = run.empty(shape);
-  kernels.dotPlanes(errors.data, met.data, met.data, planesOf(x.shape));
-  errors.data.forEach((square, i) => {
-    errors.data[i] = Math.sqrt(square);
-  });
-  met.dispose();
+/** δ, times the sensitivity of x if it has one, where x is not 0: what an error of 1 in what is kept meets on its way. */
+function met(run: Backward, dy: Tensor, x: Tensor, sensitivity: Tensor | null): Tensor {
+  const errors = sensitivity ?? run.empty(x.shape);
+  if (sensitivity) for (let i = 0; i < errors.size; i++) errors.data[i]! *= dy.data[i]!;
+  else run.engine.kernels.reluBackward(errors.data, dy.data, x.data);
   return errors;
+}
+
+/** Σ_i over each plane; consumes its terms. */
+function summed(run: Backward, terms: Tensor, shape: readonly number[]): Tensor {
+  const { kernels } = run.engine;
+  const [sums, ones] = [run.empty(shape), run.empty(terms.shape)];
+  kernels.fill(ones.data, 1);
+  kernels.dotPlanes(sums.data, terms.data, ones.data, planesOf(terms.shape));
+  for (const tensor of [terms, ones]) tensor.dispose();
+  return sums;
 }
 
 /** x: N × C × H × W, s: N × C × 1 × 1. */

@@ -89,6 +89,8 @@ export const batchNorm2dOp: Op<BatchNormState> = {
     const byOutput = run.has("y");
     const name = byOutput ? "y" : "x";
     const terms = run.observing ? incomingTerms(run, name, dy, shape) : null;
+    const draw = run.draw(name, 0);
+    const met = draw?.again ? metBy(draw, dy.data, shape) : null;
     const saved = run.take(name);
     const [mean, invStd] = [run.take("mean"), run.take("invStd")];
     const [dgamma, dbeta] = [run.empty([shape.C]), run.empty([shape.C])];
@@ -114,7 +116,16 @@ export const batchNorm2dOp: Op<BatchNormState> = {
     if (terms) {
       const seen = { ...terms, centre, slope: slope.data, gain: gain.data, dgamma: dgamma.data };
       run.observe(name, observation(run, seen, shape, dx));
-      run.send(name, 0, (draw) => sentError(run, seen, shape, saved, draw));
+      if (draw) {
+        const sums =
+          met ?? seen.squares.map((square, c) => draw.sign(-1 - c) * draw.sigma * Math.sqrt(square));
+        run.send(0, sentError(run, seen, shape, saved, draw, sums));
+        if (met)
+          run.err(
+            weight,
+            met.map((sum, c) => slope.data[c]! * sum),
+          );
+      }
     }
     if (!training) {
       // Running statistics are constants: ∇x = γ/√(v + ε)·δ, the forward map without its shift.
@@ -227,13 +238,28 @@ function observation(
   };
 }
 
-/** One draw of −g/M·(u·∇γ + x̂·D), the error of ∇x: D has one sign for a channel, u one for each value. */
+/** Σδ·e of each channel. */
+function metBy({ sigma, sign }: ErrorDraw, delta: Float32Array, { N, C, size }: ChannelShape): Float32Array {
+  const sums = new Float32Array(C);
+  for (let plane = 0; plane < N * C; plane++) {
+    let sum = 0;
+    for (let i = plane * size; i < (plane + 1) * size; i++) sum += sign(i) * delta[i]!;
+    sums[plane % C]! += sigma * sum;
+  }
+  return sums;
+}
+
+/**
+ * One draw of −g/M·(u·∇γ + x̂·D), the error of ∇x, for `sums` D ÷ f. Signs of these are their own, one for a channel at
+ * one standard deviation, unless the same errors have come by another way too: then all have theirs.
+ */
 function sentError(
   run: Backward,
-  { squares, errs, zeros, centre, slope, gain, dgamma }: Seen,
+  { errs, zeros, centre, slope, gain, dgamma }: Seen,
   shape: ChannelShape,
   saved: Tensor,
   { sigma, gated, sign }: ErrorDraw,
+  sums: Float32Array,
 ): Tensor {
   const M = shape.N * shape.size;
   const dx = run.empty(saved.shape);
@@ -241,13 +267,13 @@ function sentError(
   const own = new Float32Array(shape.C);
   for (let c = 0; c < shape.C; c++) {
     const scale = (gain[c]! * slope[c]! ** 2) / M;
-    coherent.data[c] = sign() * scale * sigma * Math.sqrt(squares[c]!);
+    coherent.data[c] = scale * sums[c]!;
     own[c] = scale * dgamma[c]! * Math.sqrt(errs[c]! * sigma ** 2 + zeros[c]! * (gated ** 2 - sigma ** 2));
   }
   run.engine.kernels.fill(zero.data, 0);
   run.engine.kernels.batchNormForward(dx.data, saved.data, centre, slope, coherent.data, zero.data, shape);
   const values = dx.data;
-  for (let i = 0; i < values.length; i++) values[i]! += sign() * own[Math.floor(i / shape.size) % shape.C]!;
+  for (let i = 0; i < values.length; i++) values[i]! += sign(i) * own[Math.floor(i / shape.size) % shape.C]!;
   for (const tensor of [coherent, zero]) tensor.dispose();
   return dx;
 }

@@ -17,10 +17,9 @@ export const travelling = (batch: number, noise: number, signal: number): Omit<O
   upstream: { noise, gated: 0, signal },
 });
 
-/** One draw of the errors that a saved error of 1 makes, each with a sign of its own; consumes them. */
+/** One draw of the errors that a saved error of 1 makes, value by value; in place. */
 export function drawn(errors: Tensor, { sigma, sign }: ErrorDraw): Tensor {
-  const from = errors.data;
-  const to = errors.recycle("error");
-  for (let i = 0; i < from.length; i++) to.data[i] = sign() * sigma * from[i]!;
-  return to;
+  const { data } = errors;
+  for (let i = 0; i < data.length; i++) data[i]! *= sign(i) * sigma;
+  return errors;
 }
