@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { mutants } from "../bench/mutants/mutations.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -123,5 +124,12 @@ test("no file is a drawer for odds and ends, and none is too long to be one conc
     assert.doesNotMatch(file, /(util|helper|common|misc)s?(\/|\.ts$)/);
     const lines = readFileSync(join(root, file), "utf8").split("\n").length;
     assert.ok(lines <= 400, `${file} has ${lines} lines`);
+  }
+});
+
+test("each mutant finds the one place that it breaks", () => {
+  for (const { file, fault, from } of mutants) {
+    const places = readFileSync(join(root, "dist/src", `${file}.js`), "utf8").split(from).length - 1;
+    assert.equal(places, 1, `${file}, "${fault}": "${from}"`);
   }
 });

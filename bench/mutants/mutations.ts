@@ -89,7 +89,7 @@ export const mutants: Mutant[] = [
     ["writes the words backwards", "words.reverse()", "words"],
     ["loses the top bit of a word", "x & 0xffff", "x & 0x7fff"],
     ["forgets where a symbol's slots start", "(x % f) + start[entry]", "(x % f)"],
-    ["gives unseen symbols no slot", "f[s] = 1 +", "f[s] ="],
+    ["gives unseen symbols no slot", "1 + (sum > 0 ?", "(sum > 0 ?"],
   ]),
   ...of("codec/model", [
     ["counts other integers from 0", "1 + ((z - 1) >>> low)", "(z - 1) >>> low"],
