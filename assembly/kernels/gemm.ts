@@ -2,15 +2,15 @@
  * c = op(a) · op(b), in one of two ways. Tiles of 4 rows of a are packed, see tile.ts.
  *
  * Blocked, cut so that each piece stays in the cache that it is read from:
- *     a: 256 rows × ≤ 512 steps, read from the L2 cache
- *     b: one panel, ≤ 512 × 8, packed once a block, read from the L1 cache by all its tiles
+ *     a: 128 rows × ≤ 512 steps, half of a common L2 cache
+ *     b: a panel, ≤ 512 × 8, read from the L1 cache by all the block's tiles; packed with its neighbour in one go
  *   With few rows all of a is packed at once and a panel's pieces follow each other, so that b is read as it lies in
  *   memory.
  *
  * Streaming, where every element of b serves few rows or the chains are short: b is read, and c written, along its
  * rows, 8 steps of the chain at a time, and not packed.
  */
-import { packLanes, packSteps } from "./pack";
+import { packLanes, packLines, packSteps } from "./pack";
 import {
   multiplyPacked,
   pieceOf,
@@ -22,7 +22,7 @@ import {
   writeRows,
 } from "./tile";
 
-const blockRows: i32 = 256;
+const blockRows: i32 = 128;
 /** Up to so many rows are few, and up to so many steps are a short chain. */
 const few: i32 = 32;
 const streamedSteps: i32 = 8;
@@ -43,7 +43,7 @@ class Job {
   a: usize;
   b: usize;
   shape: GemmShape;
-  /** Scratch: a tile, a row of zeros, a panel of b, the packed rows of a. */
+  /** Scratch: a tile, a row of zeros, two panels of b, the packed rows of a. */
   acc: usize;
   start: usize;
   panel: usize;
@@ -58,11 +58,11 @@ function streams(s: GemmShape, rows: i32): bool {
   return !s.transposeB && (rows <= few || s.k <= few);
 }
 
-/** Workspace: job | acc | start | panel of b | packed a. */
+/** Workspace: job | acc | start | two panels of b | packed a. */
 export function gemmWorkspace(shape: usize): i32 {
   const k = changetype<GemmShape>(shape).k;
   const piece = pieceOf(k);
-  return 64 + tileBytes + rowBytes + piece * 32 + max(piece * blockRows, k * few) * 4;
+  return 64 + tileBytes + rowBytes + piece * 64 + max(piece * blockRows, k * few) * 4;
 }
 
 /** Computes rows [rowBegin, rowEnd) of columns [columnBegin, columnEnd), the latter from a multiple of 8. */
@@ -86,7 +86,7 @@ export function gemm(
   job.acc = workspace + 64;
   job.start = job.acc + tileBytes;
   job.panel = job.start + rowBytes;
-  job.packedA = job.panel + <usize>pieceOf(s.k) * 32;
+  job.packedA = job.panel + <usize>pieceOf(s.k) * 64;
   memory.fill(job.start, 0, rowBytes);
   job.rowBegin = rowBegin;
   job.rowEnd = rowEnd;
@@ -159,11 +159,13 @@ function block(job: Job): void {
       for (let l = 0; l < s.k; l += piece) {
         const depth = min(piece, s.k - l);
         if (!isFew) packA(job, job.packedA, i0, i1, l, depth);
-        for (let j = j0; j < j1; j += tileLanes) {
-          packB(job, j, l, depth);
-          let quads = job.packedA + pitchA * l;
-          for (let i = i0; i < i1; i += tileRows, quads += <usize>depth * 16) {
-            tile(job, quads, job.panel, 32, depth, i, j, l === 0);
+        for (let j = j0; j < j1; ) {
+          const to = packB(job, j, j1, l, depth);
+          for (let panel = job.panel; j < to; j += tileLanes, panel += <usize>depth * 32) {
+            let quads = job.packedA + pitchA * l;
+            for (let i = i0; i < i1; i += tileRows, quads += <usize>depth * 16) {
+              tile(job, quads, panel, 32, depth, i, j, l === 0);
+            }
           }
         }
       }
@@ -171,7 +173,8 @@ function block(job: Job): void {
   }
 }
 
-function packB(job: Job, j: i32, l: i32, depth: i32): void {
+/** Packs columns from j on, and returns where it stopped: two panels where there are as many, whole, in rows of b. */
+function packB(job: Job, j: i32, j1: i32, l: i32, depth: i32): i32 {
   const s = job.shape;
   const lanes = min(tileLanes, job.columnEnd - j);
   if (s.transposeB) {
@@ -179,14 +182,27 @@ function packB(job: Job, j: i32, l: i32, depth: i32): void {
     packSteps(job.panel, from, (<usize>s.k) << 2, depth, lanes, tileLanes);
   } else {
     const from = job.b + ((<usize>(l * s.n + j)) << 2);
+    if (j + 2 * tileLanes <= j1) {
+      packLines(job.panel, <usize>depth * 32, from, (<usize>s.n) << 2, depth, tileLanes);
+      return j + 2 * tileLanes;
+    }
     packLanes(job.panel, from, (<usize>s.n) << 2, depth, lanes, tileLanes);
   }
+  return j + tileLanes;
 }
 
 /** Rows [i0, i1) in tiles of 4: `depth` quads each, from step `l` on. */
 function packA(job: Job, to: usize, i0: i32, i1: i32, l: i32, depth: i32): void {
   const s = job.shape;
-  for (let i = i0; i < i1; i += tileRows, to += <usize>depth * 16) {
+  const quadBytes = <usize>depth * 16;
+  let i = i0;
+  if (s.transposeA) {
+    for (; i + 4 * tileRows <= i1; i += 4 * tileRows, to += quadBytes * 4) {
+      const from = job.a + ((<usize>(l * s.m + i)) << 2);
+      packLines(to, quadBytes, from, (<usize>s.m) << 2, depth, tileRows);
+    }
+  }
+  for (; i < i1; i += tileRows, to += quadBytes) {
     const rows = min(tileRows, i1 - i);
     if (s.transposeA) {
       const from = job.a + ((<usize>(l * s.m + i)) << 2);

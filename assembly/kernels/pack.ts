@@ -14,6 +14,24 @@ export function packLanes(panel: usize, from: usize, pitch: usize, depth: i32, l
   }
 }
 
+/**
+ * Sixteen lanes side by side, a cache line, into the 16 / `width` panels they belong to, `gap` bytes apart: with panel after
+ * panel each line would be fetched once for each of them.
+ */
+export function packLines(panel: usize, gap: usize, from: usize, pitch: usize, depth: i32, width: i32): void {
+  const second = panel + (width === 4 ? gap : 16);
+  const third = panel + (width === 4 ? gap * 2 : gap);
+  const fourth = third + (width === 4 ? gap : 16);
+  const end = (<usize>(depth * width)) << 2;
+  const step = (<usize>width) << 2;
+  for (let at: usize = 0; at < end; at += step, from += pitch) {
+    v128.store(panel + at, v128.load(from));
+    v128.store(second + at, v128.load(from, 16));
+    v128.store(third + at, v128.load(from, 32));
+    v128.store(fourth + at, v128.load(from, 48));
+  }
+}
+
 /** Steps lie side by side; each lane is `pitch` bytes behind the one before. */
 export function packSteps(panel: usize, from: usize, pitch: usize, depth: i32, lanes: i32, width: i32): void {
   const step = (<usize>width) << 2;
