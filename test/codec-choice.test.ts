@@ -1,6 +1,7 @@
 /** A choice of plan and tables, found for one tensor, may serve any other: it costs bytes at most, never the bound. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { quantizers } from "../src/codec/bound.js";
 import { decode } from "../src/codec/index.js";
 import { instantiate } from "../src/codec/module.js";
 import { scratchBytes, WasmCodec } from "../src/codec/wasm.js";
@@ -38,7 +39,7 @@ function place(x: Float32Array): void {
   new Float32Array(memory.buffer, x0, length).set(x);
 }
 
-const settings = (["support", "paper", "dithered"] as const).map(
+const settings = quantizers.map(
   (quantizer) => ({ quantizer, bound: 0.5, mode: "dense", seed }) as const,
 );
 

@@ -1,6 +1,7 @@
 /** A codec makes no assumption on what its scratch held before: the engine gives it memory that was used for other things. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { quantizers } from "../src/codec/bound.js";
 import { WasmCodec } from "../src/codec/wasm.js";
 import { createEngine } from "../src/engine.js";
 import { createRng } from "../src/rng.js";
@@ -20,7 +21,7 @@ test("frames and values do not depend on what the scratch held", () => {
     values[i] = Math.max(0, rng.uniform() - 0.4);
   });
   for (const mode of ["fast", "dense", "auto"] as const) {
-    for (const quantizer of ["support", "paper", "dithered"] as const) {
+    for (const quantizer of quantizers) {
       const results = [0x00, 0xff, 0x5a].map((garbage) => {
         const fresh = () => {
           device.u8(scratch).fill(garbage);

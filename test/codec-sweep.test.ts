@@ -4,14 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { quantizers } from "../src/codec/bound.js";
 import { instantiate } from "../src/codec/module.js";
 import { toBits } from "./arbitrary/float.js";
 import { Sweep } from "./laws/sweep.js";
 
 const bounds = [0.125, Math.fround(0.1), 1e-3];
 
-for (const quantizer of ["support", "paper", "dithered"] as const) {
-  for (const bound of quantizer === "dithered" ? [0.125] : bounds) {
+for (const quantizer of quantizers) {
+  for (const bound of quantizer === "dithered" || quantizer === "signed" ? [0.125] : bounds) {
     test(`every float32 from bound/4 to 2^16·bound keeps within ${bound}, ${quantizer}`, (t) => {
       const memory = new WebAssembly.Memory({ initial: 32, maximum: 65536 });
       const sweep = new Sweep(instantiate(memory), memory);

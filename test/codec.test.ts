@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { quantizers } from "../src/codec/bound.js";
 import { checksum } from "../src/codec/checksum.js";
 import { sealHeader } from "../src/codec/frame.js";
 import {
@@ -27,6 +28,7 @@ import {
   type Codec,
   equals,
   keeps,
+  rectifiedIsExact,
   secondPassIsStill,
   supportIsExact,
 } from "./laws/codec.js";
@@ -58,12 +60,12 @@ function seam(build: string): Codec {
       assert.ok(fence.every((byte) => byte === 0xa5));
       return frame;
     },
-    decode(frame) {
+    decode(frame, { rectified = false } = {}) {
       const length = decode(frame).length;
       const at = x0 + 4 * length + 64;
       new Uint8Array(memory.buffer, at, frame.length).set(frame);
       const fence = new Uint8Array(memory.buffer, x0 + 4 * length, 64).fill(0xa5);
-      codec.decodeAt(at, frame.length, x0);
+      codec.decodeAt(at, frame.length, x0, rectified);
       assert.ok(fence.every((byte) => byte === 0xa5));
       return new Float32Array(memory.buffer, x0, length).slice();
     },
@@ -78,6 +80,10 @@ test("the bound holds, reference", () => boundHolds(reference, { seed, numRuns: 
 test("the bound holds, wasm", () => boundHolds(wasm, { seed, numRuns: 2000 }));
 test("support keeps zeros and signs, reference", () => supportIsExact(reference, { seed, numRuns: 40 }));
 test("support keeps zeros and signs, wasm", () => supportIsExact(wasm, { seed, numRuns: 2000 }));
+test("rectified values are zero exactly where no value was above zero, reference", () =>
+  rectifiedIsExact(reference, { seed, numRuns: 40 }));
+test("rectified values are zero exactly where no value was above zero, wasm", () =>
+  rectifiedIsExact(wasm, { seed, numRuns: 2000 }));
 test("decoded values stay within the bound when coded again", () =>
   secondPassIsStill(wasm, { seed, numRuns: 300 }));
 test("wasm gives the reference's bytes and bits", () => equals(reference, wasm, { seed, numRuns: 500 }));
@@ -109,6 +115,28 @@ test("support's law catches the paper's quantiser", () => {
     decode,
   };
   assert.throws(() => supportIsExact(rounding, mustFail));
+});
+
+test("the law of rectified values catches a ReLU of decoded ones, and an encoder that puts all on one side", () => {
+  const byValue: Codec = {
+    encode,
+    decode: (frame, { rectified } = {}) => decode(frame).map((y) => (rectified ? Math.max(y, 0) : y)),
+  };
+  assert.throws(() => rectifiedIsExact(byValue, mustFail));
+  const oneSided: Codec = {
+    encode: (x, options) =>
+      encode(
+        x.map((value) => (Math.abs(value) < options.bound! / 4 ? Math.abs(value) : value)),
+        options,
+      ),
+    decode,
+  };
+  assert.throws(() => rectifiedIsExact(oneSided, mustFail));
+});
+
+test("frames that do not tell signs are not rectified", () => {
+  const frame = encode(new Float32Array(8), { bound: 1, quantizer: "dithered" });
+  assert.throws(() => decode(frame, { rectified: true }), /decode rectified: expected .*signs, .*got dithered/);
 });
 
 test("raw bits survive: NaN payloads, infinities, and everything where the bound leaves nothing to quantise", () => {
@@ -202,7 +230,7 @@ test("dense mode keeps a few values beyond 16 bits raw, and leaves tensors with 
   const smooth = Float32Array.from({ length: 16384 }, (_, i) => (i % 64) + Math.floor(i / 64) / 7);
   const few = smooth.map((value, i) => (i % 1000 === 7 ? value + 1e5 : value));
   const many = smooth.map((value, i) => (i % 10 === 7 ? value + 1e5 : value));
-  for (const quantizer of ["support", "paper", "dithered"] as const) {
+  for (const quantizer of quantizers) {
     for (const [x, mode] of [
       [few, "dense"],
       [many, "fast"],

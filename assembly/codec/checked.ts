@@ -1,7 +1,7 @@
 // Values → integers, each checked by reconstruction: what the decoder will make of it must lie within the bound. The
 // formulas are those of src/codec/quantize.ts, lane by lane in the same order.
 import { mix } from "./checksum";
-import { DITHERED, dither, magicOf, nearest, PAPER, range16, SUPPORT, valueOf } from "./quantize";
+import { DITHERED, dither, magicOf, nearest, PAPER, range16, SIGNED, SUPPORT, valueOf } from "./quantize";
 import { ESCAPES, POSITIONS, Q, Settings, settings } from "./scratch";
 
 const LARGEST_QUOTIENT: f32 = 4194304;
@@ -19,16 +19,19 @@ export function checkedFour(value: v128, index: v128, key: v128, magic: v128, s:
   let quotient: v128;
   let u = zero;
   let bounds = f32x4.splat(s.bound);
-  if (quantizer == SUPPORT) {
-    const negative = f32x4.lt(value, f32x4.splat(0));
-    const scale = v128.bitselect(f32x4.splat(s.negativeInverse), f32x4.splat(s.inverse), negative);
+  let scale = f32x4.splat(s.inverse);
+  const negative = f32x4.lt(value, f32x4.splat(0));
+  if (quantizer == SUPPORT || quantizer == SIGNED) {
+    scale = v128.bitselect(f32x4.splat(s.negativeInverse), scale, negative);
     bounds = v128.bitselect(f32x4.splat(s.negativeBound), bounds, negative);
+  }
+  if (quantizer == SUPPORT) {
     quotient = f32x4.mul(f32x4.abs(value), scale);
     const m = i32x4.add(i32x4.trunc_sat_f32x4_s(quotient), i32x4.splat(1));
     integer = i32x4.sub(v128.xor(v128.and(m, some), negative), negative);
   } else {
-    quotient = f32x4.mul(value, f32x4.splat(s.inverse));
-    if (quantizer == DITHERED) {
+    quotient = f32x4.mul(value, scale);
+    if (quantizer == DITHERED || quantizer == SIGNED) {
       u = dither(key, index);
       quotient = f32x4.add(quotient, u);
     }
@@ -36,6 +39,8 @@ export function checkedFour(value: v128, index: v128, key: v128, magic: v128, s:
     if (quantizer == DITHERED) {
       const up = i32x4.add(integer, i32x4.add(i32x4.splat(1), i32x4.lt_s(integer, zero)));
       integer = v128.and(up, some);
+    } else if (quantizer == SIGNED) {
+      integer = v128.and(i32x4.add(integer, v128.or(negative, i32x4.splat(1))), some);
     }
   }
   const back = valueOf(integer, quantizer, steps, f32x4.splat(s.negativeStep), u);
@@ -88,6 +93,7 @@ export function quantizeWide(x: usize, n: usize, at0: usize, count: u32, most: u
   const quantizer = settings(scratch).quantizer;
   if (quantizer == SUPPORT) return wideRun(x, n, at0, count, most, scratch, first, SUPPORT);
   if (quantizer == PAPER) return wideRun(x, n, at0, count, most, scratch, first, PAPER);
+  if (quantizer == SIGNED) return wideRun(x, n, at0, count, most, scratch, first, SIGNED);
   return wideRun(x, n, at0, count, most, scratch, first, DITHERED);
 }
 
@@ -132,5 +138,6 @@ export function quantizeNarrow(x: usize, n: usize, at0: usize, count: u32, most:
   const quantizer = settings(scratch).quantizer;
   if (quantizer == SUPPORT) return narrowRun(x, n, at0, count, most, scratch, first, SUPPORT);
   if (quantizer == PAPER) return narrowRun(x, n, at0, count, most, scratch, first, PAPER);
+  if (quantizer == SIGNED) return narrowRun(x, n, at0, count, most, scratch, first, SIGNED);
   return narrowRun(x, n, at0, count, most, scratch, first, DITHERED);
 }

@@ -2,7 +2,7 @@
 import { blocksBytes, GROUPED, readBlocks, writeBlocks } from "./blocks";
 import { restore16, restore32, UNSIGNED } from "./predict";
 import { quantizeNarrow, quantizeWide, TOO_WIDE } from "./checked";
-import { dequantize16, dequantize32, LOSSLESS, orderBits, PAPER, quantizeNear } from "./quantize";
+import { dequantize16, dequantize32, LOSSLESS, orderBits, PAPER, quantizeNear, rawValue, rectify } from "./quantize";
 import { BLOCK, ESCAPES, GROUP, PACKED, POSITIONS, Q, STAGING, settings, TRIAL } from "./scratch";
 import { gather, scatter } from "./sparse";
 import {
@@ -204,8 +204,10 @@ function emitWhole(
   first: u32,
   scratch: usize,
 ): void {
-  if (exact) orderBits(x, at, blocks << 6);
-  else if (!wide) dequantize16(x, at, blocks << 6, gapless, first, scratch);
+  if (exact) {
+    orderBits(x, at, blocks << 6);
+    if (settings(scratch).rectified) rectify(x, blocks << 6);
+  } else if (!wide) dequantize16(x, at, blocks << 6, gapless, first, scratch);
   else {
     for (let b: usize = 0; b < blocks; b++) {
       dequantize32(x + b * 256, at + b * 256, gapless, first + (b as u32) * 64, scratch);
@@ -295,7 +297,7 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
   }
   for (let k: usize = 0; k < escapes; k++) {
     const i = load<u16>(positions + k * 2) as usize;
-    store<u32>(x + i * 4, load<u32>(positions + escapes * 2 + k * 4));
+    store<u32>(x + i * 4, rawValue(load<u32>(positions + escapes * 2 + k * 4), s.rectified != 0));
   }
   return (at - from) as i32;
 }

@@ -5,7 +5,7 @@
 import { checkedFour } from "./checked";
 import { mix } from "./checksum";
 import { LANES, MOST_RAW, PADDED, RAW } from "./map";
-import { dequantize16, DITHERED, HALVES, magicOf, nearEight, PAPER, quantizeNear, SUPPORT } from "./quantize";
+import { dequantize16, DITHERED, HALVES, magicOf, nearEight, PAPER, quantizeNear, SIGNED, SUPPORT } from "./quantize";
 import { inHalves, restoreRow, rowAt } from "./rows";
 import { Settings, settings } from "./scratch";
 
@@ -33,7 +33,7 @@ function floorRow(from: usize, count: usize, to: usize, scratch: usize): void {
   const least = i16x8.splat(-LARGEST_FLOOR);
   const most = i16x8.splat(LARGEST_FLOOR);
   for (let i: usize = 0; i < count; i += 8) {
-    const v = nearEight(from + i * 4, scale, magic, magic, magic, HALVES);
+    const v = nearEight(from + i * 4, scale, scale, magic, magic, magic, HALVES);
     const far = v128.or(i16x8.lt_s(v, least), i16x8.gt_s(v, most));
     v128.store(to + i * 2, v128.bitselect(i16x8.splat(NONE as i16), v, far));
   }
@@ -77,6 +77,7 @@ function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, 
     if (halves) floorRow(from, count, to, scratch);
     else if (s.quantizer == SUPPORT) checkedRow(from, count, index, to, scratch, SUPPORT);
     else if (s.quantizer == PAPER) checkedRow(from, count, index, to, scratch, PAPER);
+    else if (s.quantizer == SIGNED) checkedRow(from, count, index, to, scratch, SIGNED);
     else checkedRow(from, count, index, to, scratch, DITHERED);
   }
   return noteRaw(from, count, index, to, raw, s, scratch);
@@ -171,6 +172,7 @@ function transpose(to: usize, toStride: usize, from: usize, stride: usize): void
 function nearColumns(x: usize, stride: usize, first: u32, row: usize, scratch: usize, quantizer: u32): bool {
   const s = settings(scratch);
   const scale = f32x4.splat(s.inverse);
+  const below = f32x4.splat(s.negativeInverse);
   const magic = magicOf(quantizer, scratch);
   const key = i32x4.splat(mix(s.seed));
   const apart = i32x4.splat((stride >> 2) as i32);
@@ -188,14 +190,14 @@ function nearColumns(x: usize, stride: usize, first: u32, row: usize, scratch: u
     const n5 = i32x4.add(n4, apart);
     const n6 = i32x4.add(n5, apart);
     const n7 = i32x4.add(n6, apart);
-    const a = nearEight(at, scale, magic, key, n0, quantizer);
-    const b = nearEight(at + stride, scale, magic, key, n1, quantizer);
-    const c = nearEight(at + stride * 2, scale, magic, key, n2, quantizer);
-    const d = nearEight(at + stride * 3, scale, magic, key, n3, quantizer);
-    const e = nearEight(at + half, scale, magic, key, n4, quantizer);
-    const f = nearEight(at + half + stride, scale, magic, key, n5, quantizer);
-    const g = nearEight(at + half + stride * 2, scale, magic, key, n6, quantizer);
-    const h = nearEight(at + half + stride * 3, scale, magic, key, n7, quantizer);
+    const a = nearEight(at, scale, below, magic, key, n0, quantizer);
+    const b = nearEight(at + stride, scale, below, magic, key, n1, quantizer);
+    const c = nearEight(at + stride * 2, scale, below, magic, key, n2, quantizer);
+    const d = nearEight(at + stride * 3, scale, below, magic, key, n3, quantizer);
+    const e = nearEight(at + half, scale, below, magic, key, n4, quantizer);
+    const f = nearEight(at + half + stride, scale, below, magic, key, n5, quantizer);
+    const g = nearEight(at + half + stride * 2, scale, below, magic, key, n6, quantizer);
+    const h = nearEight(at + half + stride * 3, scale, below, magic, key, n7, quantizer);
     const low = i16x8.min_s(i16x8.min_s(i16x8.min_s(a, b), i16x8.min_s(c, d)), i16x8.min_s(e, f));
     const high = i16x8.max_s(i16x8.max_s(i16x8.max_s(a, b), i16x8.max_s(c, d)), i16x8.max_s(e, f));
     least = i16x8.min_s(least, i16x8.min_s(low, i16x8.min_s(g, h)));
@@ -221,6 +223,7 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
     if (inHalves(s.predictor)) near = nearColumns(from, apart, first, columns, scratch, HALVES);
     else if (s.quantizer == SUPPORT) near = nearColumns(from, apart, first, columns, scratch, SUPPORT);
     else if (s.quantizer == PAPER) near = nearColumns(from, apart, first, columns, scratch, PAPER);
+    else if (s.quantizer == SIGNED) near = nearColumns(from, apart, first, columns, scratch, SIGNED);
     else near = nearColumns(from, apart, first, columns, scratch, DITHERED);
     if (near) return raw;
   }

@@ -1,6 +1,6 @@
 // Values → integers and back; the formulas are those of src/codec/quantize.ts, lane by lane in the same order.
 import { mix } from "./checksum";
-import { opaque, settings } from "./scratch";
+import { opaque, Settings, settings } from "./scratch";
 
 export const LOSSLESS: u32 = 0;
 export const SUPPORT: u32 = 1;
@@ -8,6 +8,7 @@ export const PAPER: u32 = 2;
 export const DITHERED: u32 = 3;
 /** Dense mode's floors in half steps; no quantizer of a frame. */
 export const HALVES: u32 = 4;
+export const SIGNED: u32 = 5;
 
 /** The bits of 1.5·2^23: added to |t| ≤ 2^22, it leaves round-half-even(t) in the low mantissa bits. */
 export const MAGIC: i32 = 0x4b400000;
@@ -93,20 +94,45 @@ export function nearDithered(x0: v128, x1: v128, scale: v128, magic: v128, key: 
   return v128.and(i16x8.sub(r, i16x8.ge_s(r, zero)), some);
 }
 
+/**
+ * Dithered, and one further from zero to the value's side; `below`: the scale of values below zero. Where the arithmetic
+ * overflows or x is NaN the sum wraps around, which is as far from near as saturation. proofs: Narrow.signed_near
+ */
+@inline
+export function nearSigned(x0: v128, x1: v128, scale: v128, below: v128, magic: v128, key: v128, index: v128): v128 {
+  const u0 = dither(key, index);
+  const u1 = dither(key, i32x4.add(index, i32x4.splat(4)));
+  const t0 = f32x4.mul(x0, v128.bitselect(below, scale, i32x4.shr_s(x0, 31)));
+  const t1 = f32x4.mul(x1, v128.bitselect(below, scale, i32x4.shr_s(x1, 31)));
+  const r = rounded(f32x4.add(t0, u0), f32x4.add(t1, u1), magic);
+  const some = i16x8.gt_s(i16x8.narrow_i32x4_s(magnitude(x0), magnitude(x1)), i16x8.splat(0));
+  const side = v128.or(i16x8.shr_s(i16x8.narrow_i32x4_s(x0, x1), 15), i16x8.splat(1));
+  return v128.and(i16x8.add(r, side), some);
+}
+
 /** Of values in half steps, the integer below: it and the next are both within the bound. */
 @inline
 export function floors(x: v128, scale: v128, magic: v128): v128 {
   return nearest(f32x4.floor(f32x4.mul(x, scale)), magic);
 }
 
-/** `magic`: what magicOf gives. */
+/** `below`: the scale of values below zero, under SIGNED; `magic`: what magicOf gives. */
 @inline
-export function nearEight(at: usize, scale: v128, magic: v128, key: v128, index: v128, quantizer: u32): v128 {
+export function nearEight(
+  at: usize,
+  scale: v128,
+  below: v128,
+  magic: v128,
+  key: v128,
+  index: v128,
+  quantizer: u32,
+): v128 {
   const x0 = v128.load(at);
   const x1 = v128.load(at, 16);
   if (quantizer == SUPPORT) return nearSupport(x0, x1, scale, magic);
   if (quantizer == PAPER) return nearPaper(x0, x1, scale, magic);
   if (quantizer == HALVES) return i16x8.narrow_i32x4_s(floors(x0, scale, magic), floors(x1, scale, magic));
+  if (quantizer == SIGNED) return nearSigned(x0, x1, scale, below, magic, key, index);
   return nearDithered(x0, x1, scale, magic, key, index);
 }
 
@@ -119,6 +145,7 @@ export function magicOf(quantizer: u32, scratch: usize): v128 {
 function nearRun(x: usize, n: usize, q: usize, first: u32, scratch: usize, quantizer: u32): u32 {
   const s = settings(scratch);
   const scale = f32x4.splat(s.inverse);
+  const below = f32x4.splat(s.negativeInverse);
   const magic = magicOf(quantizer, scratch);
   const key = i32x4.splat(mix(s.seed));
   let index = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
@@ -126,10 +153,10 @@ function nearRun(x: usize, n: usize, q: usize, first: u32, scratch: usize, quant
   let most = i16x8.splat(-0x8000);
   let to = q;
   for (let at = x, end = x + n * 4; at < end; at += 64, to += 32) {
-    const a = nearEight(at, scale, magic, key, index, quantizer);
-    if (quantizer == DITHERED) index = i32x4.add(index, i32x4.splat(8));
-    const b = nearEight(at + 32, scale, magic, key, index, quantizer);
-    if (quantizer == DITHERED) index = i32x4.add(index, i32x4.splat(8));
+    const a = nearEight(at, scale, below, magic, key, index, quantizer);
+    if (quantizer == DITHERED || quantizer == SIGNED) index = i32x4.add(index, i32x4.splat(8));
+    const b = nearEight(at + 32, scale, below, magic, key, index, quantizer);
+    if (quantizer == DITHERED || quantizer == SIGNED) index = i32x4.add(index, i32x4.splat(8));
     v128.store(to, a);
     v128.store(to, b, 16);
     least = i16x8.min_s(i16x8.min_s(least, a), b);
@@ -161,6 +188,7 @@ export function quantizeNear(x: usize, n: usize, q: usize, first: u32, scratch: 
     let range: u32;
     if (s.quantizer == SUPPORT) range = nearRun(at, count, to, number, scratch, SUPPORT);
     else if (s.quantizer == PAPER) range = nearRun(at, count, to, number, scratch, PAPER);
+    else if (s.quantizer == SIGNED) range = nearRun(at, count, to, number, scratch, SIGNED);
     else range = nearRun(at, count, to, number, scratch, DITHERED);
     least = min(least, ((range << 16) as i32) >> 16);
     most = max(most, (range as i32) >> 16);
@@ -181,14 +209,31 @@ export function half(q: v128): v128 {
 export function valueOf(integer: v128, quantizer: u32, step: v128, negativeStep: v128, u: v128): v128 {
   const q = f32x4.convert_i32x4_s(integer);
   if (quantizer == PAPER) return f32x4.mul(q, step);
-  if (quantizer == SUPPORT) {
-    const side = v128.bitselect(negativeStep, step, i32x4.shr_s(integer, 31));
-    return f32x4.mul(f32x4.sub(q, half(q)), side);
-  }
+  const side = v128.bitselect(negativeStep, step, i32x4.shr_s(integer, 31));
+  if (quantizer == SUPPORT) return f32x4.mul(f32x4.sub(q, half(q)), side);
   const zero = i32x4.splat(0);
+  if (quantizer == SIGNED) {
+    const nearer = i32x4.sub(i32x4.add(integer, i32x4.gt_s(integer, zero)), i32x4.shr_s(integer, 31));
+    return v128.and(f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(nearer), u), side), i32x4.ne(integer, zero));
+  }
   // Comparison lanes are −1 where true: adding one takes 1 from the positive integers.
   const shifted = f32x4.convert_i32x4_s(i32x4.add(integer, i32x4.gt_s(integer, zero)));
   return v128.and(f32x4.mul(f32x4.sub(shifted, u), step), i32x4.ne(integer, zero));
+}
+
+/** What becomes of a value that was kept raw: its own bits, or 0 below zero if `rectified`. */
+@inline
+export function rawValue(word: u32, rectified: bool): u32 {
+  return rectified && word > 0x80000000 && word <= 0xff800000 ? 0 : word;
+}
+
+/** The same of n values in place; n is a multiple of 4. */
+export function rectify(x: usize, n: usize): void {
+  const zero = f32x4.splat(0);
+  for (let i: usize = 0; i < n * 4; i += 16) {
+    const value = v128.load(x + i);
+    v128.store(x + i, v128.andnot(value, f32x4.lt(value, zero)));
+  }
 }
 
 /** Bits → integers in the order of the floats, and back; n is a multiple of 4. */
@@ -213,37 +258,49 @@ function supportRun(to: usize, from: usize, count: usize, gapless: bool, steps: 
   }
 }
 
+@inline
+function ditheredRun(to: usize, from: usize, count: usize, gapless: bool, first: u32, s: Settings, quantizer: u32): void {
+  const steps = f32x4.splat(s.step);
+  const negativeSteps = f32x4.splat(s.negativeStep);
+  const least = i16x8.splat(s.rectified ? 0 : -32768);
+  const key = i32x4.splat(mix(s.seed));
+  const zero = i16x8.splat(0);
+  const four = i32x4.splat(4);
+  let index = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
+  for (let i: usize = 0; i < count << 1; i += 16) {
+    let q = v128.load(from + i);
+    if (gapless) q = i16x8.sub(q, i16x8.ge_s(q, zero));
+    if (quantizer == SIGNED) q = i16x8.max_s(q, least);
+    v128.store(to + i * 2, valueOf(i32x4.extend_low_i16x8_s(q), quantizer, steps, negativeSteps, dither(key, index)));
+    index = i32x4.add(index, four);
+    v128.store(to + i * 2, valueOf(i32x4.extend_high_i16x8_s(q), quantizer, steps, negativeSteps, dither(key, index)), 16);
+    index = i32x4.add(index, four);
+  }
+}
+
 /** The values of `count` (a multiple of 8) sixteen-bit integers, number `first` first. */
 export function dequantize16(to: usize, from: usize, count: usize, gapless: bool, first: u32, scratch: usize): void {
   const s = settings(scratch);
   const steps = f32x4.splat(s.step);
   const negativeSteps = f32x4.splat(s.negativeStep);
   const zero = i16x8.splat(0);
-  if (s.quantizer == DITHERED) {
-    const key = i32x4.splat(mix(s.seed));
-    let index = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
-    const four = i32x4.splat(4);
-    for (let i: usize = 0; i < count << 1; i += 16) {
-      let q = v128.load(from + i);
-      if (gapless) q = i16x8.sub(q, i16x8.ge_s(q, zero));
-      v128.store(to + i * 2, valueOf(i32x4.extend_low_i16x8_s(q), DITHERED, steps, steps, dither(key, index)));
-      index = i32x4.add(index, four);
-      v128.store(to + i * 2, valueOf(i32x4.extend_high_i16x8_s(q), DITHERED, steps, steps, dither(key, index)), 16);
-      index = i32x4.add(index, four);
-    }
-  } else if (s.quantizer == PAPER) {
+  const least = i16x8.splat(s.rectified ? 0 : -32768);
+  if (s.quantizer == DITHERED) ditheredRun(to, from, count, gapless, first, s, DITHERED);
+  else if (s.quantizer == SIGNED) ditheredRun(to, from, count, gapless, first, s, SIGNED);
+  else if (s.quantizer == PAPER) {
     for (let i: usize = 0; i < count << 1; i += 16) {
       const q = v128.load(from + i);
       v128.store(to + i * 2, valueOf(i32x4.extend_low_i16x8_s(q), PAPER, steps, steps, zero));
       v128.store(to + i * 2, valueOf(i32x4.extend_high_i16x8_s(q), PAPER, steps, steps, zero), 16);
     }
-  } else if (s.step == s.negativeStep) {
+  } else if (s.step == s.negativeStep && s.rectified == 0) {
     if (gapless) supportRun(to, from, count, true, steps);
     else supportRun(to, from, count, false, steps);
   } else {
     for (let i: usize = 0; i < count << 1; i += 16) {
       let q = v128.load(from + i);
       if (gapless) q = i16x8.sub(q, i16x8.ge_s(q, zero));
+      q = i16x8.max_s(q, least);
       v128.store(to + i * 2, valueOf(i32x4.extend_low_i16x8_s(q), SUPPORT, steps, negativeSteps, zero));
       v128.store(to + i * 2, valueOf(i32x4.extend_high_i16x8_s(q), SUPPORT, steps, negativeSteps, zero), 16);
     }
@@ -261,7 +318,8 @@ export function dequantize32(to: usize, from: usize, gapless: bool, first: u32, 
   for (let i: usize = 0; i < 256; i += 16) {
     let q = v128.load(from + i);
     if (gapless) q = i32x4.sub(q, i32x4.ge_s(q, zero));
-    const u = s.quantizer == DITHERED ? dither(key, index) : zero;
+    if (s.rectified) q = i32x4.max_s(q, zero);
+    const u = s.quantizer == DITHERED || s.quantizer == SIGNED ? dither(key, index) : zero;
     v128.store(to + i, valueOf(q, s.quantizer, steps, negativeSteps, u));
     index = i32x4.add(index, i32x4.splat(4));
   }

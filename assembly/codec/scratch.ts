@@ -45,6 +45,8 @@ export class Settings {
   lag: u32;
   /** Integers no larger need no check; −1 where that is not so. */
   near: i32;
+  /** On the way back, values below zero become 0. */
+  rectified: u32;
   /** The least and the largest integer of the last run, as low and high half. */
   range: u32;
 
@@ -89,6 +91,7 @@ export function configure(
   negativeInverse: f32,
   seed: u32,
   lag: u32,
+  rectified: u32,
 ): void {
   const s = settings(scratch);
   s.quantizer = quantizer;
@@ -100,9 +103,11 @@ export function configure(
   s.negativeInverse = negativeInverse;
   s.seed = seed;
   s.lag = lag;
-  const provable = quantizer != 0 && bound == negativeBound && step < <f32>1e30;
+  s.rectified = rectified;
+  const dithered = quantizer == 3 || quantizer == 5;
+  const provable = quantizer != 0 && (bound == negativeBound || quantizer == 5) && max(step, negativeStep) < <f32>1e30;
   // An integer under 5120 says that x is within 5120 steps of zero; under dither, one under 2^11 − 1 does for 2^11.
-  s.near = !provable ? -1 : quantizer == 3 ? 2046 : 5119;
+  s.near = !provable ? -1 : dithered ? 2046 : 5119;
 }
 
 export function scratchBytes(): usize {

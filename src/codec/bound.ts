@@ -6,9 +6,27 @@
  *          within 2^12 steps never leave the bound and ties never touch it
  *   inverse  fl(1 / step)
  */
-import { BoundError } from "../error.js";
+import { BoundError, UsageError } from "../error.js";
 
-export type Quantizer = "support" | "paper" | "dithered";
+export const quantizers = ["support", "paper", "dithered", "signed"] as const;
+
+export type Quantizer = (typeof quantizers)[number];
+
+/** Whose integers have the values' signs: so values below zero may have a bound of their own. */
+export const keepsSigns = (quantizer: Quantization["quantizer"]): boolean =>
+  quantizer === "support" || quantizer === "signed";
+
+/** As a decoder uses it that is to leave 0 where values were below zero. Throws a UsageError where integers do not tell. */
+export function rectifying(quantization: Quantization): Quantization {
+  const { quantizer } = quantization;
+  if (quantizer === "lossless" || keepsSigns(quantizer)) return { ...quantization, rectified: true };
+  throw new UsageError({
+    where: "decode rectified",
+    expected: "a frame that keeps signs, of support or signed",
+    got: quantizer,
+    remedy: "decode it whole, or encode it anew",
+  });
+}
 
 /** One side's numbers. */
 export interface Bin {
@@ -22,10 +40,12 @@ export interface Quantization {
   quantizer: Quantizer | "lossless";
   /** For values ≥ 0, or for all where there is one bound. */
   positive: Bin;
-  /** For values < 0; differs from `positive` in `support` alone. */
+  /** For values < 0; differs from `positive` in `support` and `signed` alone. */
   negative: Bin;
   /** Of the dither; 32 bits. */
   seed: number;
+  /** On the way back: values below zero become 0. Only where integers tell signs: see `rectifying`. */
+  rectified?: boolean;
 }
 
 const largestBound = 2 ** 126;

@@ -10,7 +10,7 @@ import type { Quantization } from "./bound.js";
 import { type ByteReader, ByteWriter } from "./bytes.js";
 import { bitLength, blockBytes, blockLength, pack, unpack } from "./pack.js";
 import { type Bits, type Predictor, predict, restore, unzigzag, zigzag } from "./predict.js";
-import { dequantize, orderedBits, quantize } from "./quantize.js";
+import { dequantize, orderedBits, quantize, rawValue } from "./quantize.js";
 
 export const chunkLength = 16384;
 
@@ -99,7 +99,7 @@ function writeBlocks(out: ByteWriter, values: Uint32Array, wide: boolean): void 
 }
 
 /**
- * `support` and `dithered` leave 0 to exact zeros, a gap where values of both signs have next to none: these escape,
+ * All quantisers but `paper` leave 0 to exact zeros, a gap where values of both signs have next to none: these escape,
  * and the integers above move down. Returns the positions of the zeros, or null where there is no gap to close.
  */
 function closeGap(q: Int32Array): number[] | null {
@@ -230,7 +230,7 @@ export function decodeChunk(
     restore(q, q, predictor, lag, bits);
   }
   if (has(flags.gapless)) for (let i = 0; i < q.length; i++) if (q[i]! >= 0) q[i]!++;
-  if (exact) for (let i = 0; i < q.length; i++) words[i] = orderedBits(q[i]!);
+  if (exact) for (let i = 0; i < q.length; i++) words[i] = rawValue(orderedBits(q[i]!), quantization);
   else dequantize(x, q, first, quantization);
-  for (let k = 0; k < escapes; k++) words[positions[k]!] = raw[k]!;
+  for (let k = 0; k < escapes; k++) words[positions[k]!] = rawValue(raw[k]!, quantization);
 }

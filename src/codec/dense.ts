@@ -112,7 +112,7 @@ export const suits = ({ plan }: Choice, quantization: Quantization): boolean =>
 
 /** Whether the integer 0 is for exact zeros alone. */
 const leavesZeroOut = ({ quantizer }: Quantization): boolean =>
-  quantizer === "support" || quantizer === "dithered";
+  quantizer !== "lossless" && quantizer !== "paper";
 
 /**
  * The plan of least cost and its tables; null where dense mode does not suit, or where `pays`, asked about the bytes that

@@ -2,13 +2,16 @@
  * The frame around a payload: docs/format.md draws it. Field names are those of the page.
  */
 import { FrameError, ShapeError } from "../error.js";
-import { bin, type Quantization, smallestBound } from "./bound.js";
+import { bin, keepsSigns, type Quantization, smallestBound } from "./bound.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
 
 export const version = 1;
 export const headerCapacity = 96;
 const magic = [0x43, 0x4d, 0x54]; // CMT
+/** By the layout byte's bits 0 and 1; bit 3 tells `signed` from `dithered`. */
 const quantizers = ["lossless", "support", "paper", "dithered"] as const;
+const signedBit = 8;
+const dithers = (quantizer: Quantization["quantizer"]) => quantizer === "dithered" || quantizer === "signed";
 const modes = ["fast", "dense"] as const;
 const mostDimensions = 8;
 
@@ -58,7 +61,8 @@ export function writeHeader({ mode, shape, quantization }: Header): Uint8Array {
   out.u8(version);
   out.u32(0);
   out.u32(0);
-  out.u8(quantizers.indexOf(quantizer) | (modes.indexOf(mode) << 2) | (twoBounds ? 16 : 0));
+  const kind = quantizer === "signed" ? 3 | signedBit : quantizers.indexOf(quantizer);
+  out.u8(kind | (modes.indexOf(mode) << 2) | (twoBounds ? 16 : 0));
   out.u8(shape.length);
   for (const size of shape) out.varint(size);
   const float = new DataView(new ArrayBuffer(4));
@@ -68,7 +72,7 @@ export function writeHeader({ mode, shape, quantization }: Header): Uint8Array {
   };
   if (quantizer !== "lossless") f32(positive.bound);
   if (twoBounds) f32(negative.bound);
-  if (quantizer === "dithered") out.u32(seed);
+  if (dithers(quantizer)) out.u32(seed);
   return out.written();
 }
 
@@ -116,12 +120,16 @@ export function readHeader(
     );
   }
   const layout = input.u8("layout");
-  if (layout & 0xe8)
-    fail("layout", "zeros in bits 3, 5, 6 and 7", `0x${layout.toString(16)}`, "use a newer comet-ts");
-  const quantizer = quantizers[layout & 3]!;
+  if (layout & 0xe0)
+    fail("layout", "zeros in bits 5, 6 and 7", `0x${layout.toString(16)}`, "use a newer comet-ts");
+  const kind = quantizers[layout & 3]!;
+  const signed = (layout & signedBit) !== 0;
+  if (signed && kind !== "dithered")
+    fail("layout", "signs kept apart in dithered alone", kind, "use a newer comet-ts");
+  const quantizer = signed ? "signed" : kind;
   const twoBounds = (layout & 16) !== 0;
-  if (twoBounds && quantizer !== "support")
-    fail("layout", "two bounds in support alone", quantizer, "use a newer comet-ts");
+  if (twoBounds && !keepsSigns(quantizer))
+    fail("layout", "two bounds in support and signed alone", quantizer, "use a newer comet-ts");
   const rank = input.u8("rank");
   if (rank > mostDimensions)
     fail("rank", `at most ${mostDimensions}`, String(rank), "encode with fewer dimensions");
@@ -140,7 +148,7 @@ export function readHeader(
   };
   const positive = bin(quantizer === "lossless" ? 1 : boundField("bound"));
   const negative = twoBounds ? bin(boundField("negative bound")) : positive;
-  const seed = quantizer === "dithered" ? input.u32("seed") : 0;
+  const seed = dithers(quantizer) ? input.u32("seed") : 0;
   const mode = modes[(layout >> 2) & 1]!;
   return { mode, shape, quantization: { quantizer, positive, negative, seed }, payload: input.at };
 }

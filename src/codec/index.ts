@@ -5,6 +5,7 @@
  *   const y = decode(frame);          // |x[i] − y[i]| < 1e-3 for every finite x[i]; NaN and ±Inf come back as they were
  */
 import { ShapeError } from "../error.js";
+import { type Quantization, rectifying } from "./bound.js";
 import { checksum } from "./checksum.js";
 import { lengthOf, readHeader, sealHeader } from "./frame.js";
 import { instantiate } from "./module.js";
@@ -69,6 +70,8 @@ function encodeHere(
 export interface DecodeOptions {
   /** Sets decoded values within the bound of zero to zero: errors may then reach twice the bound. Default false. */
   reZero?: boolean;
+  /** What was below zero comes back as 0, as a ReLU would leave it: of quantisers that keep signs. Default false. */
+  rectified?: boolean;
 }
 
 /** Decodes to what `allot` makes of the number of values. */
@@ -78,6 +81,7 @@ function decodeHere(
   allot: (values: number) => Float32Array,
 ): Float32Array {
   const header = codec.headerOf(frame, checksumHere);
+  if (options.rectified) header.quantization = rectifying(header.quantization);
   const x = allot(lengthOf(header.shape));
   const windowBytes = 4 * windowLength[header.mode === "dense" ? "denseBack" : "fast"];
   reserve(base + windowBytes);
@@ -159,7 +163,7 @@ export function numcodec(options: EncodeOptions) {
 export interface Inspection {
   shape: number[];
   mode: "fast" | "dense";
-  quantizer: "lossless" | "support" | "paper" | "dithered";
+  quantizer: Quantization["quantizer"];
   bound: number;
   negativeBound: number;
   seed: number;

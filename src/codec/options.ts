@@ -1,6 +1,6 @@
 /** What a caller may ask for, and what a frame's header then says. */
 import { BoundError, FrameError, UsageError } from "../error.js";
-import { bin, checkedBound, type Quantizer, smallestBound } from "./bound.js";
+import { bin, checkedBound, keepsSigns, type Quantizer, quantizers, smallestBound } from "./bound.js";
 import { chunkLength } from "./chunk.js";
 import { leastDense } from "./dense.js";
 import { checkedShape, type Header, type Mode } from "./frame.js";
@@ -16,7 +16,7 @@ export interface EncodeOptions {
   relative?: number;
   /** Every bit comes back. */
   lossless?: boolean;
-  /** `support` alone: another bound for values below zero. */
+  /** `support` and `signed` alone: another bound for values below zero. */
   negativeBound?: number;
   /** The tensor's shape, the fastest dimension last; without it, one dimension. */
   shape?: readonly number[];
@@ -24,7 +24,7 @@ export interface EncodeOptions {
   mode?: "fast" | "dense" | "auto";
   /** Default `support`: zeros and signs are exact. */
   quantizer?: Quantizer;
-  /** Of `dithered`'s noise; 32 bits. */
+  /** Of the noise of `dithered` and `signed`; 32 bits. */
   seed?: number;
 }
 
@@ -62,10 +62,10 @@ function boundOf(x: Float32Array, { bound, relative, lossless }: EncodeOptions):
 /** The header of x's frame; `auto` is settled later. Throws BoundError, ShapeError or UsageError. */
 export function headerFor(x: Float32Array, options: EncodeOptions): Header {
   const { quantizer = "support", seed = 0, negativeBound } = options;
-  if (!["support", "paper", "dithered"].includes(quantizer)) {
+  if (!quantizers.includes(quantizer)) {
     throw new UsageError({
       where: "encode quantizer",
-      expected: "support, paper or dithered",
+      expected: "support, paper, dithered or signed",
       got: String(quantizer),
       remedy: "leave it out for support",
     });
@@ -74,12 +74,12 @@ export function headerFor(x: Float32Array, options: EncodeOptions): Header {
   const asked = boundOf(x, options);
   const bound = asked > 0 ? checkedBound(asked, "encode bound") : 0;
   const below = negativeBound === undefined ? bound : checkedBound(negativeBound, "encode negativeBound");
-  if (below !== bound && quantizer !== "support") {
+  if (below !== bound && !keepsSigns(quantizer)) {
     throw new BoundError({
       where: "encode negativeBound",
       expected: "one bound with this quantizer",
       got: `two with ${quantizer}`,
-      remedy: "use support, or leave negativeBound out",
+      remedy: "use support or signed, or leave negativeBound out",
     });
   }
   // Bounds this small leave nothing to quantise: the bits themselves are kept.

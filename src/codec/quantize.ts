@@ -4,11 +4,12 @@
  *   support   zero is 0; else m = ⌊|x|/step⌋ + 1 with x's sign, and back ±(m − ½)·step: zeros and signs are exact
  *   paper     q = round(x/step), and back q·step
  *   dithered  q = round(x/step + u), and back (q − u)·step, u uniform in (−½, ½) from a counter; zero is kept apart
+ *   signed    the same error, and x's sign as well: q moves away from zero by one, to x's side
  *
  * The encoder reconstructs with the decoder's own formula and keeps the raw bits of a value that is not strictly
  * within the bound: fl(|x − x̂|) < bound. Rounding is monotone, so this implies |x − x̂| < bound in the reals.
  */
-import type { Bin, Quantization } from "./bound.js";
+import { type Bin, keepsSigns, type Quantization } from "./bound.js";
 
 const f32 = Math.fround;
 
@@ -44,7 +45,7 @@ export function dither(key: number, i: number): number {
 const half = (q: number): number => Math.max(-0.5, Math.min(0.5, q));
 
 function sideOf(x: number, { quantizer, positive, negative }: Quantization): Bin {
-  return quantizer === "support" && x < 0 ? negative : positive;
+  return x < 0 && keepsSigns(quantizer) ? negative : positive;
 }
 
 /** The integer of x, whether or not it is within the bound; NaN where it has none. */
@@ -64,6 +65,8 @@ function integerAt(x: number, i: number, key: number, quantization: Quantization
   const quotient = f32(f32(x * inverse) + dither(key, i));
   if (!(Math.abs(quotient) < largestQuotient)) return Number.NaN;
   const q = nearest(quotient);
+  // Where x > 0 the nearest integer is at least 0, and where x < 0 at most.
+  if (quantization.quantizer === "signed") return x < 0 ? q - 1 : q + 1;
   return q < 0 ? q : q + 1;
 }
 
@@ -74,13 +77,14 @@ function valueAt(integer: number, i: number, key: number, quantization: Quantiza
   if (quantization.quantizer === "support") return f32(f32(q - half(q)) * step);
   if (quantization.quantizer === "paper") return f32(q * step);
   if (integer === 0) return 0;
-  return f32(f32(f32(integer > 0 ? integer - 1 : integer) - dither(key, i)) * step);
+  const below = quantization.quantizer === "signed" ? integer + 1 : integer;
+  return f32(f32(f32(integer > 0 ? integer - 1 : below) - dither(key, i)) * step);
 }
 
 /**
  * Writes the integers of x to q, 0 for values that must stay raw, and returns the positions of those.
  * `first`: the index of x[0] in the whole tensor; the dither counts from there.
- * proofs: Quantize.code_sound, Quantize.round_trip, Quantize.support_mask
+ * proofs: Quantize.code_sound, Quantize.round_trip, Quantize.support_mask, Quantize.signed_sign
  */
 export function quantize(
   q: Int32Array,
@@ -121,7 +125,18 @@ export function halved(quantization: Quantization): Quantization {
 /** The values of q; `first` as above. proofs: Quantize.code_sound */
 export function dequantize(x: Float32Array, q: Int32Array, first: number, quantization: Quantization): void {
   const key = mix(quantization.seed);
-  for (let i = 0; i < x.length; i++) x[i] = valueAt(q[i]!, first + i, key, quantization);
+  const least = quantization.rectified ? 0 : Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < x.length; i++) x[i] = valueAt(Math.max(q[i]!, least), first + i, key, quantization);
+}
+
+/** What becomes of a value that was kept raw. */
+export const rawValue = (word: number, { rectified }: Quantization): number =>
+  rectified && isBelowZero(word) ? 0 : word;
+
+/** Of a float32's bits: not of −0, and not of NaN. */
+function isBelowZero(word: number): boolean {
+  const bits = word >>> 0;
+  return bits > 0x80000000 && bits <= 0xff800000;
 }
 
 /** The same float order on integers: negative floats' magnitude bits flip. Its own inverse; all bits survive.

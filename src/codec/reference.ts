@@ -3,6 +3,7 @@
  */
 import { FrameError } from "../error.js";
 import { CountingReader, type Spread, spreadOf } from "./anatomy.js";
+import { rectifying } from "./bound.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
 import { checksum } from "./checksum.js";
 import { chunkLength, decodeChunk, encodeChunk } from "./chunk.js";
@@ -78,8 +79,9 @@ function decodePayload(x: Float32Array, input: ByteReader, { mode, shape, quanti
   }
 }
 
-export function decode(frame: Uint8Array): Float32Array {
-  return decodeFrom(frame, new ByteReader(frame));
+/** `rectified`: what was below zero becomes 0, of quantisers that keep signs. */
+export function decode(frame: Uint8Array, { rectified = false } = {}): Float32Array {
+  return decodeFrom(frame, new ByteReader(frame), rectified);
 }
 
 /** Decodes, and tells bytes by field, how many values are raw, and how the values are spread. */
@@ -93,8 +95,9 @@ export function anatomy(frame: Uint8Array): Spread & { fields: Map<string, numbe
   return { fields, escapes, ...spreadOf(x) };
 }
 
-function decodeFrom(frame: Uint8Array, input: ByteReader): Float32Array {
+function decodeFrom(frame: Uint8Array, input: ByteReader, rectified = false): Float32Array {
   const header = readHeader(frame, checksum);
+  if (rectified) header.quantization = rectifying(header.quantization);
   const n = lengthOf(header.shape);
   leastPayload(n, frame.length - header.payload, header.mode);
   const x = new Float32Array(n);

@@ -10,7 +10,7 @@ import { heightOf, type Layout, lanes, symbolsOf } from "./layout.js";
 import { codedOf, contextOf, type Plan, symbolOf } from "./model.js";
 import { blockBytes, blockLength, pack, unpack } from "./pack.js";
 import { expect, inHalves, unzigzag, zigzag } from "./predict.js";
-import { dequantize, floorOf, halved, quantize } from "./quantize.js";
+import { dequantize, floorOf, halved, quantize, rawValue } from "./quantize.js";
 import { decoderOf, encodeSymbols, escapeSymbol, symbols, type Tables } from "./rans.js";
 
 /** A segment with more raw values, or more symbols without a code, is none: the tensor goes to fast mode. */
@@ -248,6 +248,6 @@ export function decodeSegment(
   for (const { index, word } of escapes) {
     if (index < from || index >= Math.min(from + total, x.length))
       fail("segment escapes", "within it", String(index));
-    bits[index] = word;
+    bits[index] = rawValue(word, quantization);
   }
 }

@@ -2,6 +2,7 @@
  * The codec on a WebAssembly memory: tensors and frames are addresses in it, nothing is copied.
  */
 import { FrameError } from "../error.js";
+import { rectifying } from "./bound.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
 import { chunkLength } from "./chunk.js";
 import {
@@ -29,7 +30,8 @@ export const scratchBytes = 524288;
 /** The checksum's lanes lie at the end of the scratch. */
 const lanesAt = scratchBytes - 64;
 
-const quantizers = ["lossless", "support", "paper", "dithered"];
+/** As the kernels number them; 4 is dense mode's own. */
+const quantizers = ["lossless", "support", "paper", "dithered", null, "signed"];
 
 /** The answers of decodeFast and decodeDense below zero, from −1 on. */
 const complaints = [
@@ -263,9 +265,13 @@ export class WasmCodec {
     return header;
   }
 
-  /** Decodes the frame at `frame` to `out`, where the header's values must fit. Throws a FrameError. */
-  decodeAt(frame: number, frameBytes: number, out: number): void {
+  /**
+   * Decodes the frame at `frame` to `out`, where the header's values must fit. `rectified`: what was below zero becomes 0,
+   * of quantisers that keep signs. Throws a FrameError.
+   */
+  decodeAt(frame: number, frameBytes: number, out: number, rectified = false): void {
     const header = this.headerAt(frame, frameBytes);
+    if (rectified) header.quantization = rectifying(header.quantization);
     this.decodeFrom(new ResidentSource(this.#bytes(frame, frameBytes)), header, () => out);
   }
 
@@ -330,7 +336,7 @@ export class WasmCodec {
   }
 
   configure({ shape, quantization }: Header): void {
-    const { quantizer, positive, negative, seed } = quantization;
+    const { quantizer, positive, negative, seed, rectified = false } = quantization;
     this.#wasm.configure(
       this.#scratch,
       quantizers.indexOf(quantizer),
@@ -342,6 +348,7 @@ export class WasmCodec {
       negative.inverse,
       seed,
       lagOf(shape),
+      Number(rectified),
     );
   }
 

@@ -1,13 +1,14 @@
 /** What every codec owes: laws as functions of an implementation. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { keepsSigns, quantizers } from "../../src/codec/bound.js";
 import type { EncodeOptions } from "../../src/codec/index.js";
 import { bound, shape, tensor } from "../arbitrary/float.js";
 import type { Cases } from "../arbitrary/seed.js";
 
 export interface Codec {
   encode(x: Float32Array, options: EncodeOptions): Uint8Array;
-  decode(frame: Uint8Array): Float32Array;
+  decode(frame: Uint8Array, options?: { rectified?: boolean }): Float32Array;
 }
 
 export interface Case {
@@ -15,7 +16,7 @@ export interface Case {
   options: EncodeOptions;
 }
 
-const quantizer = fc.constantFrom("support", "paper", "dithered" as const);
+const quantizer = fc.constantFrom(...quantizers);
 
 export const cases: fc.Arbitrary<Case> = fc
   .tuple(bound, shape, quantizer, fc.nat(), fc.nat(9))
@@ -23,7 +24,7 @@ export const cases: fc.Arbitrary<Case> = fc
     const length = sizes.reduce((product, size) => product * size, 1);
     const mode = (["fast", "dense", "auto"] as const)[noise % 3]!;
     const options: EncodeOptions = { bound: eb, shape: sizes, quantizer: name, seed: noise, mode };
-    if (name === "support" && coin < 3) options.negativeBound = eb * 3.7;
+    if (keepsSigns(name) && coin < 3) options.negativeBound = eb * 3.7;
     // Rows shorter than 8 are predicted from the last of several: see the lag of docs/format.md.
     const row = sizes.filter((size) => size > 1).at(-1) ?? 1;
     return tensor(eb, length, row * Math.ceil(8 / Math.max(row, 1))).map((x) => ({ x, options }));
@@ -65,11 +66,27 @@ export function supportIsExact({ encode, decode }: Codec, options: Cases): void 
   );
 }
 
+/** The support of a rectified tensor is that of x's positive part, and there it is the tensor decoded whole. */
+export function rectifiedIsExact({ encode, decode }: Codec, options: Cases): void {
+  fc.assert(
+    fc.property(cases, fc.constantFrom("support", "signed" as const), ({ x, options: how }, quantizer) => {
+      const frame = encode(x, { ...how, quantizer });
+      const [whole, y] = [decode(frame), decode(frame, { rectified: true })];
+      for (let i = 0; i < x.length; i++) {
+        const wanted = x[i]! < 0 ? 0 : whole[i]!;
+        const same = Object.is(y[i], wanted) && (y[i] !== 0) === (x[i]! > 0 || Number.isNaN(x[i]));
+        if (!same) assert.fail(`value ${i}: ${x[i]}, decoded ${whole[i]}, came back as ${y[i]}`);
+      }
+    }),
+    options,
+  );
+}
+
 /** Decoding and encoding again gives the same values: they are their own reconstructions. */
 export function secondPassIsStill({ encode, decode }: Codec, options: Cases): void {
   fc.assert(
     fc.property(cases, ({ x, options: how }) => {
-      fc.pre(how.quantizer !== "dithered");
+      fc.pre(how.quantizer === "support" || how.quantizer === "paper");
       const y = decode(encode(x, how));
       keeps(y, decode(encode(y, how)), how);
     }),
@@ -84,6 +101,9 @@ export function equals(a: Codec, b: Codec, options: Cases): void {
       const frame = a.encode(x, how);
       assert.deepEqual(b.encode(x, how), frame);
       assert.deepEqual(bitsOf(b.decode(frame)), bitsOf(a.decode(frame)));
+      if (!keepsSigns(how.quantizer!)) return;
+      const rectified = { rectified: true };
+      assert.deepEqual(bitsOf(b.decode(frame, rectified)), bitsOf(a.decode(frame, rectified)));
     }),
     options,
   );

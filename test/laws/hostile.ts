@@ -1,5 +1,6 @@
 /** What a decoder owes to bytes that no encoder wrote: an answer or a FrameError, and no byte outside its buffers. */
 import assert from "node:assert/strict";
+import { quantizers } from "../../src/codec/bound.js";
 import { lengthOf } from "../../src/codec/frame.js";
 import { encode, FrameError } from "../../src/codec/index.js";
 import { scratchBytes, WasmCodec } from "../../src/codec/wasm.js";
@@ -30,7 +31,7 @@ function originals(): Uint8Array[] {
     encode(signed.subarray(0, 130), { bound: 0.1, quantizer: "dithered", seed: 5 }),
     encode(signed.subarray(0, 130), { bound: 1e-5, quantizer: "paper" }),
   ];
-  for (const quantizer of ["support", "paper", "dithered"] as const) {
+  for (const quantizer of quantizers) {
     frames.push(encode(relu, { bound: 0.1, shape: [4, 25, 15], quantizer, mode: "dense" }));
     frames.push(encode(signed, { bound: 2e-3, shape: [100, 13], quantizer, mode: "dense" }));
   }
