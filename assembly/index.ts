@@ -28,7 +28,7 @@ export {
   conv2dWeightGradientUnits,
   conv2dWeightGradientWorkspace,
 } from "./kernels/conv2d_weight";
-export { add, fill, leaky, relu, reluBackward, scale } from "./kernels/elementwise";
+export { add, fill, relu, reluBackward, scale } from "./kernels/elementwise";
 export { gemm, gemmWorkspace } from "./kernels/gemm";
 export * from "./kernels/mask";
 export { conv2dNoiseEnergy, conv2dNoiseEnergyWorkspace } from "./kernels/noise";
@@ -37,7 +37,6 @@ export * from "./kernels/plane";
 export * from "./kernels/pool";
 export { squareRemainder } from "./kernels/product";
 export { sgd } from "./kernels/sgd";
-export * from "./kernels/signs";
 // What the bench measures the machine with.
 export { multiplyPacked } from "./kernels/tile";
 export { copy } from "./kernels/vector";

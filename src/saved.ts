@@ -3,6 +3,7 @@
  * the forward pass has no further use of the bytes, and not before: by then all that claim it are known. Settling
  * gives it another form: packed by the store, or a recipe that makes it from other saved tensors.
  */
+import type { Block, Device } from "./device/device.js";
 import type { Engine, Site } from "./op.js";
 import type { Store } from "./store.js";
 import { type Claim, type Storage, sizeOf, Tensor } from "./tensor.js";
@@ -40,10 +41,8 @@ export interface Packed {
   range(first: number, count: number): Tensor;
   /** What a ReLU makes of them, where more than the values tells which are above zero. */
   rectified?(first: number, count: number): Tensor;
-  /** dx = x ≠ 0 ? dy : 0; consumes dy. Only where this is cheaper than by the values, or there are none. */
-  gate?(dy: Tensor): Tensor;
-  /** Told that it will be asked for twice in a row, in parts and then as a whole. */
-  anticipate?(): void;
+  /** dx = x ≠ 0 ? dy : 0; consumes dy. Null where that is not known without the values. */
+  gate?(dy: Tensor): Tensor | null;
   free(): void;
 }
 
@@ -70,13 +69,24 @@ export interface Recipe {
   release(): void;
 }
 
-/** A tensor that is made anew from others each time it is asked for. */
+/**
+ * A tensor that is made anew from others each time it is asked for. If a gate is to come, the support of what is made before
+ * is kept for it, one bit an element.
+ */
 export class Derived implements Packed {
   readonly images: number;
   readonly #recipe: Recipe;
+  readonly #gated: boolean;
+  readonly #shape: readonly number[];
+  readonly #supports: { size: number; bits: Block }[] = [];
+  /** Images whose supports are kept. */
+  #known = 0;
+  #device: Device | null = null;
 
   constructor({ shape, claimants }: SavedTensor, recipe: Recipe) {
     this.#recipe = recipe;
+    this.#shape = shape;
+    this.#gated = claimants.some(({ need }) => need === "support");
     this.images = imagesAtOnce(shape);
     const claims = claimants.map((claimant) => ({ ...recipe.ask(claimant), derived: true }));
     for (const source of recipe.sources) source.join(claims);
@@ -96,19 +106,38 @@ export class Derived implements Packed {
   }
 
   range(first: number, count: number): Tensor {
-    return this.#recipe.make(first, count);
+    const x = this.#recipe.make(first, count);
+    if (this.#gated && first === this.#known) {
+      const { device, kernels } = x.engine;
+      const bits = device.allocate(Math.ceil(x.size / 8), "workspace", x.storage.block.site, "high");
+      kernels.packNonZero(device.u8(bits), x.data);
+      this.#supports.push({ size: x.size, bits });
+      this.#known += count;
+      this.#device = device;
+    }
+    return x;
+  }
+
+  gate(dy: Tensor): Tensor | null {
+    if (this.#known < this.#shape[0]!) return null;
+    const { device, kernels } = dy.engine;
+    const values = dy.data;
+    const dx = dy.recycle("gate");
+    let start = 0;
+    for (const { size, bits } of this.#supports) {
+      const range = [start, start + size] as const;
+      kernels.applyMask(dx.data.subarray(...range), values.subarray(...range), device.u8(bits), 1);
+      start += size;
+    }
+    return dx;
   }
 
   sensitivity(first: number, count: number): Tensor | null {
     return this.#recipe.sensitivity?.(first, count) ?? null;
   }
 
-  /** Only its first source is: where there are others, they are made for this one alone. */
-  anticipate(): void {
-    this.#recipe.sources[0]!.anticipate();
-  }
-
   free(): void {
+    for (const { bits } of this.#supports) this.#device!.free(bits);
     for (const source of this.#recipe.sources) source.leave();
   }
 }
@@ -268,15 +297,10 @@ export class SavedTensor implements Claim {
     }
   }
 
-  /** If somebody else has a share, it is the op below a gate, which asks for all of it next. */
-  anticipate(): void {
-    if (this.#open > 1 || this.packed instanceof Derived) this.packed?.anticipate?.();
-  }
-
   /** dx = x ≠ 0 ? dy : 0; consumes dy. */
   gate(dy: Tensor): Tensor {
-    if (this.packed?.gate) return this.packed.gate(dy);
-    this.anticipate();
+    const known = this.packed?.gate?.(dy);
+    if (known) return known;
     const values = dy.data;
     const dx = dy.recycle("gate");
     let start = 0;

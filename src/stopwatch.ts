@@ -5,7 +5,7 @@
 import type { Packed, Store } from "./store.js";
 
 /** Calls that a plain store answers with what it has. */
-const answers = ["range", "rectified", "gate", "anticipate"] as const;
+const answers = ["range", "rectified", "gate"] as const;
 
 /** Starts to time all that `store` does from now on; returns the milliseconds so far. */
 export function stopwatch(store: Store, now = () => performance.now()): () => number {

@@ -39,9 +39,7 @@ function place(x: Float32Array): void {
   new Float32Array(memory.buffer, x0, length).set(x);
 }
 
-const settings = quantizers.map(
-  (quantizer) => ({ quantizer, bound: 0.5, mode: "dense", seed }) as const,
-);
+const settings = quantizers.map((quantizer) => ({ quantizer, bound: 0.5, mode: "dense", seed }) as const);
 
 test("whatever another tensor chose, under whichever quantizer, every value keeps the bound", () => {
   for (const model of Object.values(tensors)) {

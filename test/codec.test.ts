@@ -136,7 +136,10 @@ test("the law of rectified values catches a ReLU of decoded ones, and an encoder
 
 test("frames that do not tell signs are not rectified", () => {
   const frame = encode(new Float32Array(8), { bound: 1, quantizer: "dithered" });
-  assert.throws(() => decode(frame, { rectified: true }), /decode rectified: expected .*signs, .*got dithered/);
+  assert.throws(
+    () => decode(frame, { rectified: true }),
+    /decode rectified: expected .*signs, .*got dithered/,
+  );
 });
 
 test("raw bits survive: NaN payloads, infinities, and everything where the bound leaves nothing to quantise", () => {

@@ -199,33 +199,7 @@ const mutants: { [K in keyof Kernels]?: [fault: string, Kernels[K]] } = {
       for (let i = 0; i < y.length; i++) y[i] = y[i]! + 0;
     },
   ],
-  leaky: [
-    "bends the other side",
-    (y, x, slope) =>
-      right.leaky(
-        y,
-        x.map((v) => -v),
-        slope,
-      ),
-  ],
   fill: ["misses the last", (y, value) => void y.subarray(0, -1).fill(value)],
-  packSigns: [
-    "counts zeros in",
-    (bits, x, y, bound) =>
-      right.packSigns(
-        bits,
-        x,
-        y.map((v) => v || fround(bound / 2)),
-        bound,
-      ),
-  ],
-  applySigns: [
-    "is one bit late",
-    (y, bits, bound, factor) => {
-      const late = bits.map((byte, i) => (byte << 1) | ((bits[i - 1] ?? 0) >> 7));
-      right.applySigns(y, late, bound, factor);
-    },
-  ],
   packNonZero: [
     "one bit off",
     (mask, x) => {

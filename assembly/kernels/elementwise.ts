@@ -67,22 +67,6 @@ export function scale(y: usize, x: usize, factor: f32, begin: i32, end: i32): vo
   map<Scaled>(at(y, begin), at(x, begin), 0, end - begin, by, by);
 }
 
-/** x·w where x < 0, else x. */
-@unmanaged
-class Leaky {
-  pair(): bool {
-    return false;
-  }
-  of(x: v128, z: v128, u: v128, w: v128): v128 {
-    return v128.bitselect(f32x4.mul(x, w), x, f32x4.lt(x, f32x4.splat(0)));
-  }
-}
-
-export function leaky(y: usize, x: usize, slope: f32, begin: i32, end: i32): void {
-  const by = f32x4.splat(slope);
-  map<Leaky>(at(y, begin), at(x, begin), 0, end - begin, by, by);
-}
-
 export function fill(y: usize, value: f32, begin: i32, end: i32): void {
   const v = f32x4.splat(value);
   let p = at(y, begin);

@@ -2,6 +2,7 @@
 
 import { Presets, SingleBar } from "cli-progress";
 import type { Command } from "commander";
+import type { Quantizer } from "../codec/bound.js";
 import { decode, type EncodeOptions, encode, inspect } from "../codec/index.js";
 import { anatomy } from "../codec/reference.js";
 import { FrameError, UsageError } from "../error.js";
@@ -14,7 +15,7 @@ interface CompressOptions {
   relative?: number;
   lossless?: boolean;
   mode: "fast" | "dense" | "auto";
-  quantizer: "support" | "paper" | "dithered";
+  quantizer: Quantizer;
   shape?: string;
 }
 
@@ -276,7 +277,7 @@ export function registerCompress(program: Command): void {
     .option("--relative <number>", "the same as a share of the values' range, e.g. --relative 1e-3", Number)
     .option("--lossless", "keep every bit")
     .option("--mode <name>", "fast, dense or auto, e.g. --mode dense", "auto")
-    .option("--quantizer <name>", "support, paper or dithered, e.g. --quantizer paper", "support")
+    .option("--quantizer <name>", "support, paper, dithered or signed, e.g. --quantizer paper", "support")
     .option("--shape <sizes>", "of raw float32, e.g. --shape 16,64,28,28")
     .addHelpText("after", "\nExample:\n  comet compress activations.npy -o activations.cmt --bound 1e-3")
     .action(compress);

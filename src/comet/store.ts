@@ -22,7 +22,7 @@ import { sizeOf, type Tensor } from "../tensor.js";
 import type { Point } from "./allocation.js";
 import type { Audit } from "./audit.js";
 import type { Controller } from "./controller.js";
-import { type Ahead, Frames } from "./frames.js";
+import { Frames } from "./frames.js";
 import { errorVariance } from "./law.js";
 import { Mask } from "./mask.js";
 import type { Claim } from "./plan.js";
@@ -38,7 +38,8 @@ export interface DeviceCodec {
 
 interface FrameOptions {
   bound: number;
-  quantizer: Quantizer;
+  negativeBound?: number;
+  quantizer: Quantizer | "signed";
   mode: Mode;
   seed?: number;
 }
@@ -55,7 +56,8 @@ export interface FrameCodec {
     out: number,
     capacity: number,
   ): number;
-  decodeAt(frame: number, frameBytes: number, out: number): void;
+  /** `rectified`: see the codec's. */
+  decodeAt(frame: number, frameBytes: number, out: number, rectified?: boolean): void;
 }
 
 /** How one tensor is coded. */
@@ -111,7 +113,6 @@ export class CometStore extends Store {
   /** A tensor that none of these sites claims stays as it is. */
   only: (site: Site) => boolean;
   readonly #codec: DeviceCodec;
-  readonly #ahead: Ahead = { of: null };
 
   constructor(codec: DeviceCodec, controller: Controller, options: CometStoreOptions = {}) {
     super();
@@ -166,7 +167,6 @@ export class CometStore extends Store {
       };
       return new Frames(this.#codec, from, site, coding, {
         masked: masked && positive,
-        ahead: this.#ahead,
         ...rest,
       });
     };
@@ -200,11 +200,11 @@ export class CometStore extends Store {
     });
     plan?.stored(name, frames.bytes, x.shape[0]!);
     const bound = Math.min(...bounds.map((each) => each!.bound));
-    this.#report(values, bound, frames.slope);
+    this.#report(values, bound, frames.slack);
     this.#tell("frame", rawBytes, claimants, bound, frames.bytes);
     if (this.audit) {
       const decoded = frames.range(0, x.shape[0]!);
-      this.audit.compare(site, bound, x.data, decoded.data, x.shape, bound / frames.slope);
+      this.audit.compare(site, bound, x.data, decoded.data, x.shape, bound * frames.slack);
       decoded.dispose();
     }
     return frames;
@@ -225,9 +225,9 @@ export class CometStore extends Store {
   }
 
   /** Tells the controller what the errors of each site's tensor are like. */
-  #report(values: readonly Claimant[], bound: number, slope: number): void {
+  #report(values: readonly Claimant[], bound: number, slack: number): void {
     for (const { site, positive } of values) {
-      const gated = positive ? 0 : errorVariance(bound / slope) - errorVariance(bound);
+      const gated = positive ? 0 : errorVariance(bound * slack) - errorVariance(bound);
       this.controller.stored(site, bound, gated);
     }
   }

@@ -157,8 +157,6 @@ export interface Kernels {
   siluBackward(dx: Float32Array, dy: Float32Array, x: Float32Array): void;
   add(y: Float32Array, a: Float32Array, b: Float32Array): void;
   scale(y: Float32Array, x: Float32Array, factor: number): void;
-  /** x < 0 ? x·slope : x. */
-  leaky(y: Float32Array, x: Float32Array, slope: number): void;
   fill(y: Float32Array, value: number): void;
 
   // ── a number for each plane ──
@@ -177,13 +175,6 @@ export interface Kernels {
    * threshold. The bits behind the last element are 0.
    */
   dropoutMask(mask: Uint8Array, n: number, p: number, seed: number): void;
-  /**
-   * One bit, x < 0, for each element whose sign is open after an error below `bound`: 0 < |y| < bound. Returns how many;
-   * there is room for one an element, and what is not used is 0.
-   */
-  packSigns(bits: Uint8Array, x: Float32Array, y: Float32Array, bound: number): number;
-  /** Multiplies y by `factor` where x < 0, in place; by 0 gives +0. */
-  applySigns(y: Float32Array, bits: Uint8Array, bound: number, factor: number): void;
   /** packed: ⌈n·bits/8⌉ bytes; bits 1 … 8. */
   packBits(packed: Uint8Array, values: Uint8Array, bits: number): void;
   unpackBits(values: Uint8Array, packed: Uint8Array, bits: number): void;

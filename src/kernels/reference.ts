@@ -14,7 +14,6 @@ import * as observation from "./reference/observation.js";
 import * as plane from "./reference/plane.js";
 import * as pool from "./reference/pool.js";
 import { sgd } from "./reference/sgd.js";
-import * as signs from "./reference/signs.js";
 
 export const referenceKernels: Kernels = {
   name: "reference",
@@ -39,15 +38,12 @@ export const referenceKernels: Kernels = {
   siluBackward: activation.siluBackward,
   add: elementwise.add,
   scale: elementwise.scale,
-  leaky: elementwise.leaky,
   fill: elementwise.fill,
   scalePlanes: plane.scalePlanes,
   dotPlanes: plane.dotPlanes,
   packNonZero: mask.packNonZero,
   applyMask: mask.applyMask,
   dropoutMask: mask.dropoutMask,
-  packSigns: signs.packSigns,
-  applySigns: signs.applySigns,
   packBits: mask.packBits,
   unpackBits: mask.unpackBits,
   maxPool: pool.maxPool,

@@ -69,7 +69,6 @@ const length = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(1023, 1024, 1025, 2100) },
 );
 const scalar = fc.float({ noNaN: true, noDefaultInfinity: true, min: -4, max: 4 });
-const bound = fc.float({ noNaN: true, noDefaultInfinity: true, min: 0, max: 4 });
 const conv = fc.oneof(
   { weight: 50, arbitrary: conv2dShape },
   { weight: 20, arbitrary: depthwiseShape },
@@ -215,7 +214,6 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
   siluBackward: pointwise(2, (k, dx, [dy, x]) => k.siluBackward(dx, dy!, x!)),
   add: pointwise(2, (k, y, [a, b]) => k.add(y, a!, b!)),
   scale: pointwise(1, (k, y, [x], a) => k.scale(y, x!, a)),
-  leaky: pointwise(1, (k, y, [x], a) => k.leaky(y, x!, a)),
   fill: pointwise(0, (k, y, _, a) => k.fill(y, a)),
 
   scalePlanes: cases(fc.tuple(planes, maybe), ([s, inPlace], d) => ({
@@ -227,14 +225,6 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
     run: (k, [dots, a, b]) => k.dotPlanes(f32(dots), f32(a), f32(b), s),
   })),
 
-  packSigns: cases(fc.tuple(length, bound), ([n, eb], d) => ({
-    buffers: [d.bytes(Math.ceil(n / 8)), d.floats(n), d.floats(n)],
-    run: (k, [bits, x, y]) => k.packSigns(u8(bits), f32(x), f32(y), eb),
-  })),
-  applySigns: cases(fc.tuple(length, bound, fc.constantFrom(0, 1, 8)), ([n, eb, factor], d) => ({
-    buffers: [d.floats(n), d.bytes(Math.ceil(n / 8))],
-    run: (k, [y, bits]) => k.applySigns(f32(y), u8(bits), eb, factor),
-  })),
   packNonZero: cases(length, (n, d) => ({
     buffers: [d.bytes(Math.ceil(n / 8)), d.floats(n)],
     run: (k, [mask, x]) => k.packNonZero(u8(mask), f32(x)),

@@ -19,11 +19,6 @@ export function scale(y: Float32Array, x: Float32Array, factor: number): void {
   for (let i = 0; i < y.length; i++) y[i] = x[i]! * by;
 }
 
-export function leaky(y: Float32Array, x: Float32Array, slope: number): void {
-  const by = fround(slope);
-  for (let i = 0; i < y.length; i++) y[i] = x[i]! < 0 ? x[i]! * by : x[i]!;
-}
-
 export function fill(y: Float32Array, value: number): void {
   y.fill(value);
 }

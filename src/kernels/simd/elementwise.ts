@@ -14,13 +14,10 @@ type Elements = Pick<
   | "siluBackward"
   | "add"
   | "scale"
-  | "leaky"
   | "fill"
   | "packNonZero"
   | "applyMask"
   | "dropoutMask"
-  | "packSigns"
-  | "applySigns"
   | "packBits"
   | "unpackBits"
   | "softmax"
@@ -82,7 +79,6 @@ export function elementKernels(launcher: Launcher): Elements {
     siluBackward: (dx, dy, x) => pointwise("siluBackward", dx, [dy, x]),
     add: (y, a, b) => pointwise("add", y, [a, b]),
     scale: (y, x, factor) => pointwise("scale", y, [x], [factor]),
-    leaky: (y, x, slope) => pointwise("leaky", y, [x], [slope]),
     fill: (y, value) => pointwise("fill", y, [], [value]),
 
     packNonZero(mask, x) {
@@ -111,16 +107,6 @@ export function elementKernels(launcher: Launcher): Elements {
       }
       const args = [addressOf(mask), n, Math.floor(p * 2 ** 32), seed];
       launcher.launch("dropoutMask", args, bytes, { perUnit: 16 });
-    },
-    packSigns(bits, x, y, bound) {
-      const n = y.length;
-      launcher.check("packSigns", { bits: [bits, bytesFor(n, 1)] }, { x: [x, n], y: [y, n] });
-      return launcher.run("packSigns", [[...[bits, x, y].map(addressOf), bound, n, 0, 1]])[0]!;
-    },
-    applySigns(y, bits, bound, factor) {
-      const n = y.length;
-      launcher.check("applySigns", { y: [y, n] }, { bits: [bits, bits.length] });
-      launcher.run("applySigns", [[...[y, bits].map(addressOf), bits.length, bound, factor, n, 0, 1]]);
     },
     packBits(packed, values, bits) {
       const n = values.length;
