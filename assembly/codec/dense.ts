@@ -24,6 +24,8 @@ import { BLOCK, settings } from "./scratch";
 
 
 const UNSUITED: i32 = -2;
+/** Bytes of a count for each symbol of each context. */
+const TABLE: usize = 16384;
 
 /** Layout and plan of what follows. */
 export function configureDense(
@@ -52,8 +54,27 @@ export function configureDense(
   s.left = left;
 }
 
+/** All counts to zero. */
+export function startCounts(scratch: usize): void {
+  memory.fill(scratch + COUNTS, 0, 4 * TABLE);
+}
+
+/** Where the counts since startCounts are, 32 bits each. Four tables take turns, so that like symbols do not wait for each other. */
 export function countsAddress(scratch: usize): usize {
-  return scratch + COUNTS;
+  const counts = scratch + COUNTS;
+  for (let at = counts; at < counts + TABLE; at += 16) {
+    const odd = i32x4.add(v128.load(at, TABLE), v128.load(at, 3 * TABLE));
+    v128.store(at, i32x4.add(i32x4.add(v128.load(at), v128.load(at, 2 * TABLE)), odd));
+  }
+  memory.fill(counts + TABLE, 0, 3 * TABLE);
+  return counts;
+}
+
+@inline
+function count(table: usize, coded: usize): void {
+  // An entry of the encoder has eight bytes, a count four.
+  const at = table + ((load<u16>(coded) as usize) >> 1);
+  store<u32>(at, load<u32>(at) + 1);
 }
 
 /** Where an encoder and a decoder find the codes: frequency | start << 16, of every context's symbols. */
@@ -96,9 +117,12 @@ export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: 
     if (s.low > 0) divideRow(scratch + LOWS, scratch);
     codeRow(coded, large, large, scratch);
     if (!within) continue;
-    for (let i: usize = 0; i < width << 4; i += 2) {
-      const at = scratch + COUNTS + ((load<u16>(coded + i) as usize) >> 1);
-      store<u32>(at, load<u32>(at) + 1);
+    const counts = scratch + COUNTS;
+    for (let at = coded; at < coded + (width << 4); at += 8) {
+      count(counts, at);
+      count(counts + TABLE, at + 2);
+      count(counts + 2 * TABLE, at + 4);
+      count(counts + 3 * TABLE, at + 6);
     }
   }
   return sum as f64;

@@ -24,7 +24,8 @@ export const SECOND_ABOVE: usize = 304520;
 export const WORDS_END: usize = 468288;
 export const TRUE_SYMBOLS: usize = 337216;
 export const PADDED: usize = 370176;
-export const COUNTS: usize = 378880;
+/** While a plan is chosen, in place of most that is coded: four times the counts of all contexts' symbols. */
+export const COUNTS: usize = 206016;
 
 /** Symbols without a code; raw values: index, word. */
 export const LARGE: usize = 468288;

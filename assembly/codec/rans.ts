@@ -31,12 +31,17 @@ export function besideOf(symbol: u32, left: u32): u32 {
 
 /** The encoder's table, 8 bytes an entry: 2/f in binary32, then f and start + 2^11 − f. Takes the place of CODES, bit by bit. */
 export function prepareEncoder(scratch: usize): void {
-  for (let i: usize = 0; i < 4096; i++) {
-    const code = load<u32>(scratch + CODES + (i << 2));
-    const f = code & 0xffff;
-    store<f32>(scratch + ENTRIES + (i << 3), <f32>2 / <f32>f);
-    store<u16>(scratch + ENTRIES + (i << 3), f as u16, 4);
-    store<u16>(scratch + ENTRIES + (i << 3), ((code >> 16) + 2048 - f) as u16, 6);
+  for (let c: usize = 0; c < 16; c++) {
+    const top = load<u8>(scratch + TOPS + c) as u32;
+    for (let symbol: u32 = 0; symbol < 256; symbol = symbol == top ? 255 : symbol + 1) {
+      const i = (c << 8) | (symbol as usize);
+      const code = load<u32>(scratch + CODES + (i << 2));
+      const f = code & 0xffff;
+      store<f32>(scratch + ENTRIES + (i << 3), <f32>2 / <f32>f);
+      store<u16>(scratch + ENTRIES + (i << 3), f as u16, 4);
+      store<u16>(scratch + ENTRIES + (i << 3), ((code >> 16) + 2048 - f) as u16, 6);
+      if (symbol == 255) break;
+    }
   }
 }
 
@@ -130,8 +135,13 @@ export function prepareDecoder(scratch: usize): void {
     const top = load<u8>(scratch + TOPS + c) as u32;
     for (let symbol: u32 = 0; symbol < 256; symbol = symbol == top ? 255 : symbol + 1) {
       const f = load<u16>(scratch + READ_CODES + (((c << 8) | (symbol as usize)) << 2)) as u32;
-      const entry = (f << 10) | (besideOf(symbol, left) << 8) | symbol;
-      for (let k: u32 = 0; k < f; k++, slot += 4) store<u32>(slot, (k << 21) | entry);
+      const entry = i32x4.splat((f << 10) | (besideOf(symbol, left) << 8) | symbol);
+      // Four at a time: those too many give way to the next symbol's.
+      for (let k: u32 = 0; k < f; k += 4) {
+        const offset = i32x4.add(i32x4.splat(k), i32x4(0, 1, 2, 3));
+        v128.store(slot + (k << 2), i32x4.add(entry, i32x4.shl(offset, 21)));
+      }
+      slot += f << 2;
       if (symbol == 255) break;
     }
   }
