@@ -6,6 +6,7 @@ export {
   configureDense,
   countsAddress,
   encodeDense,
+  startCounts,
   tallyDense,
   topsAddress,
 } from "./codec/dense";

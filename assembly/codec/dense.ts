@@ -1,11 +1,12 @@
 // Dense mode's segments: rows of symbols, coded, and what goes beside them. The meaning is in src/codec/segment.ts, the
 // bytes in docs/format.md.
+import { codeRow } from "./code";
 import { pack16, packTail } from "./pack";
 import { encodeRow } from "./lanes";
 import {
   ABOVE,
+  CODED,
   CODES,
-  CONTEXTS,
   COUNTS,
   LARGE,
   LOWS,
@@ -14,17 +15,17 @@ import {
   RAW,
   READ_CODES,
   STATES,
-  SYMBOLS,
   TOPS,
-  TRUE_SYMBOLS,
   WORDS_END,
 } from "./map";
-import { besideOf, encodeSymbols } from "./rans";
-import { divideRow, foldRow, inHalves, keepAbove, modelRow, startStrip } from "./rows";
+import { encodeSymbols } from "./rans";
+import { divideRow, foldRow, inHalves, startStrip } from "./rows";
 import { BLOCK, settings } from "./scratch";
 
 
 const UNSUITED: i32 = -2;
+/** Bytes of a count for each symbol of each context. */
+const TABLE: usize = 16384;
 
 /** Layout and plan of what follows. */
 export function configureDense(
@@ -53,8 +54,27 @@ export function configureDense(
   s.left = left;
 }
 
+/** All counts to zero. */
+export function startCounts(scratch: usize): void {
+  memory.fill(scratch + COUNTS, 0, 4 * TABLE);
+}
+
+/** Where the counts since startCounts are, 32 bits each. Four tables take turns, so that like symbols do not wait for each other. */
 export function countsAddress(scratch: usize): usize {
-  return scratch + COUNTS;
+  const counts = scratch + COUNTS;
+  for (let at = counts; at < counts + TABLE; at += 16) {
+    const odd = i32x4.add(v128.load(at, TABLE), v128.load(at, 3 * TABLE));
+    v128.store(at, i32x4.add(i32x4.add(v128.load(at), v128.load(at, 2 * TABLE)), odd));
+  }
+  memory.fill(counts + TABLE, 0, 3 * TABLE);
+  return counts;
+}
+
+@inline
+function count(table: usize, coded: usize): void {
+  // An entry of the encoder has eight bytes, a count four.
+  const at = table + ((load<u16>(coded) as usize) >> 1);
+  store<u32>(at, load<u32>(at) + 1);
 }
 
 /** Where an encoder and a decoder find the codes: frequency | start << 16, of every context's symbols. */
@@ -80,8 +100,10 @@ export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: 
   const s = settings(scratch);
   const width = s.width as usize;
   const height = heightOf(strip, s.height, s.rows);
-  const symbols = scratch + SYMBOLS;
-  const contexts = scratch + CONTEXTS;
+  const coded = scratch + CODED;
+  const large = scratch + LARGE;
+  // No symbol is without a code.
+  v128.store(scratch + TOPS, i8x16.splat(-1));
   let sum: u64 = 0;
   let raw = 0;
   startStrip(scratch + ABOVE, width);
@@ -93,40 +115,17 @@ export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: 
     if (within) sum += part as u64;
     if (!counted) continue;
     if (s.low > 0) divideRow(scratch + LOWS, scratch);
-    modelRow(symbols, contexts, scratch);
-    keepAbove(symbols, width, scratch + ABOVE);
+    codeRow(coded, large, large, scratch);
     if (!within) continue;
-    for (let i: usize = 0; i < width << 3; i++) {
-      const at = scratch + COUNTS + ((((load<u8>(contexts + i) as usize) << 8) | (load<u8>(symbols + i) as usize)) << 2);
-      store<u32>(at, load<u32>(at) + 1);
+    const counts = scratch + COUNTS;
+    for (let at = coded; at < coded + (width << 4); at += 8) {
+      count(counts, at);
+      count(counts + TABLE, at + 2);
+      count(counts + 2 * TABLE, at + 4);
+      count(counts + 3 * TABLE, at + 6);
     }
   }
   return sum as f64;
-}
-
-/** Symbols that have no code in their context escape; what stands right of one sees the escape. −1: too many. */
-function settle(symbols: usize, contexts: usize, width: usize, large: i32, scratch: usize): i32 {
-  const s = settings(scratch);
-  const tops = v128.load(scratch + TOPS);
-  const count = width << 3;
-  let beyond = i8x16.splat(0);
-  for (let i: usize = 0; i < count; i += 16) {
-    const top = i8x16.swizzle(tops, v128.load(contexts + i));
-    beyond = v128.or(beyond, i8x16.gt_u(v128.load(symbols + i), top));
-  }
-  if (!v128.any_true(beyond)) return large;
-  let found = large;
-  const beside = besideOf(255, s.left);
-  for (let i: usize = 0; i < count; i++) {
-    const top = load<u8>(scratch + TOPS + (load<u8>(contexts + i) as usize));
-    if (load<u8>(symbols + i) <= top) continue;
-    if (found >= (MOST_LARGE as i32)) return -1;
-    store<u8>(symbols + i, 255);
-    store<u16>(scratch + LARGE + ((found as usize) << 1), load<u16>(scratch + TRUE_SYMBOLS + (i << 1)));
-    found++;
-    if (i + 8 < count) store<u8>(contexts + i + 8, ((load<u8>(contexts + i + 8) & 12) as u32) | beside);
-  }
-  return found;
 }
 
 @inline
@@ -162,7 +161,8 @@ export function encodeDense(scratch: usize, x: usize, first: u32, strips: u32, o
   const width = s.width as usize;
   let count: usize = 0;
   let raw = 0;
-  let large = 0;
+  let large = scratch + LARGE;
+  const limit = large + ((MOST_LARGE as usize) << 1);
   let lows = scratch + LOWS;
   for (let strip = first; strip < first + strips; strip++) {
     const height = heightOf(strip, s.height, s.rows);
@@ -171,33 +171,30 @@ export function encodeDense(scratch: usize, x: usize, first: u32, strips: u32, o
       raw = encodeRow(x, strip, height, y, raw, scratch);
       if (raw < 0) return UNSUITED;
       foldRow(y, y == 0, scratch);
-      const symbols = scratch + SYMBOLS + count;
-      const contexts = scratch + CONTEXTS + count;
       if (s.low > 0) lows = divideRow(lows, scratch);
-      modelRow(symbols, contexts, scratch);
-      large = settle(symbols, contexts, width, large, scratch);
-      if (large < 0) return UNSUITED;
-      keepAbove(symbols, width, scratch + ABOVE);
+      large = codeRow(scratch + CODED + (count << 1), large, limit, scratch);
+      if (large > limit) return UNSUITED;
     }
   }
   const words = encodeSymbols(count, scratch);
   const wordBytes = scratch + WORDS_END - words;
+  const largeBytes = large - scratch - LARGE;
   const lowCount = lows - scratch - LOWS;
   const low = s.low;
-  let bytes = varintBytes((wordBytes >> 1) as u32) + varintBytes(large as u32) + varintBytes(raw as u32);
-  bytes += wordBytes + 32 + ((large as usize) << 1) + ((raw as usize) << 3);
+  let bytes = varintBytes((wordBytes >> 1) as u32) + varintBytes((largeBytes >> 1) as u32) + varintBytes(raw as u32);
+  bytes += wordBytes + 32 + largeBytes + ((raw as usize) << 3);
   if (low > 0) bytes += varintBytes(lowCount as u32) + ((lowCount * (low as usize) + 7) >> 3);
   if (bytes > capacity) return -1;
   let at = putVarint(out, (wordBytes >> 1) as u32);
-  at = putVarint(at, large as u32);
+  at = putVarint(at, (largeBytes >> 1) as u32);
   at = putVarint(at, raw as u32);
   if (low > 0) at = putVarint(at, lowCount as u32);
   memory.copy(at, words, wordBytes);
   at += wordBytes;
   memory.copy(at, scratch + STATES, 32);
   at += 32;
-  memory.copy(at, scratch + LARGE, (large as usize) << 1);
-  at += (large as usize) << 1;
+  memory.copy(at, scratch + LARGE, largeBytes);
+  at += largeBytes;
   memory.copy(at, scratch + RAW, (raw as usize) << 3);
   at += (raw as usize) << 3;
   if (low > 0) at = packLows(at, lowCount, low, scratch);

@@ -9,9 +9,10 @@ export const ROW_BYTES: usize = 33024;
 /** The symbols above, at most 63 each, between eight zeros on either side. */
 export const ABOVE: usize = 123912;
 
-/** A segment's symbols, contexts and low bits. Decoding has a second segment's symbols for the contexts. */
+/** A segment's symbols under their contexts, and its low bits. Decoding, symbols alone, and those of a second segment. */
+export const CODED: usize = 140416;
 export const SYMBOLS: usize = 140416;
-export const CONTEXTS: usize = 206016;
+export const SECOND_SYMBOLS: usize = 206016;
 export const LOWS: usize = 271616;
 
 /** Decoding, before the low bits: contexts of a row of each of two segments, and what is above the second's. */
@@ -23,7 +24,8 @@ export const SECOND_ABOVE: usize = 304520;
 export const WORDS_END: usize = 468288;
 export const TRUE_SYMBOLS: usize = 337216;
 export const PADDED: usize = 370176;
-export const COUNTS: usize = 378880;
+/** While a plan is chosen, in place of most that is coded: four times the counts of all contexts' symbols. */
+export const COUNTS: usize = 206016;
 
 /** Symbols without a code; raw values: index, word. */
 export const LARGE: usize = 468288;

@@ -2,13 +2,14 @@
 // Their states are two vectors of four; what the lanes look up is gathered one by one.
 import {
   ABOVE,
+  CODED,
   CODES,
-  CONTEXTS,
   ENTRIES,
   READ_CODES,
   ROW_CONTEXTS,
   SECOND_ABOVE,
   SECOND_CONTEXTS,
+  SECOND_SYMBOLS,
   SLOTS,
   STATES,
   STREAMS,
@@ -30,80 +31,94 @@ export function besideOf(symbol: u32, left: u32): u32 {
 
 /** The encoder's table, 8 bytes an entry: 2/f in binary32, then f and start + 2^11 − f. Takes the place of CODES, bit by bit. */
 export function prepareEncoder(scratch: usize): void {
-  for (let i: usize = 0; i < 4096; i++) {
-    const code = load<u32>(scratch + CODES + (i << 2));
-    const f = code & 0xffff;
-    store<f32>(scratch + ENTRIES + (i << 3), <f32>2 / <f32>f);
-    store<u16>(scratch + ENTRIES + (i << 3), f as u16, 4);
-    store<u16>(scratch + ENTRIES + (i << 3), ((code >> 16) + 2048 - f) as u16, 6);
+  for (let c: usize = 0; c < 16; c++) {
+    const top = load<u8>(scratch + TOPS + c) as u32;
+    for (let symbol: u32 = 0; symbol < 256; symbol = symbol == top ? 255 : symbol + 1) {
+      const i = (c << 8) | (symbol as usize);
+      const code = load<u32>(scratch + CODES + (i << 2));
+      const f = code & 0xffff;
+      store<f32>(scratch + ENTRIES + (i << 3), <f32>2 / <f32>f);
+      store<u16>(scratch + ENTRIES + (i << 3), f as u16, 4);
+      store<u16>(scratch + ENTRIES + (i << 3), ((code >> 16) + 2048 - f) as u16, 6);
+      if (symbol == 255) break;
+    }
   }
 }
 
-/** Two lanes' entries. */
+/** The entry of the symbol `lane` columns' lanes behind `coded`, in the low half. */
 @inline
-function pairOf(entries: usize, offset0: u32, offset1: u32): v128 {
-  return v128.load64_lane(entries + (offset1 as usize), v128.load64_zero(entries + (offset0 as usize)), 1);
+function entryOf(entries: usize, coded: usize, lane: usize): v128 {
+  return v128.load64_zero(entries + (load<u16>(coded + (lane << 1)) as usize));
 }
 
-/** The lanes of `x` that give their low half away before this code's step. */
+/** The first words of two vectors, then their second ones. */
 @inline
-function fullLanes(x: v128, code: v128): v128 {
-  return i32x4.ge_u(x, i32x4.shl(code, 21));
+function wordsOf(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+}
+
+@inline
+function lowHalves(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+}
+
+@inline
+function highHalves(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
 }
 
 /**
- * x ← ⌊x/f⌋·2^11 + x mod f + start. The quotient q is under 2^21: from x/2 · 2/f in binary32 it comes out right or off by
- * one (two roundings and x's lowest bit; where f is 1 or 2 they are exact), and the remainder shows which:
+ * x ← ⌊x/f⌋·2^11 + x mod f + start. The quotient q is under 2^21: (x + 1 >> 1) · 2/f in binary32 lies between x/f and (x + 1)/f,
+ * but for three roundings, together less than ⅜. So what is nearest to it less 1 is q or q − 1, and the remainder, under 2f,
+ * shows which:
  *
- *   q·2^11 + rest + start + (2^11 − f)·(1 where rest ≥ f, −1 where rest < 0)
+ *   q·2^11 + rest + start + (2^11 − f where rest ≥ f)
+ *
+ * Remainders need their low 16 bits alone. `base`: the bits of 2^23, and `below` those of 2^23 − 1.
  */
 @inline
-function step(x: v128, code: v128, twofold: v128, low: v128, whole: v128, total: v128): v128 {
+function step(x: v128, code: v128, twofold: v128, low: v128, base: v128, below: v128, total: v128): v128 {
   const f = v128.and(code, low);
-  const estimate = f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_u(x, 1)), twofold);
-  const q = i32x4.sub(f32x4.add(estimate, whole), whole);
-  const rest = i32x4.sub(x, i32x4.mul(q, f));
-  const gain = i32x4.sub(total, f);
-  const under = v128.and(i32x4.shr_s(rest, 31), gain);
-  const inside = v128.and(i32x4.gt_s(f, rest), gain);
-  const most = i32x4.add(i32x4.add(rest, i32x4.shr_u(code, 16)), i32x4.shl(q, 11));
-  return i32x4.sub(i32x4.sub(most, inside), under);
+  const half = i32x4.sub(x, i32x4.shr_u(x, 1));
+  const q = i32x4.sub(f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(half), twofold), below), base);
+  const rest = i16x8.sub(v128.and(x, low), i16x8.mul(q, f));
+  const under = v128.and(i16x8.gt_s(f, rest), i16x8.sub(total, f));
+  const all = i32x4.add(i32x4.add(i32x4.shl(q, 11), i32x4.shr_u(code, 16)), rest);
+  return i32x4.sub(all, under);
 }
 
 /** The symbols' words, from WORDS_END down, and the states at STATES. Returns where the words begin. */
 export function encodeSymbols(count: usize, scratch: usize): usize {
-  const symbols = scratch + SYMBOLS;
-  const contexts = scratch + CONTEXTS;
+  const coded = scratch + CODED;
   const entries = scratch + ENTRIES;
   const low = opaque(0xffff, scratch);
-  const whole = opaque(0x4b000000, scratch);
+  const base = opaque(0x4b000000, scratch);
+  const below = opaque(0x4afffffe, scratch);
   const total = opaque(2048, scratch);
   let a = i32x4.splat(LEAST_STATE);
   let b = a;
   let at = scratch + WORDS_END;
-  for (let i = count; i > 0; ) {
-    i -= 8;
-    const symbol = v128.load64_zero(symbols + i);
-    const context = v128.load64_zero(contexts + i);
-    const codes = i8x16.shuffle(symbol, context, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    const offset = i16x8.shl(codes, 3);
-    const e0 = pairOf(entries, i16x8.extract_lane_u(offset, 0), i16x8.extract_lane_u(offset, 1));
-    const e2 = pairOf(entries, i16x8.extract_lane_u(offset, 2), i16x8.extract_lane_u(offset, 3));
-    const e4 = pairOf(entries, i16x8.extract_lane_u(offset, 4), i16x8.extract_lane_u(offset, 5));
-    const e6 = pairOf(entries, i16x8.extract_lane_u(offset, 6), i16x8.extract_lane_u(offset, 7));
-    const codeA = i8x16.shuffle(e0, e2, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
-    const codeB = i8x16.shuffle(e4, e6, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
-    const twofoldA = i8x16.shuffle(e0, e2, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
-    const twofoldB = i8x16.shuffle(e4, e6, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
-    const fullA = fullLanes(a, codeA);
-    const fullB = fullLanes(b, codeB);
+  for (let i = count << 1; i > 0; ) {
+    i -= 16;
+    const e01 = wordsOf(entryOf(entries, coded + i, 0), entryOf(entries, coded + i, 1));
+    const e23 = wordsOf(entryOf(entries, coded + i, 2), entryOf(entries, coded + i, 3));
+    const e45 = wordsOf(entryOf(entries, coded + i, 4), entryOf(entries, coded + i, 5));
+    const e67 = wordsOf(entryOf(entries, coded + i, 6), entryOf(entries, coded + i, 7));
+    const codeA = highHalves(e01, e23);
+    const codeB = highHalves(e45, e67);
+    // A state is full from f·2^21 on: its upper half from f·2^5 on.
+    const upperA = i32x4.shr_u(a, 16);
+    const upperB = i32x4.shr_u(b, 16);
+    const keptA = i32x4.gt_s(i32x4.shl(v128.and(codeA, low), 5), upperA);
+    const keptB = i32x4.gt_s(i32x4.shl(v128.and(codeB, low), 5), upperB);
     // Without a branch: full lanes' low halves move up to the end of a vector, whose rest the next ones cover.
-    const full = i16x8.bitmask(i16x8.narrow_i32x4_s(fullA, fullB)) as usize;
+    const kept = i16x8.bitmask(i16x8.narrow_i32x4_s(keptA, keptB)) as usize;
     const halves = i16x8.narrow_i32x4_u(v128.and(a, low), v128.and(b, low));
-    v128.store(at - 16, i8x16.swizzle(halves, v128.load(scratch + RAISE + (full << 4))));
-    at -= popcnt(full as u32) << 1;
-    a = step(v128.bitselect(i32x4.shr_u(a, 16), a, fullA), codeA, twofoldA, low, whole, total);
-    b = step(v128.bitselect(i32x4.shr_u(b, 16), b, fullB), codeB, twofoldB, low, whole, total);
+    at -= 16;
+    v128.store(at, i8x16.swizzle(halves, v128.load(scratch + RAISE + (kept << 4))));
+    at += popcnt(kept as u32) << 1;
+    a = step(v128.bitselect(a, upperA, keptA), codeA, lowHalves(e01, e23), low, base, below, total);
+    b = step(v128.bitselect(b, upperB, keptB), codeB, lowHalves(e45, e67), low, base, below, total);
   }
   v128.store(scratch + STATES, a);
   v128.store(scratch + STATES, b, 16);
@@ -120,8 +135,13 @@ export function prepareDecoder(scratch: usize): void {
     const top = load<u8>(scratch + TOPS + c) as u32;
     for (let symbol: u32 = 0; symbol < 256; symbol = symbol == top ? 255 : symbol + 1) {
       const f = load<u16>(scratch + READ_CODES + (((c << 8) | (symbol as usize)) << 2)) as u32;
-      const entry = (f << 10) | (besideOf(symbol, left) << 8) | symbol;
-      for (let k: u32 = 0; k < f; k++, slot += 4) store<u32>(slot, (k << 21) | entry);
+      const entry = i32x4.splat((f << 10) | (besideOf(symbol, left) << 8) | symbol);
+      // Four at a time: those too many give way to the next symbol's.
+      for (let k: u32 = 0; k < f; k += 4) {
+        const offset = i32x4.add(i32x4.splat(k), i32x4(0, 1, 2, 3));
+        v128.store(slot + (k << 2), i32x4.add(entry, i32x4.shl(offset, 21)));
+      }
+      slot += f << 2;
       if (symbol == 255) break;
     }
   }
@@ -141,7 +161,7 @@ export class Stream {
 
 export function streamOf(scratch: usize, k: usize): Stream {
   const stream = changetype<Stream>(scratch + STREAMS + (k << 6));
-  stream.symbols = scratch + (k == 0 ? SYMBOLS : CONTEXTS);
+  stream.symbols = scratch + (k == 0 ? SYMBOLS : SECOND_SYMBOLS);
   stream.above = scratch + (k == 0 ? ABOVE : SECOND_ABOVE);
   stream.contexts = scratch + (k == 0 ? ROW_CONTEXTS : SECOND_CONTEXTS);
   return stream;

@@ -188,33 +188,6 @@ export function divideRow(lows: usize, scratch: usize): usize {
   return end;
 }
 
-/** The symbols at TRUE_SYMBOLS as bytes at `to`, with their contexts at `context`. Sets no escapes: `settle` does. */
-export function modelRow(to: usize, context: usize, scratch: usize): void {
-  const s = settings(scratch);
-  const width = s.width as usize;
-  const a0 = splat(s.area, 0);
-  const a1 = splat(s.area, 1);
-  const a2 = splat(s.area, 2);
-  const l0 = splat(s.left, 0);
-  const l1 = splat(s.left, 1);
-  const l2 = splat(s.left, 2);
-  const most = i16x8.splat(255);
-  let before = i16x8.splat(0);
-  const truth = scratch + TRUE_SYMBOLS;
-  // Behind an odd width, a column that counts for nothing.
-  for (let x: usize = 0; x < width; x += 2) {
-    const s0 = i16x8.min_u(v128.load(truth + (x << 4)), most);
-    const s1 = i16x8.min_u(v128.load(truth + (x << 4), 16), most);
-    const both = i8x16.narrow_i16x8_u(s0, s1);
-    const left = i8x16.shuffle(before, both, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23);
-    before = both;
-    const area = classOf(areaAt(scratch + ABOVE + (x << 3)), a0, a1, a2);
-    const beside = classOf(left, l0, l1, l2);
-    v128.store(to + (x << 3), both);
-    v128.store(context + (x << 3), i8x16.add(i8x16.shl(area, 2), beside));
-  }
-}
-
 @inline
 function restoreWith(row: usize, up0: usize, y: u32, width: usize, from: usize, predictor: u32): void {
   let left = y == 0 ? i16x8.splat(0) : v128.load(up0);

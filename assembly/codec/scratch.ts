@@ -6,7 +6,7 @@
  *     4096  scatter table  256 × 16 bytes: lanes moved up to the set bits
  *     8192  margin         zeros before the chunk: 4096 words
  *    24576  what a mode needs: fast mode below, dense mode in rows.ts
- *   518400  raise table    256 × 16 bytes: lanes of the set bits, moved up to the end
+ *   518400  raise table    256 × 16 bytes: lanes of the bits that are not set, moved up to the end
  *   524032  settings       a class below
  *   524224  lanes          of the checksum
  *
@@ -121,15 +121,18 @@ export function initialize(scratch: usize): void {
     const gather = scratch + GATHER + (mask << 4);
     const scatter = scratch + SCATTER + (mask << 4);
     const raise = scratch + RAISE + (mask << 4);
-    const first = 8 - (popcnt(mask) as usize);
+    let free = popcnt(mask) as usize;
     v128.store(gather, i8x16.splat(-128));
     v128.store(scatter, i8x16.splat(-128));
     v128.store(raise, i8x16.splat(-128));
     let count: usize = 0;
     for (let lane: usize = 0; lane < 8; lane++) {
-      if (((mask >> (lane as i32)) & 1) == 0) continue;
+      if (((mask >> (lane as i32)) & 1) == 0) {
+        store<u16>(raise + free * 2, (0x0100 + 0x0202 * lane) as u16);
+        free++;
+        continue;
+      }
       store<u16>(gather + count * 2, (0x0100 + 0x0202 * lane) as u16);
-      store<u16>(raise + (first + count) * 2, (0x0100 + 0x0202 * lane) as u16);
       store<u16>(scatter + lane * 2, (0x0100 + 0x0202 * count) as u16);
       count++;
     }

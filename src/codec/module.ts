@@ -30,6 +30,7 @@ export interface CodecExports {
     from: number,
     available: number,
   ): number;
+  startCounts(scratch: number): void;
   countsAddress(scratch: number): number;
   codesAddress(scratch: number, encoding: number): number;
   topsAddress(scratch: number): number;

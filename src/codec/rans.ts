@@ -28,14 +28,22 @@ export interface Tables {
   frequency: Uint16Array;
 }
 
-/** log2 by IEEE operations alone, so that every engine chooses alike; right to about 1e-4. */
+/** log2 of a whole number from 1 to 2^32 − 1, by IEEE operations alone, so that every engine chooses alike; right to about 1e-4. */
 export function log2(x: number): number {
-  let exponent = 0;
-  let m = x;
-  for (; m >= 2; m /= 2) exponent++;
+  const exponent = 31 - Math.clz32(x);
+  const m = x / 2 ** exponent;
   const t = (m - 1) / (m + 1);
   const t2 = t * t;
   return exponent + 2.8853900817779268 * t * (1 + t2 * (1 / 3 + t2 * (1 / 5 + t2 / 7)));
+}
+
+/** n·log2 n of small n, as they come up. */
+const weighed = new Float64Array(4096);
+
+function weigh(n: number): number {
+  if (n >= weighed.length) return n * log2(n);
+  if (n > 1 && weighed[n] === 0) weighed[n] = n * log2(n);
+  return weighed[n]!;
 }
 
 /** The bits that the counted symbols would take at their own frequencies, tables included. */
@@ -49,10 +57,10 @@ export function costOf(counts: Uint32Array): number {
       const count = counts[s]!;
       if (count === 0) continue;
       sum += count;
-      weighted += count * log2(count);
+      weighted += weigh(count);
       kinds++;
     }
-    if (sum > 0) bits += sum * log2(sum) - weighted + 6 * kinds;
+    if (sum > 0) bits += weigh(sum) - weighted + 6 * kinds;
   }
   return bits;
 }
@@ -89,15 +97,13 @@ export function tablesOf(counts: Uint32Array): Tables {
 
 /** Elias gamma: ⌊log2 f⌋ zeros, then f from its highest bit on. */
 export function writeTables(out: ByteWriter, { top, frequency }: Tables): void {
-  let held = 1;
-  /** The lowest `count` bits, the highest of them first; a leading 1 tells how many are held. */
-  const put = (bits: number, count: number) => {
-    for (let k = count - 1; k >= 0; k--) {
-      held = 2 * held + ((bits >> k) & 1);
-      if (held < 256) continue;
-      out.u8(held - 256);
-      held = 1;
-    }
+  let held = 0;
+  let count = 0;
+  /** At most 23 bits, of which the highest go out first. */
+  const put = (bits: number, length: number) => {
+    held = (held << length) | bits;
+    for (count += length; count >= 8; count -= 8) out.u8((held >>> (count - 8)) & 255);
+    held &= (1 << count) - 1;
   };
   for (let c = 0; c < contexts; c++) {
     put(top[c]!, 8);
@@ -107,22 +113,16 @@ export function writeTables(out: ByteWriter, { top, frequency }: Tables): void {
       put(f, 63 - 2 * Math.clz32(f));
     }
   }
-  while (held > 1) put(0, 1);
+  if (count > 0) put(0, 8 - count);
 }
 
 export function readTables(input: ByteReader): Tables {
   const top = new Uint8Array(contexts);
   const frequency = new Uint16Array(contexts * symbols);
-  let held = 0;
-  let left = 0;
-  const bit = () => {
-    if (left === 0) {
-      held = input.u8("tables");
-      left = 8;
-    }
-    left--;
-    return (held >> left) & 1;
-  };
+  const { bytes, at: from } = input;
+  const end = 8 * (bytes.length - from);
+  /** The next bit. */
+  let at = 0;
   const fail = (got: string): never => {
     throw new FrameError({
       where: "tables",
@@ -131,21 +131,41 @@ export function readTables(input: ByteReader): Tables {
       remedy: "encode the tensor again: these bytes are damaged",
     });
   };
+  /** Says that the frame ends too soon if `count` more bits are not there. */
+  const need = (count: number) => {
+    if (at + count <= end) return;
+    input.take(bytes.length - from, "tables");
+    input.u8("tables");
+  };
+  /** The next 24 bits, of which the first is the highest; zeros behind the last byte. */
+  const ahead = () => {
+    const k = from + (at >>> 3);
+    const word = (bytes[k]! << 24) | (bytes[k + 1]! << 16) | (bytes[k + 2]! << 8) | bytes[k + 3]!;
+    return (word << (at & 7)) >>> 8;
+  };
   for (let c = 0; c < contexts; c++) {
-    for (let k = 0; k < 8; k++) top[c] = 2 * top[c]! + bit();
+    need(8);
+    top[c] = ahead() >>> 16;
+    at += 8;
     if (top[c] === escapeSymbol) fail("the escape among the symbols");
     let sum = 0;
     for (let s = 0; s <= top[c]!; s++) {
-      let length = 0;
-      while (bit() === 0) if (++length > totalBits) fail("one that is larger");
-      let f = 1;
-      for (let k = 0; k < length; k++) f = 2 * f + bit();
+      const window = ahead();
+      const zeros = Math.clz32(window) - 8;
+      if (zeros > totalBits) {
+        need(totalBits + 1);
+        fail("one that is larger");
+      }
+      need(2 * zeros + 1);
+      const f = window >>> (23 - 2 * zeros);
       frequency[c * symbols + s] = f;
       sum += f;
+      at += 2 * zeros + 1;
     }
     if (sum >= total) fail(String(sum));
     frequency[c * symbols + escapeSymbol] = total - sum;
   }
+  input.take(Math.ceil(at / 8), "tables");
   return { top, frequency };
 }
 

@@ -22,7 +22,7 @@ import { type Layout, layoutOf, segmentLength, valuesOf } from "./layout.js";
 import type { Plan } from "./model.js";
 import type { CodecExports } from "./module.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
-import { startsOf, type Tables } from "./rans.js";
+import { escapeSymbol, startsOf, symbols, type Tables } from "./rans.js";
 import { ResidentSink, ResidentSource, type Sink, type Source } from "./stream.js";
 
 /** What a codec needs for itself, whatever it encodes. */
@@ -221,8 +221,7 @@ export class WasmCodec {
   }
 
   #tally(counts: Uint32Array | null, place: Place, sample: Rows[], layout: Layout, plan: Plan): number {
-    const at = this.#wasm.countsAddress(this.#scratch);
-    const own = new Uint32Array(this.#memory.buffer, at, counts?.length ?? 0).fill(0);
+    if (counts !== null) this.#wasm.startCounts(this.#scratch);
     this.#configureDense(layout, plan);
     let sum = 0;
     for (const { strip, y0, rows } of sample) {
@@ -231,7 +230,10 @@ export class WasmCodec {
       if (part < 0) return -1;
       sum += part;
     }
-    counts?.set(own);
+    if (counts !== null) {
+      const at = this.#wasm.countsAddress(this.#scratch);
+      counts.set(new Uint32Array(this.#memory.buffer, at, counts.length));
+    }
     return sum;
   }
 
@@ -249,7 +251,13 @@ export class WasmCodec {
     this.#bytes(this.#wasm.topsAddress(this.#scratch), top.length).set(top);
     const at = this.#wasm.codesAddress(this.#scratch, Number(encoding));
     const codes = new Uint32Array(this.#memory.buffer, at, frequency.length);
-    for (let i = 0; i < codes.length; i++) codes[i] = frequency[i]! | (start[i]! << 16);
+    top.forEach((last, c) => {
+      const give = (i: number) => {
+        codes[i] = frequency[i]! | (start[i]! << 16);
+      };
+      for (let s = 0; s <= last; s++) give(c * symbols + s);
+      give(c * symbols + escapeSymbol);
+    });
   }
 
   /** The header of the frame at `frame`. Throws a FrameError that names the field. */

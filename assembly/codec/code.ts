@@ -1,0 +1,101 @@
+// Dense mode's symbols under their contexts, a row at a time: what the entropy coder encodes. src/codec/model.ts says which
+// context a symbol has; rans.ts codes it.
+import { ABOVE, PADDED, TOPS, TRUE_SYMBOLS } from "./map";
+import { opaque, settings } from "./scratch";
+
+/** A threshold in sixteen lanes, its top bit turned: bytes compare as signed ones. */
+@inline
+function turned(thresholds: u32, k: u32): v128 {
+  return i8x16.splat((((thresholds >> (k << 3)) & 255) ^ 128) as i8);
+}
+
+/** How many of three thresholds sixteen bytes exceed, negative: a comparison is −1 where true. All with their top bits turned. */
+@inline
+function exceeded(value: v128, t0: v128, t1: v128, t2: v128): v128 {
+  return i8x16.add(i8x16.gt_s(value, t0), i8x16.add(i8x16.gt_s(value, t1), i8x16.gt_s(value, t2)));
+}
+
+/** 4·area + left from the negative of both. */
+@inline
+function contextsOf(area: v128, left: v128): v128 {
+  const twice = i8x16.add(area, area);
+  return i8x16.sub(i8x16.sub(i32x4.splat(0), left), i8x16.add(twice, twice));
+}
+
+/** The last column of `before` and the first of `pair`. */
+@inline
+function leftOf(before: v128, pair: v128): v128 {
+  return i8x16.shuffle(before, pair, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23);
+}
+
+/**
+ * A column's symbols that have no code in their context escape: their own values go behind `large`, as far as `limit`. Returns
+ * the end that they would have.
+ */
+function escapeColumn(symbols: usize, contexts: usize, truth: usize, large: usize, limit: usize, scratch: usize): usize {
+  let end = large;
+  for (let lane: usize = 0; lane < 8; lane++) {
+    if (load<u8>(symbols + lane) <= load<u8>(scratch + TOPS + (load<u8>(contexts + lane) as usize))) continue;
+    store<u8>(symbols + lane, 255);
+    if (end < limit) store<u16>(end, load<u16>(truth + (lane << 1)));
+    end += 2;
+  }
+  return end;
+}
+
+/**
+ * The row of symbols at TRUE_SYMBOLS, coded: (context·2^8 + symbol)·2^3, 16 bits each, at `to`. What is at ABOVE becomes this
+ * row. Values of escapes go behind `large`; returns their end, which is beyond `limit` where there are too many.
+ */
+export function codeRow(to: usize, large: usize, limit: usize, scratch: usize): usize {
+  const s = settings(scratch);
+  const width = s.width as usize;
+  const area0 = turned(s.area, 0);
+  const area1 = turned(s.area, 1);
+  const area2 = turned(s.area, 2);
+  const left0 = turned(s.left, 0);
+  const left1 = turned(s.left, 1);
+  const left2 = turned(s.left, 2);
+  const top = opaque(0x80808080, scratch);
+  const byte = opaque(0x00ff00ff, scratch);
+  const most = opaque(0x3f3f3f3f, scratch);
+  const tops = v128.load(scratch + TOPS);
+  const truth = scratch + TRUE_SYMBOLS;
+  const above = scratch + ABOVE;
+  const spot = scratch + PADDED;
+  let end = large;
+  let before = top;
+  let corner = i32x4.splat(0);
+  // Behind an odd width, a column of zeros that counts for nothing.
+  v128.store(truth + (width << 4), corner);
+  for (let x: usize = 0; x < width; x += 2) {
+    const up = v128.load(above + (x << 3));
+    const sides = i8x16.add(leftOf(corner, up), v128.load(above + (x << 3), 8));
+    const area = exceeded(v128.xor(i8x16.add(i8x16.add(up, up), sides), top), area0, area1, area2);
+    corner = up;
+    const z0 = v128.load(truth + (x << 4));
+    const z1 = v128.load(truth + (x << 4), 16);
+    let symbols = i8x16.narrow_i16x8_u(i16x8.min_u(z0, byte), i16x8.min_u(z1, byte));
+    let own = v128.xor(symbols, top);
+    let contexts = contextsOf(area, exceeded(leftOf(before, own), left0, left1, left2));
+    if (v128.any_true(i8x16.sub_sat_u(symbols, i8x16.swizzle(tops, contexts)))) {
+      // What stands right of an escape sees it.
+      v128.store(spot, symbols);
+      v128.store(spot, contexts, 16);
+      end = escapeColumn(spot, spot + 16, truth + (x << 4), end, limit, scratch);
+      own = v128.xor(v128.load(spot), top);
+      contexts = contextsOf(area, exceeded(leftOf(before, own), left0, left1, left2));
+      v128.store(spot, contexts, 16);
+      end = escapeColumn(spot + 8, spot + 24, truth + (x << 4) + 16, end, limit, scratch);
+      symbols = v128.load(spot);
+      own = v128.xor(symbols, top);
+    }
+    before = own;
+    v128.store(above + (x << 3), i8x16.min_u(symbols, most));
+    const low = i8x16.shuffle(symbols, contexts, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const high = i8x16.shuffle(symbols, contexts, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    v128.store(to + (x << 4), i16x8.shl(low, 3));
+    v128.store(to + (x << 4), i16x8.shl(high, 3), 16);
+  }
+  return end;
+}
