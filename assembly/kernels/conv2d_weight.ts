@@ -4,7 +4,8 @@
  *   tile:  4 window elements (c, r, s)  ×  8 output channels
  *   chain: over the outputs (n, p, q): x is read where output's window + tap says, dy from a packed panel
  *
- * A group with few output channels takes its taps as lanes instead: see narrow.ts.
+ * A group with few output channels takes its taps as lanes instead: see narrow.ts. Large 3×3 convolutions go by
+ * Winograd's way: see winograd_weight.ts.
  */
 import { Conv2dShape, forwardSource } from "./conv2d";
 import { fewChannels, firstTapOf, multiplyTaps, tapsIn, tapVectors } from "./narrow";
@@ -22,6 +23,12 @@ import {
 } from "./tile";
 import { loadSome, storeSome } from "./vector";
 import { copyBytes, layOut, place, Source, writeTaps, writeWindows } from "./window";
+import {
+  suitsWeightWinograd,
+  weightWinograd,
+  weightWinogradBytes,
+  weightWinogradUnits,
+} from "./winograd_weight";
 
 /** One weight gradient under way. */
 @unmanaged
@@ -67,16 +74,19 @@ function layOutSource(source: Source, x: usize, s: Conv2dShape): void {
 
 /** Workspace: source, job | acc | its start | places | taps | windows | panel of dy | copy. `room`: bytes for a Source. */
 export function conv2dWeightGradientWorkspace(shape: usize, room: usize): i32 {
+  const s = changetype<Conv2dShape>(shape);
+  if (suitsWeightWinograd(s)) return weightWinogradBytes(s);
   const source = changetype<Source>(room);
-  layOutSource(source, 0, changetype<Conv2dShape>(shape));
+  layOutSource(source, 0, s);
   const outputs = source.images * source.blockRows * source.columns;
   const taps = source.channels * source.R * source.S;
   return headBytes + tileBytes + rowBytes + 16 + taps * 4 + outputs * (4 + 32) + copyBytes(source);
 }
 
-/** How many units there are: tiles of taps × panels of output channels, or quadruples of vectors of taps × groups. */
+/** How many units there are: tiles of taps × panels of output channels, or quadruples of vectors of taps × groups; or Winograd's. */
 export function conv2dWeightGradientUnits(shape: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
+  if (suitsWeightWinograd(s)) return weightWinogradUnits(s);
   const channels = s.K / s.groups;
   const panels = (channels + tileLanes - 1) / tileLanes;
   return s.groups * panels * tilesOf(s);
@@ -100,6 +110,10 @@ export function conv2dWeightGradient(
   workspace: usize,
 ): void {
   const s = changetype<Conv2dShape>(shape);
+  if (suitsWeightWinograd(s)) {
+    weightWinograd(dw, dy, x, s, accumulate, begin, end, workspace);
+    return;
+  }
   const source = changetype<Source>(workspace);
   const job = changetype<Job>(workspace + jobOffset);
   layOutSource(source, x, s);

@@ -14,8 +14,13 @@ import { evens, odds, storeColumns } from "./vector";
 import { layOut, place, Source } from "./window";
 
 /** Fewer channels than this are not worth the transforms. */
-const leastChannels: i32 = 32;
-const points: i32 = 16;
+const leastChannels: i32 = 16;
+export const points: i32 = 16;
+/**
+ * What lies between the points, beside their elements. A tile's 16 are written in one go: where they lie whole pages apart,
+ * as many shapes would have it, they are in the same sets of the L1 cache and drive each other out.
+ */
+export const apart: usize = 192;
 /** Tiles × channels of a block: V is then at most 1 MiB and stays in the L2 cache. */
 const mostElements: i32 = 16384;
 
@@ -54,12 +59,17 @@ function blockTiles(s: Source): i32 {
   return (s.blockRows >> 1) * (s.columns >> 1);
 }
 
+/** Bytes of V from a point to the next. */
+function pointPitchOf(s: Source): usize {
+  return ((<usize>(blockTiles(s) * s.channels)) << 2) + apart;
+}
+
 /** Workspace: scratch (256) | a row of zeros | V | M | copy. */
 export function winogradBytes(s: Source): i32 {
   layOutTiles(s);
   const tiles = blockTiles(s);
-  const v = points * tiles * s.channels * 4;
-  return 256 + rowBytes + v + points * tiles * 32 + <i32>s.imagePitch + 64;
+  const v = points * (tiles * s.channels * 4 + <i32>apart);
+  return 256 + rowBytes + v + points * (tiles * 32 + <i32>apart) + <i32>s.imagePitch + 64;
 }
 
 /** Bytes of the packed weights. */
@@ -137,8 +147,8 @@ export function winograd(
   const scratch = workspace;
   const zeros = scratch + 256;
   const v = zeros + rowBytes;
-  const m = v + ((<usize>(points * tiles * s.channels)) << 2);
-  const copy = m + ((<usize>(points * tiles)) << 5);
+  const m = v + pointPitchOf(s) * points;
+  const copy = m + (((<usize>tiles) << 5) + apart) * points;
   memory.fill(zeros, 0, rowBytes);
 
   const tileRows = s.rows >> 1;
@@ -169,7 +179,7 @@ export function winograd(
 /** V of one channel, four tiles at a time: `v` is where its first vector goes. */
 function transformInput(v: usize, x: usize, s: Source, rows: i32, scratch: usize): void {
   const quadPitch = (<usize>s.channels) << 4;
-  const pointPitch = quadPitch * (blockTiles(s) >> 2);
+  const pointPitch = pointPitchOf(s);
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < s.columns; column += 8, v += quadPitch) {
       const at = x + s.rowPitch * (row << 1) + ((<usize>column) << 2);
@@ -218,8 +228,8 @@ function multiplyPoints(
   const blockQuads = blockTiles(s) >> 2;
   for (let point = 0; point < points; point++) {
     const u = packed + ((<usize>((point * panels + panel) * s.channels)) << 5);
-    let a = v + quadPitch * (point * blockQuads);
-    let to = m + ((<usize>(point * blockQuads)) << 7);
+    let a = v + pointPitchOf(s) * point;
+    let to = m + (((<usize>blockQuads) << 7) + apart) * point;
     for (let i = 0; i < quads; i++, a += quadPitch, to += 128) {
       multiplyPacked(a, u, 32, s.channels, to, 32, zeros, 0);
     }
@@ -240,7 +250,7 @@ function writeOutputs(
   scratch: usize,
 ): void {
   const pitch = (<usize>(planes.H * planes.W)) << 2;
-  const pointPitch = (<usize>blockTiles(s)) << 5;
+  const pointPitch = ((<usize>blockTiles(s)) << 5) + apart;
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < s.columns; column += 4, m += 64) {
       // Two tiles: 2 rows of 4 outputs.

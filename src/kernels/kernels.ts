@@ -82,7 +82,7 @@ export interface Kernels {
   gemm(c: Float32Array, a: Float32Array, b: Float32Array, shape: GemmShape): void;
 
   // ── convolution ── chains ascend over c, r, s (forward, from the bias), k, r, s (input gradient), n, p, q (weight gradient);
-  // window positions in the padding contribute the product with 0.
+  // window positions in the padding contribute the product with 0. Large 3×3 ones: see reference/winograd.ts.
   conv2dForward(
     y: Float32Array,
     x: Float32Array,

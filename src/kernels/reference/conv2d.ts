@@ -7,11 +7,11 @@
  *
  * Each output is one chain in the order of its indices. What lies outside x or dy is 0, and its product is added
  * like any other: an infinite weight meets it as ∞ · 0 = NaN. c and k run inside the group of the output.
- * y and dx of large 3×3 convolutions are summed otherwise: see winograd.ts.
+ * Large 3×3 convolutions are summed otherwise: see winograd.ts.
  */
 import type { Conv2dShape } from "../kernels.js";
 import { orderedSum } from "./order.js";
-import { suitsWinograd, winograd } from "./winograd.js";
+import { suitsWeightWinograd, suitsWinograd, winograd, winogradWeightGradient } from "./winograd.js";
 
 const { fround } = Math;
 
@@ -130,6 +130,11 @@ export function conv2dWeightGradient(
   const { N, C, H, W, K, R, S, P, Q, stride, padding, groups } = shape;
   const groupC = C / groups;
   const groupK = K / groups;
+  if (suitsWeightWinograd(shape)) {
+    if (!accumulate) dw.fill(0);
+    winogradWeightGradient(dw, dy, x, shape);
+    return;
+  }
   for (let k = 0; k < K; k++) {
     const firstC = Math.floor(k / groupK) * groupC;
     for (let c = 0; c < groupC; c++) {

@@ -12,12 +12,27 @@
  *
  * A convolution with stride 1 goes this way, and so does its input gradient, a convolution of dy by the window turned
  * round. Both are still their definition within rounding, but no longer within that of a single chain.
+ *
+ * The weight gradient is the same bilinear form, read for another of its three arguments, F(3×3, 2×2):
+ *
+ *   for each channel   V = Bᵀ d B                          D = A δ Aᵀ (δ: 2×2 output gradients)
+ *   for each ξ of 16   M[ξ] = Σ V[ξ]·D[ξ], a chain over the tiles of a part of an image, row by row
+ *   for each weight    ∇w += Gᵀ M G, part after part, image after image
  */
+import type { Conv2dShape } from "../kernels.js";
+
 const { fround } = Math;
 
 /** Fewer channels than this are not worth the transforms. */
-const leastChannels = 32;
+const leastChannels = 16;
 const leastExtent = 4;
+
+/** The same for the weight gradient, whose transforms are shared by more. */
+const leastWeightChannels = 16;
+const leastWeightExtent = 7;
+/** Tiles of a part, and tiles × channels of x. */
+const mostTiles = 256;
+const mostElements = 16384;
 
 /** A convolution with 3×3 windows and stride 1; numbers of channels are those of a group. */
 export interface Sliding {
@@ -95,11 +110,11 @@ function transformOutput(m: Float32Array, bias: number): Four {
   return [...upper, ...lower].map((value) => fround(value + bias)) as Four;
 }
 
-/** M of one tile and output: V and U hold 16 numbers for each channel. */
+/** M of a chain, along which V and U hold 16 numbers each. */
 function multiply(V: Float32Array[], U: Float32Array[]): Float32Array {
   const m = new Float32Array(16);
-  for (let c = 0; c < V.length; c++) {
-    for (let i = 0; i < 16; i++) m[i] = m[i]! + fround(V[c]![i]! * U[c]![i]!);
+  for (let l = 0; l < V.length; l++) {
+    for (let i = 0; i < 16; i++) m[i] = m[i]! + fround(V[l]![i]! * U[l]![i]!);
   }
   return m;
 }
@@ -136,6 +151,78 @@ export function winograd(
               }
             }
           }
+        }
+      }
+    }
+  }
+}
+
+export function suitsWeightWinograd({ C, K, R, S, P, Q, stride, groups }: Conv2dShape): boolean {
+  const wide = Math.min(C, K) / groups >= leastWeightChannels;
+  return R === 3 && S === 3 && stride === 1 && wide && Math.min(P, Q) >= leastWeightExtent;
+}
+
+/** A times a column. */
+const stretchGradient = (a: number, b: number): Four => [a, fround(a + b), fround(a - b), -b];
+
+/** Gᵀ times a column. */
+const gather = (a: number, b: number, c: number, d: number): [number, number, number] => [
+  fround(a + fround(0.5 * fround(b + c))),
+  fround(0.5 * fround(b - c)),
+  fround(d + fround(0.5 * fround(b + c))),
+];
+
+/** A δ Aᵀ of the 2×2 elements δ(row, column): rows first. */
+function transformGradient(delta: (row: number, column: number) => number): Float32Array {
+  const across = [0, 1].map((r) => stretchGradient(delta(r, 0), delta(r, 1)));
+  const down = [0, 1, 2, 3].map((j) => stretchGradient(across[0]![j]!, across[1]![j]!));
+  return Float32Array.from({ length: 16 }, (_, i) => down[i & 3]![i >> 2]!);
+}
+
+/** Gᵀ M G: 3×3 weights, row by row. Columns first. */
+function transformProducts(m: Float32Array): number[] {
+  const down = [0, 1, 2, 3].map((j) => gather(m[j]!, m[4 + j]!, m[8 + j]!, m[12 + j]!));
+  return [0, 1, 2].flatMap((r) => gather(down[0]![r]!, down[1]![r]!, down[2]![r]!, down[3]![r]!));
+}
+
+/** Adds to dw. */
+export function winogradWeightGradient(
+  dw: Float32Array,
+  dy: Float32Array,
+  x: Float32Array,
+  { N, C, H, W, K, P, Q, padding, groups }: Conv2dShape,
+): void {
+  const [groupC, groupK] = [C / groups, K / groups];
+  const [tileRows, tileColumns] = [Math.ceil(P / 2), Math.ceil(Q / 2)];
+  const tiles = Math.min(mostTiles, Math.floor(mostElements / groupC));
+  const partRows = Math.max(1, Math.floor(tiles / tileColumns));
+  /** The transformed tiles of a part, in order. */
+  const each = (first: number, make: (p: number, q: number) => Float32Array): Float32Array[] => {
+    const rows = Math.min(partRows, tileRows - first);
+    return Array.from({ length: rows * tileColumns }, (_, i) =>
+      make(2 * (first + Math.floor(i / tileColumns)), 2 * (i % tileColumns)),
+    );
+  };
+  for (let n = 0; n < N; n++) {
+    for (let first = 0; first < tileRows; first += partRows) {
+      const V = Array.from({ length: C }, (_, c) =>
+        each(first, (p, q) =>
+          transformInput((r, s) => {
+            const [row, column] = [p + r - padding, q + s - padding];
+            const inside = row >= 0 && row < H && column >= 0 && column < W;
+            return inside ? x[((n * C + c) * H + row) * W + column]! : 0;
+          }),
+        ),
+      );
+      for (let k = 0; k < K; k++) {
+        const D = each(first, (p, q) =>
+          transformGradient((i, j) =>
+            p + i < P && q + j < Q ? dy[((n * K + k) * P + p + i) * Q + q + j]! : 0,
+          ),
+        );
+        for (let c = 0; c < groupC; c++) {
+          const sums = transformProducts(multiply(V[Math.floor(k / groupK) * groupC + c]!, D));
+          for (const [i, sum] of sums.entries()) dw[(k * groupC + c) * 9 + i]! += sum;
         }
       }
     }

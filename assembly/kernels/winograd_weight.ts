@@ -1,0 +1,365 @@
+/**
+ * The weight gradient by Winograd's F(3×3, 2×2); what is computed stands in src/kernels/reference/winograd.ts.
+ *
+ *   for each part of an image, some rows of tiles:
+ *     for each channel    V = Bᵀ d B      tile by tile, four input channels at a time
+ *     for each panel      D = A δ Aᵀ      tile by tile, eight output channels
+ *       for each ξ of 16  M[ξ] = V[ξ]·D[ξ]: 4 input channels × tiles by tiles × 8
+ *       for each channel  ∇w += Gᵀ M G    four output channels at a time
+ *
+ * Memory: copy of x: rows × columns × 4 channels; V: ξ × quads of channels × tiles × 4; D: ξ × tiles × 8;
+ * M: quads of channels × ξ × 4 × 8.
+ */
+import { Conv2dShape, panelsOf } from "./conv2d";
+import { multiplyPacked, rowBytes, tileBytes, tileLanes, tileRows } from "./tile";
+import { joinHigh, joinLow, loadSome, pairHigh, pairLow, storeColumns } from "./vector";
+import { apart, points } from "./winograd";
+import { addWeights } from "./winograd_fold";
+
+const pointsBytes: usize = 2048;
+/** Fewer channels than this, or smaller planes, are not worth the transforms. */
+const leastChannels: i32 = 16;
+const leastExtent: i32 = 7;
+/** Tiles of a part, and tiles × channels: V is then at most 1 MiB and stays in the L2 cache. */
+const mostTiles: i32 = 256;
+const mostElements: i32 = 16384;
+
+export function suitsWeightWinograd(s: Conv2dShape): bool {
+  const wide = min(s.C, s.K) / s.groups >= leastChannels;
+  return s.R === 3 && s.S === 3 && s.stride === 1 && wide && min(s.P, s.Q) >= leastExtent;
+}
+
+function tilesOf(extent: i32): i32 {
+  return (extent + 1) >> 1;
+}
+
+/** Quads of input channels of a group. */
+function quadsOf(s: Conv2dShape): i32 {
+  return (s.C / s.groups + tileRows - 1) / tileRows;
+}
+
+/** Tile rows of a part. */
+function partRows(s: Conv2dShape): i32 {
+  const tiles = min(mostTiles, mostElements / (s.C / s.groups));
+  return max(1, min(tilesOf(s.P), tiles / tilesOf(s.Q)));
+}
+
+/** One weight gradient under way. */
+@unmanaged
+class Job {
+  dw: usize;
+  dy: usize;
+  x: usize;
+  shape: Conv2dShape;
+  /** Channels of a group. */
+  inputs: i32;
+  outputs: i32;
+  /** Bytes of a row of the copy; of V and of D from a point to the next, and of V from a quad to the next. */
+  rowPitch: usize;
+  pointV: usize;
+  pointD: usize;
+  quadPitch: usize;
+  // Scratch: a row of zeros, the copy of x, V, D, M.
+  zeros: usize;
+  copy: usize;
+  v: usize;
+  d: usize;
+  m: usize;
+  // The part under way.
+  image: i32;
+  row: i32;
+  rows: i32;
+  columns: i32;
+}
+
+const headBytes: i32 = 128;
+
+function rowPitchOf(s: Conv2dShape): i32 {
+  return (2 * tilesOf(s.Q) + 2 + 4) * 16;
+}
+
+function copyBytesOf(s: Conv2dShape): i32 {
+  return (2 * partRows(s) + 2) * rowPitchOf(s);
+}
+
+/** Workspace: job | zeros | copy | V | D | M. */
+export function weightWinogradBytes(s: Conv2dShape): i32 {
+  const tiles = partRows(s) * tilesOf(s.Q);
+  const quads = quadsOf(s);
+  return (
+    headBytes +
+    rowBytes +
+    copyBytesOf(s) +
+    points * (tiles * (quads * 16 + 32) + 2 * <i32>apart) +
+    quads * <i32>pointsBytes
+  );
+}
+
+/** Units: quads of input channels × panels of 8 output channels, group by group. */
+export function weightWinogradUnits(s: Conv2dShape): i32 {
+  return s.groups * quadsOf(s) * panelsOf(s.K / s.groups);
+}
+
+export function weightWinograd(
+  dw: usize,
+  dy: usize,
+  x: usize,
+  s: Conv2dShape,
+  accumulate: bool,
+  begin: i32,
+  end: i32,
+  workspace: usize,
+): void {
+  const job = changetype<Job>(workspace);
+  const most = partRows(s);
+  const quads = quadsOf(s);
+  const panels = panelsOf(s.K / s.groups);
+  job.dw = dw;
+  job.dy = dy;
+  job.x = x;
+  job.shape = s;
+  job.inputs = s.C / s.groups;
+  job.outputs = s.K / s.groups;
+  job.columns = tilesOf(s.Q);
+  job.rowPitch = rowPitchOf(s);
+  job.quadPitch = (<usize>(most * job.columns)) << 4;
+  job.pointV = job.quadPitch * quads + apart;
+  job.pointD = job.quadPitch * 2 + apart;
+  job.zeros = workspace + headBytes;
+  job.copy = job.zeros + rowBytes;
+  job.v = job.copy + copyBytesOf(s);
+  job.d = job.v + job.pointV * points;
+  job.m = job.d + job.pointD * points;
+  memory.fill(job.zeros, 0, rowBytes);
+
+  const each = quads * panels;
+  for (let unit = begin; unit < end; ) {
+    const group = unit / each;
+    const first = unit - group * each;
+    const last = min(end - group * each, each);
+    unit = group * each + last;
+    if (!accumulate) clear(job, group, first, last, panels);
+    for (job.image = 0; job.image < s.N; job.image++) {
+      for (job.row = 0; job.row < tilesOf(s.P); job.row += most) {
+        job.rows = min(most, tilesOf(s.P) - job.row);
+        addPart(job, group, first, last, panels);
+      }
+    }
+  }
+}
+
+/** Input channels and output channels of a unit's weights: 4 · 9 neighbours in each of 8 rows. */
+function clear(job: Job, group: i32, first: i32, last: i32, panels: i32): void {
+  for (let unit = first; unit < last; unit++) {
+    const c = (unit / panels) * tileRows;
+    const firstK = (unit % panels) * tileLanes;
+    const bytes = <usize>(36 * min(tileRows, job.inputs - c));
+    for (let k = firstK; k < min(firstK + tileLanes, job.outputs); k++) {
+      memory.fill(job.dw + weightAt(job, group * job.outputs + k, c), 0, bytes);
+    }
+  }
+}
+
+function weightAt(job: Job, k: i32, c: i32): usize {
+  return <usize>((k * job.inputs + c) * 36);
+}
+
+/** Adds a part's products to units [first, last) of a group. */
+function addPart(job: Job, group: i32, first: i32, last: i32, panels: i32): void {
+  const tiles = job.rows * job.columns;
+  const firstQuad = first / panels;
+  const lastQuad = (last - 1) / panels + 1;
+  for (let quad = firstQuad; quad < lastQuad; quad++) {
+    const c = quad * tileRows;
+    copyQuad(job, group * job.inputs + c, min(tileRows, job.inputs - c));
+    transformInput(job, job.v + job.quadPitch * quad);
+  }
+  for (let panel = 0; panel < panels; panel++) {
+    // Quads whose unit quad · panels + panel is in the range.
+    const from = firstQuad + (firstQuad * panels + panel < first ? 1 : 0);
+    const to = lastQuad - ((lastQuad - 1) * panels + panel >= last ? 1 : 0);
+    if (from >= to) continue;
+    const k = panel * tileLanes;
+    const lanes = min(tileLanes, job.outputs - k);
+    transformGradient(job, group * job.outputs + k, lanes);
+    for (let point = 0; point < points; point++) {
+      const d = job.d + job.pointD * point;
+      let v = job.v + job.pointV * point + job.quadPitch * from;
+      let m = job.m + pointsBytes * from + tileBytes * point;
+      for (let quad = from; quad < to; quad++, v += job.quadPitch, m += pointsBytes) {
+        multiplyPacked(v, d, 32, tiles, m, 32, job.zeros, 0);
+      }
+    }
+    for (let quad = from; quad < to; quad++) {
+      const c = quad * tileRows;
+      for (let i = 0; i < min(tileRows, job.inputs - c); i++) {
+        const m = job.m + pointsBytes * quad + rowBytes * i;
+        const weights = job.dw + weightAt(job, group * job.outputs + k, c + i);
+        addWeights(weights, job.inputs * 36, m, min(4, lanes));
+        if (lanes > 4) addWeights(weights + job.inputs * 144, job.inputs * 36, m + 16, lanes - 4);
+      }
+    }
+  }
+}
+
+/** The rows of four planes of x that the part's tiles need, side by side, 0 outside; the first plane is `channel`. */
+function copyQuad(job: Job, channel: i32, lanes: i32): void {
+  const s = job.shape;
+  const top = 2 * job.row - s.padding;
+  const pitch = (<usize>(s.H * s.W)) << 2;
+  const plane = job.x + pitch * (job.image * s.C + channel);
+  const width = 2 * job.columns + 2;
+  let to = job.copy;
+  for (let h = top; h < top + 2 * job.rows + 2; h++, to += job.rowPitch) {
+    if (h < 0 || h >= s.H) {
+      memory.fill(to, 0, (<usize>width) << 4);
+      continue;
+    }
+    memory.fill(to, 0, (<usize>s.padding) << 4);
+    const row = plane + ((<usize>(h * s.W)) << 2);
+    const at = to + ((<usize>s.padding) << 4);
+    let w = 0;
+    for (; w + 4 <= s.W; w += 4)
+      turnColumns(at + ((<usize>w) << 4), row + ((<usize>w) << 2), pitch, 4, lanes);
+    if (w < s.W) turnColumns(at + ((<usize>w) << 4), row + ((<usize>w) << 2), pitch, s.W - w, lanes);
+    const filled = s.padding + s.W;
+    if (filled < width) memory.fill(to + ((<usize>filled) << 4), 0, (<usize>(width - filled)) << 4);
+  }
+}
+
+/** Four columns of up to four planes, `count` of them from memory. */
+function turnColumns(to: usize, from: usize, pitch: usize, count: i32, lanes: i32): void {
+  const zero = f32x4.splat(0);
+  const a = loadSome(from, count);
+  const b = lanes > 1 ? loadSome(from + pitch, count) : zero;
+  const c = lanes > 2 ? loadSome(from + pitch * 2, count) : zero;
+  const d = lanes > 3 ? loadSome(from + pitch * 3, count) : zero;
+  storeColumns(to, 16, a, b, c, d);
+}
+
+/** V of the copied quad of channels. */
+function transformInput(job: Job, v: usize): void {
+  const pitch = job.pointV;
+  for (let row = 0; row < job.rows; row++) {
+    let at = job.copy + job.rowPitch * (2 * row);
+    for (let column = 0; column < job.columns; column++, at += 32, v += 16) {
+      spreadColumn<Across0>(v, pitch, at, job.rowPitch);
+      spreadColumn<Across1>(v + pitch, pitch, at, job.rowPitch);
+      spreadColumn<Across2>(v + pitch * 2, pitch, at, job.rowPitch);
+      spreadColumn<Across3>(v + pitch * 3, pitch, at, job.rowPitch);
+    }
+  }
+}
+
+/** Bᵀ times a column of d B, of which `Across` makes the elements from rows of d. */
+function spreadColumn<Across>(v: usize, pitch: usize, at: usize, rowPitch: usize): void {
+  const across = changetype<Across>(0);
+  const a = across.of(at);
+  const b = across.of(at + rowPitch);
+  const c = across.of(at + rowPitch * 2);
+  const d = across.of(at + rowPitch * 3);
+  v128.store(v, f32x4.sub(a, c));
+  v128.store(v + pitch * 4, f32x4.add(b, c));
+  v128.store(v + pitch * 8, f32x4.sub(c, b));
+  v128.store(v + pitch * 12, f32x4.sub(b, d));
+}
+
+@unmanaged
+class Across0 {
+  of(d: usize): v128 {
+    return f32x4.sub(v128.load(d), v128.load(d, 32));
+  }
+}
+@unmanaged
+class Across1 {
+  of(d: usize): v128 {
+    return f32x4.add(v128.load(d, 16), v128.load(d, 32));
+  }
+}
+@unmanaged
+class Across2 {
+  of(d: usize): v128 {
+    return f32x4.sub(v128.load(d, 32), v128.load(d, 16));
+  }
+}
+@unmanaged
+class Across3 {
+  of(d: usize): v128 {
+    return f32x4.sub(v128.load(d, 16), v128.load(d, 48));
+  }
+}
+
+/** D of the part and a panel, `lanes` channels from k on; what lies outside δ is 0. */
+function transformGradient(job: Job, k: i32, lanes: i32): void {
+  const s = job.shape;
+  const pitch = (<usize>(s.P * s.Q)) << 2;
+  const plane = job.dy + pitch * (job.image * s.K + k);
+  const zero = f32x4.splat(0);
+  for (let half = 0; half < 2; half++) {
+    const some = lanes - (half << 2);
+    for (let row = 0; row < job.rows; row++) {
+      const p = 2 * (job.row + row);
+      let from = plane + pitch * (half << 2) + ((<usize>(p * s.Q)) << 2);
+      let to = job.d + ((<usize>(row * job.columns)) << 5) + ((<usize>half) << 4);
+      for (let q = 0; q < s.Q; q += 4, from += 16, to += 64) {
+        const count = min(4, s.Q - q);
+        // Four columns of two rows: a b c d above, e f g h below.
+        let a = zero;
+        let b = zero;
+        let c = zero;
+        let d = zero;
+        let e = zero;
+        let f = zero;
+        let g = zero;
+        let h = zero;
+        if (some > 0) {
+          const x0 = loadSome(from, count);
+          const x1 = some > 1 ? loadSome(from + pitch, count) : zero;
+          const x2 = some > 2 ? loadSome(from + pitch * 2, count) : zero;
+          const x3 = some > 3 ? loadSome(from + pitch * 3, count) : zero;
+          const low = pairLow(x0, x1);
+          const low2 = pairLow(x2, x3);
+          a = joinLow(low, low2);
+          b = joinHigh(low, low2);
+          const high = pairHigh(x0, x1);
+          const high2 = pairHigh(x2, x3);
+          c = joinLow(high, high2);
+          d = joinHigh(high, high2);
+        }
+        if (some > 0 && p + 1 < s.P) {
+          const below = from + ((<usize>s.Q) << 2);
+          const x0 = loadSome(below, count);
+          const x1 = some > 1 ? loadSome(below + pitch, count) : zero;
+          const x2 = some > 2 ? loadSome(below + pitch * 2, count) : zero;
+          const x3 = some > 3 ? loadSome(below + pitch * 3, count) : zero;
+          const low = pairLow(x0, x1);
+          const low2 = pairLow(x2, x3);
+          e = joinLow(low, low2);
+          f = joinHigh(low, low2);
+          const high = pairHigh(x0, x1);
+          const high2 = pairHigh(x2, x3);
+          g = joinLow(high, high2);
+          h = joinHigh(high, high2);
+        }
+        stretchTile(to, job.pointD, a, b, e, f);
+        if (count > 2) stretchTile(to + 32, job.pointD, c, d, g, h);
+      }
+    }
+  }
+}
+
+/** A δ Aᵀ of δ = | a b | c d |: rows first. */
+function stretchTile(to: usize, pitch: usize, a: v128, b: v128, c: v128, d: v128): void {
+  stretchColumn(to, pitch * 4, a, c);
+  stretchColumn(to + pitch, pitch * 4, f32x4.add(a, b), f32x4.add(c, d));
+  stretchColumn(to + pitch * 2, pitch * 4, f32x4.sub(a, b), f32x4.sub(c, d));
+  stretchColumn(to + pitch * 3, pitch * 4, f32x4.neg(b), f32x4.neg(d));
+}
+
+/** A times a column. */
+function stretchColumn(to: usize, pitch: usize, a: v128, b: v128): void {
+  v128.store(to, a);
+  v128.store(to + pitch, f32x4.add(a, b));
+  v128.store(to + pitch * 2, f32x4.sub(a, b));
+  v128.store(to + pitch * 3, f32x4.neg(b));
+}
