@@ -19,11 +19,12 @@ import { instantiate } from "../src/codec/module.js";
 import { expect, zigzag } from "../src/codec/predict.js";
 import { contexts, symbols } from "../src/codec/rans.js";
 import { scratchBytes, WasmCodec } from "../src/codec/wasm.js";
+import { deviceCodec } from "../src/comet/codec.js";
 import { CometStore, type DeviceCodec } from "../src/comet/store.js";
 import { decodeNpy } from "../src/data/npy.js";
 import { openDataset } from "../src/data/open.js";
 import { UsageError } from "../src/error.js";
-import { createSession, defaults, deviceCodec } from "../src/session.js";
+import { createSession, defaults } from "../src/session.js";
 import { train } from "../src/train.js";
 
 export interface Named {
@@ -70,19 +71,15 @@ export async function fromTraining(): Promise<Named[]> {
   const codec = deviceCodec(engine);
   const saved = new Map<string, Named>();
   const capturing: DeviceCodec = {
-    with: (use) =>
-      codec.with((frames) =>
-        use({
-          encodeAt(x, length, shape, ...rest) {
-            const data = new Float32Array(engine.device.memory.buffer, x, length).slice();
-            const name = `resnet8-${shape.join("x")}`;
-            saved.set(name, { name, shape, data });
-            return frames.encodeAt(x, length, shape, ...rest);
-          },
-          chooseAt: (...args) => frames.chooseAt(...args),
-          decodeAt: (...args) => frames.decodeAt(...args),
-        }),
-      ),
+    ...codec,
+    encode(parts, ...rest) {
+      for (const { x, length, shape } of parts) {
+        const data = new Float32Array(engine.device.memory.buffer, x, length).slice();
+        const name = `resnet8-${shape.join("x")}`;
+        saved.set(name, { name, shape, data });
+      }
+      return codec.encode(parts, ...rest);
+    },
   };
   engine.store = new CometStore(capturing, comet!.controller, { mode: "fast" });
   await train(session);

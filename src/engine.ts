@@ -48,6 +48,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
   return {
     device,
     kernels: simd ?? referenceKernels,
+    team: simd?.team ?? null,
     close: async () => simd?.close(),
     store,
     observer: null,

@@ -8,6 +8,7 @@
  *                     store.put ───────── handle ──────────► store.take
  */
 import type { Block, Device } from "./device/device.js";
+import type { Team } from "./device/workers.js";
 import { FreedError, UsageError } from "./error.js";
 import type { Kernels } from "./kernels/kernels.js";
 import { link } from "./recipe.js";
@@ -74,6 +75,8 @@ export interface Observer {
 export interface Engine {
   readonly device: Device;
   readonly kernels: Kernels;
+  /** The threads that run them; null where they are plain TypeScript. */
+  readonly team: Team | null;
   store: Store;
   observer: Observer | null;
   /** Set by a probe. */

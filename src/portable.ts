@@ -35,7 +35,7 @@ export { avgPool2d, maxPool2d } from "./ops/pool.js";
 export { Sgd, schedules } from "./optim.js";
 export type { TrainRecord } from "./records.js";
 export { createRng } from "./rng.js";
-export { createSession, defaults, deviceCodec, type Session, type Settings } from "./session.js";
+export { createSession, defaults, type Session, type Settings } from "./session.js";
 export { type Claimant, type Packed, PlainStore, Store } from "./store.js";
 export { Tensor } from "./tensor.js";
 export { hashWeights, type Outcome, type Position, train } from "./train.js";

@@ -46,7 +46,7 @@ export interface Packed {
   free(): void;
 }
 
-/** The most raw bytes of a packed tensor that are there at once while its backward pass looks at it, if images allow. */
+/** The most raw bytes of a packed tensor that one thread makes again at a time for a backward pass, if images allow. */
 const partBytes = 2 ** 19;
 
 export const imagesAtOnce = ([images, ...image]: readonly number[]): number =>

@@ -1,9 +1,9 @@
 /** A session: everything one training run holds, from its settings. */
 import { Average } from "./average.js";
-import { WasmCodec } from "./codec/wasm.js";
+import { deviceCodec } from "./comet/codec.js";
 import { Controller } from "./comet/controller.js";
 import { budget, fixed, law, type Policy, paper, spread } from "./comet/policy.js";
-import { CometStore, type DeviceCodec, type Mode, type Quantizer } from "./comet/store.js";
+import { CometStore, type Mode, type Quantizer } from "./comet/store.js";
 import type { Dataset } from "./data/dataset.js";
 import { parseBytes } from "./device/ledger.js";
 import type { Build, Profile } from "./device/module.js";
@@ -228,18 +228,4 @@ export function createSession(settings: Settings, dataset: Dataset, own?: Engine
     void close();
     throw cause;
   }
-}
-
-/** The codec on the engine's device; its scratch lives for a call, and so never through a kernel. */
-export function deviceCodec({ device }: Engine): DeviceCodec {
-  return {
-    with(use) {
-      const scratch = device.allocate(WasmCodec.scratchBytes, "workspace", "codec");
-      try {
-        return use(new WasmCodec(device.exports, device.memory, scratch.address));
-      } finally {
-        device.free(scratch);
-      }
-    },
-  };
 }

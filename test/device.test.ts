@@ -105,14 +105,36 @@ test("bytes that change their purpose are one change of the ledger: no moment is
 test("fill keeps exactly what was written, at the high end", () => {
   const device = new Device({ memory: 2 ** 20 });
   const low = device.allocate(640, "activations", "below");
-  const block: Block = device.fill("saved", "frame", 100, (address, capacity) => {
-    assert.ok(capacity > 2 ** 19);
-    device.bytes().set([1, 2, 3, 4, 5], address);
-    return 5;
-  });
+  const [block] = device.fill("saved", "frame", { wanted: 100 }, ([room]) => {
+    assert.ok(room!.bytes > 2 ** 19);
+    device.bytes().set([1, 2, 3, 4, 5], room!.address);
+    return [5];
+  }) as [Block];
   assert.deepEqual([...device.u8(block)], [1, 2, 3, 4, 5]);
   assert.equal(block.bytes, 5);
   assert.ok(block.address > low.address + 2 ** 19);
+});
+
+test("several rooms are filled at once, as many as are large enough", () => {
+  const device = new Device({ memory: 2 ** 20 });
+  const space = device.budget;
+  const fill = (wanted: number, most: number, lengths: readonly number[]) =>
+    device.fill("saved", "frame", { wanted, most }, (rooms) => {
+      assert.equal(rooms.length, lengths.length);
+      return rooms.map(({ address, bytes }, i) => {
+        const length = Math.min(lengths[i]!, bytes);
+        device.bytes().fill(i + 1, address, address + length);
+        return length;
+      });
+    });
+  // Nearly full rooms: each block comes to lie where the next room's bytes were.
+  for (const lengths of [[space / 4, 5, space / 4], [1, space / 3.3, 70], [space]]) {
+    const blocks = fill(lengths.length === 1 ? 2 * space : space / 4, 3, lengths);
+    blocks.forEach((block, i) => {
+      assert.ok(device.u8(block).every((byte) => byte === i + 1));
+      device.free(block);
+    });
+  }
 });
 
 test("out of memory says what was asked, by whom, what is live and what would help", () => {

@@ -159,7 +159,15 @@ export function sealHeader(
   frameBytes: number,
   checksum: (from8: Uint8Array) => number,
 ): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  view.setUint32(8, frameBytes, true);
-  view.setUint32(4, checksum(bytes.subarray(8, frameBytes)), true);
+  writeLength(bytes, frameBytes);
+  writeChecksum(bytes, checksum(bytes.subarray(8, frameBytes)));
 }
+
+const viewOf = (bytes: Uint8Array): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Before the checksum, which covers it. */
+export const writeLength = (bytes: Uint8Array, frameBytes: number): void =>
+  viewOf(bytes).setUint32(8, frameBytes, true);
+
+export const writeChecksum = (bytes: Uint8Array, sum: number): void => viewOf(bytes).setUint32(4, sum, true);

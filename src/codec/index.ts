@@ -12,7 +12,7 @@ import { instantiate } from "./module.js";
 import type { EncodeOptions } from "./options.js";
 import { reZero } from "./rezero.js";
 import { AwaySink, AwaySource, Held, sourceRoom } from "./stream.js";
-import { partBytes, scratchBytes, WasmCodec, windowLength } from "./wasm.js";
+import { frameCapacity, partBytes, scratchBytes, WasmCodec, windowLength } from "./wasm.js";
 
 const page = 65536;
 
@@ -33,11 +33,6 @@ function reserve(end: number): WebAssembly.Memory {
 
 reserve(base);
 const codec = new WasmCodec(exports, memory, scratch);
-
-/** A frame is never larger than this for `length` values. */
-export function frameCapacity(length: number): number {
-  return 128 + Math.ceil(length / 16384) * 64 + length * 5;
-}
 
 /** The checksum of bytes that are elsewhere: they pass by the window. */
 const checksumHere = (bytes: Uint8Array): number => {
@@ -191,3 +186,4 @@ export function inspect(frame: Uint8Array): Inspection {
 
 export { BoundError, FrameError, ShapeError } from "../error.js";
 export type { EncodeOptions };
+export { frameCapacity };

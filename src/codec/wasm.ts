@@ -17,13 +17,22 @@ import {
   writePlan,
   writeTables,
 } from "./dense.js";
-import { type Header, lagOf, lengthOf, readHeader, sealHeader, writeHeader } from "./frame.js";
+import {
+  type Header,
+  lagOf,
+  lengthOf,
+  readHeader,
+  writeChecksum,
+  writeHeader,
+  writeLength,
+} from "./frame.js";
 import { type Layout, layoutOf, segmentLength, valuesOf } from "./layout.js";
 import type { Plan } from "./model.js";
 import type { CodecExports } from "./module.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
 import { escapeSymbol, startsOf, symbols, type Tables } from "./rans.js";
 import { ResidentSink, ResidentSource, type Sink, type Source } from "./stream.js";
+import { alone, type Call, type Work } from "./work.js";
 
 /** What a codec needs for itself, whatever it encodes. */
 export const scratchBytes = 524288;
@@ -81,6 +90,10 @@ export type Place = (first: number, count: number) => number;
 export const windowLength = { fast: chunkLength, dense: segmentLength, denseBack: 2 * segmentLength };
 export const partBytes = { fast: 80 * 1024, dense: 176 * 1024 };
 
+/** A frame is never larger than this for `length` values. */
+export const frameCapacity = (length: number): number =>
+  128 + Math.ceil(length / chunkLength) * 64 + length * 5;
+
 /** With what `chooseAt` found. */
 interface Guided extends EncodeOptions {
   choice?: Choice | null;
@@ -116,12 +129,33 @@ export class WasmCodec {
     out: number,
     capacity: number,
   ): number {
+    return this.run(this.encoding(x, length, shape, options, out, capacity));
+  }
+
+  /** The same, to go on beside others that have scratch of their own. */
+  *encoding(
+    x: number,
+    length: number,
+    shape: readonly number[],
+    options: Omit<Guided, "shape">,
+    out: number,
+    capacity: number,
+  ): Work<number> {
     const values = new Float32Array(this.#memory.buffer, x, length);
-    const bytes = this.encodeTo(new ResidentSink(out, capacity), () => x, values, { ...options, shape });
+    const sink = new ResidentSink(out, capacity);
+    const bytes = yield* this.encodingTo(sink, () => x, values, { ...options, shape });
     if (bytes >= 0) {
-      sealHeader(this.#bytes(out, bytes), bytes, () => this.checksum(out + 8, bytes - 8));
+      const frame = this.#bytes(out, bytes);
+      writeLength(frame, bytes);
+      writeChecksum(frame, yield* this.#summing(out + 8, bytes - 8));
     }
     return bytes;
+  }
+
+  /** Makes the calls of a work one by one, here. */
+  run<Result>(work: Work<Result>): Result {
+    const kernels = this.#wasm as unknown as Record<string, (...args: readonly number[]) => number>;
+    return alone(work, (kernel, args) => kernels[kernel]!(...args));
   }
 
   /**
@@ -145,23 +179,28 @@ export class WasmCodec {
    * fit; sealHeader has its last word.
    */
   encodeTo(sink: Sink, place: Place, values: Float32Array, options: Guided): number {
+    return this.run(this.encodingTo(sink, place, values, options));
+  }
+
+  *encodingTo(sink: Sink, place: Place, values: Float32Array, options: Guided): Work<number> {
     const header = headerFor(values, options);
     this.configure(header);
     const search = () => this.#choose(header, options.mode === "auto", place);
     const choice = header.mode === "fast" ? null : options.choice === undefined ? search() : options.choice;
     const fits = choice !== null && suits(choice, header.quantization);
-    const dense = fits ? this.#encodeAs(header, choice, place, sink) : unsuited;
-    return dense === unsuited ? this.#encodeAs({ ...header, mode: "fast" }, null, place, sink) : dense;
+    const dense = fits ? yield* this.#encodingAs(header, choice, place, sink) : unsuited;
+    if (dense !== unsuited) return dense;
+    return yield* this.#encodingAs({ ...header, mode: "fast" }, null, place, sink);
   }
 
-  #encodeAs(header: Header, choice: Choice | null, place: Place, sink: Sink): number {
+  *#encodingAs(header: Header, choice: Choice | null, place: Place, sink: Sink): Work<number> {
     sink.restart();
     const head = this.#put(sink, writeHeader(header));
     if (head < 0) return head;
     this.configure(header);
     const payload = choice
-      ? this.#encodeDense(header, choice, place, sink)
-      : this.#encodeFast(lengthOf(header.shape), place, sink);
+      ? yield* this.#encodingDense(header, choice, place, sink)
+      : yield* this.#encodingFast(lengthOf(header.shape), place, sink);
     return payload < 0 ? payload : head + payload;
   }
 
@@ -173,11 +212,11 @@ export class WasmCodec {
     return bytes.length;
   }
 
-  #encodeFast(length: number, place: Place, sink: Sink): number {
+  *#encodingFast(length: number, place: Place, sink: Sink): Work<number> {
     let sum = 0;
     for (const [first, count] of windowsOf(length, sink.values)) {
       const x = place(first, count) + 4 * first;
-      const bytes = this.#wasm.encodeFast(this.#scratch, x, count, first, sink.at, sink.room);
+      const bytes = yield ["encodeFast", [this.#scratch, x, count, first, sink.at, sink.room]];
       if (bytes < 0) return bytes;
       sink.take(bytes);
       sum += bytes;
@@ -199,7 +238,7 @@ export class WasmCodec {
     return choose(tally, layout, header.quantization, pays);
   }
 
-  #encodeDense(header: Header, choice: Choice, place: Place, sink: Sink): number {
+  *#encodingDense(header: Header, choice: Choice, place: Place, sink: Sink): Work<number> {
     const layout = layoutOf(header.shape, lengthOf(header.shape));
     const head = new ByteWriter(planCapacity);
     writePlan(head, choice.plan);
@@ -208,11 +247,11 @@ export class WasmCodec {
     if (sum < 0) return sum;
     this.#configureDense(layout, choice.plan);
     this.#giveCodes(choice.tables, true);
-    this.#wasm.prepareEncoder(this.#scratch);
+    yield ["prepareEncoder", [this.#scratch]];
     for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
       const strips = Math.min(layout.stripsPerSegment, layout.strips - s);
       const x = place(...valuesOf(layout, s, strips));
-      const bytes = this.#wasm.encodeDense(this.#scratch, x, s, strips, sink.at, sink.room);
+      const bytes = yield ["encodeDense", [this.#scratch, x, s, strips, sink.at, sink.room]];
       if (bytes < 0) return bytes;
       sink.take(bytes);
       sum += bytes;
@@ -278,9 +317,15 @@ export class WasmCodec {
    * of quantisers that keep signs. Throws a FrameError.
    */
   decodeAt(frame: number, frameBytes: number, out: number, rectified = false): void {
-    const header = this.headerAt(frame, frameBytes);
+    this.run(this.decoding(frame, frameBytes, out, rectified));
+  }
+
+  /** The same, to go on beside others that have scratch of their own. */
+  *decoding(frame: number, frameBytes: number, out: number, rectified = false): Work<void> {
+    const sum = yield* this.#summing(frame + 8, Math.max(0, frameBytes - 8));
+    const header = this.headerOf(this.#bytes(frame, frameBytes), () => sum);
     if (rectified) header.quantization = rectifying(header.quantization);
-    this.decodeFrom(new ResidentSource(this.#bytes(frame, frameBytes)), header, () => out);
+    yield* this.decodingFrom(new ResidentSource(this.#bytes(frame, frameBytes)), header, () => out);
   }
 
   /** The same for values that go where `place` says; `onPart` may take them away before its next call. */
@@ -290,15 +335,25 @@ export class WasmCodec {
     place: Place,
     onPart?: (first: number, count: number) => void,
   ): void {
+    this.run(this.decodingFrom(source, header, place, onPart));
+  }
+
+  *decodingFrom(
+    source: Source,
+    header: Header & { payload: number },
+    place: Place,
+    onPart?: (first: number, count: number) => void,
+  ): Work<void> {
     this.configure(header);
     let at = header.payload;
-    if (header.mode === "dense") at = this.#decodeDense(header, source, place, onPart);
+    if (header.mode === "dense") at = yield* this.#decodingDense(header, source, place, onPart);
     else {
       for (const [first, count] of windowsOf(lengthOf(header.shape), source.values)) {
         const x = place(first, count) + 4 * first;
-        at += this.#decodePart(source, at, (payload, bytes) =>
-          this.#wasm.decodeFast(this.#scratch, payload, bytes, x, count, first),
-        );
+        at += yield* this.#decodingPart(source, at, (payload, bytes) => [
+          "decodeFast",
+          [this.#scratch, payload, bytes, x, count, first],
+        ]);
         onPart?.(first, count);
       }
     }
@@ -306,27 +361,27 @@ export class WasmCodec {
   }
 
   /** What a kernel reads from byte `at` on: it sees more where what is shown ends too soon. */
-  #decodePart(source: Source, at: number, kernel: (from: number, available: number) => number): number {
+  *#decodingPart(source: Source, at: number, call: (from: number, available: number) => Call): Work<number> {
     for (;;) {
-      const answer = kernel(source.addressOf(at), Math.max(0, source.end - at));
+      const answer = yield call(source.addressOf(at), Math.max(0, source.end - at));
       if (answer !== truncated || !source.more(at)) return complain(answer);
     }
   }
 
   /** Returns the end of what was read. */
-  #decodeDense(
+  *#decodingDense(
     { shape, quantization, payload }: Header & { payload: number },
     source: Source,
     place: Place,
     onPart?: (first: number, count: number) => void,
-  ): number {
+  ): Work<number> {
     const layout = layoutOf(shape, lengthOf(shape));
     const input = new ByteReader(source.bytes.subarray(payload));
     const plan = readPlan(input, quantization);
     const tables = readTables(input);
     this.#configureDense(layout, plan);
     this.#giveCodes(tables, false);
-    this.#wasm.prepareDecoder(this.#scratch);
+    yield ["prepareDecoder", [this.#scratch]];
     let at = payload + input.at;
     // Two segments at a time: the kernel takes them in step.
     const each = layout.stripsPerSegment;
@@ -335,9 +390,10 @@ export class WasmCodec {
       const more = Math.min(each, layout.strips - s - strips);
       const [first, count] = valuesOf(layout, s, strips + more);
       const x = place(first, count);
-      at += this.#decodePart(source, at, (from, available) =>
-        this.#wasm.decodeDense(this.#scratch, x, s, strips, more, from, available),
-      );
+      at += yield* this.#decodingPart(source, at, (from, available) => [
+        "decodeDense",
+        [this.#scratch, x, s, strips, more, from, available],
+      ]);
       onPart?.(first, count);
     }
     return at;
@@ -373,9 +429,13 @@ export class WasmCodec {
   }
 
   checksum(address: number, length: number): number {
+    return this.run(this.#summing(address, length));
+  }
+
+  *#summing(address: number, length: number): Work<number> {
     const lanes = this.#scratch + lanesAt;
     this.#wasm.checksumStart(lanes);
-    this.#wasm.checksumAdd(lanes, address, length);
+    yield ["checksumAdd", [lanes, address, length]];
     return this.#wasm.checksumFold(lanes, length) >>> 0;
   }
 

@@ -5,14 +5,13 @@
  * tell each value's sign; the values themselves keep their errors, and a small one may come back on the other side of
  * zero: to turn it round would bend the mean. proofs: Quantize.signed_sign
  */
-import type { Choice } from "../codec/dense.js";
 import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
 import { imagesAtOnce, type Packed } from "../saved.js";
 import { Tensor } from "../tensor.js";
 import { errorVariance } from "./law.js";
 import type { Mask } from "./mask.js";
-import type { Coding, DeviceCodec } from "./store.js";
+import type { Coded, Coding, DeviceCodec, Uncoded } from "./store.js";
 
 /** How many times looser the bound below zero is, where it may be so many: a power of two. */
 export function looseness(ratio: number): number {
@@ -40,8 +39,10 @@ export class Frames implements Packed {
   readonly #engine: Tensor["engine"];
   readonly #shape: readonly number[];
   readonly #site: string;
-  readonly #frames: Block[] = [];
+  readonly #frames: readonly Block[];
   readonly #mask: Mask | null;
+  /** Decoded, but not yet asked for. */
+  readonly #ready: { first: number; rectified: boolean; x: Tensor }[] = [];
   readonly gate?: (dy: Tensor) => Tensor;
   /** By the signs, not by the values. */
   readonly rectified?: (first: number, count: number) => Tensor;
@@ -65,58 +66,88 @@ export class Frames implements Packed {
     const signed = masked || this.slack > 1;
     const quantizer = signed && coding.quantizer === "dithered" ? ("signed" as const) : coding.quantizer;
     if (quantizer === "signed" || quantizer === "support") {
-      this.rectified = (first, count) => this.#range(first, count, true);
+      this.rectified = (first, count) => this.#give(first, count, true);
     }
     const negativeBound = this.slack * coding.bound;
     const options = { ...coding, quantizer, ...(signed ? { negativeBound } : {}) };
     const [images, ...image] = x.shape as [number, ...number[]];
     const size = x.size / images;
-    // The images of a batch are alike: what suits the first frame suits all.
-    let choice: Choice | null | undefined;
+    const parts: Uncoded[] = [];
     for (let first = 0; first < images; first += this.images) {
       const count = Math.min(this.images, images - first);
-      const shape = [count, ...image];
-      const seed = (coding.seed + Math.imul(first, 0x9e3779b9)) >>> 0;
-      const address = x.data.byteOffset + 4 * size * first;
-      const frame = codec.with((frames) => {
-        if (choice === undefined) choice = frames.chooseAt(address, size * count, shape, options);
-        const chosen = { ...options, seed, choice };
-        return x.engine.device.fill(category, site, 4 * size * count, (out, capacity) =>
-          frames.encodeAt(address, size * count, shape, chosen, out, capacity),
-        );
+      parts.push({
+        x: x.data.byteOffset + 4 * size * first,
+        length: size * count,
+        shape: [count, ...image],
+        options: { ...options, seed: (coding.seed + Math.imul(first, 0x9e3779b9)) >>> 0 },
       });
-      this.#frames.push(frame);
     }
+    // The images of a batch are alike: what suits the first part suits all.
+    const choice = codec.choose(parts[0]!);
+    const chosen = parts.map((part) => ({ ...part, options: { ...part.options, choice } }));
+    this.#frames = codec.encode(chosen, category, site);
     this.bytes = this.#frames.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   range(first: number, count: number): Tensor {
-    return this.#range(first, count, false);
+    return this.#give(first, count, false);
+  }
+
+  /**
+   * Who asks for one frame's images goes on to the next one's: as many frames as there are threads are decoded side by
+   * side, and wait.
+   */
+  #give(first: number, count: number, rectified: boolean): Tensor {
+    const found = this.#ready.findIndex(
+      (ready) => ready.first === first && ready.rectified === rectified && ready.x.shape[0] === count,
+    );
+    if (found >= 0) return this.#ready.splice(found, 1)[0]!.x;
+    const images = this.#shape[0]!;
+    const one = first % this.images === 0 && count === Math.min(this.images, images - first);
+    if (!one || this.#ready.length > 0) return this.#range(first, count, rectified);
+    const end = Math.min(images, first + this.images * (this.#engine.team?.size ?? 1));
+    for (let start = first; start < end; start += this.images) {
+      const shape = [Math.min(this.images, images - start), ...this.#shape.slice(1)];
+      this.#ready.push({ first: start, rectified, x: Tensor.empty(this.#engine, shape, this.#site) });
+    }
+    this.#codec.decode(
+      this.#ready.map(({ first, x }) => {
+        return { frame: this.#frames[first / this.images]!, out: x.data.byteOffset, rectified };
+      }),
+    );
+    return this.#ready.shift()!.x;
   }
 
   #range(first: number, count: number, rectified: boolean): Tensor {
     const [images, ...image] = this.#shape as [number, ...number[]];
     const x = Tensor.empty(this.#engine, [count, ...image], this.#site);
     const size = x.size / count;
+    const coded: Coded[] = [];
+    /** Parts of which only some images are asked for, and what takes those to x. */
+    const cut: { part: Tensor; keep: () => void }[] = [];
     for (let start = first - (first % this.images); start < first + count; start += this.images) {
-      const frame = this.#frames[start / this.images]!;
       const length = Math.min(this.images, images - start);
-      const decode = (to: Float32Array) =>
-        this.#codec.with((frames) => frames.decodeAt(frame.address, frame.bytes, to.byteOffset, rectified));
       const [from, to] = [Math.max(start, first), Math.min(start + length, first + count)];
-      if (to - from === length) decode(x.data.subarray(size * (from - first)));
-      else {
+      let values = x.data.subarray(size * (from - first), size * (to - first));
+      if (to - from < length) {
         const part = Tensor.empty(this.#engine, [length, ...image], this.#site);
-        decode(part.data);
-        x.data.set(part.data.subarray(size * (from - start), size * (to - start)), size * (from - first));
-        part.dispose();
+        const [kept, wanted] = [values, part.data.subarray(size * (from - start), size * (to - start))];
+        cut.push({ part, keep: () => kept.set(wanted) });
+        values = part.data;
       }
+      coded.push({ frame: this.#frames[start / this.images]!, out: values.byteOffset, rectified });
+    }
+    this.#codec.decode(coded);
+    for (const { part, keep } of cut) {
+      keep();
+      part.dispose();
     }
     return x;
   }
 
   free(): void {
     this.#mask?.free();
+    for (const { x } of this.#ready.splice(0)) x.dispose();
     for (const frame of this.#frames) this.#engine.device.free(frame);
   }
 }

@@ -4,6 +4,7 @@
  * one bit an element; whatever has no bound yet, or must be exact, stays as it is.
  */
 import type { Choice } from "../codec/dense.js";
+import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
 import type { Site } from "../op.js";
 import { deriveSeed } from "../rng.js";
@@ -31,11 +32,6 @@ import type { Bounds } from "./policy.js";
 export type Quantizer = "support" | "paper" | "dithered";
 export type Mode = "fast" | "dense" | "auto";
 
-/** The codec as the store uses it: on the device's own bytes, with scratch that is there only while it is used. */
-export interface DeviceCodec {
-  with<T>(use: (codec: FrameCodec) => T): T;
-}
-
 interface FrameOptions {
   bound: number;
   negativeBound?: number;
@@ -44,20 +40,28 @@ interface FrameOptions {
   seed?: number;
 }
 
-export interface FrameCodec {
-  /** How `encodeAt` would go about these values: parts of one tensor share the answer. */
-  chooseAt(x: number, length: number, shape: readonly number[], options: FrameOptions): Choice | null;
-  /** Writes a frame to [out, out + capacity); returns its bytes, or −1 if it does not fit. */
-  encodeAt(
-    x: number,
-    length: number,
-    shape: readonly number[],
-    options: FrameOptions & { choice?: Choice | null },
-    out: number,
-    capacity: number,
-  ): number;
-  /** `rectified`: see the codec's. */
-  decodeAt(frame: number, frameBytes: number, out: number, rectified?: boolean): void;
+/** `length` values at `x`, to become a frame. */
+export interface Uncoded {
+  x: number;
+  length: number;
+  shape: readonly number[];
+  options: FrameOptions & { choice?: Choice | null };
+}
+
+/** A frame, and where its values go. */
+export interface Coded {
+  frame: Block;
+  out: number;
+  rectified: boolean;
+}
+
+/** The codec as the store uses it: on the device's own bytes, several frames at a time. */
+export interface DeviceCodec {
+  /** How these values would be encoded: parts of one tensor share the answer. */
+  choose(part: Uncoded): Choice | null;
+  /** The frames of some parts, in order. */
+  encode(parts: readonly Uncoded[], category: Category, site: string): Block[];
+  decode(parts: readonly Coded[]): void;
 }
 
 /** How one tensor is coded. */

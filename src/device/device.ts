@@ -17,6 +17,12 @@ export interface Block {
   readonly site: string;
 }
 
+/** Free space that is lent to be written to. */
+export interface Room {
+  readonly address: number;
+  readonly bytes: number;
+}
+
 export interface DeviceOptions {
   /** Bytes, a multiple of 64 KiB or rounded down to one. At most 4 GiB − 64 KiB. */
   memory: number;
@@ -96,24 +102,33 @@ export class Device {
   }
 
   /**
-   * Lets `write` fill free space without knowing beforehand how much it needs, then keeps exactly what it used.
-   * `write(address, capacity)` returns the bytes written, or −1 if they did not fit. Nothing else may allocate
-   * meanwhile. The kept block is moved to the high end of the memory.
+   * Lets `write` fill free space without knowing beforehand how much it needs, then keeps exactly what it used. It is
+   * given rooms of at least `wanted` bytes each, `most` of them or as many as there are, or a single smaller one; it
+   * returns the bytes written to each, −1 where they did not fit. Nothing else may allocate meanwhile. The kept blocks
+   * are moved to the high end of the memory.
    */
   fill(
     category: Category,
     site: string,
-    wanted: number,
-    write: (address: number, capacity: number) => number,
-  ): Block {
+    { wanted, most = 1 }: { wanted: number; most?: number },
+    write: (rooms: readonly Room[]) => readonly number[],
+  ): Block[] {
     const space = this.#allocator.largest();
-    const written = write(space.address, space.bytes);
-    if (written < 0) throw this.#outOfMemory(wanted, category, site);
-    // Counted before it is placed: source and target may overlap, and copyWithin allows for that.
-    const block = this.allocate(written, category, site, "high");
-    if (block.address !== space.address)
-      this.bytes().copyWithin(block.address, space.address, space.address + written);
-    return block;
+    const count = Math.max(1, Math.min(most, Math.floor(space.bytes / alignUp(wanted))));
+    const bytes = Math.floor(space.bytes / count / alignment) * alignment;
+    const rooms = Array.from({ length: count }, (_, i) => ({ address: space.address + i * bytes, bytes }));
+    const written = write(rooms);
+    const blocks: Block[] = [];
+    // The highest first: so no block comes to lie on a room whose bytes have still to be moved.
+    for (const [i, { address }] of [...rooms.entries()].reverse()) {
+      const length = written[i]!;
+      if (length < 0) throw this.#outOfMemory(wanted, category, site);
+      // Counted before it is placed: source and target may overlap, and copyWithin allows for that.
+      const block = this.allocate(length, category, site, "high");
+      if (block.address !== address) this.bytes().copyWithin(block.address, address, address + length);
+      blocks.unshift(block);
+    }
+    return blocks;
   }
 
   f32(block: Block): Float32Array {

@@ -20,6 +20,8 @@ export interface SimdOptions {
 export interface SimdKernels extends Kernels {
   /** How many of the threads have started; until all have, the calling one does their share. */
   ready(): number;
+  /** Who runs them; it takes calls of other code on the same device as well. */
+  readonly team: Team;
   /** Ends the workers; kernels then run on the calling thread alone. */
   close(): Promise<void>;
 }
@@ -31,6 +33,7 @@ export function simdKernels(device: Device, options: SimdOptions = {}): SimdKern
     name: "simd",
     threads: team.size,
     ready: () => team.ready,
+    team,
     close: () => team.close(),
     ...matrixProducts(launcher),
     ...planeKernels(launcher),

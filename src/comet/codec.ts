@@ -1,0 +1,61 @@
+/**
+ * The codec on the device: frames of one tensor are made and read side by side, each with scratch of its own that lives for
+ * as long as that takes, and so never through a kernel. Bytes and values do not depend on how many go at a time.
+ */
+import { frameCapacity, WasmCodec } from "../codec/wasm.js";
+import { sideBySide, type Work } from "../codec/work.js";
+import type { Block } from "../device/device.js";
+import type { Engine } from "../op.js";
+import type { DeviceCodec } from "./store.js";
+
+export function deviceCodec({ device, team }: Engine): DeviceCodec {
+  const { scratchBytes } = WasmCodec;
+  const most = (parts: number) => Math.min(team?.size ?? 1, parts);
+  /** Lends `count` codecs. */
+  const lend = <T>(count: number, use: (codecs: readonly WasmCodec[]) => T): T => {
+    const scratch = device.allocate(count * scratchBytes, "workspace", "codec");
+    const addresses = Array.from({ length: count }, (_, i) => scratch.address + i * scratchBytes);
+    try {
+      return use(addresses.map((address) => new WasmCodec(device.exports, device.memory, address)));
+    } finally {
+      device.free(scratch);
+    }
+  };
+  /** Each work has the codec of its number. */
+  const run = <T>(codecs: readonly WasmCodec[], works: Work<T>[]): T[] =>
+    team && works.length > 1
+      ? sideBySide(works, (kernel, calls) => team.run(kernel, calls))
+      : works.map((work, i) => codecs[i]!.run(work));
+  return {
+    choose: ({ x, length, shape, options }) =>
+      lend(1, ([codec]) => codec!.chooseAt(x, length, shape, options)),
+    encode: (parts, category, site) =>
+      lend(most(parts.length), (codecs) => {
+        const blocks: Block[] = [];
+        while (blocks.length < parts.length) {
+          const rest = parts.slice(blocks.length, blocks.length + codecs.length);
+          const wanted = frameCapacity(rest[0]!.length);
+          const made = device.fill(category, site, { wanted, most: rest.length }, (rooms) => {
+            const works = rooms.map(({ address, bytes }, i) => {
+              const { x, length, shape, options } = rest[i]!;
+              return codecs[i]!.encoding(x, length, shape, options, address, bytes);
+            });
+            return run(codecs, works);
+          });
+          blocks.push(...made);
+        }
+        return blocks;
+      }),
+    decode: (parts) =>
+      lend(most(parts.length), (codecs) => {
+        for (let first = 0; first < parts.length; first += codecs.length) {
+          const works = parts
+            .slice(first, first + codecs.length)
+            .map(({ frame, out, rectified }, i) =>
+              codecs[i]!.decoding(frame.address, frame.bytes, out, rectified),
+            );
+          run(codecs, works);
+        }
+      }),
+  };
+}
