@@ -5,9 +5,20 @@
 import { checkedFour } from "./checked";
 import { mix } from "./checksum";
 import { LANES, MOST_RAW, PADDED, RAW } from "./map";
-import { dequantize16, DITHERED, HALVES, magicOf, nearEight, PAPER, quantizeNear, SUPPORT } from "./quantize";
+import {
+  dequantize16,
+  DITHERED,
+  further,
+  HALVES,
+  magicOf,
+  nearEight,
+  PAPER,
+  quantizeNear,
+  SUPPORT,
+  turnOf,
+} from "./quantize";
 import { inHalves, restoreRow, rowAt } from "./rows";
-import { Settings, settings } from "./scratch";
+import { opaque16, opaqueFloat, Settings, settings } from "./scratch";
 
 /** No integer of dense mode: what stays raw, until it is noted. */
 const NONE: i32 = -32768;
@@ -28,12 +39,12 @@ function fitting(integer: v128): v128 {
 
 /** `count` values' floors in half steps, NONE where they are too far from zero. */
 function floorRow(from: usize, count: usize, to: usize, scratch: usize): void {
-  const scale = f32x4.splat(settings(scratch).inverse);
-  const magic = magicOf(HALVES, scratch);
-  const least = i16x8.splat(-LARGEST_FLOOR);
-  const most = i16x8.splat(LARGEST_FLOOR);
+  const scale = opaqueFloat(settings(scratch).inverse, scratch);
+  const magic = magicOf(scratch);
+  const least = opaque16(-LARGEST_FLOOR, scratch);
+  const most = opaque16(LARGEST_FLOOR, scratch);
   for (let i: usize = 0; i < count; i += 8) {
-    const v = nearEight(from + i * 4, scale, magic, magic, magic, HALVES);
+    const v = nearEight(from + i * 4, scale, magic, magic, magic, magic, magic, scratch, HALVES);
     const far = v128.or(i16x8.lt_s(v, least), i16x8.gt_s(v, most));
     v128.store(to + i * 2, v128.bitselect(i16x8.splat(NONE as i16), v, far));
   }
@@ -43,15 +54,14 @@ function floorRow(from: usize, count: usize, to: usize, scratch: usize): void {
 @inline
 function checkedRow(from: usize, count: usize, index: u32, to: usize, scratch: usize, quantizer: u32): void {
   const s = settings(scratch);
-  const magic = magicOf(quantizer, scratch);
-  const key = i32x4.splat(mix(s.seed));
-  let number = i32x4.add(i32x4.splat(index), i32x4(0, 1, 2, 3));
-  const four = i32x4.splat(4);
+  const magic = magicOf(scratch);
+  const four = further(4, scratch);
+  let turn = turnOf(index, mix(s.seed));
   for (let i: usize = 0; i < count; i += 8) {
-    const a = fitting(checkedFour(v128.load(from + i * 4), number, key, magic, s, quantizer));
-    number = i32x4.add(number, four);
-    const b = fitting(checkedFour(v128.load(from + i * 4, 16), number, key, magic, s, quantizer));
-    number = i32x4.add(number, four);
+    const a = fitting(checkedFour(v128.load(from + i * 4), turn, magic, s, scratch, quantizer));
+    turn = i32x4.add(turn, four);
+    const b = fitting(checkedFour(v128.load(from + i * 4, 16), turn, magic, s, scratch, quantizer));
+    turn = i32x4.add(turn, four);
     v128.store(to + i * 2, i16x8.narrow_i32x4_s(a, b));
   }
 }
@@ -166,21 +176,45 @@ function transpose(to: usize, toStride: usize, from: usize, stride: usize): void
   );
 }
 
-/** Eight rows that need no check, `stride` bytes apart, straight to columns; false where one needs it after all. */
+const FAR: u32 = 1;
+const ZEROS: u32 = 2;
+
+/** Integers above 0 move down. */
 @inline
-function nearColumns(x: usize, stride: usize, first: u32, row: usize, scratch: usize, quantizer: u32): bool {
+function closed(v: v128): v128 {
+  return i16x8.add(v, i16x8.gt_s(v, i16x8.splat(0)));
+}
+
+/**
+ * Eight rows that need no check, `stride` bytes apart, straight to columns. FAR where one needs it after all; ZEROS where that
+ * is not so, but there are some, and `gapless`.
+ */
+@inline
+function nearColumns(
+  x: usize,
+  stride: usize,
+  first: u32,
+  row: usize,
+  scratch: usize,
+  gapless: bool,
+  quantizer: u32,
+): u32 {
   const s = settings(scratch);
-  const scale = f32x4.splat(s.inverse);
-  const magic = magicOf(quantizer, scratch);
-  const key = i32x4.splat(mix(s.seed));
-  const apart = i32x4.splat((stride >> 2) as i32);
+  const scale = opaqueFloat(s.inverse, scratch);
+  const magic = magicOf(scratch);
+  const one = opaque16(1, scratch);
+  const minusOne = opaque16(-1, scratch);
+  const four = further(4, scratch);
+  const eight = further(8, scratch);
+  const apart = further((stride >> 2) as u32, scratch);
+  let n0 = turnOf(first, mix(s.seed));
   const width = s.width as usize;
   const half = stride * 4;
   let least = i16x8.splat(0);
   let most = least;
+  let zeros = least;
   for (let i: usize = 0; i < width; i += 8) {
     const at = x + (i << 2);
-    const n0 = i32x4.add(i32x4.splat(first + (i as u32)), i32x4(0, 1, 2, 3));
     const n1 = i32x4.add(n0, apart);
     const n2 = i32x4.add(n1, apart);
     const n3 = i32x4.add(n2, apart);
@@ -188,22 +222,58 @@ function nearColumns(x: usize, stride: usize, first: u32, row: usize, scratch: u
     const n5 = i32x4.add(n4, apart);
     const n6 = i32x4.add(n5, apart);
     const n7 = i32x4.add(n6, apart);
-    const a = nearEight(at, scale, magic, key, n0, quantizer);
-    const b = nearEight(at + stride, scale, magic, key, n1, quantizer);
-    const c = nearEight(at + stride * 2, scale, magic, key, n2, quantizer);
-    const d = nearEight(at + stride * 3, scale, magic, key, n3, quantizer);
-    const e = nearEight(at + half, scale, magic, key, n4, quantizer);
-    const f = nearEight(at + half + stride, scale, magic, key, n5, quantizer);
-    const g = nearEight(at + half + stride * 2, scale, magic, key, n6, quantizer);
-    const h = nearEight(at + half + stride * 3, scale, magic, key, n7, quantizer);
+    const a = nearEight(at, scale, magic, one, minusOne, n0, four, scratch, quantizer);
+    const b = nearEight(at + stride, scale, magic, one, minusOne, n1, four, scratch, quantizer);
+    const c = nearEight(at + stride * 2, scale, magic, one, minusOne, n2, four, scratch, quantizer);
+    const d = nearEight(at + stride * 3, scale, magic, one, minusOne, n3, four, scratch, quantizer);
+    const e = nearEight(at + half, scale, magic, one, minusOne, n4, four, scratch, quantizer);
+    const f = nearEight(at + half + stride, scale, magic, one, minusOne, n5, four, scratch, quantizer);
+    const g = nearEight(at + half + stride * 2, scale, magic, one, minusOne, n6, four, scratch, quantizer);
+    const h = nearEight(at + half + stride * 3, scale, magic, one, minusOne, n7, four, scratch, quantizer);
+    n0 = i32x4.add(n0, eight);
     const low = i16x8.min_s(i16x8.min_s(i16x8.min_s(a, b), i16x8.min_s(c, d)), i16x8.min_s(e, f));
     const high = i16x8.max_s(i16x8.max_s(i16x8.max_s(a, b), i16x8.max_s(c, d)), i16x8.max_s(e, f));
     least = i16x8.min_s(least, i16x8.min_s(low, i16x8.min_s(g, h)));
     most = i16x8.max_s(most, i16x8.max_s(high, i16x8.max_s(g, h)));
-    storeTransposed(row + (i << 4), 16, a, b, c, d, e, f, g, h);
+    if (!gapless) storeTransposed(row + (i << 4), 16, a, b, c, d, e, f, g, h);
+    else {
+      const zero = i16x8.splat(0);
+      const ab = v128.or(i16x8.eq(a, zero), i16x8.eq(b, zero));
+      const cd = v128.or(i16x8.eq(c, zero), i16x8.eq(d, zero));
+      const ef = v128.or(i16x8.eq(e, zero), i16x8.eq(f, zero));
+      const gh = v128.or(i16x8.eq(g, zero), i16x8.eq(h, zero));
+      zeros = v128.or(zeros, v128.or(v128.or(ab, cd), v128.or(ef, gh)));
+      storeTransposed(row + (i << 4), 16, closed(a), closed(b), closed(c), closed(d), closed(e), closed(f), closed(g), closed(h));
+    }
   }
   const limit = i16x8.splat(quantizer == HALVES ? LARGEST_FLOOR : (s.near as i16));
-  return !v128.any_true(v128.or(i16x8.gt_s(most, limit), i16x8.lt_s(least, i16x8.neg(limit))));
+  if (v128.any_true(v128.or(i16x8.gt_s(most, limit), i16x8.lt_s(least, i16x8.neg(limit))))) return FAR;
+  return gapless && v128.any_true(zeros) ? ZEROS : 0;
+}
+
+/** A row of `count` values whose zeros stay raw, as noteRaw notes them. */
+function noteZeros(x: usize, count: usize, index: u32, raw: i32, scratch: usize): i32 {
+  const zero = f32x4.splat(0);
+  let found = raw;
+  for (let i: usize = 0; i < count; i += 4) {
+    let bits = i32x4.bitmask(f32x4.eq(v128.load(x + (i << 2)), zero));
+    for (; bits != 0; bits &= bits - 1) {
+      const at = i + (ctz(bits) as usize);
+      if (at >= count) break;
+      if (found >= (MOST_RAW as i32)) return -1;
+      store<u32>(scratch + RAW + ((found as usize) << 3), index + (at as u32));
+      store<u32>(scratch + RAW + ((found as usize) << 3), load<u32>(x + (at << 2)), 4);
+      found++;
+    }
+  }
+  return found;
+}
+
+/** nearColumns of the quantizer in use. */
+@inline
+function nearRow(x: usize, stride: usize, first: u32, row: usize, scratch: usize, gapless: bool, quantizer: u32): u32 {
+  if (quantizer == SUPPORT) return nearColumns(x, stride, first, row, scratch, gapless, SUPPORT);
+  return nearColumns(x, stride, first, row, scratch, gapless, DITHERED);
 }
 
 /** Row y of strip `strip` (lanes of `height` rows): floats to folded residuals at TRUE_SYMBOLS. Raw values, or −1. */
@@ -214,15 +284,22 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
   const first = (strip * 8 * s.height + y) * s.width;
   const apart = (height as usize) * width * 4;
   const last = x + ((first as usize) << 2) + apart * 7;
-  if (s.near >= 0 && !s.gapless && last + ((width + 8) << 2) <= end) {
+  if (s.near >= 0 && last + ((width + 8) << 2) <= end) {
     const from = x + ((first as usize) << 2);
     const columns = rowAt(scratch, y);
-    let near: bool;
-    if (inHalves(s.predictor)) near = nearColumns(from, apart, first, columns, scratch, HALVES);
-    else if (s.quantizer == SUPPORT) near = nearColumns(from, apart, first, columns, scratch, SUPPORT);
-    else if (s.quantizer == PAPER) near = nearColumns(from, apart, first, columns, scratch, PAPER);
-    else near = nearColumns(from, apart, first, columns, scratch, DITHERED);
-    if (near) return raw;
+    let state: u32;
+    if (inHalves(s.predictor)) state = nearColumns(from, apart, first, columns, scratch, false, HALVES);
+    else if (s.quantizer == PAPER) state = nearColumns(from, apart, first, columns, scratch, false, PAPER);
+    else if (s.gapless) state = nearRow(from, apart, first, columns, scratch, true, s.quantizer);
+    else state = nearRow(from, apart, first, columns, scratch, false, s.quantizer);
+    if (state == 0) return raw;
+    if (state == ZEROS) {
+      let found = raw;
+      for (let lane: u32 = 0; lane < 8 && found >= 0; lane++) {
+        found = noteZeros(from + (lane as usize) * apart, width, first + lane * height * s.width, found, scratch);
+      }
+      return found;
+    }
   }
   const stride = laneBytes(width);
   let found = raw;
