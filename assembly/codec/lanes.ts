@@ -1,4 +1,4 @@
-// Eight lanes' rows of floats ↔ columns of eight integers. src/codec/segment.ts says what it means.
+// Eight lanes' rows of floats → columns of eight integers; values.ts goes the other way. src/codec/segment.ts says what it means.
 //
 //   lane rows   eight times the width and some, 16 bits each, lane after lane   (quantised, or to be dequantised)
 //   row         column by column, eight lanes each: one vector a column         (predicted)
@@ -6,7 +6,6 @@ import { checkedFour } from "./checked";
 import { mix } from "./checksum";
 import { LANES, MOST_RAW, PADDED, RAW } from "./map";
 import {
-  dequantize16,
   DITHERED,
   further,
   HALVES,
@@ -17,8 +16,9 @@ import {
   SUPPORT,
   turnOf,
 } from "./quantize";
-import { inHalves, restoreRow, rowAt } from "./rows";
+import { inHalves, rowAt } from "./rows";
 import { opaque16, opaqueFloat, Settings, settings } from "./scratch";
+import { storeTransposed, transpose } from "./transpose";
 
 /** No integer of dense mode: what stays raw, until it is noted. */
 const NONE: i32 = -32768;
@@ -27,7 +27,7 @@ const LARGEST_FLOOR: i16 = 4095;
 
 /** Bytes from one lane row to the next. */
 @inline
-function laneBytes(width: usize): usize {
+export function laneBytes(width: usize): usize {
   return ((width << 1) + 31) & ~15;
 }
 
@@ -117,63 +117,6 @@ function noteRaw(x: usize, count: usize, index: u32, to: usize, raw: i32, s: Set
     v128.store(to + i * 2, v);
   }
   return found;
-}
-
-/** Eight rows of eight integers become eight columns, `stride` bytes from one to the next. */
-@inline
-function storeTransposed(
-  to: usize,
-  toStride: usize,
-  a: v128,
-  b: v128,
-  c: v128,
-  d: v128,
-  e: v128,
-  f: v128,
-  g: v128,
-  h: v128,
-): void {
-  // Pairs of lanes, then pairs of pairs, then halves.
-  const ab0 = i8x16.shuffle(a, b, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
-  const ab1 = i8x16.shuffle(a, b, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
-  const cd0 = i8x16.shuffle(c, d, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
-  const cd1 = i8x16.shuffle(c, d, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
-  const ef0 = i8x16.shuffle(e, f, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
-  const ef1 = i8x16.shuffle(e, f, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
-  const gh0 = i8x16.shuffle(g, h, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
-  const gh1 = i8x16.shuffle(g, h, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
-  const ad0 = i8x16.shuffle(ab0, cd0, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const ad1 = i8x16.shuffle(ab0, cd0, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-  const ad2 = i8x16.shuffle(ab1, cd1, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const ad3 = i8x16.shuffle(ab1, cd1, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-  const eh0 = i8x16.shuffle(ef0, gh0, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const eh1 = i8x16.shuffle(ef0, gh0, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-  const eh2 = i8x16.shuffle(ef1, gh1, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const eh3 = i8x16.shuffle(ef1, gh1, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-  v128.store(to, i8x16.shuffle(ad0, eh0, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-  v128.store(to + toStride, i8x16.shuffle(ad0, eh0, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
-  v128.store(to + toStride * 2, i8x16.shuffle(ad1, eh1, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-  v128.store(to + toStride * 3, i8x16.shuffle(ad1, eh1, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
-  v128.store(to + toStride * 4, i8x16.shuffle(ad2, eh2, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-  v128.store(to + toStride * 5, i8x16.shuffle(ad2, eh2, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
-  v128.store(to + toStride * 6, i8x16.shuffle(ad3, eh3, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-  v128.store(to + toStride * 7, i8x16.shuffle(ad3, eh3, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
-}
-
-function transpose(to: usize, toStride: usize, from: usize, stride: usize): void {
-  const half = from + stride * 4;
-  storeTransposed(
-    to,
-    toStride,
-    v128.load(from),
-    v128.load(from + stride),
-    v128.load(from + stride * 2),
-    v128.load(from + stride * 3),
-    v128.load(half),
-    v128.load(half + stride),
-    v128.load(half + stride * 2),
-    v128.load(half + stride * 3),
-  );
 }
 
 const FAR: u32 = 1;
@@ -318,27 +261,4 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
   const row = rowAt(scratch, y);
   for (let i: usize = 0; i < width; i += 8) transpose(row + (i << 4), 16, scratch + LANES + (i << 1), stride);
   return found;
-}
-
-/** Row y of a strip: folded residuals at TRUE_SYMBOLS become values of x. */
-export function decodeRow(x: usize, strip: u32, height: u32, y: u32, scratch: usize): void {
-  const s = settings(scratch);
-  const width = s.width as usize;
-  const stride = laneBytes(width);
-  const row = restoreRow(y, scratch);
-  for (let i: usize = 0; i < width; i += 8) transpose(scratch + LANES + (i << 1), stride, row + (i << 4), 16);
-  const gapless = s.gapless != 0;
-  for (let lane: u32 = 0; lane < 8; lane++) {
-    const number = strip * 8 * s.height + lane * height + y;
-    if (number >= s.rows) return;
-    const index = number * s.width;
-    const count = min<u32>(s.width, s.length - index) as usize;
-    const whole = count & ~7;
-    const to = x + ((index as usize) << 2);
-    const from = scratch + LANES + (lane as usize) * stride;
-    dequantize16(to, from, whole, gapless, index, scratch);
-    if (whole == count) continue;
-    dequantize16(scratch + PADDED, from + (whole << 1), 8, gapless, index + (whole as u32), scratch);
-    for (let k = whole; k < count; k++) store<u32>(to + (k << 2), load<u32>(scratch + PADDED + ((k - whole) << 2)));
-  }
 }

@@ -234,57 +234,58 @@ function opened(q: v128, gapless: bool): v128 {
   return gapless ? i16x8.sub(q, i16x8.ge_s(q, i16x8.splat(0))) : q;
 }
 
-/** Under support with one step. */
+/**
+ * Eight integers' values, with one step for both signs. `half` and `minusHalf` are ±½; `turn` is that of the first four, and
+ * `four` leads to the next ones'.
+ *
+ *   dithered  integers above 0 stand for one less than they say; what is 0 stays so
+ */
 @inline
-function supportRun(to: usize, from: usize, count: usize, gapless: bool, scratch: usize): void {
-  const step = opaqueFloat(settings(scratch).step, scratch);
-  const half = opaqueFloat(0.5, scratch);
-  const minusHalf = opaqueFloat(-0.5, scratch);
-  let y = to;
-  for (let at = from, end = from + (count << 1); at < end; at += 16, y += 32) {
-    const q = opened(v128.load(at), gapless);
-    const a = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(q));
-    const b = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(q));
-    v128.store(y, f32x4.mul(f32x4.sub(a, clamped(a, half, minusHalf)), step));
-    v128.store(y, f32x4.mul(f32x4.sub(b, clamped(b, half, minusHalf)), step), 16);
+export function storeEight(
+  to: usize,
+  integers: v128,
+  quantizer: u32,
+  gapless: bool,
+  step: v128,
+  half: v128,
+  minusHalf: v128,
+  turn: v128,
+  four: v128,
+  scratch: usize,
+): void {
+  const q = opened(integers, gapless);
+  const zero = i16x8.splat(0);
+  const r = quantizer == DITHERED ? i16x8.add(q, i16x8.gt_s(q, zero)) : q;
+  const a = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(r));
+  const b = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(r));
+  if (quantizer == PAPER) {
+    v128.store(to, f32x4.mul(a, step));
+    v128.store(to, f32x4.mul(b, step), 16);
+  } else if (quantizer == SUPPORT) {
+    v128.store(to, f32x4.mul(f32x4.sub(a, clamped(a, half, minusHalf)), step));
+    v128.store(to, f32x4.mul(f32x4.sub(b, clamped(b, half, minusHalf)), step), 16);
+  } else {
+    const none = i16x8.eq(q, zero);
+    const first = f32x4.mul(f32x4.sub(a, dither(turn, scratch)), step);
+    const second = f32x4.mul(f32x4.sub(b, dither(i32x4.add(turn, four), scratch)), step);
+    v128.store(to, v128.andnot(first, i32x4.extend_low_i16x8_s(none)));
+    v128.store(to, v128.andnot(second, i32x4.extend_high_i16x8_s(none)), 16);
   }
 }
 
-/**
- * Under dither. Integers above 0 stand for one less than they say. Four lanes at a time come from sixteen bits: first the
- * integers less that, then a mask of those that are not 0.
- */
 @inline
-function ditheredRun(to: usize, from: usize, count: usize, gapless: bool, first: u32, scratch: usize): void {
+function valueRun(to: usize, from: usize, count: usize, first: u32, scratch: usize, quantizer: u32, gapless: bool): void {
   const s = settings(scratch);
   const step = opaqueFloat(s.step, scratch);
+  const half = opaqueFloat(0.5, scratch);
+  const minusHalf = opaqueFloat(-0.5, scratch);
   const four = further(4, scratch);
-  const zero = i16x8.splat(0);
+  const eight = further(8, scratch);
   let turn = turnOf(first, mix(s.seed));
   let y = to;
   for (let at = from, end = from + (count << 1); at < end; at += 16, y += 32) {
-    const q = opened(v128.load(at), gapless);
-    const r = i16x8.add(q, i16x8.gt_s(q, zero));
-    const none = i16x8.eq(q, zero);
-    const a = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(r));
-    const b = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(r));
-    const noneA = i32x4.extend_low_i16x8_s(none);
-    const noneB = i32x4.extend_high_i16x8_s(none);
-    v128.store(y, v128.andnot(f32x4.mul(f32x4.sub(a, dither(turn, scratch)), step), noneA));
-    turn = i32x4.add(turn, four);
-    v128.store(y, v128.andnot(f32x4.mul(f32x4.sub(b, dither(turn, scratch)), step), noneB), 16);
-    turn = i32x4.add(turn, four);
-  }
-}
-
-@inline
-function paperRun(to: usize, from: usize, count: usize, scratch: usize): void {
-  const step = opaqueFloat(settings(scratch).step, scratch);
-  let y = to;
-  for (let at = from, end = from + (count << 1); at < end; at += 16, y += 32) {
-    const q = v128.load(at);
-    v128.store(y, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(q)), step));
-    v128.store(y, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(q)), step), 16);
+    storeEight(y, v128.load(at), quantizer, gapless, step, half, minusHalf, turn, four, scratch);
+    if (quantizer == DITHERED) turn = i32x4.add(turn, eight);
   }
 }
 
@@ -292,12 +293,12 @@ function paperRun(to: usize, from: usize, count: usize, scratch: usize): void {
 export function dequantize16(to: usize, from: usize, count: usize, gapless: bool, first: u32, scratch: usize): void {
   const s = settings(scratch);
   if (s.quantizer == DITHERED) {
-    if (gapless) ditheredRun(to, from, count, true, first, scratch);
-    else ditheredRun(to, from, count, false, first, scratch);
-  } else if (s.quantizer == PAPER) paperRun(to, from, count, scratch);
+    if (gapless) valueRun(to, from, count, first, scratch, DITHERED, true);
+    else valueRun(to, from, count, first, scratch, DITHERED, false);
+  } else if (s.quantizer == PAPER) valueRun(to, from, count, first, scratch, PAPER, false);
   else if (s.step == s.negativeStep) {
-    if (gapless) supportRun(to, from, count, true, scratch);
-    else supportRun(to, from, count, false, scratch);
+    if (gapless) valueRun(to, from, count, first, scratch, SUPPORT, true);
+    else valueRun(to, from, count, first, scratch, SUPPORT, false);
   } else {
     const steps = f32x4.splat(s.step);
     const negativeSteps = f32x4.splat(s.negativeStep);
