@@ -1,7 +1,7 @@
 // Values → integers, each checked by reconstruction: what the decoder will make of it must lie within the bound. The
 // formulas are those of src/codec/quantize.ts, lane by lane in the same order.
 import { mix } from "./checksum";
-import { DITHERED, dither, magicOf, nearest, PAPER, range16, SIGNED, SUPPORT, valueOf } from "./quantize";
+import { DITHERED, dither, dithers, further, magicOf, nearest, PAPER, range16, SIGNED, SUPPORT, turnOf, valueOf } from "./quantize";
 import { ESCAPES, POSITIONS, Q, Settings, settings } from "./scratch";
 
 const LARGEST_QUOTIENT: f32 = 4194304;
@@ -9,9 +9,9 @@ const LARGEST_QUOTIENT: f32 = 4194304;
 /** No integer: the value escapes. */
 const ESCAPED: i32 = -0x80000000;
 
-/** Four values' integers; ESCAPED where there is none. `index`: their numbers; `magic`: what magicOf gives. */
+/** Four values' integers; ESCAPED where there is none. `turn`: turnOf their first number; `magic`: what magicOf gives. */
 @inline
-export function checkedFour(value: v128, index: v128, key: v128, magic: v128, s: Settings, quantizer: u32): v128 {
+export function checkedFour(value: v128, turn: v128, magic: v128, s: Settings, scratch: usize, quantizer: u32): v128 {
   const zero = i32x4.splat(0);
   const some = f32x4.ne(value, f32x4.splat(0));
   const steps = f32x4.splat(s.step);
@@ -31,8 +31,8 @@ export function checkedFour(value: v128, index: v128, key: v128, magic: v128, s:
     integer = i32x4.sub(v128.xor(v128.and(m, some), negative), negative);
   } else {
     quotient = f32x4.mul(value, scale);
-    if (quantizer == DITHERED || quantizer == SIGNED) {
-      u = dither(key, index);
+    if (dithers(quantizer)) {
+      u = dither(turn, scratch);
       quotient = f32x4.add(quotient, u);
     }
     integer = nearest(quotient, magic);
@@ -67,16 +67,16 @@ function note(bad: u32, x: usize, at: usize, count0: u32, most: u32, scratch: us
 @inline
 function wideRun(x: usize, n: usize, at0: usize, count0: u32, most: u32, scratch: usize, first: u32, quantizer: u32): i32 {
   const s = settings(scratch);
-  const magic = magicOf(quantizer, scratch);
-  const key = i32x4.splat(mix(s.seed));
+  const magic = magicOf(scratch);
   const escaped = i32x4.splat(ESCAPED);
-  let index = i32x4.add(i32x4.splat(first + (at0 as u32)), i32x4(0, 1, 2, 3));
+  const four = further(4, scratch);
+  let turn = turnOf(first + (at0 as u32), mix(s.seed));
   let count = count0 as i32;
   for (let i: usize = 0; i < n; i += 4) {
-    const integer = checkedFour(v128.load(x + i * 4), index, key, magic, s, quantizer);
+    const integer = checkedFour(v128.load(x + i * 4), turn, magic, s, scratch, quantizer);
     const bad = i32x4.eq(integer, escaped);
     v128.store(scratch + Q + (at0 + i) * 4, v128.andnot(integer, bad));
-    index = i32x4.add(index, i32x4.splat(4));
+    turn = i32x4.add(turn, four);
     const bits = i32x4.bitmask(bad) as u32;
     if (bits == 0) continue;
     count = note(bits, x + i * 4, at0 + i, count as u32, most, scratch);
@@ -103,19 +103,18 @@ export const TOO_WIDE: i32 = -2;
 @inline
 function narrowRun(x: usize, n: usize, at0: usize, count0: u32, most: u32, scratch: usize, first: u32, quantizer: u32): i32 {
   const s = settings(scratch);
-  const magic = magicOf(quantizer, scratch);
-  const key = i32x4.splat(mix(s.seed));
+  const magic = magicOf(scratch);
   const escaped = i32x4.splat(ESCAPED);
-  const four = i32x4.splat(4);
-  let index = i32x4.add(i32x4.splat(first + (at0 as u32)), i32x4(0, 1, 2, 3));
+  const four = further(4, scratch);
+  let turn = turnOf(first + (at0 as u32), mix(s.seed));
   let count = count0 as i32;
   let least = i16x8.splat(0x7fff);
   let largest = i16x8.splat(-0x8000);
   for (let i: usize = 0; i < n; i += 8) {
-    const a = checkedFour(v128.load(x + i * 4), index, key, magic, s, quantizer);
-    index = i32x4.add(index, four);
-    const b = checkedFour(v128.load(x + i * 4, 16), index, key, magic, s, quantizer);
-    index = i32x4.add(index, four);
+    const a = checkedFour(v128.load(x + i * 4), turn, magic, s, scratch, quantizer);
+    turn = i32x4.add(turn, four);
+    const b = checkedFour(v128.load(x + i * 4, 16), turn, magic, s, scratch, quantizer);
+    turn = i32x4.add(turn, four);
     const badA = i32x4.eq(a, escaped);
     const badB = i32x4.eq(b, escaped);
     const v = i16x8.narrow_i32x4_s(v128.andnot(a, badA), v128.andnot(b, badB));

@@ -1,19 +1,8 @@
 // Dense mode's symbols under their contexts, a row at a time: what the entropy coder encodes. src/codec/model.ts says which
 // context a symbol has; rans.ts codes it.
 import { ABOVE, PADDED, TOPS, TRUE_SYMBOLS } from "./map";
-import { opaque, settings } from "./scratch";
-
-/** A threshold in sixteen lanes, its top bit turned: bytes compare as signed ones. */
-@inline
-function turned(thresholds: u32, k: u32): v128 {
-  return i8x16.splat((((thresholds >> (k << 3)) & 255) ^ 128) as i8);
-}
-
-/** How many of three thresholds sixteen bytes exceed, negative: a comparison is −1 where true. All with their top bits turned. */
-@inline
-function exceeded(value: v128, t0: v128, t1: v128, t2: v128): v128 {
-  return i8x16.add(i8x16.gt_s(value, t0), i8x16.add(i8x16.gt_s(value, t1), i8x16.gt_s(value, t2)));
-}
+import { exceeded, turned } from "./rows";
+import { opaque16, opaque8, settings } from "./scratch";
 
 /** 4·area + left from the negative of both. */
 @inline
@@ -50,15 +39,15 @@ function escapeColumn(symbols: usize, contexts: usize, truth: usize, large: usiz
 export function codeRow(to: usize, large: usize, limit: usize, scratch: usize): usize {
   const s = settings(scratch);
   const width = s.width as usize;
-  const area0 = turned(s.area, 0);
-  const area1 = turned(s.area, 1);
-  const area2 = turned(s.area, 2);
-  const left0 = turned(s.left, 0);
-  const left1 = turned(s.left, 1);
-  const left2 = turned(s.left, 2);
-  const top = opaque(0x80808080, scratch);
-  const byte = opaque(0x00ff00ff, scratch);
-  const most = opaque(0x3f3f3f3f, scratch);
+  const area0 = turned(s.area, 0, scratch);
+  const area1 = turned(s.area, 1, scratch);
+  const area2 = turned(s.area, 2, scratch);
+  const left0 = turned(s.left, 0, scratch);
+  const left1 = turned(s.left, 1, scratch);
+  const left2 = turned(s.left, 2, scratch);
+  const top = opaque8(128, scratch);
+  const byte = opaque16(255, scratch);
+  const most = opaque8(63, scratch);
   const tops = v128.load(scratch + TOPS);
   const truth = scratch + TRUE_SYMBOLS;
   const above = scratch + ABOVE;

@@ -19,7 +19,7 @@ import {
   WORDS_END,
 } from "./map";
 import { encodeSymbols } from "./rans";
-import { divideRow, foldRow, inHalves, startStrip } from "./rows";
+import { divideRow, foldRow, inHalves, startStrip, sumRow } from "./rows";
 import { BLOCK, settings } from "./scratch";
 
 
@@ -110,9 +110,9 @@ export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: 
   for (let y = y0; y < y0 + rows; y++) {
     raw = encodeRow(x, strip, height, y, raw, scratch);
     if (raw < 0) return -1;
-    const part = foldRow(y, y == y0, scratch);
+    foldRow(y, y == y0, scratch);
     const within = y > y0 || y == 0;
-    if (within) sum += part as u64;
+    if (within) sum += sumRow(scratch) as u64;
     if (!counted) continue;
     if (s.low > 0) divideRow(scratch + LOWS, scratch);
     codeRow(coded, large, large, scratch);

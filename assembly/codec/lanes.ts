@@ -1,13 +1,25 @@
-// Eight lanes' rows of floats ↔ columns of eight integers. src/codec/segment.ts says what it means.
+// Eight lanes' rows of floats → columns of eight integers; values.ts goes the other way. src/codec/segment.ts says what it means.
 //
 //   lane rows   eight times the width and some, 16 bits each, lane after lane   (quantised, or to be dequantised)
 //   row         column by column, eight lanes each: one vector a column         (predicted)
 import { checkedFour } from "./checked";
 import { mix } from "./checksum";
 import { LANES, MOST_RAW, PADDED, RAW } from "./map";
-import { dequantize16, DITHERED, HALVES, magicOf, nearEight, PAPER, quantizeNear, SIGNED, SUPPORT } from "./quantize";
-import { inHalves, restoreRow, rowAt } from "./rows";
-import { Settings, settings } from "./scratch";
+import {
+  DITHERED,
+  further,
+  HALVES,
+  magicOf,
+  nearEight,
+  PAPER,
+  quantizeNear,
+  SIGNED,
+  SUPPORT,
+  turnOf,
+} from "./quantize";
+import { inHalves, rowAt } from "./rows";
+import { opaque16, opaqueFloat, Settings, settings } from "./scratch";
+import { storeTransposed, transpose } from "./transpose";
 
 /** No integer of dense mode: what stays raw, until it is noted. */
 const NONE: i32 = -32768;
@@ -16,7 +28,7 @@ const LARGEST_FLOOR: i16 = 4095;
 
 /** Bytes from one lane row to the next. */
 @inline
-function laneBytes(width: usize): usize {
+export function laneBytes(width: usize): usize {
   return ((width << 1) + 31) & ~15;
 }
 
@@ -28,12 +40,12 @@ function fitting(integer: v128): v128 {
 
 /** `count` values' floors in half steps, NONE where they are too far from zero. */
 function floorRow(from: usize, count: usize, to: usize, scratch: usize): void {
-  const scale = f32x4.splat(settings(scratch).inverse);
-  const magic = magicOf(HALVES, scratch);
-  const least = i16x8.splat(-LARGEST_FLOOR);
-  const most = i16x8.splat(LARGEST_FLOOR);
+  const scale = opaqueFloat(settings(scratch).inverse, scratch);
+  const magic = magicOf(scratch);
+  const least = opaque16(-LARGEST_FLOOR, scratch);
+  const most = opaque16(LARGEST_FLOOR, scratch);
   for (let i: usize = 0; i < count; i += 8) {
-    const v = nearEight(from + i * 4, scale, scale, magic, magic, magic, HALVES);
+    const v = nearEight(from + i * 4, scale, scale, magic, magic, magic, magic, magic, scratch, HALVES);
     const far = v128.or(i16x8.lt_s(v, least), i16x8.gt_s(v, most));
     v128.store(to + i * 2, v128.bitselect(i16x8.splat(NONE as i16), v, far));
   }
@@ -43,15 +55,14 @@ function floorRow(from: usize, count: usize, to: usize, scratch: usize): void {
 @inline
 function checkedRow(from: usize, count: usize, index: u32, to: usize, scratch: usize, quantizer: u32): void {
   const s = settings(scratch);
-  const magic = magicOf(quantizer, scratch);
-  const key = i32x4.splat(mix(s.seed));
-  let number = i32x4.add(i32x4.splat(index), i32x4(0, 1, 2, 3));
-  const four = i32x4.splat(4);
+  const magic = magicOf(scratch);
+  const four = further(4, scratch);
+  let turn = turnOf(index, mix(s.seed));
   for (let i: usize = 0; i < count; i += 8) {
-    const a = fitting(checkedFour(v128.load(from + i * 4), number, key, magic, s, quantizer));
-    number = i32x4.add(number, four);
-    const b = fitting(checkedFour(v128.load(from + i * 4, 16), number, key, magic, s, quantizer));
-    number = i32x4.add(number, four);
+    const a = fitting(checkedFour(v128.load(from + i * 4), turn, magic, s, scratch, quantizer));
+    turn = i32x4.add(turn, four);
+    const b = fitting(checkedFour(v128.load(from + i * 4, 16), turn, magic, s, scratch, quantizer));
+    turn = i32x4.add(turn, four);
     v128.store(to + i * 2, i16x8.narrow_i32x4_s(a, b));
   }
 }
@@ -110,79 +121,46 @@ function noteRaw(x: usize, count: usize, index: u32, to: usize, raw: i32, s: Set
   return found;
 }
 
-/** Eight rows of eight integers become eight columns, `stride` bytes from one to the next. */
+const FAR: u32 = 1;
+const ZEROS: u32 = 2;
+
+/** Integers above 0 move down. */
 @inline
-function storeTransposed(
-  to: usize,
-  toStride: usize,
-  a: v128,
-  b: v128,
-  c: v128,
-  d: v128,
-  e: v128,
-  f: v128,
-  g: v128,
-  h: v128,
-): void {
-  // Pairs of lanes, then pairs of pairs, then halves.
-  const ab0 = i8x16.shuffle(a, b, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
-  const ab1 = i8x16.shuffle(a, b, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
-  const cd0 = i8x16.shuffle(c, d, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
-  const cd1 = i8x16.shuffle(c, d, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
-  const ef0 = i8x16.shuffle(e, f, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
-  const ef1 = i8x16.shuffle(e, f, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
-  const gh0 = i8x16.shuffle(g, h, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
-  const gh1 = i8x16.shuffle(g, h, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
-  const ad0 = i8x16.shuffle(ab0, cd0, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const ad1 = i8x16.shuffle(ab0, cd0, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-  const ad2 = i8x16.shuffle(ab1, cd1, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const ad3 = i8x16.shuffle(ab1, cd1, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-  const eh0 = i8x16.shuffle(ef0, gh0, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const eh1 = i8x16.shuffle(ef0, gh0, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-  const eh2 = i8x16.shuffle(ef1, gh1, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const eh3 = i8x16.shuffle(ef1, gh1, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-  v128.store(to, i8x16.shuffle(ad0, eh0, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-  v128.store(to + toStride, i8x16.shuffle(ad0, eh0, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
-  v128.store(to + toStride * 2, i8x16.shuffle(ad1, eh1, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-  v128.store(to + toStride * 3, i8x16.shuffle(ad1, eh1, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
-  v128.store(to + toStride * 4, i8x16.shuffle(ad2, eh2, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-  v128.store(to + toStride * 5, i8x16.shuffle(ad2, eh2, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
-  v128.store(to + toStride * 6, i8x16.shuffle(ad3, eh3, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-  v128.store(to + toStride * 7, i8x16.shuffle(ad3, eh3, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
+function closed(v: v128): v128 {
+  return i16x8.add(v, i16x8.gt_s(v, i16x8.splat(0)));
 }
 
-function transpose(to: usize, toStride: usize, from: usize, stride: usize): void {
-  const half = from + stride * 4;
-  storeTransposed(
-    to,
-    toStride,
-    v128.load(from),
-    v128.load(from + stride),
-    v128.load(from + stride * 2),
-    v128.load(from + stride * 3),
-    v128.load(half),
-    v128.load(half + stride),
-    v128.load(half + stride * 2),
-    v128.load(half + stride * 3),
-  );
-}
-
-/** Eight rows that need no check, `stride` bytes apart, straight to columns; false where one needs it after all. */
+/**
+ * Eight rows that need no check, `stride` bytes apart, straight to columns. FAR where one needs it after all; ZEROS where that
+ * is not so, but there are some, and `gapless`.
+ */
 @inline
-function nearColumns(x: usize, stride: usize, first: u32, row: usize, scratch: usize, quantizer: u32): bool {
+function nearColumns(
+  x: usize,
+  stride: usize,
+  first: u32,
+  row: usize,
+  scratch: usize,
+  gapless: bool,
+  quantizer: u32,
+): u32 {
   const s = settings(scratch);
-  const scale = f32x4.splat(s.inverse);
-  const below = f32x4.splat(s.negativeInverse);
-  const magic = magicOf(quantizer, scratch);
-  const key = i32x4.splat(mix(s.seed));
-  const apart = i32x4.splat((stride >> 2) as i32);
+  const scale = opaqueFloat(s.inverse, scratch);
+  const below = opaqueFloat(s.negativeInverse, scratch);
+  const magic = magicOf(scratch);
+  const one = opaque16(1, scratch);
+  const minusOne = opaque16(-1, scratch);
+  const four = further(4, scratch);
+  const eight = further(8, scratch);
+  const apart = further((stride >> 2) as u32, scratch);
+  let n0 = turnOf(first, mix(s.seed));
   const width = s.width as usize;
   const half = stride * 4;
   let least = i16x8.splat(0);
   let most = least;
+  let zeros = least;
   for (let i: usize = 0; i < width; i += 8) {
     const at = x + (i << 2);
-    const n0 = i32x4.add(i32x4.splat(first + (i as u32)), i32x4(0, 1, 2, 3));
     const n1 = i32x4.add(n0, apart);
     const n2 = i32x4.add(n1, apart);
     const n3 = i32x4.add(n2, apart);
@@ -190,22 +168,59 @@ function nearColumns(x: usize, stride: usize, first: u32, row: usize, scratch: u
     const n5 = i32x4.add(n4, apart);
     const n6 = i32x4.add(n5, apart);
     const n7 = i32x4.add(n6, apart);
-    const a = nearEight(at, scale, below, magic, key, n0, quantizer);
-    const b = nearEight(at + stride, scale, below, magic, key, n1, quantizer);
-    const c = nearEight(at + stride * 2, scale, below, magic, key, n2, quantizer);
-    const d = nearEight(at + stride * 3, scale, below, magic, key, n3, quantizer);
-    const e = nearEight(at + half, scale, below, magic, key, n4, quantizer);
-    const f = nearEight(at + half + stride, scale, below, magic, key, n5, quantizer);
-    const g = nearEight(at + half + stride * 2, scale, below, magic, key, n6, quantizer);
-    const h = nearEight(at + half + stride * 3, scale, below, magic, key, n7, quantizer);
+    const a = nearEight(at, scale, below, magic, one, minusOne, n0, four, scratch, quantizer);
+    const b = nearEight(at + stride, scale, below, magic, one, minusOne, n1, four, scratch, quantizer);
+    const c = nearEight(at + stride * 2, scale, below, magic, one, minusOne, n2, four, scratch, quantizer);
+    const d = nearEight(at + stride * 3, scale, below, magic, one, minusOne, n3, four, scratch, quantizer);
+    const e = nearEight(at + half, scale, below, magic, one, minusOne, n4, four, scratch, quantizer);
+    const f = nearEight(at + half + stride, scale, below, magic, one, minusOne, n5, four, scratch, quantizer);
+    const g = nearEight(at + half + stride * 2, scale, below, magic, one, minusOne, n6, four, scratch, quantizer);
+    const h = nearEight(at + half + stride * 3, scale, below, magic, one, minusOne, n7, four, scratch, quantizer);
+    n0 = i32x4.add(n0, eight);
     const low = i16x8.min_s(i16x8.min_s(i16x8.min_s(a, b), i16x8.min_s(c, d)), i16x8.min_s(e, f));
     const high = i16x8.max_s(i16x8.max_s(i16x8.max_s(a, b), i16x8.max_s(c, d)), i16x8.max_s(e, f));
     least = i16x8.min_s(least, i16x8.min_s(low, i16x8.min_s(g, h)));
     most = i16x8.max_s(most, i16x8.max_s(high, i16x8.max_s(g, h)));
-    storeTransposed(row + (i << 4), 16, a, b, c, d, e, f, g, h);
+    if (!gapless) storeTransposed(row + (i << 4), 16, a, b, c, d, e, f, g, h);
+    else {
+      const zero = i16x8.splat(0);
+      const ab = v128.or(i16x8.eq(a, zero), i16x8.eq(b, zero));
+      const cd = v128.or(i16x8.eq(c, zero), i16x8.eq(d, zero));
+      const ef = v128.or(i16x8.eq(e, zero), i16x8.eq(f, zero));
+      const gh = v128.or(i16x8.eq(g, zero), i16x8.eq(h, zero));
+      zeros = v128.or(zeros, v128.or(v128.or(ab, cd), v128.or(ef, gh)));
+      storeTransposed(row + (i << 4), 16, closed(a), closed(b), closed(c), closed(d), closed(e), closed(f), closed(g), closed(h));
+    }
   }
   const limit = i16x8.splat(quantizer == HALVES ? LARGEST_FLOOR : (s.near as i16));
-  return !v128.any_true(v128.or(i16x8.gt_s(most, limit), i16x8.lt_s(least, i16x8.neg(limit))));
+  if (v128.any_true(v128.or(i16x8.gt_s(most, limit), i16x8.lt_s(least, i16x8.neg(limit))))) return FAR;
+  return gapless && v128.any_true(zeros) ? ZEROS : 0;
+}
+
+/** A row of `count` values whose zeros stay raw, as noteRaw notes them. */
+function noteZeros(x: usize, count: usize, index: u32, raw: i32, scratch: usize): i32 {
+  const zero = f32x4.splat(0);
+  let found = raw;
+  for (let i: usize = 0; i < count; i += 4) {
+    let bits = i32x4.bitmask(f32x4.eq(v128.load(x + (i << 2)), zero));
+    for (; bits != 0; bits &= bits - 1) {
+      const at = i + (ctz(bits) as usize);
+      if (at >= count) break;
+      if (found >= (MOST_RAW as i32)) return -1;
+      store<u32>(scratch + RAW + ((found as usize) << 3), index + (at as u32));
+      store<u32>(scratch + RAW + ((found as usize) << 3), load<u32>(x + (at << 2)), 4);
+      found++;
+    }
+  }
+  return found;
+}
+
+/** nearColumns of the quantizer in use. */
+@inline
+function nearRow(x: usize, stride: usize, first: u32, row: usize, scratch: usize, gapless: bool, quantizer: u32): u32 {
+  if (quantizer == SUPPORT) return nearColumns(x, stride, first, row, scratch, gapless, SUPPORT);
+  if (quantizer == SIGNED) return nearColumns(x, stride, first, row, scratch, gapless, SIGNED);
+  return nearColumns(x, stride, first, row, scratch, gapless, DITHERED);
 }
 
 /** Row y of strip `strip` (lanes of `height` rows): floats to folded residuals at TRUE_SYMBOLS. Raw values, or −1. */
@@ -216,16 +231,22 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
   const first = (strip * 8 * s.height + y) * s.width;
   const apart = (height as usize) * width * 4;
   const last = x + ((first as usize) << 2) + apart * 7;
-  if (s.near >= 0 && !s.gapless && last + ((width + 8) << 2) <= end) {
+  if (s.near >= 0 && last + ((width + 8) << 2) <= end) {
     const from = x + ((first as usize) << 2);
     const columns = rowAt(scratch, y);
-    let near: bool;
-    if (inHalves(s.predictor)) near = nearColumns(from, apart, first, columns, scratch, HALVES);
-    else if (s.quantizer == SUPPORT) near = nearColumns(from, apart, first, columns, scratch, SUPPORT);
-    else if (s.quantizer == PAPER) near = nearColumns(from, apart, first, columns, scratch, PAPER);
-    else if (s.quantizer == SIGNED) near = nearColumns(from, apart, first, columns, scratch, SIGNED);
-    else near = nearColumns(from, apart, first, columns, scratch, DITHERED);
-    if (near) return raw;
+    let state: u32;
+    if (inHalves(s.predictor)) state = nearColumns(from, apart, first, columns, scratch, false, HALVES);
+    else if (s.quantizer == PAPER) state = nearColumns(from, apart, first, columns, scratch, false, PAPER);
+    else if (s.gapless) state = nearRow(from, apart, first, columns, scratch, true, s.quantizer);
+    else state = nearRow(from, apart, first, columns, scratch, false, s.quantizer);
+    if (state == 0) return raw;
+    if (state == ZEROS) {
+      let found = raw;
+      for (let lane: u32 = 0; lane < 8 && found >= 0; lane++) {
+        found = noteZeros(from + (lane as usize) * apart, width, first + lane * height * s.width, found, scratch);
+      }
+      return found;
+    }
   }
   const stride = laneBytes(width);
   let found = raw;
@@ -244,27 +265,4 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
   const row = rowAt(scratch, y);
   for (let i: usize = 0; i < width; i += 8) transpose(row + (i << 4), 16, scratch + LANES + (i << 1), stride);
   return found;
-}
-
-/** Row y of a strip: folded residuals at TRUE_SYMBOLS become values of x. */
-export function decodeRow(x: usize, strip: u32, height: u32, y: u32, scratch: usize): void {
-  const s = settings(scratch);
-  const width = s.width as usize;
-  const stride = laneBytes(width);
-  const row = restoreRow(y, scratch);
-  for (let i: usize = 0; i < width; i += 8) transpose(scratch + LANES + (i << 1), stride, row + (i << 4), 16);
-  const gapless = s.gapless != 0;
-  for (let lane: u32 = 0; lane < 8; lane++) {
-    const number = strip * 8 * s.height + lane * height + y;
-    if (number >= s.rows) return;
-    const index = number * s.width;
-    const count = min<u32>(s.width, s.length - index) as usize;
-    const whole = count & ~7;
-    const to = x + ((index as usize) << 2);
-    const from = scratch + LANES + (lane as usize) * stride;
-    dequantize16(to, from, whole, gapless, index, scratch);
-    if (whole == count) continue;
-    dequantize16(scratch + PADDED, from + (whole << 1), 8, gapless, index + (whole as u32), scratch);
-    for (let k = whole; k < count; k++) store<u32>(to + (k << 2), load<u32>(scratch + PADDED + ((k - whole) << 2)));
-  }
 }

@@ -17,8 +17,8 @@ export const LOWS: usize = 271616;
 
 /** Decoding, before the low bits: contexts of a row of each of two segments, and what is above the second's. */
 export const ROW_CONTEXTS: usize = 271616;
-export const SECOND_CONTEXTS: usize = 288064;
-export const SECOND_ABOVE: usize = 304520;
+export const SECOND_CONTEXTS: usize = 304448;
+export const SECOND_ABOVE: usize = 337288;
 
 /** Encoding: words from the end down. Before that, working space of rows and counts. */
 export const WORDS_END: usize = 468288;

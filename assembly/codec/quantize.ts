@@ -1,6 +1,6 @@
 // Values → integers and back; the formulas are those of src/codec/quantize.ts, lane by lane in the same order.
 import { mix } from "./checksum";
-import { opaque, Settings, settings } from "./scratch";
+import { MIXING, opaque, opaque16, opaqueFloat, settings } from "./scratch";
 
 export const LOSSLESS: u32 = 0;
 export const SUPPORT: u32 = 1;
@@ -12,13 +12,6 @@ export const SIGNED: u32 = 5;
 
 /** The bits of 1.5·2^23: added to |t| ≤ 2^22, it leaves round-half-even(t) in the low mantissa bits. */
 export const MAGIC: i32 = 0x4b400000;
-/** Those of 2^23: the same for whole numbers from 0 to 2^23. */
-const WHOLE: i32 = 0x4b000000;
-
-@inline
-export function magnitude(x: v128): v128 {
-  return v128.and(x, i32x4.splat(0x7fffffff));
-}
 
 /** The horizontal least and largest of eight, as low and high half of the result. */
 @inline
@@ -34,37 +27,28 @@ export function range16(low: v128, high: v128): u32 {
   return ((least & 0xffff) | (most << 16)) as u32;
 }
 
-/** Four elements' dither; `index` holds their numbers. */
+const TURN: i32 = 0x9e3779b9;
+
+/** What the dither mixes for four elements from number `first` on; `key` is the mixed seed. Numbers add: see `further`. */
 @inline
-export function dither(key: v128, index: v128): v128 {
-  let h = i32x4.add(i32x4.mul(index, i32x4.splat(0x9e3779b9)), key);
-  h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 16)), i32x4.splat(0x7feb352d));
-  h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 15)), i32x4.splat(0x846ca68b));
-  h = i32x4.shr_u(v128.xor(h, i32x4.shr_u(h, 16)), 9);
-  const k = f32x4.convert_i32x4_s(h);
-  return f32x4.add(f32x4.mul(k, f32x4.splat(1.1920928955078125e-7)), f32x4.splat(-0.499999940395355224609375));
+export function turnOf(first: u32, key: u32): v128 {
+  return i32x4.add(i32x4.mul(i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3)), i32x4.splat(TURN)), i32x4.splat(key));
 }
 
-/**
- * Eight values that need no check → sixteen-bit integers.
- *
- *   support  ⌊|x|·inverse⌋ + 1, masked where x is ±0, with the sign put back on sixteen-bit lanes:
- *            saturation keeps both "is zero" and the sign when 32-bit patterns shrink to 16
- *
- * proofs: Narrow.support_near, Narrow.paper_near, Narrow.dithered_near
- */
+/** What leads from one element's turn to that of one `by` numbers further. */
 @inline
-export function nearSupport(x0: v128, x1: v128, scale: v128, base: v128): v128 {
-  // 2^23 + 1 is the next float, and the next integer.
-  const one = i32x4.add(base, i32x4.splat(1));
-  const a0 = magnitude(x0);
-  const a1 = magnitude(x1);
-  const m0 = i32x4.sub(f32x4.add(f32x4.floor(f32x4.mul(a0, scale)), one), base);
-  const m1 = i32x4.sub(f32x4.add(f32x4.floor(f32x4.mul(a1, scale)), one), base);
-  const some = i16x8.gt_s(i16x8.narrow_i32x4_s(a0, a1), i16x8.splat(0));
-  const sign = i16x8.shr_s(i16x8.narrow_i32x4_s(x0, x1), 15);
-  const m = v128.and(i16x8.narrow_i32x4_s(m0, m1), some);
-  return i16x8.sub(v128.xor(m, sign), sign);
+export function further(by: u32, scratch: usize): v128 {
+  return opaque((by as i32) * TURN, scratch);
+}
+
+/** Four elements' dither, from their turns. */
+@inline
+export function dither(turn: v128, scratch: usize): v128 {
+  const mixing = scratch + MIXING;
+  let h = i32x4.mul(v128.xor(turn, i32x4.shr_u(turn, 16)), v128.load(mixing));
+  h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 15)), v128.load(mixing, 16));
+  h = i32x4.shr_u(v128.xor(h, i32x4.shr_u(h, 16)), 9);
+  return f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(h), v128.load(mixing, 32)), v128.load(mixing, 48));
 }
 
 /** The nearest whole numbers, ties to even, of |t| ≤ 2^22; `magic` holds MAGIC, which is float and integer alike. */
@@ -78,36 +62,77 @@ function rounded(t0: v128, t1: v128, magic: v128): v128 {
   return i16x8.narrow_i32x4_s(nearest(t0, magic), nearest(t1, magic));
 }
 
+/**
+ * What stands for the signs of eight values, sixteen bits each: −1, 0 or 1. Saturation keeps both "is zero" and the sign when
+ * 32-bit patterns shrink to 16; zero is added first, to make +0 of −0.
+ */
+@inline
+function signsOf(x0: v128, x1: v128, one: v128, minusOne: v128): v128 {
+  const zero = f32x4.splat(0);
+  const pattern = i16x8.narrow_i32x4_s(f32x4.add(x0, zero), f32x4.add(x1, zero));
+  return i16x8.max_s(i16x8.min_s(pattern, one), minusOne);
+}
+
+/**
+ * Eight values that need no check → sixteen-bit integers.
+ *
+ *   support  ±(⌊|x|·inverse⌋ + 1): what is left of x·inverse without its fraction, and one further from zero where x is not 0
+ *
+ * proofs: Narrow.support_near, Narrow.paper_near, Narrow.dithered_near
+ */
+@inline
+function nearSupport(x0: v128, x1: v128, scale: v128, magic: v128, one: v128, minusOne: v128): v128 {
+  const whole = rounded(f32x4.trunc(f32x4.mul(x0, scale)), f32x4.trunc(f32x4.mul(x1, scale)), magic);
+  return i16x8.add_sat_s(whole, signsOf(x0, x1, one, minusOne));
+}
+
 @inline
 export function nearPaper(x0: v128, x1: v128, scale: v128, magic: v128): v128 {
   return rounded(f32x4.mul(x0, scale), f32x4.mul(x1, scale), magic);
 }
 
-/** `index`: the numbers of the first four. */
+/** `turn`: that of the first four; `four`: what leads to the next ones'. */
 @inline
-export function nearDithered(x0: v128, x1: v128, scale: v128, magic: v128, key: v128, index: v128): v128 {
-  const u0 = dither(key, index);
-  const u1 = dither(key, i32x4.add(index, i32x4.splat(4)));
+export function nearDithered(
+  x0: v128,
+  x1: v128,
+  scale: v128,
+  magic: v128,
+  turn: v128,
+  four: v128,
+  scratch: usize,
+): v128 {
+  const u0 = dither(turn, scratch);
+  const u1 = dither(i32x4.add(turn, four), scratch);
   const r = rounded(f32x4.add(f32x4.mul(x0, scale), u0), f32x4.add(f32x4.mul(x1, scale), u1), magic);
   const zero = i16x8.splat(0);
-  const some = i16x8.gt_s(i16x8.narrow_i32x4_s(magnitude(x0), magnitude(x1)), zero);
-  return v128.and(i16x8.sub(r, i16x8.ge_s(r, zero)), some);
+  const none = i16x8.eq(i16x8.narrow_i32x4_s(f32x4.add(x0, zero), f32x4.add(x1, zero)), zero);
+  return v128.andnot(i16x8.sub(r, i16x8.ge_s(r, zero)), none);
 }
 
 /**
- * Dithered, and one further from zero to the value's side; `below`: the scale of values below zero. Where the arithmetic
- * overflows or x is NaN the sum wraps around, which is as far from near as saturation. proofs: Narrow.signed_near
+ * Dithered, and one further from zero to the value's side; `below`: the scale of values below zero. 0 is rounded to 0.
+ * proofs: Narrow.signed_near
  */
 @inline
-export function nearSigned(x0: v128, x1: v128, scale: v128, below: v128, magic: v128, key: v128, index: v128): v128 {
-  const u0 = dither(key, index);
-  const u1 = dither(key, i32x4.add(index, i32x4.splat(4)));
+export function nearSigned(
+  x0: v128,
+  x1: v128,
+  scale: v128,
+  below: v128,
+  magic: v128,
+  one: v128,
+  minusOne: v128,
+  turn: v128,
+  four: v128,
+  scratch: usize,
+): v128 {
   const t0 = f32x4.mul(x0, v128.bitselect(below, scale, i32x4.shr_s(x0, 31)));
   const t1 = f32x4.mul(x1, v128.bitselect(below, scale, i32x4.shr_s(x1, 31)));
+  const u0 = dither(turn, scratch);
+  const u1 = dither(i32x4.add(turn, four), scratch);
   const r = rounded(f32x4.add(t0, u0), f32x4.add(t1, u1), magic);
-  const some = i16x8.gt_s(i16x8.narrow_i32x4_s(magnitude(x0), magnitude(x1)), i16x8.splat(0));
-  const side = v128.or(i16x8.shr_s(i16x8.narrow_i32x4_s(x0, x1), 15), i16x8.splat(1));
-  return v128.and(i16x8.add(r, side), some);
+  return i16x8.add_sat_s(r, signsOf(x0, x1, one, minusOne));
 }
 
 /** Of values in half steps, the integer below: it and the next are both within the bound. */
@@ -116,47 +141,53 @@ export function floors(x: v128, scale: v128, magic: v128): v128 {
   return nearest(f32x4.floor(f32x4.mul(x, scale)), magic);
 }
 
-/** `below`: the scale of values below zero, under SIGNED; `magic`: what magicOf gives. */
+/** `below`: the scale of values below zero, under SIGNED; `magic`: magicOf; `one` and `minusOne` in all lanes. */
 @inline
 export function nearEight(
   at: usize,
   scale: v128,
   below: v128,
   magic: v128,
-  key: v128,
-  index: v128,
+  one: v128,
+  minusOne: v128,
+  turn: v128,
+  four: v128,
+  scratch: usize,
   quantizer: u32,
 ): v128 {
   const x0 = v128.load(at);
   const x1 = v128.load(at, 16);
-  if (quantizer == SUPPORT) return nearSupport(x0, x1, scale, magic);
+  if (quantizer == SUPPORT) return nearSupport(x0, x1, scale, magic, one, minusOne);
   if (quantizer == PAPER) return nearPaper(x0, x1, scale, magic);
   if (quantizer == HALVES) return i16x8.narrow_i32x4_s(floors(x0, scale, magic), floors(x1, scale, magic));
-  if (quantizer == SIGNED) return nearSigned(x0, x1, scale, below, magic, key, index);
-  return nearDithered(x0, x1, scale, magic, key, index);
+  if (quantizer == SIGNED) return nearSigned(x0, x1, scale, below, magic, one, minusOne, turn, four, scratch);
+  return nearDithered(x0, x1, scale, magic, turn, four, scratch);
 }
 
 @inline
-export function magicOf(quantizer: u32, scratch: usize): v128 {
-  return opaque(quantizer == SUPPORT ? WHOLE : MAGIC, scratch);
+export function magicOf(scratch: usize): v128 {
+  return opaque(MAGIC, scratch);
 }
 
 @inline
 function nearRun(x: usize, n: usize, q: usize, first: u32, scratch: usize, quantizer: u32): u32 {
   const s = settings(scratch);
-  const scale = f32x4.splat(s.inverse);
-  const below = f32x4.splat(s.negativeInverse);
-  const magic = magicOf(quantizer, scratch);
-  const key = i32x4.splat(mix(s.seed));
-  let index = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
+  const scale = opaqueFloat(s.inverse, scratch);
+  const below = opaqueFloat(s.negativeInverse, scratch);
+  const magic = magicOf(scratch);
+  const one = opaque16(1, scratch);
+  const minusOne = opaque16(-1, scratch);
+  const four = further(4, scratch);
+  const eight = further(8, scratch);
+  let turn = turnOf(first, mix(s.seed));
   let least = i16x8.splat(0x7fff);
   let most = i16x8.splat(-0x8000);
   let to = q;
   for (let at = x, end = x + n * 4; at < end; at += 64, to += 32) {
-    const a = nearEight(at, scale, below, magic, key, index, quantizer);
-    if (quantizer == DITHERED || quantizer == SIGNED) index = i32x4.add(index, i32x4.splat(8));
-    const b = nearEight(at + 32, scale, below, magic, key, index, quantizer);
-    if (quantizer == DITHERED || quantizer == SIGNED) index = i32x4.add(index, i32x4.splat(8));
+    const a = nearEight(at, scale, below, magic, one, minusOne, turn, four, scratch, quantizer);
+    if (dithers(quantizer)) turn = i32x4.add(turn, eight);
+    const b = nearEight(at + 32, scale, below, magic, one, minusOne, turn, four, scratch, quantizer);
+    if (dithers(quantizer)) turn = i32x4.add(turn, eight);
     v128.store(to, a);
     v128.store(to, b, 16);
     least = i16x8.min_s(i16x8.min_s(least, a), b);
@@ -200,8 +231,8 @@ export function quantizeNear(x: usize, n: usize, q: usize, first: u32, scratch: 
 
 /** An integer clamped to ±½: half a step towards zero, and 0 for 0. */
 @inline
-export function half(q: v128): v128 {
-  return f32x4.pmax(f32x4.pmin(q, f32x4.splat(0.5)), f32x4.splat(-0.5));
+function clamped(q: v128, half: v128, minusHalf: v128): v128 {
+  return f32x4.pmax(f32x4.pmin(q, half), minusHalf);
 }
 
 /** The decoder's formula for four integers. */
@@ -209,12 +240,13 @@ export function half(q: v128): v128 {
 export function valueOf(integer: v128, quantizer: u32, step: v128, negativeStep: v128, u: v128): v128 {
   const q = f32x4.convert_i32x4_s(integer);
   if (quantizer == PAPER) return f32x4.mul(q, step);
-  const side = v128.bitselect(negativeStep, step, i32x4.shr_s(integer, 31));
-  if (quantizer == SUPPORT) return f32x4.mul(f32x4.sub(q, half(q)), side);
+  const below = i32x4.shr_s(integer, 31);
+  const side = v128.bitselect(negativeStep, step, below);
+  if (quantizer == SUPPORT) return f32x4.mul(f32x4.sub(q, clamped(q, f32x4.splat(0.5), f32x4.splat(-0.5))), side);
   const zero = i32x4.splat(0);
   if (quantizer == SIGNED) {
-    const nearer = i32x4.sub(i32x4.add(integer, i32x4.gt_s(integer, zero)), i32x4.shr_s(integer, 31));
-    return v128.and(f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(nearer), u), side), i32x4.ne(integer, zero));
+    const r = f32x4.convert_i32x4_s(i32x4.sub(i32x4.add(integer, i32x4.gt_s(integer, zero)), below));
+    return v128.and(f32x4.mul(f32x4.sub(r, u), side), i32x4.ne(integer, zero));
   }
   // Comparison lanes are −1 where true: adding one takes 1 from the positive integers.
   const shifted = f32x4.convert_i32x4_s(i32x4.add(integer, i32x4.gt_s(integer, zero)));
@@ -244,59 +276,110 @@ export function orderBits(to: usize, from: usize, n: usize): void {
   }
 }
 
-/** Under support with one step. */
+/** Integers above 0 and 0 itself move up where zero is no integer. */
 @inline
-function supportRun(to: usize, from: usize, count: usize, gapless: bool, steps: v128): void {
-  let y = to;
-  for (let at = from, end = from + (count << 1); at < end; at += 16, y += 32) {
-    let q = v128.load(at);
-    if (gapless) q = i16x8.sub(q, i16x8.ge_s(q, i16x8.splat(0)));
-    const a = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(q));
-    const b = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(q));
-    v128.store(y, f32x4.mul(f32x4.sub(a, half(a)), steps));
-    v128.store(y, f32x4.mul(f32x4.sub(b, half(b)), steps), 16);
+function opened(q: v128, gapless: bool): v128 {
+  return gapless ? i16x8.sub(q, i16x8.ge_s(q, i16x8.splat(0))) : q;
+}
+
+/**
+ * Eight integers' values, with one step for both signs but under SIGNED. `one` and `other`: aidOf and otherAidOf; `turn` is that of the first
+ * four, and `four` leads to the next ones'.
+ *
+ *   dithered  integers above 0 stand for one less than they say; what is 0 stays so
+ *   signed    all stand for one nearer to zero
+ */
+@inline
+export function storeEight(
+  to: usize,
+  integers: v128,
+  quantizer: u32,
+  gapless: bool,
+  step: v128,
+  one: v128,
+  other: v128,
+  turn: v128,
+  four: v128,
+  scratch: usize,
+): void {
+  const zero = i16x8.splat(0);
+  let q = opened(integers, gapless);
+  if (quantizer == SIGNED) q = i16x8.max_s(q, other);
+  const below = i16x8.shr_s(q, 15);
+  let r = q;
+  if (dithers(quantizer)) r = i16x8.add(r, i16x8.gt_s(q, zero));
+  if (quantizer == SIGNED) r = i16x8.sub(r, below);
+  const a = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(r));
+  const b = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(r));
+  if (quantizer == PAPER) {
+    v128.store(to, f32x4.mul(a, step));
+    v128.store(to, f32x4.mul(b, step), 16);
+  } else if (quantizer == SUPPORT) {
+    v128.store(to, f32x4.mul(f32x4.sub(a, clamped(a, one, other)), step));
+    v128.store(to, f32x4.mul(f32x4.sub(b, clamped(b, one, other)), step), 16);
+  } else {
+    const none = i16x8.eq(q, zero);
+    const firstStep = quantizer == SIGNED ? v128.bitselect(one, step, i32x4.extend_low_i16x8_s(below)) : step;
+    const secondStep = quantizer == SIGNED ? v128.bitselect(one, step, i32x4.extend_high_i16x8_s(below)) : step;
+    const first = f32x4.mul(f32x4.sub(a, dither(turn, scratch)), firstStep);
+    const second = f32x4.mul(f32x4.sub(b, dither(i32x4.add(turn, four), scratch)), secondStep);
+    v128.store(to, v128.andnot(first, i32x4.extend_low_i16x8_s(none)));
+    v128.store(to, v128.andnot(second, i32x4.extend_high_i16x8_s(none)), 16);
   }
 }
 
+/** Whether a quantizer's integers hang on their numbers. */
 @inline
-function ditheredRun(to: usize, from: usize, count: usize, gapless: bool, first: u32, s: Settings, quantizer: u32): void {
-  const steps = f32x4.splat(s.step);
-  const negativeSteps = f32x4.splat(s.negativeStep);
-  const least = i16x8.splat(s.rectified ? 0 : -32768);
-  const key = i32x4.splat(mix(s.seed));
-  const zero = i16x8.splat(0);
-  const four = i32x4.splat(4);
-  let index = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
-  for (let i: usize = 0; i < count << 1; i += 16) {
-    let q = v128.load(from + i);
-    if (gapless) q = i16x8.sub(q, i16x8.ge_s(q, zero));
-    if (quantizer == SIGNED) q = i16x8.max_s(q, least);
-    v128.store(to + i * 2, valueOf(i32x4.extend_low_i16x8_s(q), quantizer, steps, negativeSteps, dither(key, index)));
-    index = i32x4.add(index, four);
-    v128.store(to + i * 2, valueOf(i32x4.extend_high_i16x8_s(q), quantizer, steps, negativeSteps, dither(key, index)), 16);
-    index = i32x4.add(index, four);
+export function dithers(quantizer: u32): bool {
+  return quantizer == DITHERED || quantizer == SIGNED;
+}
+
+/** What storeEight needs beside the step: ½, and −½; under SIGNED the step below zero, and the least integer that counts. */
+@inline
+export function aidOf(quantizer: u32, scratch: usize): v128 {
+  return opaqueFloat(quantizer == SIGNED ? settings(scratch).negativeStep : 0.5, scratch);
+}
+
+@inline
+export function otherAidOf(quantizer: u32, scratch: usize): v128 {
+  if (quantizer != SIGNED) return opaqueFloat(-0.5, scratch);
+  return opaque16(settings(scratch).rectified ? 0 : -32768, scratch);
+}
+
+@inline
+function valueRun(to: usize, from: usize, count: usize, first: u32, scratch: usize, quantizer: u32, gapless: bool): void {
+  const s = settings(scratch);
+  const step = opaqueFloat(s.step, scratch);
+  const one = aidOf(quantizer, scratch);
+  const other = otherAidOf(quantizer, scratch);
+  const four = further(4, scratch);
+  const eight = further(8, scratch);
+  let turn = turnOf(first, mix(s.seed));
+  let y = to;
+  for (let at = from, end = from + (count << 1); at < end; at += 16, y += 32) {
+    storeEight(y, v128.load(at), quantizer, gapless, step, one, other, turn, four, scratch);
+    if (dithers(quantizer)) turn = i32x4.add(turn, eight);
   }
 }
 
 /** The values of `count` (a multiple of 8) sixteen-bit integers, number `first` first. */
 export function dequantize16(to: usize, from: usize, count: usize, gapless: bool, first: u32, scratch: usize): void {
   const s = settings(scratch);
-  const steps = f32x4.splat(s.step);
-  const negativeSteps = f32x4.splat(s.negativeStep);
-  const zero = i16x8.splat(0);
-  const least = i16x8.splat(s.rectified ? 0 : -32768);
-  if (s.quantizer == DITHERED) ditheredRun(to, from, count, gapless, first, s, DITHERED);
-  else if (s.quantizer == SIGNED) ditheredRun(to, from, count, gapless, first, s, SIGNED);
-  else if (s.quantizer == PAPER) {
-    for (let i: usize = 0; i < count << 1; i += 16) {
-      const q = v128.load(from + i);
-      v128.store(to + i * 2, valueOf(i32x4.extend_low_i16x8_s(q), PAPER, steps, steps, zero));
-      v128.store(to + i * 2, valueOf(i32x4.extend_high_i16x8_s(q), PAPER, steps, steps, zero), 16);
-    }
-  } else if (s.step == s.negativeStep && s.rectified == 0) {
-    if (gapless) supportRun(to, from, count, true, steps);
-    else supportRun(to, from, count, false, steps);
+  if (s.quantizer == DITHERED) {
+    if (gapless) valueRun(to, from, count, first, scratch, DITHERED, true);
+    else valueRun(to, from, count, first, scratch, DITHERED, false);
+  } else if (s.quantizer == SIGNED) {
+    if (gapless) valueRun(to, from, count, first, scratch, SIGNED, true);
+    else valueRun(to, from, count, first, scratch, SIGNED, false);
+  } else if (s.quantizer == PAPER) valueRun(to, from, count, first, scratch, PAPER, false);
+  else if (s.step == s.negativeStep && s.rectified == 0) {
+    if (gapless) valueRun(to, from, count, first, scratch, SUPPORT, true);
+    else valueRun(to, from, count, first, scratch, SUPPORT, false);
   } else {
+    const steps = f32x4.splat(s.step);
+    const negativeSteps = f32x4.splat(s.negativeStep);
+    const zero = i16x8.splat(0);
+    const least = i16x8.splat(s.rectified ? 0 : -32768);
     for (let i: usize = 0; i < count << 1; i += 16) {
       let q = v128.load(from + i);
       if (gapless) q = i16x8.sub(q, i16x8.ge_s(q, zero));
@@ -312,15 +395,15 @@ export function dequantize32(to: usize, from: usize, gapless: bool, first: u32, 
   const s = settings(scratch);
   const steps = f32x4.splat(s.step);
   const negativeSteps = f32x4.splat(s.negativeStep);
-  const key = i32x4.splat(mix(s.seed));
   const zero = i32x4.splat(0);
-  let index = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
+  const four = further(4, scratch);
+  let turn = turnOf(first, mix(s.seed));
   for (let i: usize = 0; i < 256; i += 16) {
     let q = v128.load(from + i);
     if (gapless) q = i32x4.sub(q, i32x4.ge_s(q, zero));
     if (s.rectified) q = i32x4.max_s(q, zero);
-    const u = s.quantizer == DITHERED || s.quantizer == SIGNED ? dither(key, index) : zero;
+    const u = dithers(s.quantizer) ? dither(turn, scratch) : zero;
     v128.store(to + i, valueOf(q, s.quantizer, steps, negativeSteps, u));
-    index = i32x4.add(index, i32x4.splat(4));
+    turn = i32x4.add(turn, four);
   }
 }

@@ -17,8 +17,8 @@ import {
   TOPS,
   WORDS_END,
 } from "./map";
-import { areaAt, classOf, keepAbove, splat, startStrip } from "./rows";
-import { opaque, RAISE, SCATTER, settings } from "./scratch";
+import { areaAt, exceeded, keepAbove, startStrip, turned } from "./rows";
+import { bitsOf, opaque, opaque8, RAISE, SCATTER, settings } from "./scratch";
 
 const TOTAL_BITS: u32 = 11;
 export const LEAST_STATE: u32 = 0x10000;
@@ -112,7 +112,7 @@ export function encodeSymbols(count: usize, scratch: usize): usize {
     const keptA = i32x4.gt_s(i32x4.shl(v128.and(codeA, low), 5), upperA);
     const keptB = i32x4.gt_s(i32x4.shl(v128.and(codeB, low), 5), upperB);
     // Without a branch: full lanes' low halves move up to the end of a vector, whose rest the next ones cover.
-    const kept = i16x8.bitmask(i16x8.narrow_i32x4_s(keptA, keptB)) as usize;
+    const kept = bitsOf(i16x8.narrow_i32x4_s(keptA, keptB));
     const halves = i16x8.narrow_i32x4_u(v128.and(a, low), v128.and(b, low));
     at -= 16;
     v128.store(at, i8x16.swizzle(halves, v128.load(scratch + RAISE + (kept << 4))));
@@ -131,15 +131,17 @@ export function encodeSymbols(count: usize, scratch: usize): usize {
 export function prepareDecoder(scratch: usize): void {
   const left = settings(scratch).left;
   let slot = scratch + SLOTS;
-  for (let c: usize = 0; c < 16; c++) {
+  for (let k: usize = 0; k < 16; k++) {
+    // 2^13 bytes from one area to the next, 2^15 from one left neighbour to the next.
+    const c = ((k & 3) << 2) | (k >> 2);
     const top = load<u8>(scratch + TOPS + c) as u32;
     for (let symbol: u32 = 0; symbol < 256; symbol = symbol == top ? 255 : symbol + 1) {
       const f = load<u16>(scratch + READ_CODES + (((c << 8) | (symbol as usize)) << 2)) as u32;
       const entry = i32x4.splat((f << 10) | (besideOf(symbol, left) << 8) | symbol);
       // Four at a time: those too many give way to the next symbol's.
-      for (let k: u32 = 0; k < f; k += 4) {
-        const offset = i32x4.add(i32x4.splat(k), i32x4(0, 1, 2, 3));
-        v128.store(slot + (k << 2), i32x4.add(entry, i32x4.shl(offset, 21)));
+      for (let from: u32 = 0; from < f; from += 4) {
+        const offset = i32x4.add(i32x4.splat(from), i32x4(0, 1, 2, 3));
+        v128.store(slot + (from << 2), i32x4.add(entry, i32x4.shl(offset, 21)));
       }
       slot += f << 2;
       if (symbol == 255) break;
@@ -172,13 +174,14 @@ export function statesOf(stream: Stream): usize {
   return changetype<usize>(stream) + 32;
 }
 
-/** The slots of four lanes; `at`: their addresses. */
+/** The slots of four lanes; `at`: their addresses. Two at a time leave the vector: each word alone would take two steps. */
 @inline
 function slotsAt(at: v128): v128 {
-  let entry = v128.load32_zero(i32x4.extract_lane(at, 0) as usize);
-  entry = v128.load32_lane(i32x4.extract_lane(at, 1) as usize, entry, 1);
-  entry = v128.load32_lane(i32x4.extract_lane(at, 2) as usize, entry, 2);
-  return v128.load32_lane(i32x4.extract_lane(at, 3) as usize, entry, 3);
+  const first = i64x2.extract_lane(at, 0);
+  const second = i64x2.extract_lane(at, 1);
+  const e01 = wordsOf(v128.load32_zero((first as u32) as usize), v128.load32_zero((first >>> 32) as usize));
+  const e23 = wordsOf(v128.load32_zero((second as u32) as usize), v128.load32_zero((second >>> 32) as usize));
+  return lowHalves(e01, e23);
 }
 
 @inline
@@ -198,14 +201,20 @@ function refill(x: v128, short: v128, word: v128): v128 {
   return v128.or(v128.bitselect(i32x4.shl(x, 16), x, short), word);
 }
 
-/** The classes of a row's areas, as far as a class's tables are apart divided by 2^10. */
+/** The classes of a row's areas, as far as their tables are apart: 2^13 bytes, 16 bits each. */
 @inline
-function classRow(stream: Stream, width: usize, area: u32): void {
-  const a0 = splat(area, 0);
-  const a1 = splat(area, 1);
-  const a2 = splat(area, 2);
+function classRow(stream: Stream, width: usize, area: u32, scratch: usize): void {
+  const a0 = turned(area, 0, scratch);
+  const a1 = turned(area, 1, scratch);
+  const a2 = turned(area, 2, scratch);
+  const top = opaque8(128, scratch);
+  const above = stream.above;
+  const contexts = stream.contexts;
+  const zero = i8x16.splat(0);
   for (let i: usize = 0; i < width << 3; i += 16) {
-    v128.store(stream.contexts + i, i8x16.shl(classOf(areaAt(stream.above + i), a0, a1, a2), 5));
+    const area = i8x16.sub(zero, exceeded(v128.xor(areaAt(above + i), top), a0, a1, a2));
+    v128.store(contexts + (i << 1), i16x8.shl(i16x8.extend_low_i8x16_u(area), 13));
+    v128.store(contexts + (i << 1), i16x8.shl(i16x8.extend_high_i8x16_u(area), 13), 16);
   }
 }
 
@@ -239,43 +248,41 @@ function decodeColumns(one: Stream, other: Stream, two: bool, width: usize, scra
   const symbols = one.symbols;
   const otherSymbols = other.symbols;
   for (let i: usize = 0; i < width << 3; i += 8) {
-    const above = i16x8.extend_low_i8x16_u(v128.load64_zero(contexts + i));
-    const tableA = i32x4.add(leftA, i32x4.shl(i32x4.extend_low_i16x8_u(above), 10));
-    const tableB = i32x4.add(leftB, i32x4.shl(i32x4.extend_high_i16x8_u(above), 10));
+    const tableA = i32x4.add(leftA, v128.load16x4_u(contexts + (i << 1)));
+    const tableB = i32x4.add(leftB, v128.load16x4_u(contexts + (i << 1), 8));
     const entryA = slotsAt(i32x4.add(v128.and(i32x4.shl(a, 2), slots), tableA));
     const entryB = slotsAt(i32x4.add(v128.and(i32x4.shl(b, 2), slots), tableB));
     let entryC = entryA;
     let entryD = entryA;
     if (two) {
-      const otherAbove = i16x8.extend_low_i8x16_u(v128.load64_zero(otherContexts + i));
-      const tableC = i32x4.add(leftC, i32x4.shl(i32x4.extend_low_i16x8_u(otherAbove), 10));
-      const tableD = i32x4.add(leftD, i32x4.shl(i32x4.extend_high_i16x8_u(otherAbove), 10));
+      const tableC = i32x4.add(leftC, v128.load16x4_u(otherContexts + (i << 1)));
+      const tableD = i32x4.add(leftD, v128.load16x4_u(otherContexts + (i << 1), 8));
       entryC = slotsAt(i32x4.add(v128.and(i32x4.shl(c, 2), slots), tableC));
       entryD = slotsAt(i32x4.add(v128.and(i32x4.shl(d, 2), slots), tableD));
     }
-    leftA = i32x4.add(i32x4.shl(v128.and(entryA, beside), 5), tables);
-    leftB = i32x4.add(i32x4.shl(v128.and(entryB, beside), 5), tables);
+    leftA = i32x4.add(i32x4.shl(v128.and(entryA, beside), 7), tables);
+    leftB = i32x4.add(i32x4.shl(v128.and(entryB, beside), 7), tables);
     const found = i16x8.narrow_i32x4_u(v128.and(entryA, byte), v128.and(entryB, byte));
     v128.store64_lane(symbols + i, i8x16.narrow_i16x8_u(found, found), 0);
     a = advance(a, entryA, eleven);
     b = advance(b, entryB, eleven);
     const shortA = isShort(a);
     const shortB = isShort(b);
-    const short = i16x8.bitmask(i16x8.narrow_i32x4_s(shortA, shortB)) as usize;
+    const short = bitsOf(i16x8.narrow_i32x4_s(shortA, shortB));
     const words = i8x16.swizzle(v128.load(min(at, end)), v128.load(scatter + (short << 4)));
     at += popcnt(short as u32) << 1;
     a = refill(a, shortA, i32x4.extend_low_i16x8_u(words));
     b = refill(b, shortB, i32x4.extend_high_i16x8_u(words));
     if (two) {
-      leftC = i32x4.add(i32x4.shl(v128.and(entryC, beside), 5), tables);
-      leftD = i32x4.add(i32x4.shl(v128.and(entryD, beside), 5), tables);
+      leftC = i32x4.add(i32x4.shl(v128.and(entryC, beside), 7), tables);
+      leftD = i32x4.add(i32x4.shl(v128.and(entryD, beside), 7), tables);
       const otherFound = i16x8.narrow_i32x4_u(v128.and(entryC, byte), v128.and(entryD, byte));
       v128.store64_lane(otherSymbols + i, i8x16.narrow_i16x8_u(otherFound, otherFound), 0);
       c = advance(c, entryC, eleven);
       d = advance(d, entryD, eleven);
       const shortC = isShort(c);
       const shortD = isShort(d);
-      const otherShort = i16x8.bitmask(i16x8.narrow_i32x4_s(shortC, shortD)) as usize;
+      const otherShort = bitsOf(i16x8.narrow_i32x4_s(shortC, shortD));
       const otherWords = i8x16.swizzle(v128.load(min(otherAt, otherEnd)), v128.load(scatter + (otherShort << 4)));
       otherAt += popcnt(otherShort as u32) << 1;
       c = refill(c, shortC, i32x4.extend_low_i16x8_u(otherWords));
@@ -293,8 +300,8 @@ function decodeColumns(one: Stream, other: Stream, two: bool, width: usize, scra
 
 /** A row's symbols become what is above the next one's. */
 @inline
-function nextRow(stream: Stream, width: usize): void {
-  keepAbove(stream.symbols, width, stream.above);
+function nextRow(stream: Stream, width: usize, scratch: usize): void {
+  keepAbove(stream.symbols, width, stream.above, scratch);
   stream.symbols += width << 3;
 }
 
@@ -304,12 +311,12 @@ export function decodeStrip(one: Stream, other: Stream, two: bool, height: u32, 
   startStrip(one.above, width);
   if (two) startStrip(other.above, width);
   for (let y: u32 = 0; y < height; y++) {
-    classRow(one, width, area);
+    classRow(one, width, area, scratch);
     if (two) {
-      classRow(other, width, area);
+      classRow(other, width, area, scratch);
       decodeColumns(one, other, true, width, scratch);
-      nextRow(other, width);
+      nextRow(other, width, scratch);
     } else decodeColumns(one, other, false, width, scratch);
-    nextRow(one, width);
+    nextRow(one, width, scratch);
   }
 }

@@ -5,7 +5,7 @@
 //   symbols  one byte each, in the row's order                         (coded)
 import { ABOVE, ROW_BYTES, ROWS, TRUE_SYMBOLS } from "./map";
 import { unzigzag16, zigzag16 } from "./predict";
-import { GATHER, SCATTER, settings } from "./scratch";
+import { bitsOf, GATHER, opaque16, opaque8, SCATTER, settings } from "./scratch";
 
 /** What is expected at a column, from left, above and their corner. */
 @inline
@@ -33,12 +33,21 @@ export function inHalves(predictor: u32): bool {
 
 /** What is expected of half steps; `up` is above the column, at `at` in the row above, and `before` left of `left`. */
 @inline
-function expectedHalves(before: v128, left: v128, up: v128, corner: v128, at: usize, first: bool, predictor: u32): v128 {
+function expectedHalves(
+  before: v128,
+  left: v128,
+  up: v128,
+  corner: v128,
+  at: usize,
+  first: bool,
+  three: v128,
+  predictor: u32,
+): v128 {
   if (predictor == SMOOTH_HALVES) return expected(left, up, corner, 4);
   const right = first ? up : v128.load(at, 16);
   const further = first ? up : v128.load(at, 32);
   const near = i16x8.shl(i16x8.add(i16x8.add(left, up), right), 1);
-  const far = i16x8.add(i16x8.add(before, further), i16x8.splat(3));
+  const far = i16x8.add(i16x8.add(before, further), three);
   return i16x8.shr_s(i16x8.add(near, far), 3);
 }
 
@@ -61,85 +70,92 @@ function aboveOf(scratch: usize, y: u32, first: bool): usize {
 }
 
 @inline
-function residualsWith(row: usize, up0: usize, first: bool, width: usize, to: usize, predictor: u32): u32 {
+function residualsWith(row: usize, up0: usize, first: bool, width: usize, to: usize, predictor: u32): void {
   // Beyond the row's left end stands what is above its first column.
   let left = first ? i16x8.splat(0) : v128.load(up0);
   let corner = left;
   if (first) v128.store(row - 16, left);
-  let sum = i32x4.splat(0);
   for (let x: usize = 0; x < width << 4; x += 16) {
     const v = v128.load(row + x);
     const up = v128.load(up0 + x);
     const r = i16x8.sub(v, expected(left, up, corner, predictor));
-    const z = zigzag16(r);
-    v128.store(to + x, z);
-    sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_u(z));
+    v128.store(to + x, zigzag16(r));
     left = v;
     corner = up;
   }
-  return sumOf(sum);
-}
-
-@inline
-function sumOf(lanes: v128): u32 {
-  const two = i32x4.add(lanes, i8x16.shuffle(lanes, lanes, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  return (i32x4.extract_lane(two, 0) + i32x4.extract_lane(two, 1)) as u32;
 }
 
 /** The same in half steps: of the floors at `row` and the next integers, those at an even distance take their place. */
 @inline
-function halvesWith(row: usize, above: usize, first: bool, width: usize, to: usize, predictor: u32): u32 {
+function halvesWith(
+  row: usize,
+  above: usize,
+  first: bool,
+  width: usize,
+  to: usize,
+  scratch: usize,
+  predictor: u32,
+): void {
+  const one = opaque16(1, scratch);
+  const three = opaque16(3, scratch);
   let left = first ? i16x8.splat(0) : v128.load(above);
   let corner = left;
   let before = left;
-  let sum = i32x4.splat(0);
   for (let x: usize = 0; x < width << 4; x += 16) {
     const floor = v128.load(row + x);
     const up = first ? left : v128.load(above + x);
-    const expect = expectedHalves(before, left, up, corner, above + x, first, predictor);
-    const v = i16x8.add(floor, v128.and(v128.xor(floor, expect), i16x8.splat(1)));
+    const expect = expectedHalves(before, left, up, corner, above + x, first, three, predictor);
+    const v = i16x8.add(floor, v128.and(v128.xor(floor, expect), one));
     v128.store(row + x, v);
-    const z = zigzag16(i16x8.shr_s(i16x8.sub(v, expect), 1));
-    v128.store(to + x, z);
-    sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_u(z));
+    v128.store(to + x, zigzag16(i16x8.shr_s(i16x8.sub(v, expect), 1)));
     before = left;
     left = v;
     corner = up;
   }
   endRow(row, width, left);
-  return sumOf(sum);
 }
 
-/** The folded residuals of a row, at `to`; returns their sum. */
-function residuals(row: usize, up: usize, first: bool, width: usize, to: usize, predictor: u32): u32 {
-  if (predictor == 0) return residualsWith(row, up, first, width, to, 0);
-  if (predictor == 1) return residualsWith(row, up, first, width, to, 1);
-  if (predictor == 2) return residualsWith(row, up, first, width, to, 2);
-  if (predictor == 3) return residualsWith(row, up, first, width, to, 3);
-  if (predictor == 4) return residualsWith(row, up, first, width, to, 4);
-  if (predictor == SMOOTH_HALVES) {
-    return first ? halvesWith(row, up, true, width, to, SMOOTH_HALVES) : halvesWith(row, up, false, width, to, SMOOTH_HALVES);
-  }
-  return first ? halvesWith(row, up, true, width, to, WIDE_HALVES) : halvesWith(row, up, false, width, to, WIDE_HALVES);
-}
-
-/** Folded residuals of the row that encodeRow left, at TRUE_SYMBOLS; `first`: nothing is above. Returns their sum. */
-export function foldRow(y: u32, first: bool, scratch: usize): u32 {
+/** Folded residuals of the row that encodeRow left, at TRUE_SYMBOLS; `first`: nothing is above. */
+export function foldRow(y: u32, first: bool, scratch: usize): void {
   const s = settings(scratch);
-  const above = aboveOf(scratch, y, first);
-  return residuals(rowAt(scratch, y), above, first, s.width as usize, scratch + TRUE_SYMBOLS, s.predictor);
+  const row = rowAt(scratch, y);
+  const up = aboveOf(scratch, y, first);
+  const width = s.width as usize;
+  const to = scratch + TRUE_SYMBOLS;
+  const predictor = s.predictor;
+  if (predictor == 0) residualsWith(row, up, first, width, to, 0);
+  else if (predictor == 1) residualsWith(row, up, first, width, to, 1);
+  else if (predictor == 2) residualsWith(row, up, first, width, to, 2);
+  else if (predictor == 3) residualsWith(row, up, first, width, to, 3);
+  else if (predictor == 4) residualsWith(row, up, first, width, to, 4);
+  else if (first) {
+    if (predictor == SMOOTH_HALVES) halvesWith(row, up, true, width, to, scratch, SMOOTH_HALVES);
+    else halvesWith(row, up, true, width, to, scratch, WIDE_HALVES);
+  } else if (predictor == SMOOTH_HALVES) halvesWith(row, up, false, width, to, scratch, SMOOTH_HALVES);
+  else halvesWith(row, up, false, width, to, scratch, WIDE_HALVES);
 }
 
-@inline
-export function splat(thresholds: u32, k: u32): v128 {
-  return i8x16.splat((thresholds >> (k << 3)) as i8);
+/** The sum of what foldRow left. */
+export function sumRow(scratch: usize): u32 {
+  const from = scratch + TRUE_SYMBOLS;
+  let sum = i32x4.splat(0);
+  for (let x: usize = 0; x < (settings(scratch).width as usize) << 4; x += 16) {
+    sum = i32x4.add(sum, i32x4.extadd_pairwise_i16x8_u(v128.load(from + x)));
+  }
+  const two = i32x4.add(sum, i8x16.shuffle(sum, sum, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return (i32x4.extract_lane(two, 0) + i32x4.extract_lane(two, 1)) as u32;
 }
 
-/** How many of three thresholds sixteen bytes exceed: three, less one for each that they do not. */
+/** A threshold in sixteen lanes, its top bit turned: bytes compare as signed ones. */
 @inline
-export function classOf(value: v128, t0: v128, t1: v128, t2: v128): v128 {
-  const within = i8x16.add(i8x16.le_u(value, t0), i8x16.add(i8x16.le_u(value, t1), i8x16.le_u(value, t2)));
-  return i8x16.add(within, i8x16.splat(3));
+export function turned(thresholds: u32, k: u32, scratch: usize): v128 {
+  return opaque8((thresholds >> (k << 3)) ^ 128, scratch);
+}
+
+/** How many of three thresholds sixteen bytes exceed, negative: a comparison is −1 where true. All with their top bits turned. */
+@inline
+export function exceeded(value: v128, t0: v128, t1: v128, t2: v128): v128 {
+  return i8x16.add(i8x16.gt_s(value, t0), i8x16.add(i8x16.gt_s(value, t1), i8x16.gt_s(value, t2)));
 }
 
 /** ul + 2·u + ur of sixteen symbols: two columns. */
@@ -155,9 +171,10 @@ export function startStrip(above: usize, width: usize): void {
 }
 
 /** What the next row will find above it: symbols of at most 63, zeros at both ends. */
-export function keepAbove(symbols: usize, width: usize, above: usize): void {
+export function keepAbove(symbols: usize, width: usize, above: usize, scratch: usize): void {
+  const most = opaque8(63, scratch);
   for (let i: usize = 0; i < width << 3; i += 16) {
-    v128.store(above + i, i8x16.min_u(v128.load(symbols + i), i8x16.splat(63)));
+    v128.store(above + i, i8x16.min_u(v128.load(symbols + i), most));
   }
   store<u64>(above - 8, 0);
   store<u64>(above + (width << 3), 0);
@@ -166,12 +183,12 @@ export function keepAbove(symbols: usize, width: usize, above: usize): void {
 
 /** A column's folded residuals at `at` become symbols; their low bits go behind `lows`, whose end is returned. */
 @inline
-function divide(at: usize, lows: usize, low: i32, mask: v128, scratch: usize): usize {
+function divide(at: usize, lows: usize, low: i32, mask: v128, one: v128, scratch: usize): usize {
   const z = v128.load(at);
-  const some = i16x8.ne(z, i16x8.splat(0));
-  const down = i16x8.sub(z, i16x8.splat(1));
-  v128.store(at, v128.and(i16x8.add(i16x8.shr_u(down, low), i16x8.splat(1)), some));
-  const lanes = i16x8.bitmask(some) as usize;
+  const none = i16x8.eq(z, i16x8.splat(0));
+  const down = i16x8.sub(z, one);
+  v128.store(at, v128.andnot(i16x8.add(i16x8.shr_u(down, low), one), none));
+  const lanes = bitsOf(none) ^ 255;
   const kept = i8x16.swizzle(v128.and(down, mask), v128.load(scratch + GATHER + (lanes << 4)));
   v128.store64_lane(lows, i8x16.narrow_i16x8_u(kept, kept), 0);
   return lows + (popcnt(lanes as u32) as usize);
@@ -181,10 +198,11 @@ function divide(at: usize, lows: usize, low: i32, mask: v128, scratch: usize): u
 export function divideRow(lows: usize, scratch: usize): usize {
   const s = settings(scratch);
   const low = s.low as i32;
-  const mask = i16x8.splat((((1 as i32) << low) - 1) as i16);
+  const mask = opaque16(((1 as i32) << low) - 1, scratch);
+  const one = opaque16(1, scratch);
   const truth = scratch + TRUE_SYMBOLS;
   let end = lows;
-  for (let x: usize = 0; x < (s.width as usize) << 4; x += 16) end = divide(truth + x, end, low, mask, scratch);
+  for (let x: usize = 0; x < (s.width as usize) << 4; x += 16) end = divide(truth + x, end, low, mask, one, scratch);
   return end;
 }
 
@@ -202,13 +220,22 @@ function restoreWith(row: usize, up0: usize, y: u32, width: usize, from: usize, 
 }
 
 @inline
-function restoreHalves(row: usize, above: usize, first: bool, width: usize, from: usize, predictor: u32): void {
+function restoreHalves(
+  row: usize,
+  above: usize,
+  first: bool,
+  width: usize,
+  from: usize,
+  scratch: usize,
+  predictor: u32,
+): void {
+  const three = opaque16(3, scratch);
   let left = first ? i16x8.splat(0) : v128.load(above);
   let corner = left;
   let before = left;
   for (let x: usize = 0; x < width << 4; x += 16) {
     const up = first ? left : v128.load(above + x);
-    const expect = expectedHalves(before, left, up, corner, above + x, first, predictor);
+    const expect = expectedHalves(before, left, up, corner, above + x, first, three, predictor);
     before = left;
     left = i16x8.add(expect, i16x8.shl(unzigzag16(v128.load(from + x)), 1));
     v128.store(row + x, left);
@@ -231,30 +258,30 @@ export function restoreRow(y: u32, scratch: usize): usize {
   else if (predictor == 3) restoreWith(row, up, y, width, from, 3);
   else if (predictor == 4) restoreWith(row, up, y, width, from, 4);
   else if (y == 0) {
-    if (predictor == SMOOTH_HALVES) restoreHalves(row, up, true, width, from, SMOOTH_HALVES);
-    else restoreHalves(row, up, true, width, from, WIDE_HALVES);
-  } else if (predictor == SMOOTH_HALVES) restoreHalves(row, up, false, width, from, SMOOTH_HALVES);
-  else restoreHalves(row, up, false, width, from, WIDE_HALVES);
+    if (predictor == SMOOTH_HALVES) restoreHalves(row, up, true, width, from, scratch, SMOOTH_HALVES);
+    else restoreHalves(row, up, true, width, from, scratch, WIDE_HALVES);
+  } else if (predictor == SMOOTH_HALVES) restoreHalves(row, up, false, width, from, scratch, SMOOTH_HALVES);
+  else restoreHalves(row, up, false, width, from, scratch, WIDE_HALVES);
   return row;
 }
 
 /** Symbols (16 bits, at TRUE_SYMBOLS) take their low bits and become folded residuals. Returns the end of these. */
 export function joinLows(lows: usize, scratch: usize): usize {
   const s = settings(scratch);
-  const low = s.low as i32;
-  const one = i16x8.splat(1);
+  const one = opaque16(1, scratch);
+  const factor = opaque16((1 as i32) << (s.low as i32), scratch);
   const zero = i16x8.splat(0);
   const from = scratch + TRUE_SYMBOLS;
   let at = lows;
   for (let x: usize = 0; x < (s.width as usize) << 4; x += 16) {
     const symbol = v128.load(from + x);
-    const some = i16x8.ne(symbol, zero);
-    const mask = i16x8.bitmask(some) as usize;
-    const eight = i16x8.extend_low_i8x16_u(v128.load64_zero(at));
+    const none = i16x8.eq(symbol, zero);
+    const mask = bitsOf(none) ^ 255;
+    const eight = v128.load8x8_u(at);
     const bits = i8x16.swizzle(eight, v128.load(scratch + SCATTER + (mask << 4)));
     at += popcnt(mask as u32) as usize;
-    const high = i16x8.shl(i16x8.sub(symbol, one), low);
-    v128.store(from + x, v128.and(i16x8.add(i16x8.add(high, bits), one), some));
+    const high = i16x8.mul(i16x8.sub(symbol, one), factor);
+    v128.store(from + x, v128.andnot(i16x8.add(i16x8.add(high, bits), one), none));
   }
   return at;
 }

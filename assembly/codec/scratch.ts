@@ -1,13 +1,15 @@
 /**
  * The codec's own working memory, at an address that the caller owns (512 KiB). All its state between two calls are
- * the two tables, which `initialize` writes, and the settings.
+ * the tables, which `initialize` writes, and the settings.
  *
  *        0  gather table   256 × 16 bytes: lanes of the set bits, moved down
  *     4096  scatter table  256 × 16 bytes: lanes moved up to the set bits
  *     8192  margin         zeros before the chunk: 4096 words
  *    24576  what a mode needs: fast mode below, dense mode in rows.ts
  *   518400  raise table    256 × 16 bytes: lanes of the bits that are not set, moved up to the end
+ *   522752  mixing         four vectors of constants
  *   524032  settings       a class below
+ *   524216  cell           a word
  *   524224  lanes          of the checksum
  *
  * Fast mode:
@@ -32,6 +34,10 @@ export const TRIAL: usize = 237184;
 export const GROUP: usize = 262144;
 export const RAISE: usize = 518400;
 const SETTINGS: usize = 524032;
+/** Four vectors that the dither takes: two factors, a scale and what it starts from. */
+export const MIXING: usize = 522752;
+/** A word on its way into a vector. */
+const CELL: usize = 524216;
 
 export class Settings {
   quantizer: u32;
@@ -67,12 +73,37 @@ export class Settings {
 }
 
 /**
- * A constant in four lanes. V8 builds an immediate vector anew wherever it is used; one that comes from memory (here, from
- * the margin's zeros) stays in a register.
+ * A word in four lanes, and a half or a byte in all of them. V8 makes a vector anew wherever it is used, in every turn of a
+ * loop; one that comes from memory stays in a register.
  */
 @inline
 export function opaque(value: i32, scratch: usize): v128 {
-  return i32x4.splat(value + load<i32>(scratch + MARGIN));
+  store<i32>(scratch + CELL, value);
+  return v128.load32_splat(scratch + CELL);
+}
+
+@inline
+export function opaque16(value: i32, scratch: usize): v128 {
+  return opaque((value & 0xffff) * 0x10001, scratch);
+}
+
+@inline
+export function opaque8(value: i32, scratch: usize): v128 {
+  return opaque((value & 0xff) * 0x1010101, scratch);
+}
+
+@inline
+export function opaqueFloat(value: f32, scratch: usize): v128 {
+  return opaque(reinterpret<i32>(value), scratch);
+}
+
+/**
+ * The top bits of eight lanes, which are all 0 or all 1. V8's own way to them goes through a register that table look-ups of
+ * bytes go through as well, so that one would wait for the other, turn after turn.
+ */
+@inline
+export function bitsOf(lanes: v128): usize {
+  return (i8x16.bitmask(i8x16.narrow_i16x8_s(lanes, lanes)) & 255) as usize;
 }
 
 export function settings(scratch: usize): Settings {
@@ -117,6 +148,10 @@ export function scratchBytes(): usize {
 /** Lane k is bytes 2k and 2k+1; 0x80 selects zero. */
 export function initialize(scratch: usize): void {
   memory.fill(scratch + MARGIN, 0, Q - MARGIN);
+  v128.store(scratch + MIXING, i32x4.splat(0x7feb352d));
+  v128.store(scratch + MIXING, i32x4.splat(0x846ca68b), 16);
+  v128.store(scratch + MIXING, f32x4.splat(1.1920928955078125e-7), 32);
+  v128.store(scratch + MIXING, f32x4.splat(-0.499999940395355224609375), 48);
   for (let mask = 0; mask < 256; mask++) {
     const gather = scratch + GATHER + (mask << 4);
     const scatter = scratch + SCATTER + (mask << 4);

@@ -1,13 +1,13 @@
 // Dense mode's segments on their way back. Symbols first, of two segments in step where there are two, since what slows
 // their decoder is waiting; then, segment by segment, rows of values. docs/format.md draws the bytes.
 import { heightOf } from "./dense";
-import { decodeRow } from "./lanes";
 import { LOWS, MOST_LARGE, MOST_RAW, SEGMENTS, TRUE_SYMBOLS } from "./map";
 import { unpack16, unpackTail } from "./pack";
 import { rawValue } from "./quantize";
 import { decodeStrip, LEAST_STATE, statesOf, Stream, streamOf } from "./rans";
-import { joinLows } from "./rows";
+import { joinLows, restoreRow } from "./rows";
 import { settings } from "./scratch";
+import { placeRow } from "./values";
 
 const TRUNCATED: i32 = -1;
 const BAD_COUNT: i32 = -7;
@@ -145,7 +145,7 @@ function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 
     for (let y: u32 = 0; y < height; y++, symbols += width << 3) {
       large = widen(symbols, width, large, segment.raw, scratch);
       if (s.low > 0) low = joinLows(low, scratch);
-      decodeRow(x, strip, height, y, scratch);
+      placeRow(x, strip, height, y, restoreRow(y, scratch), scratch);
     }
   }
   if (large != segment.raw || low - scratch - LOWS != segment.lowCount) return BAD_COUNT;
