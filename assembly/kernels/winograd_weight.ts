@@ -13,8 +13,8 @@
 import { Conv2dShape, panelsOf } from "./conv2d";
 import { multiplyPacked, rowBytes, tileBytes, tileLanes, tileRows } from "./tile";
 import { joinHigh, joinLow, loadSome, pairHigh, pairLow, storeColumns } from "./vector";
-import { apart, points } from "./winograd";
 import { addWeights } from "./winograd_fold";
+import { apart, points } from "./winograd_pack";
 
 const pointsBytes: usize = 2048;
 /** Fewer channels than this, or smaller planes, are not worth the transforms. */
@@ -294,61 +294,80 @@ function transformGradient(job: Job, k: i32, lanes: i32): void {
   const s = job.shape;
   const pitch = (<usize>(s.P * s.Q)) << 2;
   const plane = job.dy + pitch * (job.image * s.K + k);
-  const zero = f32x4.splat(0);
-  for (let half = 0; half < 2; half++) {
-    const some = lanes - (half << 2);
-    for (let row = 0; row < job.rows; row++) {
-      const p = 2 * (job.row + row);
-      let from = plane + pitch * (half << 2) + ((<usize>(p * s.Q)) << 2);
-      let to = job.d + ((<usize>(row * job.columns)) << 5) + ((<usize>half) << 4);
-      for (let q = 0; q < s.Q; q += 4, from += 16, to += 64) {
-        const count = min(4, s.Q - q);
-        // Four columns of two rows: a b c d above, e f g h below.
-        let a = zero;
-        let b = zero;
-        let c = zero;
-        let d = zero;
-        let e = zero;
-        let f = zero;
-        let g = zero;
-        let h = zero;
-        if (some > 0) {
-          const x0 = loadSome(from, count);
-          const x1 = some > 1 ? loadSome(from + pitch, count) : zero;
-          const x2 = some > 2 ? loadSome(from + pitch * 2, count) : zero;
-          const x3 = some > 3 ? loadSome(from + pitch * 3, count) : zero;
-          const low = pairLow(x0, x1);
-          const low2 = pairLow(x2, x3);
-          a = joinLow(low, low2);
-          b = joinHigh(low, low2);
-          const high = pairHigh(x0, x1);
-          const high2 = pairHigh(x2, x3);
-          c = joinLow(high, high2);
-          d = joinHigh(high, high2);
-        }
-        if (some > 0 && p + 1 < s.P) {
-          const below = from + ((<usize>s.Q) << 2);
-          const x0 = loadSome(below, count);
-          const x1 = some > 1 ? loadSome(below + pitch, count) : zero;
-          const x2 = some > 2 ? loadSome(below + pitch * 2, count) : zero;
-          const x3 = some > 3 ? loadSome(below + pitch * 3, count) : zero;
-          const low = pairLow(x0, x1);
-          const low2 = pairLow(x2, x3);
-          e = joinLow(low, low2);
-          f = joinHigh(low, low2);
-          const high = pairHigh(x0, x1);
-          const high2 = pairHigh(x2, x3);
-          g = joinLow(high, high2);
-          h = joinHigh(high, high2);
-        }
-        stretchTile(to, job.pointD, a, b, e, f);
-        if (count > 2) stretchTile(to + 32, job.pointD, c, d, g, h);
-      }
+  for (let row = 0; row < job.rows; row++) {
+    const p = 2 * (job.row + row);
+    const below = p + 1 < s.P ? (<usize>s.Q) << 2 : 0;
+    let from = plane + ((<usize>(p * s.Q)) << 2);
+    let to = job.d + ((<usize>(row * job.columns)) << 5);
+    for (let q = 0; q < s.Q; q += 4, from += 16, to += 64) {
+      const count = min(4, s.Q - q);
+      stretchTiles(to, job.pointD, from, pitch, below, count, lanes);
+      stretchTiles(to + 16, job.pointD, from + pitch * 4, pitch, below, count, lanes - 4);
     }
   }
 }
 
-/** A δ Aᵀ of δ = | a b | c d |: rows first. */
+/**
+ * A δ Aᵀ, rows first, of two tiles and the first `lanes` of four channels: `count` columns of two rows, the second one
+ * `below` bytes behind the first or, where that is 0, absent.
+ */
+function stretchTiles(
+  to: usize,
+  pitch: usize,
+  from: usize,
+  planePitch: usize,
+  below: usize,
+  count: i32,
+  lanes: i32,
+): void {
+  const zero = f32x4.splat(0);
+  let x0 = zero;
+  let x1 = zero;
+  let x2 = zero;
+  let x3 = zero;
+  let y0 = zero;
+  let y1 = zero;
+  let y2 = zero;
+  let y3 = zero;
+  if (lanes >= 4 && count === 4) {
+    x0 = v128.load(from);
+    x1 = v128.load(from + planePitch);
+    x2 = v128.load(from + planePitch * 2);
+    x3 = v128.load(from + planePitch * 3);
+    if (below) {
+      from += below;
+      y0 = v128.load(from);
+      y1 = v128.load(from + planePitch);
+      y2 = v128.load(from + planePitch * 2);
+      y3 = v128.load(from + planePitch * 3);
+    }
+  } else {
+    if (lanes > 0) x0 = loadSome(from, count);
+    if (lanes > 1) x1 = loadSome(from + planePitch, count);
+    if (lanes > 2) x2 = loadSome(from + planePitch * 2, count);
+    if (lanes > 3) x3 = loadSome(from + planePitch * 3, count);
+    if (below) {
+      from += below;
+      if (lanes > 0) y0 = loadSome(from, count);
+      if (lanes > 1) y1 = loadSome(from + planePitch, count);
+      if (lanes > 2) y2 = loadSome(from + planePitch * 2, count);
+      if (lanes > 3) y3 = loadSome(from + planePitch * 3, count);
+    }
+  }
+  let ab = pairLow(x0, x1);
+  let cd = pairLow(x2, x3);
+  let ef = pairLow(y0, y1);
+  let gh = pairLow(y2, y3);
+  stretchTile(to, pitch, joinLow(ab, cd), joinHigh(ab, cd), joinLow(ef, gh), joinHigh(ef, gh));
+  if (count < 3) return;
+  ab = pairHigh(x0, x1);
+  cd = pairHigh(x2, x3);
+  ef = pairHigh(y0, y1);
+  gh = pairHigh(y2, y3);
+  stretchTile(to + 32, pitch, joinLow(ab, cd), joinHigh(ab, cd), joinLow(ef, gh), joinHigh(ef, gh));
+}
+
+/** A δ Aᵀ of δ = | a b | c d |. */
 function stretchTile(to: usize, pitch: usize, a: v128, b: v128, c: v128, d: v128): void {
   stretchColumn(to, pitch * 4, a, c);
   stretchColumn(to + pitch, pitch * 4, f32x4.add(a, b), f32x4.add(c, d));
