@@ -12,9 +12,10 @@
  */
 import { Conv2dShape, panelsOf } from "./conv2d";
 import { multiplyPacked, rowBytes, tileBytes, tileLanes, tileRows } from "./tile";
-import { joinHigh, joinLow, loadSome, pairHigh, pairLow, storeColumns } from "./vector";
+import { loadSome, storeColumns } from "./vector";
 import { addWeights } from "./winograd_fold";
 import { apart, points } from "./winograd_pack";
+import { stretchTiles } from "./winograd_stretch";
 
 const pointsBytes: usize = 2048;
 /** Fewer channels than this, or smaller planes, are not worth the transforms. */
@@ -54,6 +55,9 @@ class Job {
   /** Channels of a group. */
   inputs: i32;
   outputs: i32;
+  /** How many quads of the former, and panels of the latter. */
+  quads: i32;
+  panels: i32;
   /** Bytes of a row of the copy; of V and of D from a point to the next, and of V from a quad to the next. */
   rowPitch: usize;
   pointV: usize;
@@ -100,6 +104,7 @@ export function weightWinogradUnits(s: Conv2dShape): i32 {
   return s.groups * quadsOf(s) * panelsOf(s.K / s.groups);
 }
 
+/** Units [begin, end) of all images. */
 export function weightWinograd(
   dw: usize,
   dy: usize,
@@ -110,20 +115,57 @@ export function weightWinograd(
   end: i32,
   workspace: usize,
 ): void {
-  const job = changetype<Job>(workspace);
-  const most = partRows(s);
-  const quads = quadsOf(s);
-  const panels = panelsOf(s.K / s.groups);
+  const job = start(dy, x, s, workspace);
+  const each = job.quads * job.panels;
   job.dw = dw;
+  for (let unit = begin; unit < end; ) {
+    const group = unit / each;
+    const first = unit - group * each;
+    const last = min(end - group * each, each);
+    unit = group * each + last;
+    if (!accumulate) clear(job, group, first, last);
+    for (let n = 0; n < s.N; n++) addImage(job, n, group, first, last);
+  }
+}
+
+/** Bytes of an image's weight gradient, where an image is one part; else 0. */
+export function weightWinogradImageBytes(s: Conv2dShape): i32 {
+  return partRows(s) === tilesOf(s.P) ? (s.K * s.C * 36) / s.groups : 0;
+}
+
+/** What images [begin, end) add to the weight gradient, each on its own. */
+export function weightWinogradImages(
+  gradients: usize,
+  dy: usize,
+  x: usize,
+  s: Conv2dShape,
+  begin: i32,
+  end: i32,
+  workspace: usize,
+): void {
+  const job = start(dy, x, s, workspace);
+  const bytes = weightWinogradImageBytes(s);
+  for (let n = begin; n < end; n++) {
+    job.dw = gradients + <usize>(n * bytes);
+    // −0 and a number make that number, whatever its sign.
+    for (let at = job.dw; at < job.dw + bytes; at += 4) store<f32>(at, -0.0);
+    for (let group = 0; group < s.groups; group++) addImage(job, n, group, 0, job.quads * job.panels);
+  }
+}
+
+function start(dy: usize, x: usize, s: Conv2dShape, workspace: usize): Job {
+  const job = changetype<Job>(workspace);
   job.dy = dy;
   job.x = x;
   job.shape = s;
   job.inputs = s.C / s.groups;
   job.outputs = s.K / s.groups;
+  job.quads = quadsOf(s);
+  job.panels = panelsOf(job.outputs);
   job.columns = tilesOf(s.Q);
   job.rowPitch = rowPitchOf(s);
-  job.quadPitch = (<usize>(most * job.columns)) << 4;
-  job.pointV = job.quadPitch * quads + apart;
+  job.quadPitch = (<usize>(partRows(s) * job.columns)) << 4;
+  job.pointV = job.quadPitch * job.quads + apart;
   job.pointD = job.quadPitch * 2 + apart;
   job.zeros = workspace + headBytes;
   job.copy = job.zeros + rowBytes;
@@ -131,25 +173,23 @@ export function weightWinograd(
   job.d = job.v + job.pointV * points;
   job.m = job.d + job.pointD * points;
   memory.fill(job.zeros, 0, rowBytes);
+  return job;
+}
 
-  const each = quads * panels;
-  for (let unit = begin; unit < end; ) {
-    const group = unit / each;
-    const first = unit - group * each;
-    const last = min(end - group * each, each);
-    unit = group * each + last;
-    if (!accumulate) clear(job, group, first, last, panels);
-    for (job.image = 0; job.image < s.N; job.image++) {
-      for (job.row = 0; job.row < tilesOf(s.P); job.row += most) {
-        job.rows = min(most, tilesOf(s.P) - job.row);
-        addPart(job, group, first, last, panels);
-      }
-    }
+/** Adds an image's products to units [first, last) of a group, part by part. */
+function addImage(job: Job, n: i32, group: i32, first: i32, last: i32): void {
+  const tileRows = tilesOf(job.shape.P);
+  const most = partRows(job.shape);
+  job.image = n;
+  for (job.row = 0; job.row < tileRows; job.row += most) {
+    job.rows = min(most, tileRows - job.row);
+    addPart(job, group, first, last);
   }
 }
 
 /** Input channels and output channels of a unit's weights: 4 · 9 neighbours in each of 8 rows. */
-function clear(job: Job, group: i32, first: i32, last: i32, panels: i32): void {
+function clear(job: Job, group: i32, first: i32, last: i32): void {
+  const panels = job.panels;
   for (let unit = first; unit < last; unit++) {
     const c = (unit / panels) * tileRows;
     const firstK = (unit % panels) * tileLanes;
@@ -165,7 +205,8 @@ function weightAt(job: Job, k: i32, c: i32): usize {
 }
 
 /** Adds a part's products to units [first, last) of a group. */
-function addPart(job: Job, group: i32, first: i32, last: i32, panels: i32): void {
+function addPart(job: Job, group: i32, first: i32, last: i32): void {
+  const panels = job.panels;
   const tiles = job.rows * job.columns;
   const firstQuad = first / panels;
   const lastQuad = (last - 1) / panels + 1;
@@ -305,80 +346,4 @@ function transformGradient(job: Job, k: i32, lanes: i32): void {
       stretchTiles(to + 16, job.pointD, from + pitch * 4, pitch, below, count, lanes - 4);
     }
   }
-}
-
-/**
- * A δ Aᵀ, rows first, of two tiles and the first `lanes` of four channels: `count` columns of two rows, the second one
- * `below` bytes behind the first or, where that is 0, absent.
- */
-function stretchTiles(
-  to: usize,
-  pitch: usize,
-  from: usize,
-  planePitch: usize,
-  below: usize,
-  count: i32,
-  lanes: i32,
-): void {
-  const zero = f32x4.splat(0);
-  let x0 = zero;
-  let x1 = zero;
-  let x2 = zero;
-  let x3 = zero;
-  let y0 = zero;
-  let y1 = zero;
-  let y2 = zero;
-  let y3 = zero;
-  if (lanes >= 4 && count === 4) {
-    x0 = v128.load(from);
-    x1 = v128.load(from + planePitch);
-    x2 = v128.load(from + planePitch * 2);
-    x3 = v128.load(from + planePitch * 3);
-    if (below) {
-      from += below;
-      y0 = v128.load(from);
-      y1 = v128.load(from + planePitch);
-      y2 = v128.load(from + planePitch * 2);
-      y3 = v128.load(from + planePitch * 3);
-    }
-  } else {
-    if (lanes > 0) x0 = loadSome(from, count);
-    if (lanes > 1) x1 = loadSome(from + planePitch, count);
-    if (lanes > 2) x2 = loadSome(from + planePitch * 2, count);
-    if (lanes > 3) x3 = loadSome(from + planePitch * 3, count);
-    if (below) {
-      from += below;
-      if (lanes > 0) y0 = loadSome(from, count);
-      if (lanes > 1) y1 = loadSome(from + planePitch, count);
-      if (lanes > 2) y2 = loadSome(from + planePitch * 2, count);
-      if (lanes > 3) y3 = loadSome(from + planePitch * 3, count);
-    }
-  }
-  let ab = pairLow(x0, x1);
-  let cd = pairLow(x2, x3);
-  let ef = pairLow(y0, y1);
-  let gh = pairLow(y2, y3);
-  stretchTile(to, pitch, joinLow(ab, cd), joinHigh(ab, cd), joinLow(ef, gh), joinHigh(ef, gh));
-  if (count < 3) return;
-  ab = pairHigh(x0, x1);
-  cd = pairHigh(x2, x3);
-  ef = pairHigh(y0, y1);
-  gh = pairHigh(y2, y3);
-  stretchTile(to + 32, pitch, joinLow(ab, cd), joinHigh(ab, cd), joinLow(ef, gh), joinHigh(ef, gh));
-}
-
-/** A δ Aᵀ of δ = | a b | c d |. */
-function stretchTile(to: usize, pitch: usize, a: v128, b: v128, c: v128, d: v128): void {
-  stretchColumn(to, pitch * 4, a, c);
-  stretchColumn(to + pitch, pitch * 4, f32x4.add(a, b), f32x4.add(c, d));
-  stretchColumn(to + pitch * 2, pitch * 4, f32x4.sub(a, b), f32x4.sub(c, d));
-  stretchColumn(to + pitch * 3, pitch * 4, f32x4.neg(b), f32x4.neg(d));
-}
-
-/** A times a column. */
-function stretchColumn(to: usize, pitch: usize, a: v128, b: v128): void {
-  v128.store(to, a);
-  v128.store(to + pitch, f32x4.add(a, b));
-  v128.store(to + pitch * 2, f32x4.sub(a, b));
-  v128.store(to + pitch * 3, f32x4.neg(b));
 }
