@@ -25,6 +25,9 @@ export {
 } from "./kernels/conv2d_input";
 export {
   conv2dWeightGradient,
+  conv2dWeightGradientImageBytes,
+  conv2dWeightGradientImages,
+  conv2dWeightGradientSum,
   conv2dWeightGradientUnits,
   conv2dWeightGradientWorkspace,
 } from "./kernels/conv2d_weight";

@@ -12,7 +12,7 @@ import { CometError, UsageError } from "../src/error.js";
 import { simdKernels } from "../src/kernels/simd.js";
 import { defaults } from "../src/session.js";
 import { seed } from "./arbitrary/seed.js";
-import { agrees, laws } from "./laws/kernels.js";
+import { agrees, laws, winogradConvolutions } from "./laws/kernels.js";
 import { onDevice } from "./laws/subject.js";
 
 async function untilReady(size: number, ready: () => number): Promise<void> {
@@ -28,6 +28,9 @@ for (const threads of [2, 3]) {
     const subject = onDevice(device, kernels);
     for (const [name, calls] of Object.entries(laws)) {
       assert.doesNotThrow(() => agrees(subject, calls, { seed, numRuns: 25 }), name);
+    }
+    for (const [name, calls] of Object.entries(winogradConvolutions)) {
+      assert.doesNotThrow(() => agrees(subject, calls, { seed, numRuns: 12 }), name);
     }
     await kernels.close();
   });

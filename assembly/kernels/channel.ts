@@ -1,4 +1,4 @@
-/** Per channel of N × C × size. Units: channels. A channel's sums run over its planes in binary64. */
+/** Per channel of N × C × size. Units: channels, where nothing else is said. A channel's sums run over its planes in binary64. */
 import { Sum } from "./elementwise";
 import { map } from "./map";
 import { orderedSum, SquaredDeviation, TimesNormalised, Value } from "./order";
@@ -103,6 +103,7 @@ export function channelMoments(
   }
 }
 
+/** Units: planes, N · C of them, so that a thread goes on with what it has mostly written itself. */
 export function batchNormForward(
   y: usize,
   x: usize,
@@ -115,14 +116,13 @@ export function batchNormForward(
   end: i32,
 ): void {
   const s = changetype<ChannelShape>(shape);
-  for (let n = 0; n < s.N; n++) {
-    for (let c = begin; c < end; c++) {
-      const factor = load<f32>(at(gamma, c)) * load<f32>(at(invStd, c));
-      const scale = f32x4.splat(factor);
-      const shift = f32x4.splat(load<f32>(at(beta, c)) - load<f32>(at(mean, c)) * factor);
-      const plane = planeOf(s, n, c);
-      map<Affine>(y + plane, x + plane, 0, s.size, scale, shift);
-    }
+  for (let unit = begin, c = begin % s.C; unit < end; unit++) {
+    const factor = load<f32>(at(gamma, c)) * load<f32>(at(invStd, c));
+    const scale = f32x4.splat(factor);
+    const shift = f32x4.splat(load<f32>(at(beta, c)) - load<f32>(at(mean, c)) * factor);
+    const plane = (<usize>(unit * s.size)) << 2;
+    map<Affine>(y + plane, x + plane, 0, s.size, scale, shift);
+    if (++c === s.C) c = 0;
   }
 }
 

@@ -4,14 +4,8 @@ import { packSteps } from "./pack";
 import { headBytes, slide, slideBytes, Target } from "./slide";
 import { tileLanes } from "./tile";
 import { Source } from "./window";
-import {
-  suitsWinograd,
-  tileRowsOf,
-  winograd,
-  winogradBytes,
-  winogradPack,
-  winogradPackedBytes,
-} from "./winograd";
+import { suitsWinograd, tileRowsOf, winograd, winogradBytes } from "./winograd";
+import { winogradPack, winogradPackedBytes } from "./winograd_pack";
 
 function byWinograd(s: Conv2dShape): bool {
   return suitsWinograd(s.R, s.S, s.stride, s.C / s.groups, s.K / s.groups, s.P, s.Q);
@@ -57,6 +51,8 @@ export function conv2dPackForward(
         w + pitch * k,
         pitch,
         36,
+        s.C / s.groups,
+        0,
         s.C / s.groups,
         lanes,
         false,

@@ -8,14 +8,8 @@ import { packLanes, packSteps } from "./pack";
 import { headBytes, slide, slideBytes, Target } from "./slide";
 import { tileLanes } from "./tile";
 import { Source } from "./window";
-import {
-  suitsWinograd,
-  tileRowsOf,
-  winograd,
-  winogradBytes,
-  winogradPack,
-  winogradPackedBytes,
-} from "./winograd";
+import { suitsWinograd, tileRowsOf, winograd, winogradBytes } from "./winograd";
+import { winogradPack, winogradPackedBytes } from "./winograd_pack";
 
 function byWinograd(s: Conv2dShape): bool {
   return suitsWinograd(s.R, s.S, s.stride, s.K / s.groups, s.C / s.groups, s.H, s.W);
@@ -99,26 +93,31 @@ export function conv2dPackInputGradient(
   }
 }
 
+/** So many output channels of a panel are packed before the next panel's: their weights are near each other in memory. */
+const turnedChannels: i32 = 64;
+
 function packTurned(packed: usize, w: usize, s: Conv2dShape, begin: i32, end: i32, scratch: usize): void {
   const channels = s.C / s.groups;
   const outputs = s.K / s.groups;
   const panels = panelsOf(channels);
-  for (let unit = begin; unit < end; unit++) {
-    const c = (unit % panels) * tileLanes;
-    const from = w + ((<usize>(((unit / panels) * outputs * channels + c) * 9)) << 2);
-    const lanes = min(tileLanes, channels - c);
-    winogradPack(
-      packed,
-      unit,
-      panels * s.groups,
-      from,
-      36,
-      <usize>channels * 36,
-      outputs,
-      lanes,
-      true,
-      scratch,
-    );
+  for (let k = 0; k < outputs; k += turnedChannels) {
+    for (let unit = begin; unit < end; unit++) {
+      const c = (unit % panels) * tileLanes;
+      winogradPack(
+        packed,
+        unit,
+        panels * s.groups,
+        w + ((<usize>(((unit / panels) * outputs * channels + c) * 9)) << 2),
+        36,
+        <usize>channels * 36,
+        outputs,
+        k,
+        min(turnedChannels, outputs - k),
+        min(tileLanes, channels - c),
+        true,
+        scratch,
+      );
+    }
   }
 }
 

@@ -27,6 +27,8 @@ import {
   suitsWeightWinograd,
   weightWinograd,
   weightWinogradBytes,
+  weightWinogradImageBytes,
+  weightWinogradImages,
   weightWinogradUnits,
 } from "./winograd_weight";
 
@@ -146,6 +148,46 @@ export function conv2dWeightGradient(
       job.fresh = !accumulate && n === 0 && row === 0;
       addBlock(job, begin, end);
     }
+  }
+}
+
+/** Bytes of what one image adds to the weight gradient, 0 where images are no sums of their own. */
+export function conv2dWeightGradientImageBytes(shape: usize, room: usize): i32 {
+  const s = changetype<Conv2dShape>(shape);
+  return suitsWeightWinograd(s) ? weightWinogradImageBytes(s) : 0;
+}
+
+/** What each of some images adds, where it is a sum of its own. Units: images. */
+export function conv2dWeightGradientImages(
+  gradients: usize,
+  dy: usize,
+  x: usize,
+  shape: usize,
+  begin: i32,
+  end: i32,
+  workspace: usize,
+): void {
+  weightWinogradImages(gradients, dy, x, changetype<Conv2dShape>(shape), begin, end, workspace);
+}
+
+/** Adds up what the images add, in their order. Units: elements, from a multiple of 4. */
+export function conv2dWeightGradientSum(
+  dw: usize,
+  gradients: usize,
+  images: i32,
+  count: i32,
+  accumulate: bool,
+  begin: i32,
+  end: i32,
+): void {
+  const pitch = (<usize>count) << 2;
+  for (let i = begin; i < end; i += 4) {
+    const left = end - i;
+    const at = (<usize>i) << 2;
+    let sum = accumulate ? loadSome(dw + at, left) : f32x4.splat(0);
+    let from = gradients + at;
+    for (let n = 0; n < images; n++, from += pitch) sum = f32x4.add(sum, loadSome(from, left));
+    storeSome(dw + at, sum, left);
   }
 }
 

@@ -12,9 +12,10 @@
  */
 import { Conv2dShape, panelsOf } from "./conv2d";
 import { multiplyPacked, rowBytes, tileBytes, tileLanes, tileRows } from "./tile";
-import { joinHigh, joinLow, loadSome, pairHigh, pairLow, storeColumns } from "./vector";
-import { apart, points } from "./winograd";
+import { loadSome, storeColumns } from "./vector";
 import { addWeights } from "./winograd_fold";
+import { apart, points } from "./winograd_pack";
+import { stretchTiles } from "./winograd_stretch";
 
 const pointsBytes: usize = 2048;
 /** Fewer channels than this, or smaller planes, are not worth the transforms. */
@@ -54,6 +55,9 @@ class Job {
   /** Channels of a group. */
   inputs: i32;
   outputs: i32;
+  /** How many quads of the former, and panels of the latter. */
+  quads: i32;
+  panels: i32;
   /** Bytes of a row of the copy; of V and of D from a point to the next, and of V from a quad to the next. */
   rowPitch: usize;
   pointV: usize;
@@ -100,6 +104,7 @@ export function weightWinogradUnits(s: Conv2dShape): i32 {
   return s.groups * quadsOf(s) * panelsOf(s.K / s.groups);
 }
 
+/** Units [begin, end) of all images. */
 export function weightWinograd(
   dw: usize,
   dy: usize,
@@ -110,20 +115,57 @@ export function weightWinograd(
   end: i32,
   workspace: usize,
 ): void {
-  const job = changetype<Job>(workspace);
-  const most = partRows(s);
-  const quads = quadsOf(s);
-  const panels = panelsOf(s.K / s.groups);
+  const job = start(dy, x, s, workspace);
+  const each = job.quads * job.panels;
   job.dw = dw;
+  for (let unit = begin; unit < end; ) {
+    const group = unit / each;
+    const first = unit - group * each;
+    const last = min(end - group * each, each);
+    unit = group * each + last;
+    if (!accumulate) clear(job, group, first, last);
+    for (let n = 0; n < s.N; n++) addImage(job, n, group, first, last);
+  }
+}
+
+/** Bytes of an image's weight gradient, where an image is one part; else 0. */
+export function weightWinogradImageBytes(s: Conv2dShape): i32 {
+  return partRows(s) === tilesOf(s.P) ? (s.K * s.C * 36) / s.groups : 0;
+}
+
+/** What images [begin, end) add to the weight gradient, each on its own. */
+export function weightWinogradImages(
+  gradients: usize,
+  dy: usize,
+  x: usize,
+  s: Conv2dShape,
+  begin: i32,
+  end: i32,
+  workspace: usize,
+): void {
+  const job = start(dy, x, s, workspace);
+  const bytes = weightWinogradImageBytes(s);
+  for (let n = begin; n < end; n++) {
+    job.dw = gradients + <usize>(n * bytes);
+    // −0 and a number make that number, whatever its sign.
+    for (let at = job.dw; at < job.dw + bytes; at += 4) store<f32>(at, -0.0);
+    for (let group = 0; group < s.groups; group++) addImage(job, n, group, 0, job.quads * job.panels);
+  }
+}
+
+function start(dy: usize, x: usize, s: Conv2dShape, workspace: usize): Job {
+  const job = changetype<Job>(workspace);
   job.dy = dy;
   job.x = x;
   job.shape = s;
   job.inputs = s.C / s.groups;
   job.outputs = s.K / s.groups;
+  job.quads = quadsOf(s);
+  job.panels = panelsOf(job.outputs);
   job.columns = tilesOf(s.Q);
   job.rowPitch = rowPitchOf(s);
-  job.quadPitch = (<usize>(most * job.columns)) << 4;
-  job.pointV = job.quadPitch * quads + apart;
+  job.quadPitch = (<usize>(partRows(s) * job.columns)) << 4;
+  job.pointV = job.quadPitch * job.quads + apart;
   job.pointD = job.quadPitch * 2 + apart;
   job.zeros = workspace + headBytes;
   job.copy = job.zeros + rowBytes;
@@ -131,25 +173,23 @@ export function weightWinograd(
   job.d = job.v + job.pointV * points;
   job.m = job.d + job.pointD * points;
   memory.fill(job.zeros, 0, rowBytes);
+  return job;
+}
 
-  const each = quads * panels;
-  for (let unit = begin; unit < end; ) {
-    const group = unit / each;
-    const first = unit - group * each;
-    const last = min(end - group * each, each);
-    unit = group * each + last;
-    if (!accumulate) clear(job, group, first, last, panels);
-    for (job.image = 0; job.image < s.N; job.image++) {
-      for (job.row = 0; job.row < tilesOf(s.P); job.row += most) {
-        job.rows = min(most, tilesOf(s.P) - job.row);
-        addPart(job, group, first, last, panels);
-      }
-    }
+/** Adds an image's products to units [first, last) of a group, part by part. */
+function addImage(job: Job, n: i32, group: i32, first: i32, last: i32): void {
+  const tileRows = tilesOf(job.shape.P);
+  const most = partRows(job.shape);
+  job.image = n;
+  for (job.row = 0; job.row < tileRows; job.row += most) {
+    job.rows = min(most, tileRows - job.row);
+    addPart(job, group, first, last);
   }
 }
 
 /** Input channels and output channels of a unit's weights: 4 · 9 neighbours in each of 8 rows. */
-function clear(job: Job, group: i32, first: i32, last: i32, panels: i32): void {
+function clear(job: Job, group: i32, first: i32, last: i32): void {
+  const panels = job.panels;
   for (let unit = first; unit < last; unit++) {
     const c = (unit / panels) * tileRows;
     const firstK = (unit % panels) * tileLanes;
@@ -165,7 +205,8 @@ function weightAt(job: Job, k: i32, c: i32): usize {
 }
 
 /** Adds a part's products to units [first, last) of a group. */
-function addPart(job: Job, group: i32, first: i32, last: i32, panels: i32): void {
+function addPart(job: Job, group: i32, first: i32, last: i32): void {
+  const panels = job.panels;
   const tiles = job.rows * job.columns;
   const firstQuad = first / panels;
   const lastQuad = (last - 1) / panels + 1;
@@ -294,72 +335,15 @@ function transformGradient(job: Job, k: i32, lanes: i32): void {
   const s = job.shape;
   const pitch = (<usize>(s.P * s.Q)) << 2;
   const plane = job.dy + pitch * (job.image * s.K + k);
-  const zero = f32x4.splat(0);
-  for (let half = 0; half < 2; half++) {
-    const some = lanes - (half << 2);
-    for (let row = 0; row < job.rows; row++) {
-      const p = 2 * (job.row + row);
-      let from = plane + pitch * (half << 2) + ((<usize>(p * s.Q)) << 2);
-      let to = job.d + ((<usize>(row * job.columns)) << 5) + ((<usize>half) << 4);
-      for (let q = 0; q < s.Q; q += 4, from += 16, to += 64) {
-        const count = min(4, s.Q - q);
-        // Four columns of two rows: a b c d above, e f g h below.
-        let a = zero;
-        let b = zero;
-        let c = zero;
-        let d = zero;
-        let e = zero;
-        let f = zero;
-        let g = zero;
-        let h = zero;
-        if (some > 0) {
-          const x0 = loadSome(from, count);
-          const x1 = some > 1 ? loadSome(from + pitch, count) : zero;
-          const x2 = some > 2 ? loadSome(from + pitch * 2, count) : zero;
-          const x3 = some > 3 ? loadSome(from + pitch * 3, count) : zero;
-          const low = pairLow(x0, x1);
-          const low2 = pairLow(x2, x3);
-          a = joinLow(low, low2);
-          b = joinHigh(low, low2);
-          const high = pairHigh(x0, x1);
-          const high2 = pairHigh(x2, x3);
-          c = joinLow(high, high2);
-          d = joinHigh(high, high2);
-        }
-        if (some > 0 && p + 1 < s.P) {
-          const below = from + ((<usize>s.Q) << 2);
-          const x0 = loadSome(below, count);
-          const x1 = some > 1 ? loadSome(below + pitch, count) : zero;
-          const x2 = some > 2 ? loadSome(below + pitch * 2, count) : zero;
-          const x3 = some > 3 ? loadSome(below + pitch * 3, count) : zero;
-          const low = pairLow(x0, x1);
-          const low2 = pairLow(x2, x3);
-          e = joinLow(low, low2);
-          f = joinHigh(low, low2);
-          const high = pairHigh(x0, x1);
-          const high2 = pairHigh(x2, x3);
-          g = joinLow(high, high2);
-          h = joinHigh(high, high2);
-        }
-        stretchTile(to, job.pointD, a, b, e, f);
-        if (count > 2) stretchTile(to + 32, job.pointD, c, d, g, h);
-      }
+  for (let row = 0; row < job.rows; row++) {
+    const p = 2 * (job.row + row);
+    const below = p + 1 < s.P ? (<usize>s.Q) << 2 : 0;
+    let from = plane + ((<usize>(p * s.Q)) << 2);
+    let to = job.d + ((<usize>(row * job.columns)) << 5);
+    for (let q = 0; q < s.Q; q += 4, from += 16, to += 64) {
+      const count = min(4, s.Q - q);
+      stretchTiles(to, job.pointD, from, pitch, below, count, lanes);
+      stretchTiles(to + 16, job.pointD, from + pitch * 4, pitch, below, count, lanes - 4);
     }
   }
-}
-
-/** A δ Aᵀ of δ = | a b | c d |: rows first. */
-function stretchTile(to: usize, pitch: usize, a: v128, b: v128, c: v128, d: v128): void {
-  stretchColumn(to, pitch * 4, a, c);
-  stretchColumn(to + pitch, pitch * 4, f32x4.add(a, b), f32x4.add(c, d));
-  stretchColumn(to + pitch * 2, pitch * 4, f32x4.sub(a, b), f32x4.sub(c, d));
-  stretchColumn(to + pitch * 3, pitch * 4, f32x4.neg(b), f32x4.neg(d));
-}
-
-/** A times a column. */
-function stretchColumn(to: usize, pitch: usize, a: v128, b: v128): void {
-  v128.store(to, a);
-  v128.store(to + pitch, f32x4.add(a, b));
-  v128.store(to + pitch * 2, f32x4.sub(a, b));
-  v128.store(to + pitch * 3, f32x4.neg(b));
 }

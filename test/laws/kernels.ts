@@ -162,6 +162,9 @@ export const largeConvolutions = largeConv2dShapes.flatMap((shape) =>
   Object.entries(convolutions(fc.constant(shape))),
 );
 
+/** Those that go by Winograd's way, of which the laws draw few. */
+export const winogradConvolutions = convolutions(winogradShape);
+
 export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
   gemm: cases(gemmShape, (s, d) => ({
     buffers: [d.floats(s.m * s.n), d.floats(s.m * s.k), d.floats(s.k * s.n)],

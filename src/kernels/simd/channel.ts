@@ -65,7 +65,8 @@ export function planeKernels(launcher: Launcher): Planes {
         },
         true,
       );
-      perChannel("batchNormForward", [y, x, mean, invStd, gamma, beta], s);
+      const args = [...[y, x, mean, invStd, gamma, beta].map(addressOf), launcher.shape([s.N, s.C, s.size])];
+      launcher.launch("batchNormForward", args, s.N * s.C, { perUnit: s.size });
     },
     batchNormBackward(dx, dgamma, dbeta, dy, x, mean, invStd, gamma, s) {
       checkSizes("batchNormBackward", s);

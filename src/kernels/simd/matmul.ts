@@ -17,6 +17,8 @@ const packBytes = 320;
 const inputLength = (s: Conv2dShape): number => s.N * s.C * s.H * s.W;
 const outputLength = (s: Conv2dShape): number => s.N * s.K * s.P * s.Q;
 const weightLength = (s: Conv2dShape): number => (s.K * s.C * s.R * s.S) / s.groups;
+/** Threads share a weight gradient by images as long as what these add takes no more memory than this; else by weights. */
+const mostImageBytes = 2 << 20;
 /** In the time that a kernel takes for an element of memory, a product makes about so many multiply-adds. */
 const productsPerElement = 8;
 /** The work of a convolution, in elements. */
@@ -109,6 +111,16 @@ export function matrixProducts(launcher: Launcher): Products {
       }
       const shape = writeShape(s);
       const workspace = wholeLines(launcher.ask("conv2dWeightGradientWorkspace"));
+      const bytes = launcher.threads > 1 ? launcher.ask("conv2dWeightGradientImageBytes") : 0;
+      if (bytes > 0 && s.N * bytes <= mostImageBytes) {
+        launcher.borrow(s.N * bytes, "conv2dWeightGradient images", (gradients) => {
+          const args = [gradients, addressOf(dy), addressOf(x), shape];
+          launcher.launch("conv2dWeightGradientImages", args, s.N, { perUnit: work(s) / s.N, workspace });
+          const sum = [addressOf(dw), gradients, s.N, dw.length, accumulate ? 1 : 0];
+          launcher.launch("conv2dWeightGradientSum", sum, dw.length, { perUnit: s.N, grain: lanes });
+        });
+        return;
+      }
       const units = launcher.ask("conv2dWeightGradientUnits");
       const args = [addressOf(dw), addressOf(dy), addressOf(x), shape, accumulate ? 1 : 0];
       // Every call lays out all of x.

@@ -1,0 +1,75 @@
+/** U = G g Gᵀ, the weights of a convolution by Winograd's way, packed: ξ × panels × channels × 8. */
+import { packSteps } from "./pack";
+import { tileLanes } from "./tile";
+
+export const points: i32 = 16;
+/**
+ * What lies between the points, beside their elements. A tile's 16 are written in one go: where they lie whole pages apart,
+ * as many shapes would have it, they are in the same sets of the L1 cache and drive each other out.
+ */
+export const apart: usize = 192;
+
+/** Bytes of U from a point to the next, for all panels. */
+export function pitchOfU(panels: i32, inputs: i32): usize {
+  return ((<usize>(panels * inputs)) << 5) + apart;
+}
+
+/** Bytes of the packed weights. */
+export function winogradPackedBytes(groups: i32, inputs: i32, outputs: i32): i32 {
+  return points * <i32>pitchOfU(groups * ((outputs + tileLanes - 1) / tileLanes), inputs);
+}
+
+/**
+ * U of `count` channels, from `channel` on, of panel `unit` (counted through the groups): weight (lane, c) is at
+ * `from` + lane·lanePitch + c·channelPitch, `turned` by half a turn for the input gradient. `scratch`: 9 × 8 floats.
+ */
+export function winogradPack(
+  packed: usize,
+  unit: i32,
+  panels: i32,
+  from: usize,
+  lanePitch: usize,
+  channelPitch: usize,
+  inputs: i32,
+  channel: i32,
+  count: i32,
+  lanes: i32,
+  turned: bool,
+  scratch: usize,
+): void {
+  const pointPitch = pitchOfU(panels, inputs);
+  let to = packed + ((<usize>(unit * inputs + channel)) << 5);
+  from += channelPitch * channel;
+  const first = turned ? scratch + 256 : scratch;
+  const step = <usize>(turned ? -32 : 32);
+  for (let c = 0; c < count; c++, to += 32, from += channelPitch) {
+    packSteps(scratch, from, lanePitch, 9, lanes, tileLanes);
+    transformWeights(to, pointPitch, first, step);
+    transformWeights(to + 16, pointPitch, first + 16, step);
+  }
+}
+
+/** U = G g Gᵀ of 4 lanes; the elements of g are `step` bytes apart, row by row. */
+function transformWeights(to: usize, pitch: usize, g: usize, step: usize): void {
+  const half = f32x4.splat(0.5);
+  for (let i = 0; i < 4; i++) {
+    const a = halfTransform(g, step * 3, i);
+    const b = halfTransform(g + step, step * 3, i);
+    const c = halfTransform(g + step * 2, step * 3, i);
+    const row = to + pitch * (i << 2);
+    const ends = f32x4.add(a, c);
+    v128.store(row, a);
+    v128.store(row + pitch, f32x4.mul(half, f32x4.add(ends, b)));
+    v128.store(row + pitch * 2, f32x4.mul(half, f32x4.sub(ends, b)));
+    v128.store(row + pitch * 3, c);
+  }
+}
+
+/** Element i of G · (a column of g, its elements `down` bytes apart). */
+function halfTransform(g: usize, down: usize, i: i32): v128 {
+  if (i === 0) return v128.load(g);
+  if (i === 3) return v128.load(g + down * 2);
+  const ends = f32x4.add(v128.load(g), v128.load(g + down * 2));
+  const middle = v128.load(g + down);
+  return f32x4.mul(f32x4.splat(0.5), i === 1 ? f32x4.add(ends, middle) : f32x4.sub(ends, middle));
+}
