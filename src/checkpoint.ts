@@ -140,19 +140,26 @@ export async function readCheckpoint(run: string, name: string): Promise<Checkpo
   return { path, state: parseExactly(await readFile(join(path, "state.json"), "utf8")) as State };
 }
 
-/** Puts a new session of the same settings where the checkpoint's was. */
-export async function restore(session: Session, { path, state }: Checkpoint): Promise<void> {
-  const { model, optimizer, average, comet } = session;
+/** Gives a new session of the same model the checkpoint's weights and momentum, and what its controller knew of the sites. */
+export async function restoreNetwork(session: Session, { path, state }: Checkpoint): Promise<void> {
+  const { model, optimizer, comet } = session;
   await loadWeights(model, join(path, "weights.safetensors"));
   const { tensors } = await readSafetensors(join(path, "momentum.safetensors"));
   optimizer.restore({
     momentum: new Map([...tensors].map(([name, { data }]) => [name, data])),
     meanGradient: new Map(state.meanGradient),
   });
+  comet?.controller.restore(state.sites ?? [], model.allParameters());
+}
+
+/** Puts a new session of the same settings where the checkpoint's was. */
+export async function restore(session: Session, checkpoint: Checkpoint): Promise<void> {
+  const { average, comet } = session;
+  const { path, state } = checkpoint;
+  await restoreNetwork(session, checkpoint);
   if (average) {
     const { tensors: averages } = await readSafetensors(join(path, "average.safetensors"));
     average.restore(new Map([...averages].map(([name, { data }]) => [name, data])));
   }
-  comet?.controller.restore(state.sites ?? [], model.allParameters());
   if (state.plan) comet?.controller.plan?.restore(state.plan);
 }

@@ -1,12 +1,13 @@
 /** Real training steps of a network under one store: what they hold, and what the store takes of their time. */
 import type { Command } from "commander";
+import { type Checkpoint, restoreNetwork } from "../checkpoint.js";
 import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open.js";
 import { randomImages } from "../data/random.js";
 import type { SiteRecord, StepRecord } from "../records.js";
 import { createSession, defaults, type Settings } from "../session.js";
 import { stopwatch } from "../stopwatch.js";
-import { train } from "../train.js";
+import { type TrainHooks, train } from "../train.js";
 import { choice, numeric, option } from "./options.js";
 
 export const stores = ["plain", "lean", "comet-conv", "comet"] as const;
@@ -49,19 +50,25 @@ export interface Measured {
   residentPeakBytes: number;
 }
 
-/** A few steps under one store. No image is tested. */
-export async function measure(settings: Settings, { test, ...dataset }: Dataset): Promise<Measured> {
+/** A few steps under one store, from the start or from a checkpoint on. No image is tested. */
+export async function measure(
+  settings: Settings,
+  { test, ...dataset }: Dataset,
+  from: Checkpoint | null = null,
+): Promise<Measured> {
   const steps: { record: StepRecord; storeMs: number }[] = [];
   let sites: SiteRecord["sites"] = [];
   const session = createSession(settings, { ...dataset, test: { ...test, length: 0, batch() {} } });
   const elapsed = stopwatch(session.engine.store);
   try {
-    await train(session, {
+    if (from) await restoreNetwork(session, from);
+    const hooks: TrainHooks = {
       onRecord(record) {
         if (record.kind === "step") steps.push({ record, storeMs: elapsed() });
         if (record.kind === "sites") sites = record.sites;
       },
-    });
+    };
+    await train(session, hooks, from?.state.position);
   } finally {
     await session.close();
   }

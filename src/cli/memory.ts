@@ -5,11 +5,16 @@
  */
 import Table from "cli-table3";
 import type { Command } from "commander";
+import type { Checkpoint } from "../checkpoint.js";
 import { formatBytes } from "../device/ledger.js";
+import { DataError } from "../error.js";
 import { modelNamed } from "../models/models.js";
 import { torchSavedBytes } from "../models/torch.js";
 import type { SiteRecord } from "../records.js";
+import { findStanding } from "../resume.js";
+import { readRun } from "../run.js";
 import { defaults, type Settings } from "../session.js";
+import { stepsDone } from "../train.js";
 import { runApart } from "./apart.js";
 import {
   addMeasuringOptions,
@@ -19,7 +24,7 @@ import {
   measure,
   open,
 } from "./measure.js";
-import { choice, numeric, option, policies } from "./options.js";
+import { choice, modes, numeric, option, policies } from "./options.js";
 
 interface MemoryOptions extends MeasuringOptions {
   batch: number;
@@ -27,6 +32,8 @@ interface MemoryOptions extends MeasuringOptions {
   policy: Settings["policy"];
   savedBytes: string;
   share: number;
+  mode: Settings["mode"];
+  from: string;
   sites: boolean;
   json: boolean;
 }
@@ -49,10 +56,13 @@ export function registerMemory(program: Command): void {
     .addOption(choice("--policy <name>", "how COMET's bounds are chosen", "--policy spread", policies, "law"))
     .addOption(option("--saved-bytes <bytes>", "what --policy budget may save", "--saved-bytes 64MiB", ""))
     .addOption(numeric("--share <s>", "gradient σ ÷ mean |momentum|", "--share 0.02", defaults.share))
+    .addOption(choice("--mode <name>", "the codec's mode", "--mode fast", modes, defaults.mode))
+    .addOption(option("--from <run>", "go on from a run's last checkpoint", "--from runs/resnet50-…", ""))
     .addOption(option("--sites", "a table of COMET's sites too", "--store comet --sites", false))
     .addOption(option("--json", "print the measured rows as JSON", "--store plain --json", false))
     .addHelpText("after", "\nExample:\n  comet memory --model resnet50 --batch 4 --data ./photos")
-    .action(async (options: MemoryOptions) => {
+    .action(async (given: MemoryOptions) => {
+      const options = given.from === "" ? given : { ...given, ...begunAs(given.from) };
       const rows: Row[] = [];
       for (const store of asked(options)) {
         const alone = options.json || options.store !== "all";
@@ -65,30 +75,62 @@ export function registerMemory(program: Command): void {
 }
 
 function argumentsFor(store: string, options: MemoryOptions): string[] {
-  const { model, batch, image, data, steps, memory, threads, policy, savedBytes, share } = options;
-  const common = { model, batch, image, data, steps, memory, threads, share, store };
+  const { model, batch, image, data, steps, memory, threads, policy, savedBytes, share, mode, from } =
+    options;
+  const common = { model, batch, image, data, steps, memory, threads, share, store, from };
   // Only COMET has a policy.
-  const comet = store.startsWith("comet") ? { policy, "saved-bytes": savedBytes } : {};
+  const comet = store.startsWith("comet") ? { policy, "saved-bytes": savedBytes, mode } : {};
   return [
     "memory",
     ...Object.entries({ ...common, ...comet }).flatMap(([name, value]) => [`--${name}`, String(value)]),
   ];
 }
 
+/** What a run began with decides here too. */
+function begunAs(run: string): Pick<MemoryOptions, "model" | "batch" | "data" | "image"> {
+  const { settings, data } = readRun(run).manifest;
+  return { model: settings.model, batch: settings.batch, data: data.source, image: data.image };
+}
+
 async function measured(store: Settings["store"], options: MemoryOptions): Promise<Row> {
-  const { model, batch, memory, threads, policy, savedBytes, share } = options;
+  const { model, batch, memory, threads, policy, savedBytes, share, mode } = options;
   const steps = Math.max(2, options.steps);
   const dataset = await open(options, batch * steps);
-  const { lr } = modelNamed(model);
-  const own = { model, batch, steps, lr, memory, threads, store, policy, savedBytes, share };
+  const from = options.from === "" ? null : await lastOf(options.from);
+  const own = { store, policy, savedBytes, share, mode, memory, threads };
+  const settings: Settings = from
+    ? { ...from.state.settings, ...own, ...behind(from, steps, dataset.train.length) }
+    : { ...defaults, ...own, model, batch, steps, lr: modelNamed(model).lr };
   try {
-    return { store, dataset: dataset.name, ...(await measure({ ...defaults, ...own }, dataset)) };
+    return { store, dataset: dataset.name, ...(await measure(settings, dataset, from)) };
   } finally {
     await dataset.close();
   }
 }
 
-function told(rows: readonly Row[], { model, batch, image, steps, sites }: MemoryOptions): string {
+async function lastOf(run: string): Promise<Checkpoint> {
+  const { checkpoint } = await findStanding(run);
+  if (checkpoint) return checkpoint;
+  throw new DataError({
+    where: "--from",
+    expected: "a run with a checkpoint",
+    got: `${run}, which has none`,
+    remedy: "let comet train write one: it does after each epoch and where it stops",
+  });
+}
+
+/** So many steps more, whatever the run was to do: the learning rate stays. */
+function behind({ state }: Checkpoint, steps: number, images: number) {
+  const done = stepsDone(state.position, state.settings, images);
+  return {
+    epochs: state.position.epoch + 1 + steps,
+    steps: 0,
+    stopAfter: done + steps,
+    schedule: "constant",
+  };
+}
+
+function told(rows: readonly Row[], { model, batch, image, sites }: MemoryOptions): string {
   const table = new Table({
     head: [
       "store",
@@ -120,7 +162,8 @@ function told(rows: readonly Row[], { model, batch, image, steps, sites }: Memor
     ]);
   }
   const { dataset } = rows[0]!;
-  const title = `${model}, batch ${batch}, ${image} × ${image}, ${dataset}, step ${Math.max(2, steps)}`;
+  const step = rows[0]!.last.step + 1;
+  const title = `${model}, batch ${batch}, ${image} × ${image}, ${dataset}, step ${step}`;
   const comet = rows.find(({ store }) => store === "comet");
   return `${title}\n${table}\n${sites && comet ? `${siteTable(comet.sites)}\n` : ""}`;
 }

@@ -19,6 +19,8 @@ export interface Places {
   checkpoints: boolean;
 }
 
+export const modes: readonly Settings["mode"][] = ["auto", "fast", "dense"];
+
 export const policies: readonly Settings["policy"][] = ["law", "spread", "budget", "paper", "fixed"];
 
 const number = (text: string): number => {
@@ -114,9 +116,7 @@ export function addTrainOptions(command: Command): Command {
         defaults.quantizer,
       ),
     )
-    .addOption(
-      choice("--mode <name>", "the codec's mode", "--mode dense", ["auto", "fast", "dense"], defaults.mode),
-    )
+    .addOption(choice("--mode <name>", "the codec's mode", "--mode dense", modes, defaults.mode))
     .addOption(numeric("--epochs <n>", "passes over the training images", "--epochs 2", defaults.epochs))
     .addOption(numeric("--steps <n>", "at most so many steps; 0: no limit", "--steps 100", defaults.steps))
     .addOption(

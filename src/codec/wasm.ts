@@ -132,7 +132,10 @@ export class WasmCodec {
     return this.run(this.encoding(x, length, shape, options, out, capacity));
   }
 
-  /** The same, to go on beside others that have scratch of their own. */
+  /**
+   * The same, to go on beside others that have scratch of their own. Without `sealed` the frame lacks its checksum: it is
+   * not to leave this memory.
+   */
   *encoding(
     x: number,
     length: number,
@@ -140,6 +143,7 @@ export class WasmCodec {
     options: Omit<Guided, "shape">,
     out: number,
     capacity: number,
+    sealed = true,
   ): Work<number> {
     const values = new Float32Array(this.#memory.buffer, x, length);
     const sink = new ResidentSink(out, capacity);
@@ -147,7 +151,7 @@ export class WasmCodec {
     if (bytes >= 0) {
       const frame = this.#bytes(out, bytes);
       writeLength(frame, bytes);
-      writeChecksum(frame, yield* this.#summing(out + 8, bytes - 8));
+      writeChecksum(frame, sealed ? yield* this.#summing(out + 8, bytes - 8) : 0);
     }
     return bytes;
   }
@@ -320,9 +324,9 @@ export class WasmCodec {
     this.run(this.decoding(frame, frameBytes, out, rectified));
   }
 
-  /** The same, to go on beside others that have scratch of their own. */
-  *decoding(frame: number, frameBytes: number, out: number, rectified = false): Work<void> {
-    const sum = yield* this.#summing(frame + 8, Math.max(0, frameBytes - 8));
+  /** The same, to go on beside others that have scratch of their own. `sealed`: see `encoding`. */
+  *decoding(frame: number, frameBytes: number, out: number, rectified = false, sealed = true): Work<void> {
+    const sum = sealed ? yield* this.#summing(frame + 8, Math.max(0, frameBytes - 8)) : 0;
     const header = this.headerOf(this.#bytes(frame, frameBytes), () => sum);
     if (rectified) header.quantization = rectifying(header.quantization);
     yield* this.decodingFrom(new ResidentSource(this.#bytes(frame, frameBytes)), header, () => out);

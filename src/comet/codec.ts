@@ -1,6 +1,7 @@
 /**
  * The codec on the device: frames of one tensor are made and read side by side, each with scratch of its own that lives for
- * as long as that takes, and so never through a kernel. Bytes and values do not depend on how many go at a time.
+ * as long as that takes, and so never through a kernel. Bytes and values do not depend on how many go at a time. Nothing can
+ * happen to a frame on the device that would not happen to weights as well: it has no checksum.
  */
 import { frameCapacity, WasmCodec } from "../codec/wasm.js";
 import { sideBySide, type Work } from "../codec/work.js";
@@ -38,7 +39,7 @@ export function deviceCodec({ device, team }: Engine): DeviceCodec {
           const made = device.fill(category, site, { wanted, most: rest.length }, (rooms) => {
             const works = rooms.map(({ address, bytes }, i) => {
               const { x, length, shape, options } = rest[i]!;
-              return codecs[i]!.encoding(x, length, shape, options, address, bytes);
+              return codecs[i]!.encoding(x, length, shape, options, address, bytes, false);
             });
             return run(codecs, works);
           });
@@ -52,7 +53,7 @@ export function deviceCodec({ device, team }: Engine): DeviceCodec {
           const works = parts
             .slice(first, first + codecs.length)
             .map(({ frame, out, rectified }, i) =>
-              codecs[i]!.decoding(frame.address, frame.bytes, out, rectified),
+              codecs[i]!.decoding(frame.address, frame.bytes, out, rectified, false),
             );
           run(codecs, works);
         }
