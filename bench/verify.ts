@@ -1,8 +1,8 @@
 /**
  * npm run verify: what takes too long for npm test. All 2^32 float32 through the codec for several bounds and
- * quantisers (`halves`: the rule of `paper` in half steps), millions of damaged frames, and a million cases of every law,
- * on as many threads as the machine has cores. What is done is kept in --state FILE, so an interrupted run goes on where
- * it was; the table at the end signs it off.
+ * quantisers (`halves`: the rule of `paper` in half steps; `dithered` and `signed` on request), millions of damaged
+ * frames, and a million cases of every law, on as many threads as the machine has cores. What is done is kept in --state
+ * FILE, so an interrupted run goes on where it was; the table at the end signs it off.
  *
  *   npm run verify -- [--bounds 0.125,1e-3] [--quantizers support,paper] [--frames 10000000] [--cases 1000000]
  *                     [--only sweep,frames,law] [--threads N] [--seed 20261123] [--state runs/verify.json]
@@ -119,7 +119,14 @@ print(
     if (found.kind !== "sweep") return [];
     const { values, raw, worst, violations, signs } = found.finding;
     failed += violations.length + signs;
-    return [name, values, raw, worst.toFixed(7), violations.length, name.startsWith("support") ? signs : "–"];
+    return [
+      name,
+      values,
+      raw,
+      worst.toFixed(7),
+      violations.length,
+      /^(support|signed) /.test(name) ? signs : "–",
+    ];
   },
 );
 // A frame that wrote a byte outside its buffers, or did not end, would have ended the run instead.

@@ -215,6 +215,25 @@ Proof.
   exfalso. unfold toR, B2R in R0. apply eq_0_F2R in R0. now destruct s.
 Qed.
 
+(** A sum is finite only of two finite floats. *)
+Lemma add_finite (x y : f32) : finite (add x y) = true -> finite x = true /\ finite y = true.
+Proof.
+  destruct x as [[]|[]| |[]], y as [[]|[]| |[]]; now split.
+Qed.
+
+Lemma add_correct (x y : f32) : finite (add x y) = true -> toR (add x y) = rnd (toR x + toR y).
+Proof.
+  intros Fs. destruct (add_finite x y Fs) as [Fx Fy].
+  generalize (Bplus_correct 24 128 eq_refl eq_refl binop_nan_pl32 mode_NE x y Fx Fy).
+  destruct (Rlt_bool_spec (Rabs (round radix2 (SpecFloat.fexp 24 128) (round_mode mode_NE) (B2R 24 128 x + B2R 24 128 y)))
+    (bpow radix2 128)) as [small | large].
+  - now intros [exact _].
+  - intros [overflow _]. exfalso. revert Fs overflow.
+    unfold finite, add, b32_plus. fold binary32.
+    generalize (Bplus 24 128 eq_refl eq_refl binop_nan_pl32 mode_NE x y). intros d Fd.
+    destruct d; try discriminate Fd; destruct (Bsign 24 128 x); discriminate.
+Qed.
+
 Lemma mul_small (x y : f32) :
   finite x = true -> finite y = true -> Rabs (rnd (toR x * toR y)) < bpow radix2 128 ->
   finite (mul x y) = true /\ toR (mul x y) = rnd (toR x * toR y).

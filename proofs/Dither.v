@@ -11,6 +11,7 @@
     - [unmix_mix], [mix_unmix]: the mix is a bijection of 32-bit words.
     - [dither_uniform]: for every key, exactly 2^9 of all 2^32 counters give each dither value.
     - [dither_exact]: the float32 formula computes (2k + 1 - 2^23) / 2^24 without error; |u| < 1/2; values come in pairs +-u.
+    - [dither_apart]: it is never 0, but at least 2^-24 from it.
     - [error_is_dither]: for a signal on the grid of 1/m steps, the error under dither k is minus the dither of another
       index, k shifted by the signal. [error_permutes]: so its values over all k are the dither's values, whatever the
       signal: uniform on the grid, exactly.
@@ -227,6 +228,16 @@ Proof.
     apply Rlt_trans with (1 := half). apply Rlt_trans with 1; [lra|]. change 1 with (bpow radix2 0). now apply bpow_lt. }
   destruct A as [Fd D]. rewrite D. repeat split; [exact Fd | | exact half].
   unfold Rdiv. f_equal. simpl. lra.
+Qed.
+
+(** Of an odd number, so never 0: what Quantize.signed_mask asks of a dither. *)
+Theorem dither_apart (key i : Z) : bpow radix2 (-24) <= Rabs (toR (dither key i)) <= / 2.
+Proof.
+  destruct (dither_exact key i) as [_ [_ [exact small]]]. split; [|now apply Rlt_le]. rewrite exact.
+  replace (2 ^ 24) with 16777216 by (simpl; lra).
+  unfold Rdiv. rewrite Rabs_mult, <- abs_IZR, (Rabs_pos_eq (/ 16777216)) by lra.
+  assert (1 <= IZR (Z.abs (2 * index key i + 1 - 2 ^ 23))) by (apply IZR_le; lia).
+  replace (bpow radix2 (-24)) with (/ 16777216) by (simpl; lra). lra.
 Qed.
 
 (** Over all k, dither values come in pairs of opposite sign. *)

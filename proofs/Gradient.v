@@ -20,7 +20,6 @@
       constant fits all image sizes, and a = 0.32 fits none.
     - [relu_exact]: a gate that looks only at which values are zero passes the exact gradient.
     - [elementwise_bound]: an elementwise op with an L-Lipschitz derivative: at most L eb |delta|.
-    - [sign_known]: an approximation further from zero than its bound has its original's sign.
     - [batchnorm_gamma], [batchnorm_error]: what batch normalisation does to an error in its saved tensor.
     - [batchnorm_variance], [batchnorm_energy]: so much noise travels upstream of it.                              (8)
     - [batchnorm_linear], [signs_variance]: a backward pass is linear in delta, so an error in delta passes on by that very
@@ -406,15 +405,6 @@ Qed.
 
 Theorem relu_exact (y yh delta : R) : (y = 0 <-> yh = 0) -> support yh * delta = support y * delta.
 Proof. intros [to from]. unfold support. destruct (Req_EM_T yh 0), (Req_EM_T y 0); tauto || reflexivity. Qed.
-
-(** models src/comet/frames.ts:Frames *)
-Theorem sign_known (x xh eb : R) : Rabs (x - xh) < eb -> eb <= Rabs xh -> 0 < x * xh.
-Proof.
-  intros close far. apply Rabs_def2 in close as [above below].
-  destruct (Rle_dec 0 xh) as [side | side].
-  - rewrite Rabs_pos_eq in far by exact side. apply Rmult_lt_0_compat; lra.
-  - rewrite Rabs_left in far by lra. replace (x * xh) with (- x * - xh) by ring. apply Rmult_lt_0_compat; lra.
-Qed.
 
 Theorem elementwise_bound (f' : R -> R) (L x xh delta eb : R) :
   (forall a b, Rabs (f' a - f' b) <= L * Rabs (a - b)) -> 0 <= L -> Rabs (xh - x) <= eb ->

@@ -15,7 +15,9 @@
       5122. So a chunk whose largest magnitude is at most 5120 steps needs no check, holds no NaN or
       infinity, and its integers fit 16 bits.
     - [dithered_core], [dithered_near]: the same under dither, up to 2^11 steps: two more roundings take the room.
-    - [near_seen]: that |x| <= 5120 steps follows from the integer, so the encoder looks at integers alone.
+    - [signed_near]: the same under signed, in bins of the value's own side, which may differ.
+    - [near_seen], [dithered_seen]: that |x| <= 5120 steps, or 2^11, follows from the integer, so the encoder looks at
+      integers alone.
     - [halves_near]: of integers in half steps, both beside the quotient decode within the bound.
     - [magic_nearest]: adding and subtracting 1.5 * 2^23 rounds to the nearest integer, ties to even, up to 2^22. *)
 
@@ -105,26 +107,37 @@ Section Core.
   Qed.
 
   (** How near zero x is can be seen from its quotient, so from the integer that it rounds to. *)
-  Theorem near_seen (z : R) : Rabs (rnd (z * i)) <= 5119 + / 2 -> Rabs z <= 5120 * s.
+  Theorem near_seen (n z : R) : 1 <= n <= 5120 -> Rabs (rnd (z * i)) <= n - / 2 -> Rabs z <= n * s.
   Proof.
-    intros seen. pose proof s_pos. pose proof inverse_close as unit. apply Rabs_le_inv in unit.
+    intros range seen. pose proof s_pos. pose proof inverse_close as unit. apply Rabs_le_inv in unit.
     pose proof (rnd_error (z * i)) as last.
     assert (eta <= eps) by (unfold eta, eps; now apply bpow_le).
     assert (back : Rabs (z * i) <= Rabs (rnd (z * i)) + (eps * Rabs (z * i) + eta)).
     { replace (z * i) with (rnd (z * i) - (rnd (z * i) - z * i)) at 1 by ring.
       apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
     rewrite Rabs_mult in back.
-    assert (product : Rabs z * Rabs i <= 5119 + / 2 + / 1000).
+    assert (product : Rabs z * Rabs i <= n - / 2 + / 1000).
     { rewrite eps_value in *. rewrite Rabs_mult in last.
       assert (0 <= Rabs z * Rabs i) by (apply Rmult_le_pos; apply Rabs_pos). lra. }
     assert (i_low : (1 - eps) <= Rabs i * s).
     { rewrite <- (Rabs_pos_eq s) by lra. rewrite <- Rabs_mult. apply Rle_trans with (2 := Rle_abs _). lra. }
     apply Rmult_le_reg_r with (1 - eps); [rewrite eps_value; lra|].
     apply Rle_trans with (Rabs z * (Rabs i * s)); [apply Rmult_le_compat_l; [apply Rabs_pos | exact i_low]|].
-    rewrite <- Rmult_assoc. apply Rle_trans with ((5119 + / 2 + / 1000) * s).
+    rewrite <- Rmult_assoc. apply Rle_trans with ((n - / 2 + / 1000) * s).
     - apply Rmult_le_compat_r; [lra | exact product].
-    - rewrite (Rmult_comm 5120 s), Rmult_assoc, (Rmult_comm _ s). apply Rmult_le_compat_l; [lra|].
+    - rewrite (Rmult_comm n s), Rmult_assoc, (Rmult_comm _ s). apply Rmult_le_compat_l; [lra|].
       rewrite eps_value. lra.
+  Qed.
+
+  Lemma near_seen_dithered (u z : R) : Rabs u <= / 2 -> Rabs (rnd (rnd (z * i) + u)) <= 2046 + / 2 -> Rabs z <= 2048 * s.
+  Proof.
+    intros small_u seen. apply near_seen; [lra|]. set (v := rnd (z * i)) in *.
+    pose proof (rnd_error (v + u)) as last. assert (eta <= eps) by (unfold eta, eps; now apply bpow_le).
+    assert (Rabs (v + u) <= Rabs (rnd (v + u)) + (eps * Rabs (v + u) + eta)).
+    { replace (v + u) with (rnd (v + u) - (rnd (v + u) - (v + u))) at 1 by ring.
+      apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
+    replace v with ((v + u) - u) by ring. apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp.
+    rewrite eps_value in *. lra.
   Qed.
 
   Variable x : R.
@@ -264,7 +277,7 @@ End Core.
 (** ** The same on bit patterns
 
     models assembly/codec/quantize.ts:quantizeNear assembly/codec/quantize.ts:nearSupport assembly/codec/quantize.ts:nearPaper
-    assembly/codec/quantize.ts:nearDithered src/codec/quantize.ts:floorOf *)
+    assembly/codec/quantize.ts:nearDithered assembly/codec/quantize.ts:nearSigned src/codec/quantize.ts:floorOf *)
 
 Section Near.
   Variable b : f32.
@@ -331,6 +344,37 @@ Section Near.
     pose proof (inverse_close _ small top) as close. apply Rabs_le_inv in close. rewrite eps_value in close.
     pose proof (s_pos _ small) as pos. set (s := rnd (toR b * (511 / 256))) in *.
     apply Rmult_lt_reg_r with s; [exact pos|]. lra.
+  Qed.
+
+  (** [B] is the bin of y's side; under signed, the other side's may be any. *)
+  Theorem dithered_seen (d : quantization) (u y : f32) (q : Z) :
+    kind d = Dithered \/ kind d = Signed -> side d (lt y zero) = B -> Rabs (toR u) <= / 2 ->
+    integerOf d u y = Some q -> (Z.abs q <= 2046)%Z -> finite y = true /\ Rabs (toR y) <= 2048 * toR (step B).
+  Proof.
+    intros K own small_u some few. pose proof some as whole. unfold integerOf in some. rewrite own in some.
+    destruct (isZero y) eqn:null.
+    { split; [destruct (isZero_shape y null) as [sign ->]; reflexivity|]. rewrite (isZero_toR y null), Rabs_R0.
+      apply Rmult_le_pos; [lra|]. destruct step_real as [_ ->]. apply Rlt_le, (s_pos _ small). }
+    assert (nonzero : finite y = true -> toR y <> 0) by (intros Fy R0; destruct (zero_toR y Fy R0) as [sign ->]; discriminate).
+    assert (lt (abs (add (mul y (inverse B)) u)) limit = true) as fits
+      by (destruct (lt (abs (add _ u)) limit); [reflexivity | destruct K as [K | K]; rewrite K in some; discriminate]).
+    rewrite fits in some. destruct (sum_real y (inverse B) u fits) as [Fy T]. specialize (nonzero Fy). split; [exact Fy|].
+    rewrite !integer_nearest in some. set (r := ZnearestE (toR (add (mul y (inverse B)) u))) in *.
+    assert (Z.abs r <= 2046)%Z.
+    { destruct K as [K | K]; rewrite K in some; injection some as some.
+      - destruct (Z.ltb_spec r 0); lia.
+      - assert (inv : 0 <= toR (inverse (side d (lt y zero)))) by (rewrite own; apply Rlt_le, inverse_pos).
+        destruct (signed_integer d u y q K Fy inv small_u whole) as [_ [up [down _]]].
+        destruct (lt y zero) eqn:below.
+        + apply lt_zero in below; [|exact Fy]. specialize (down below). lia.
+        + assert (0 <= toR y) by (now apply lt_false in below). specialize (up ltac:(lra)). lia. }
+    assert (half_step : Rabs (toR (add (mul y (inverse B)) u) - IZR r) <= / 2) by apply Znearest_half.
+    assert (Rabs (IZR r) <= 2046) by (rewrite <- abs_IZR; now apply IZR_le).
+    assert (seen : Rabs (rnd (rnd (toR y * toR (inverse B)) + toR u)) <= 2046 + / 2).
+    { rewrite <- T. replace (toR (add _ u)) with (toR (add (mul y (inverse B)) u) - IZR r + IZR r) by ring.
+      apply Rle_trans with (1 := Rabs_triang _ _). lra. }
+    pose proof step_large as top. destruct inverse_real as [_ I]. rewrite I in seen.
+    destruct step_real as [_ S]. rewrite S in *. exact (near_seen_dithered _ small top _ _ small_u seen).
   Qed.
 
   Variable x : f32.
@@ -415,12 +459,7 @@ Section Near.
   Proof.
     destruct quotient_real as [Fq Q].
     set (n := ZnearestE v).
-    assert (I : integer (nearest (mul x (inverse B))) = n).
-    { unfold integer. apply eq_IZR. rewrite Btrunc_correct by reflexivity.
-      unfold nearest. rewrite (proj1 (Bnearbyint_correct 24 128 eq_refl unop_nan_pl32 mode_NE (mul x (inverse B)))).
-      fold (toR (mul x (inverse B))). rewrite Q. simpl round_mode.
-      rewrite round_generic; [|typeclasses eauto | apply generic_format_round; typeclasses eauto].
-      apply round_FIX_IZR. }
+    assert (I : integer (nearest (mul x (inverse B))) = n) by (now rewrite integer_nearest, Q).
     assert (half_step : Rabs (v - IZR n) <= / 2) by apply Znearest_half.
     assert (few : (Z.abs n <= 5122)%Z).
     { apply few_of_real. replace (IZR n) with (v - (v - IZR n)) by ring.
@@ -531,16 +570,22 @@ Section Near.
   Qed.
 
   (** The dither of a float's size; file Dither.v shows that ours is below 1/2. *)
-  Theorem dithered_near (u : f32) : finite u = true -> Rabs (toR u) <= / 2 -> Rabs (toR x) <= 2048 * toR (step B) ->
-    exists q, encode (c Dithered) u x = Integer q /\ (Z.abs q <= 2052)%Z.
+  Variable u : f32.
+  Hypothesis Fu : finite u = true.
+  Hypothesis small_u : Rabs (toR u) <= / 2.
+  Hypothesis nearer : Rabs (toR x) <= 2048 * toR (step B).
+
+  Lemma bin_positive : positiveBin B.
   Proof.
-    intros Fu small_u nearer. destruct step_real as [Fs S].
-    destruct (isZero x) eqn:null.
-    { destruct (isZero_shape x null) as [sign ->].
-      exists 0%Z. split; [|lia]. apply dithered_zero; [reflexivity|]. destruct inverse_real as [Fi _].
-      split; [split; [exact Fb | exact bound_pos]|].
-      split; [split; [exact Fs | change (0 < toR (step B)); rewrite S; exact (s_pos _ small)]|]. exact Fi. }
-    destruct quotient_real as [Fq Q].
+    destruct step_real as [Fs S]. destruct inverse_real as [Fi _].
+    split; [split; [exact Fb | exact bound_pos]|].
+    split; [split; [exact Fs | rewrite S; exact (s_pos _ small)]|]. exact Fi.
+  Qed.
+
+  Lemma dithered_passes : let t := add (mul x (inverse B)) u in let r := integer (nearest t) in
+    lt (abs t) limit = true /\ (Z.abs r <= 2051)%Z /\ within b x (mul (sub (ofI32 r) u) (step B)) = true.
+  Proof.
+    destruct step_real as [_ S]. destruct quotient_real as [Fq Q].
     assert (core : forall r, Rabs (rnd (v + toR u) - r) <= / 2 ->
       Rabs (rnd (v + toR u)) <= 2050 /\ Rabs (toR x / s - rnd (r - toR u)) <= / 2 + / 1600).
     { intros r. unfold v, s in *. pose proof step_large as top. rewrite S in *.
@@ -551,35 +596,61 @@ Section Near.
     assert (A : finite (add (mul x (inverse B)) u) = true /\ toR (add (mul x (inverse B)) u) = t).
     { unfold t. rewrite <- Q. apply add_small; auto. rewrite Q. fold t.
       apply Rle_lt_trans with (1 := t_size). apply Rlt_trans with (bpow radix2 13); [simpl; lra | now apply bpow_lt]. }
-    destruct A as [Ft T].
-    assert (I : integer (nearest (add (mul x (inverse B)) u)) = r).
-    { unfold integer. apply eq_IZR. rewrite Btrunc_correct by reflexivity.
-      unfold nearest. rewrite (proj1 (Bnearbyint_correct 24 128 eq_refl unop_nan_pl32 mode_NE (add (mul x (inverse B)) u))).
-      fold (toR (add (mul x (inverse B)) u)). rewrite T. simpl round_mode.
-      rewrite round_generic; [|typeclasses eauto | apply generic_format_round; typeclasses eauto].
-      apply round_FIX_IZR. }
+    destruct A as [Ft T]. intros. subst t0 r0. rewrite integer_nearest, T. fold r.
     assert (few : (Z.abs r <= 2051)%Z).
     { apply le_IZR. rewrite abs_IZR. replace (IZR r) with (t - (t - IZR r)) by ring.
       apply Rle_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. lra. }
     destruct (small_integer r ltac:(lia)) as [Fr R].
-    assert (D : finite (sub (ofI32 r) u) = true /\ toR (sub (ofI32 r) u) = rnd (IZR r - toR u)).
-    { assert (fin : finite (sub (ofI32 r) u) = true).
-      { apply sub_small; auto. rewrite R.
-        replace (rnd (IZR r - toR u)) with (toR x / s - (toR x / s - rnd (IZR r - toR u))) by ring.
-        apply Rle_lt_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. pose proof y_bound.
-        apply Rle_lt_trans with 6000; [lra|]. apply Rlt_trans with (bpow radix2 13); [simpl; lra | now apply bpow_lt]. }
-      split; [exact fin|]. now rewrite (sub_correct _ _ fin), R. }
-    destruct D as [Fd D].
+    assert (fin : finite (sub (ofI32 r) u) = true).
+    { apply sub_small; auto. rewrite R.
+      replace (rnd (IZR r - toR u)) with (toR x / s - (toR x / s - rnd (IZR r - toR u))) by ring.
+      apply Rle_lt_trans with (1 := Rabs_triang _ _). rewrite Rabs_Ropp. pose proof y_bound.
+      apply Rle_lt_trans with 6000; [lra|]. apply Rlt_trans with (bpow radix2 13); [simpl; lra | now apply bpow_lt]. }
+    split; [|split; [exact few|]].
+    - apply below_limit; [exact Ft | rewrite T; lra].
+    - apply passes; [exact fin | now rewrite (sub_correct _ _ fin), R].
+  Qed.
+
+  Theorem dithered_near : exists q, encode (c Dithered) u x = Integer q /\ (Z.abs q <= 2052)%Z.
+  Proof.
+    destruct (isZero x) eqn:null.
+    { destruct (isZero_shape x null) as [sign ->].
+      exists 0%Z. split; [|lia]. apply dithered_zero; [reflexivity | exact bin_positive]. }
+    destruct dithered_passes as [fits [few within_b]]. set (r := integer _) in *.
     set (q := (if r <? 0 then r else r + 1)%Z).
     assert (some : integerOf (c Dithered) u x = Some q).
-    { unfold integerOf, side, c. cbn [kind positive]. rewrite null, below_limit by (rewrite ?T; auto; lra). now rewrite I. }
-    exists q. split; [|unfold q; destruct (r <? 0)%Z; lia].
-    unfold encode. rewrite some. unfold valueOf, side, c. cbn [kind positive].
-    assert (nz : (q =? 0)%Z = false) by (unfold q; destruct (Z.ltb_spec r 0); apply Z.eqb_neq; lia).
-    assert (back : (if 0 <? q then q - 1 else q)%Z = r).
-    { unfold q. destruct (Z.ltb_spec r 0); destruct (Z.ltb_spec 0 (if (r <? 0)%Z then r else (r + 1)%Z)); destruct (r <? 0)%Z eqn:E;
-        rewrite ?Z.ltb_lt, ?Z.ltb_ge in *; try lia; destruct (Z.ltb_spec 0 r); destruct (Z.ltb_spec 0 (r + 1)); lia. }
-    rewrite nz, back. rewrite passes; [reflexivity | exact Fd | now rewrite D].
+    { unfold integerOf, side, c. cbn [kind positive]. now rewrite null, fits. }
+    exists q. unfold encode. rewrite some. unfold valueOf, side, c. cbn [kind positive].
+    replace (q =? 0)%Z with false by (unfold q; destruct (Z.ltb_spec r 0); symmetry; apply Z.eqb_neq; lia).
+    replace (if 0 <? q then q - 1 else q)%Z with r
+      by (unfold q; destruct (Z.ltb_spec r 0); [destruct (Z.ltb_spec 0 r) | destruct (Z.ltb_spec 0 (r + 1))]; lia).
+    change (bound B) with b. rewrite within_b. split; [reflexivity|]. unfold q. destruct (r <? 0)%Z; lia.
+  Qed.
+
+  (** [B] is the bin of x's side. *)
+  Theorem signed_near (d : quantization) : kind d = Signed -> side d (lt x zero) = B ->
+    exists q, encode d u x = Integer q /\ (Z.abs q <= 2052)%Z.
+  Proof.
+    intros K own. destruct (isZero x) eqn:null.
+    { destruct (isZero_shape x null) as [sign ->].
+      exists 0%Z. split; [|lia]. apply signed_zero; [exact K|].
+      replace (positive d) with B; [exact bin_positive|]. rewrite <- own. unfold side. rewrite K. now destruct sign. }
+    destruct dithered_passes as [fits [few within_b]]. set (r := integer _) in *.
+    set (q := (if lt x zero then r - 1 else r + 1)%Z).
+    assert (some : integerOf d u x = Some q) by (unfold integerOf; now rewrite K, own, null, fits).
+    assert (inv : 0 <= toR (inverse (side d (lt x zero)))) by (rewrite own; apply Rlt_le, inverse_pos).
+    destruct (signed_integer d u x q K Fx inv small_u some) as [_ [up [down _]]].
+    assert (sides : (q <? 0)%Z = lt x zero /\ q <> 0%Z /\ (if 0 <? q then q - 1 else q + 1)%Z = r).
+    { unfold q in *. destruct (lt x zero) eqn:below.
+      - apply lt_zero in below; [|exact Fx]. specialize (down below).
+        destruct (Z.ltb_spec (r - 1) 0), (Z.ltb_spec 0 (r - 1)); repeat split; lia || reflexivity.
+      - assert (pos : 0 < toR x).
+        { destruct (lt_false x zero Fx eq_refl below) as [pos | R0]; [exact pos|].
+          destruct (zero_toR x Fx (eq_sym R0)) as [sign ->]. discriminate. }
+        specialize (up pos). destruct (Z.ltb_spec (r + 1) 0), (Z.ltb_spec 0 (r + 1)); repeat split; lia || reflexivity. }
+    destruct sides as [same [nz back]].
+    exists q. unfold encode. rewrite some, own. unfold valueOf. rewrite K, same, own, back, (proj2 (Z.eqb_neq q 0) nz).
+    change (bound B) with b. rewrite within_b. split; [reflexivity|]. unfold q. destruct (lt x zero); lia.
   Qed.
 End Near.
 

@@ -1,24 +1,28 @@
 (** * Quantize: from a value to an integer and back, within the bound
 
-    The three quantisers exactly as they are implemented, on bit patterns; they compute, and Vectors.v runs them.
+    The four quantisers exactly as they are implemented, on bit patterns; they compute, and Vectors.v runs them.
 
       support   zero is 0; else m = floor(|x| * inverse) + 1 with x's sign; back (q -+ 1/2) * step
       paper     q = nearest(x * inverse); back q * step
       dithered  q = nearest(x * inverse + u), u in (-1/2, 1/2) known to both sides; back (q - u) * step;
                 zero is kept apart, so a non-zero q's number is moved one away from 0
+      signed    the same, but the number moves to x's side, so that it has x's sign whatever the value that comes back
 
     The encoder reconstructs with the decoder's formula and keeps the raw bits of every value that does not pass the
-    strict check. So the bound needs no property of the quantiser at all; support's zeros and signs need two lines each.
+    strict check. So the bound needs no property of the quantiser at all; the zeros and signs of support and signed need a few lines each.
 
     Main results
     - [code_sound]: whatever the quantiser, its parameters and the dither: a value that is coded as an integer is finite,
       comes back finite, and strictly within the bound. NaN and infinities are therefore always raw.
     - [round_trip]: every one of the 2^32 values comes back with its own bits or strictly within the bound.
-    - [support_zero], [paper_zero], [dithered_zero]: both zeros are coded as 0, which comes back as +0.
+    - [support_zero], [paper_zero], [dithered_zero], [signed_zero]: both zeros are coded as 0, which comes back as +0.
     - [support_sign]: a value that support codes comes back with its sign, never as zero; its integer has that sign too.
     - [support_mask]: so x > 0 exactly where the decoded value is, and exactly where the integer is > 0: the ReLU mask is
       the compressed tensor.
     - [dithered_nonzero]: dithered codes no other value as 0, so the zero pattern survives.
+    - [signed_sign]: the integer of a value that signed codes has the value's sign, and is 0 for zeros alone.
+    - [signed_mask]: so what rectified decoding, which takes integers below 0 for 0, brings back is not zero exactly where
+      x > 0.
     - [orderedBits_involutive]: the lossless mode's reordering of bit patterns is its own inverse. *)
 
 From Coq Require Import ZArith Reals Bool Lra Lia.
@@ -37,17 +41,17 @@ Definition one := float 1 0.
 
 Definition binOf (b : f32) : bin := let s := mul b (float 511 (-8)) in Bin b s (div one s).
 
-Inductive quantizer := Support | Paper | Dithered.
+Inductive quantizer := Support | Paper | Dithered | Signed.
 
-(** Bounds for values >= 0 and for those < 0; only support lets them differ. *)
+(** Bounds for values >= 0 and for those < 0; only support and signed let them differ. *)
 Record quantization := Quantization { kind : quantizer; positive : bin; negative : bin }.
 
 Definition side (c : quantization) (below : bool) : bin :=
-  match kind c with Support => if below then negative c else positive c | _ => positive c end.
+  match kind c with Support | Signed => if below then negative c else positive c | _ => positive c end.
 
 (** ** Value to integer
 
-    models src/codec/quantize.ts:quantize. [u] is the element's dither; the other two quantisers ignore it. *)
+    models src/codec/quantize.ts:quantize. [u] is the element's dither; support and paper ignore it. *)
 
 Definition isZero (x : f32) : bool := match x with B754_zero _ _ _ => true | _ => false end.
 
@@ -71,6 +75,12 @@ Definition integerOf (c : quantization) (u x : f32) : option Z :=
       if lt (abs quotient) limit then
         let q := integer (nearest quotient) in Some (if q <? 0 then q else q + 1)%Z
       else None
+  | Signed =>
+      if isZero x then Some 0%Z else
+      let quotient := add (mul x scale) u in
+      if lt (abs quotient) limit then
+        let q := integer (nearest quotient) in Some (if lt x zero then q - 1 else q + 1)%Z
+      else None
   end.
 
 (** ** Integer to value
@@ -86,6 +96,7 @@ Definition valueOf (c : quantization) (u : f32) (q : Z) : f32 :=
   | Support => mul (sub (ofI32 q) (half q)) s
   | Paper => mul (ofI32 q) s
   | Dithered => if (q =? 0)%Z then zero else mul (sub (ofI32 (if (0 <? q)%Z then q - 1 else q)) u) s
+  | Signed => if (q =? 0)%Z then zero else mul (sub (ofI32 (if (0 <? q)%Z then q - 1 else q + 1)) u) s
   end.
 
 (** ** The checked code *)
@@ -205,6 +216,17 @@ Proof.
   split; [|exact back].
   unfold encode, integerOf. rewrite K. cbn [isZero]. rewrite back. unfold side. rewrite K.
   now rewrite within_zero.
+Qed.
+
+Theorem signed_zero (c : quantization) (u : f32) (s : bool) :
+  kind c = Signed -> positiveBin (positive c) ->
+  encode c u (B754_zero 24 128 s) = Integer 0 /\ valueOf c u 0 = zero.
+Proof.
+  intros K [pb _].
+  assert (back : valueOf c u 0 = zero) by (unfold valueOf; now rewrite K).
+  split; [|exact back].
+  unfold encode, integerOf. rewrite K. cbn [isZero]. rewrite back. unfold side. rewrite K.
+  replace (lt (B754_zero 24 128 s) zero) with false by (now destruct s). now rewrite within_zero.
 Qed.
 
 Theorem dithered_nonzero (c : quantization) (u x : f32) :
@@ -378,6 +400,125 @@ Proof.
     rewrite null. split; split; intros; lra || lia.
   - split; split; intros; lra || lia.
   - split; split; intros; lra || lia.
+Qed.
+
+(** ** Signs under signed *)
+
+(** Of a finite float, the integer is its nearest, ties to even. *)
+Lemma integer_nearest (x : f32) : integer (nearest x) = ZnearestE (toR x).
+Proof.
+  unfold integer. apply eq_IZR. rewrite Btrunc_correct by reflexivity.
+  unfold nearest. rewrite (proj1 (Bnearbyint_correct 24 128 eq_refl unop_nan_pl32 mode_NE x)).
+  simpl round_mode. rewrite round_generic; [|typeclasses eauto | apply generic_format_round; typeclasses eauto].
+  apply round_FIX_IZR.
+Qed.
+
+(** Ties go to even, so half a step does not lead past zero. *)
+Lemma nearest_half (t : R) : (- / 2 <= t -> (0 <= ZnearestE t)%Z) /\ (t <= / 2 -> (ZnearestE t <= 0)%Z).
+Proof.
+  assert (low : ZnearestE (- / 2) = 0%Z).
+  { assert (down : Zfloor (- / 2) = (-1)%Z) by (apply Zfloor_imp; simpl; lra).
+    unfold Znearest. rewrite (Zceil_floor_neq (- / 2)) by (rewrite down; lra). rewrite down. now rewrite Rcompare_Eq by lra. }
+  assert (high : ZnearestE (/ 2) = 0%Z).
+  { assert (down : Zfloor (/ 2) = 0%Z) by (apply Zfloor_imp; simpl; lra).
+    unfold Znearest. rewrite down. now rewrite Rcompare_Eq by lra. }
+  rewrite <- low at 1. rewrite <- high. split; apply Zrnd_le; typeclasses eauto.
+Qed.
+
+Lemma sum_real (x scale u : f32) : lt (abs (add (mul x scale) u)) limit = true ->
+  finite x = true /\ toR (add (mul x scale) u) = rnd (rnd (toR x * toR scale) + toR u).
+Proof.
+  intros small. apply abs_lt_finite in small; [|reflexivity].
+  rewrite (add_correct _ _ small). destruct (add_finite _ _ small) as [Fp _].
+  rewrite (mul_correct _ _ Fp). now destruct (mul_finite _ _ Fp).
+Qed.
+
+Lemma signed_integer (c : quantization) (u x : f32) (q : Z) :
+  kind c = Signed -> finite x = true -> 0 <= toR (inverse (side c (lt x zero))) -> Rabs (toR u) <= / 2 ->
+  integerOf c u x = Some q ->
+  (Z.abs q <= 2 ^ 22 + 1)%Z /\ (0 < toR x -> (0 < q)%Z) /\ (toR x < 0 -> (q < 0)%Z) /\ (toR x = 0 -> q = 0%Z).
+Proof.
+  intros K Fx pos small_u some. unfold integerOf in some. rewrite K in some.
+  set (scale := inverse _) in *. destruct (isZero x) eqn:null.
+  { apply isZero_toR in null. injection some as <-. repeat split; intros; lra || lia. }
+  destruct (lt (abs _) limit) eqn:small in some; [|discriminate].
+  destruct (sum_real x scale u small) as [_ real]. rewrite integer_nearest, real in some.
+  set (v := rnd (toR x * toR scale)) in *.
+  assert (range : (Z.abs (ZnearestE (rnd (v + toR u))) <= 2 ^ 22)%Z).
+  { assert (few : Rabs (rnd (v + toR u)) < IZR (2 ^ 22)).
+    { rewrite <- real, <- toR_limit, <- abs_correct. apply lt_toR; [reflexivity | rewrite toR_limit; lra | exact small]. }
+    apply Rabs_lt_inv in few. apply Z.abs_le. split.
+    - rewrite <- (Zrnd_IZR ZnearestE (- 2 ^ 22)). apply Zrnd_le; [typeclasses eauto | rewrite opp_IZR; lra].
+    - rewrite <- (Zrnd_IZR ZnearestE (2 ^ 22)). apply Zrnd_le; [typeclasses eauto | lra]. }
+  apply Rabs_le_inv in small_u.
+  assert (nonzero : toR x <> 0).
+  { intros R0. destruct (zero_toR x Fx R0) as [s ->]. discriminate. }
+  destruct (lt x zero) eqn:below; injection some as <-.
+  - apply lt_zero in below; [|exact Fx].
+    assert (v <= 0) by (apply round_le_generic; try typeclasses eauto; [apply generic_format_0 | nra]).
+    assert (ZnearestE (rnd (v + toR u)) <= 0)%Z
+      by (apply nearest_half, round_le_generic; try typeclasses eauto; [apply F32_half | lra]).
+    repeat split; intros; lra || lia.
+  - assert (0 <= toR x) by (now apply lt_false in below).
+    assert (0 <= v) by (apply rnd_ge; [apply generic_format_0 | now apply Rmult_le_pos]).
+    assert (0 <= ZnearestE (rnd (v + toR u)))%Z
+      by (apply nearest_half, rnd_ge; [apply generic_format_opp, F32_half | lra]).
+    repeat split; intros; lra || lia.
+Qed.
+
+Definition signedReady (c : quantization) : Prop :=
+  kind c = Signed /\ finiteBounds c /\ 0 <= toR (inverse (positive c)) /\ 0 <= toR (inverse (negative c)).
+
+Theorem signed_sign (c : quantization) (u x : f32) (q : Z) :
+  signedReady c -> Rabs (toR u) <= / 2 -> encode c u x = Integer q ->
+  (toR x = 0 /\ q = 0%Z) \/ (0 < toR x /\ (0 < q)%Z) \/ (toR x < 0 /\ (q < 0)%Z).
+Proof.
+  intros [K [bounds [ip inn]]] small_u coded.
+  destruct (code_sound c u x q bounds coded) as [Fx _].
+  destruct (encode_integer c u x q coded) as [some _].
+  assert (inv : 0 <= toR (inverse (side c (lt x zero)))) by (unfold side; rewrite K; destruct (lt x zero); assumption).
+  destruct (signed_integer c u x q K Fx inv small_u some) as [_ [up [down flat]]].
+  destruct (total_order_T (toR x) 0) as [[neg | null] | pos]; auto.
+Qed.
+
+(** A whole number less a dither that is not 0 may lie on either side of zero, but not on it. *)
+Lemma centre_apart (r : Z) (u : f32) : (0 <= r <= 2 ^ 32)%Z -> finite (sub (ofI32 r) u) = true ->
+  bpow radix2 (-24) <= Rabs (toR u) <= / 2 -> bpow radix2 (-24) <= Rabs (toR (sub (ofI32 r) u)).
+Proof.
+  intros range fin [far small_u]. rewrite (sub_correct _ _ fin).
+  destruct (ofI32_correct r ltac:(lia)) as [_ ->]. destruct (Z.eq_dec r 0) as [-> | nz].
+  - unfold rnd at 2. rewrite round_0 by typeclasses eauto. unfold Rminus. rewrite Rplus_0_l, rnd_opp, Rabs_Ropp.
+    unfold rnd. rewrite round_generic; [exact far | typeclasses eauto | apply toR_F32].
+  - assert (1 <= rnd (IZR r)) by (apply rnd_ge; [now apply (F32_small_integer 1) | apply IZR_le; lia]).
+    apply Rabs_le_inv in small_u.
+    assert (/ 2 <= rnd (rnd (IZR r) - toR u)) by (apply rnd_ge; [apply F32_half | lra]).
+    rewrite Rabs_pos_eq by lra. apply Rle_trans with (/ 2); [simpl; lra | assumption].
+Qed.
+
+(** models src/codec/quantize.ts:dequantize: when rectified, it takes max(q, 0) for q. *)
+Theorem signed_mask (c : quantization) (u x : f32) (q : Z) :
+  signedReady c -> bpow radix2 (-24) <= Rabs (toR u) <= / 2 -> bpow radix2 (-125) <= toR (step (positive c)) ->
+  encode c u x = Integer q -> 0 < toR x <-> toR (valueOf c u (Z.max q 0)) <> 0.
+Proof.
+  intros ready dither wide coded. pose proof ready as [K [bounds _]].
+  assert (zeros : valueOf c u 0 = zero) by (unfold valueOf; now rewrite K).
+  destruct (signed_sign c u x q ready (proj2 dither) coded) as [[null ->] | [[pos up] | [neg down]]].
+  - change (Z.max 0 0) with 0%Z. rewrite zeros, null. change (toR zero) with 0. lra.
+  - split; [intros _ | now intros _]. rewrite Z.max_l by lia.
+    destruct (code_sound c u x q bounds coded) as [Fx [Fy _]]. destruct (encode_integer c u x q coded) as [some _].
+    assert (range : (Z.abs q <= 2 ^ 22 + 1)%Z).
+    { unfold signedReady in ready.
+      apply (signed_integer c u x q K Fx); [unfold side; rewrite K; destruct (lt x zero); tauto | tauto | exact some]. }
+    unfold valueOf, side in *. rewrite K in *.
+    destruct (Z.eqb_spec q 0); [lia|]. destruct (Z.ltb_spec q 0); [lia|]. destruct (Z.ltb_spec 0 q); [|lia].
+    destruct (mul_finite _ _ Fy) as [Fc _]. pose proof (centre_apart (q - 1) u ltac:(lia) Fc dither) as apart.
+    rewrite (mul_correct _ _ Fy). set (t := toR (sub _ u)) in *.
+    intros flat. apply (f_equal Rabs) in flat. rewrite Rabs_R0 in flat. revert flat.
+    apply Rgt_not_eq, Rlt_gt, Rlt_le_trans with (bpow radix2 (-149)); [apply bpow_gt_0|].
+    apply abs_round_ge_generic; try typeclasses eauto; [apply generic_format_bpow'; [typeclasses eauto | now compute]|].
+    rewrite Rabs_mult. change (-149)%Z with (-24 + -125)%Z. rewrite bpow_plus.
+    apply Rmult_le_compat; try apply bpow_ge_0; [exact apart|]. apply Rle_trans with (1 := wide), Rle_abs.
+  - rewrite Z.max_r by lia. rewrite zeros. change (toR zero) with 0. lra.
 Qed.
 
 (** ** Lossless mode

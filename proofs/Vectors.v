@@ -8,9 +8,9 @@
     Floats are written as their bits. Rows:
     - [mixes]: word, mix(word).                        [dithers]: seed, index, dither.
     - [downs]: a binary64 as its high and low word, the binary32 below it.    [bins]: bound, step, inverse.
-    - [quantizers]: kind (1 support, 2 paper, 3 dithered), bound, negative bound, seed; then for element i of a tensor
-      (x, 1 when raw, integer, decoded value). [near]: the same for tensors that never leave 2^12
-      (2^11 if dithered) steps.
+    - [quantizers]: kind (1 support, 2 paper, 3 dithered, 4 signed), bound, negative bound, seed; then for element i of a tensor
+      (x, 1 when raw, integer, decoded value). [near]: the same for tensors whose integers
+      say that they need no check.
     - [zigzags]: bits, n, zigzag(n).
     - [predictions]: bits, predictor, lag; values; residuals.
     - [expectations]: width, predictor; values; residuals.    [packings]: width; values; bytes.
@@ -80,7 +80,7 @@ Definition spread (seed : Z) (s : f32) (top : Z) (n : nat) : list Z :=
 Definition nearHalves := [1; 2; 3; 4; 5; 127; 128; 255; 511; 4095; 8189; 8190; 8191].
 Definition farHalves := [8192; 8193; 65535; 8388605; 8388606; 8388607; 8388608; 16777216; 33554432].
 
-Definition kindOf (k : Z) : quantizer := if k =? 1 then Support else if k =? 2 then Paper else Dithered.
+Definition kindOf (k : Z) : quantizer := if k =? 1 then Support else if k =? 2 then Paper else if k =? 3 then Dithered else Signed.
 
 (** Element i's row. *)
 Definition row (c : quantization) (key : Z) (entry : Z * Z) : list Z :=
@@ -103,16 +103,21 @@ Definition values (b seed : Z) : list Z :=
     ++ map (random (seed + 1)) (counter 24).
 
 Definition quantizers :=
-  flat_map (fun b => map (fun k => table k b b (b + k) (values b (b + k))) [1; 2; 3]) [eighth; tenth; thousandth]
+  flat_map (fun b => map (fun k => table k b b (b + k) (values b (b + k))) [1; 2; 3; 4]) [eighth; tenth; thousandth]
   ++ [table 1 least least 0 (values least 5); table 2 largest largest 0 (values largest 6);
-      table 1 tenth eighth 0 (values tenth 7 ++ values eighth 8); table 1 eighth thousandth 0 (values thousandth 9)].
+      table 1 tenth eighth 0 (values tenth 7 ++ values eighth 8); table 1 eighth thousandth 0 (values thousandth 9);
+      table 4 tenth eighth 10 (values tenth 10 ++ values eighth 11); table 4 eighth thousandth 12 (values thousandth 12)].
 
 Definition near :=
   map (fun '(k, b) => table k b b 0 ([0; 0x80000000; 1; 0x80000001; 0x007fffff; 0x80800000] ++ around b
     ++ halves (stepOf b) nearHalves ++ spread (b + k) (stepOf b) 11 60))
   [(1, eighth); (2, eighth); (1, tenth); (2, tenth); (1, thousandth); (2, thousandth); (1, least); (2, least)]
-  ++ map (fun b => table 3 b b 7 ([0; 0x80000000; 1; 0x80000001; 0x007fffff; 0x80800000] ++ around b
-    ++ halves (stepOf b) [1; 2; 3; 127; 255; 4093; 4094; 4095] ++ spread b (stepOf b) 10 60)) [eighth; tenth; thousandth].
+  ++ map (fun '(k, b, below) =>
+    let side b := [0; 1; 0x007fffff; 0x00800000] ++ map (fun w => Z.land w 0x7fffffff)
+      (around b ++ halves (stepOf b) [1; 2; 3; 127; 255; 4088; 4089; 4090] ++ spread b (stepOf b) 9 60) in
+    table k b below 7 (side b ++ map (fun w => Z.lxor w 0x80000000) (side below)))
+  [(3, eighth, eighth); (3, tenth, tenth); (3, thousandth, thousandth);
+   (4, tenth, tenth); (4, eighth, thousandth); (4, thousandth, eighth)].
 
 (** ** The integer stages *)
 

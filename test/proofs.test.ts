@@ -44,7 +44,7 @@ const bitsOf = (x: Float32Array): number[] => [...new Uint32Array(x.buffer, x.by
 const floatOf = (bits: number): number => floatsOf([bits])[0]!;
 const bitsOfNumber = (x: number): number => bitsOf(Float32Array.of(x))[0]!;
 
-const kinds = ["lossless", "support", "paper", "dithered"] as const;
+const kinds = ["lossless", "support", "paper", "dithered", "signed"] as const;
 
 /** A table's settings, inputs, which of them are raw, integers and decoded bits. */
 function read(table: number[][]) {
@@ -126,6 +126,14 @@ test("integers, escapes and decoded values are the model's", () => {
     dequantize(y, q, 0, quantization);
     const coded = bitsOf(y).map((bits, i) => (raw[i] ? x[i] : bits));
     assert.deepEqual(coded, decoded);
+  }
+});
+
+test("tables of values near zero are those whose integers say so", () => {
+  for (const { quantization, raw, integers } of vectors.near.map(read)) {
+    const far = quantization.quantizer === "support" || quantization.quantizer === "paper" ? 5119 : 2046;
+    assert.ok(raw.every((flag) => flag === 0));
+    assert.ok(integers.every((q) => Math.abs(q) <= far));
   }
 });
 

@@ -200,10 +200,10 @@ function nearRun(x: usize, n: usize, q: usize, first: u32, scratch: usize, quant
 const RUN: usize = 2048;
 
 /**
- * Where no |x| exceeds 5120 steps (2^11 if dithered), every value is within the bound (docs/format.md, "Why most chunks
- * need no check"), so eight at a time need no reconstruction. That none does is seen from the integers: where the
+ * Where no |x| exceeds 5120 steps (2^11 if dithered or signed), every value is within the bound (docs/format.md, "Why most
+ * chunks need no check"), so eight at a time need no reconstruction. That none does is seen from the integers: where the
  * arithmetic overflows or x is NaN, they saturate. Writes 16-bit integers; n is a multiple of 16. False where some value
- * is too far; else the least and the largest are in the settings' `range`. proofs: Narrow.near_seen
+ * is too far; else the least and the largest are in the settings' `range`. proofs: Narrow.near_seen, Narrow.dithered_seen
  */
 export function quantizeNear(x: usize, n: usize, q: usize, first: u32, scratch: usize): bool {
   const s = settings(scratch);

@@ -2,6 +2,7 @@
  * What is verified, cut into portions that any thread can do in any order: each names its seed or its range, and what it
  * found is added to what the others of its job found.
  */
+import type { Quantizer } from "../../src/codec/bound.js";
 import type { Tally } from "../../test/laws/hostile.js";
 import type { Finding } from "../../test/laws/sweep.js";
 
@@ -10,7 +11,7 @@ export interface SweepJob {
   kind: "sweep";
   name: string;
   /** `halves`: `paper` in dense mode's half steps, the rule alone. */
-  quantizer: "support" | "paper" | "dithered" | "halves";
+  quantizer: Quantizer | "halves";
   bound: number;
   portions: number;
 }

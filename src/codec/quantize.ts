@@ -122,7 +122,7 @@ export function halved(quantization: Quantization): Quantization {
   return { ...quantization, positive: { ...positive, step: positive.step / 2 } };
 }
 
-/** The values of q; `first` as above. proofs: Quantize.code_sound */
+/** The values of q; `first` as above. proofs: Quantize.code_sound, Quantize.signed_mask */
 export function dequantize(x: Float32Array, q: Int32Array, first: number, quantization: Quantization): void {
   const key = mix(quantization.seed);
   const least = quantization.rectified ? 0 : Number.NEGATIVE_INFINITY;

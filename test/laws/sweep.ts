@@ -11,7 +11,7 @@ export interface Finding {
   raw: number;
   /** Bit patterns of values that came back out of bound, the first few. */
   violations: number[];
-  /** Support alone: values whose sign or zero was lost. */
+  /** Under support, values whose sign or zero was lost; under signed, those that rectified decoding takes for others'. */
   signs: number;
   /** The largest |x − x̂| ÷ bound of all. */
   worst: number;
@@ -69,6 +69,10 @@ export class Sweep {
         if (finding.violations.length < 10) finding.violations.push(bits[i]!);
       } else if (error > worst) worst = error;
       if (support && (y[i]! > 0 !== x[i]! > 0 || y[i]! < 0 !== x[i]! < 0)) finding.signs++;
+    }
+    if (options.quantizer === "signed") {
+      this.#codec.decodeAt(frame, bytes, back, true);
+      for (let i = 0; i < length; i++) if ((y[i] === 0) !== x[i]! <= 0) finding.signs++;
     }
     finding.worst = worst / bound;
     finding.values += length;
