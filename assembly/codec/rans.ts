@@ -75,13 +75,14 @@ function highHalves(a: v128, b: v128): v128 {
  *
  *   q·2^11 + rest + start + (2^11 − f where rest ≥ f)
  *
- * Remainders need their low 16 bits alone. `base`: the bits of 2^23, and `below` those of 2^23 − 1.
+ * Remainders need their low 16 bits alone. `below`: 2^23 − 1 in binary32; of 2^23 + q, the bits are those of q as far as they
+ * count here.
  */
 @inline
-function step(x: v128, code: v128, twofold: v128, low: v128, base: v128, below: v128, total: v128): v128 {
+function step(x: v128, code: v128, twofold: v128, low: v128, below: v128, total: v128): v128 {
   const f = v128.and(code, low);
   const half = i32x4.sub(x, i32x4.shr_u(x, 1));
-  const q = i32x4.sub(f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(half), twofold), below), base);
+  const q = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(half), twofold), below);
   const rest = i16x8.sub(v128.and(x, low), i16x8.mul(q, f));
   const under = v128.and(i16x8.gt_s(f, rest), i16x8.sub(total, f));
   const all = i32x4.add(i32x4.add(i32x4.shl(q, 11), i32x4.shr_u(code, 16)), rest);
@@ -93,7 +94,6 @@ export function encodeSymbols(count: usize, scratch: usize): usize {
   const coded = scratch + CODED;
   const entries = scratch + ENTRIES;
   const low = opaque(0xffff, scratch);
-  const base = opaque(0x4b000000, scratch);
   const below = opaque(0x4afffffe, scratch);
   const total = opaque(2048, scratch);
   let a = i32x4.splat(LEAST_STATE);
@@ -118,8 +118,8 @@ export function encodeSymbols(count: usize, scratch: usize): usize {
     at -= 16;
     v128.store(at, i8x16.swizzle(halves, v128.load(scratch + RAISE + (kept << 4))));
     at += popcnt(kept as u32) << 1;
-    a = step(v128.bitselect(a, upperA, keptA), codeA, lowHalves(e01, e23), low, base, below, total);
-    b = step(v128.bitselect(b, upperB, keptB), codeB, lowHalves(e45, e67), low, base, below, total);
+    a = step(i32x4.min_u(a, v128.or(upperA, keptA)), codeA, lowHalves(e01, e23), low, below, total);
+    b = step(i32x4.min_u(b, v128.or(upperB, keptB)), codeB, lowHalves(e45, e67), low, below, total);
   }
   v128.store(scratch + STATES, a);
   v128.store(scratch + STATES, b, 16);
