@@ -52,3 +52,6 @@ export const READ_CODES: usize = 238784;
 export const SLOTS: usize = 378880;
 export const MOST_RAW: u32 = 1024;
 export const MOST_LARGE: u32 = 4096;
+
+/** Decoding: addresses on their way out of vectors. */
+export const SPOTS: usize = 522880;

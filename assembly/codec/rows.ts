@@ -206,14 +206,20 @@ export function divideRow(lows: usize, scratch: usize): usize {
   return end;
 }
 
+/** A column's folded residuals: sixteen bits each, or bytes. */
 @inline
-function restoreWith(row: usize, up0: usize, y: u32, width: usize, from: usize, predictor: u32): void {
+function foldedAt(from: usize, x: usize, bytes: bool): v128 {
+  return bytes ? v128.load8x8_u(from + (x >> 1)) : v128.load(from + x);
+}
+
+@inline
+function restoreWith(row: usize, up0: usize, y: u32, width: usize, from: usize, bytes: bool, predictor: u32): void {
   let left = y == 0 ? i16x8.splat(0) : v128.load(up0);
   let corner = left;
   if (y == 0) v128.store(row - 16, left);
   for (let x: usize = 0; x < width << 4; x += 16) {
     const up = v128.load(up0 + x);
-    left = i16x8.add(unzigzag16(v128.load(from + x)), expected(left, up, corner, predictor));
+    left = i16x8.add(unzigzag16(foldedAt(from, x, bytes)), expected(left, up, corner, predictor));
     v128.store(row + x, left);
     corner = up;
   }
@@ -226,6 +232,7 @@ function restoreHalves(
   first: bool,
   width: usize,
   from: usize,
+  bytes: bool,
   scratch: usize,
   predictor: u32,
 ): void {
@@ -237,31 +244,35 @@ function restoreHalves(
     const up = first ? left : v128.load(above + x);
     const expect = expectedHalves(before, left, up, corner, above + x, first, three, predictor);
     before = left;
-    left = i16x8.add(expect, i16x8.shl(unzigzag16(v128.load(from + x)), 1));
+    left = i16x8.add(expect, i16x8.shl(unzigzag16(foldedAt(from, x, bytes)), 1));
     v128.store(row + x, left);
     corner = up;
   }
   endRow(row, width, left);
 }
 
-/** The columns of row y from its folded residuals at TRUE_SYMBOLS; returns where they are. */
-export function restoreRow(y: u32, scratch: usize): usize {
-  const s = settings(scratch);
+@inline
+function restoreEach(row: usize, up: usize, y: u32, width: usize, from: usize, bytes: bool, scratch: usize): void {
+  const predictor = settings(scratch).predictor;
+  if (predictor == 0) restoreWith(row, up, y, width, from, bytes, 0);
+  else if (predictor == 1) restoreWith(row, up, y, width, from, bytes, 1);
+  else if (predictor == 2) restoreWith(row, up, y, width, from, bytes, 2);
+  else if (predictor == 3) restoreWith(row, up, y, width, from, bytes, 3);
+  else if (predictor == 4) restoreWith(row, up, y, width, from, bytes, 4);
+  else if (y == 0) {
+    if (predictor == SMOOTH_HALVES) restoreHalves(row, up, true, width, from, bytes, scratch, SMOOTH_HALVES);
+    else restoreHalves(row, up, true, width, from, bytes, scratch, WIDE_HALVES);
+  } else if (predictor == SMOOTH_HALVES) restoreHalves(row, up, false, width, from, bytes, scratch, SMOOTH_HALVES);
+  else restoreHalves(row, up, false, width, from, bytes, scratch, WIDE_HALVES);
+}
+
+/** The columns of row y from its folded residuals, sixteen bits each or `bytes`; returns where they are. */
+export function restoreRow(y: u32, from: usize, bytes: bool, scratch: usize): usize {
   const row = rowAt(scratch, y);
   const up = aboveOf(scratch, y, y == 0);
-  const width = s.width as usize;
-  const from = scratch + TRUE_SYMBOLS;
-  const predictor = s.predictor;
-  if (predictor == 0) restoreWith(row, up, y, width, from, 0);
-  else if (predictor == 1) restoreWith(row, up, y, width, from, 1);
-  else if (predictor == 2) restoreWith(row, up, y, width, from, 2);
-  else if (predictor == 3) restoreWith(row, up, y, width, from, 3);
-  else if (predictor == 4) restoreWith(row, up, y, width, from, 4);
-  else if (y == 0) {
-    if (predictor == SMOOTH_HALVES) restoreHalves(row, up, true, width, from, scratch, SMOOTH_HALVES);
-    else restoreHalves(row, up, true, width, from, scratch, WIDE_HALVES);
-  } else if (predictor == SMOOTH_HALVES) restoreHalves(row, up, false, width, from, scratch, SMOOTH_HALVES);
-  else restoreHalves(row, up, false, width, from, scratch, WIDE_HALVES);
+  const width = settings(scratch).width as usize;
+  if (bytes) restoreEach(row, up, y, width, from, true, scratch);
+  else restoreEach(row, up, y, width, from, false, scratch);
   return row;
 }
 

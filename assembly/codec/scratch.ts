@@ -103,7 +103,7 @@ export function opaqueFloat(value: f32, scratch: usize): v128 {
  */
 @inline
 export function bitsOf(lanes: v128): usize {
-  return (i8x16.bitmask(i8x16.narrow_i16x8_s(lanes, lanes)) & 255) as usize;
+  return i8x16.bitmask(i8x16.narrow_i16x8_s(lanes, i16x8.splat(0))) as usize;
 }
 
 export function settings(scratch: usize): Settings {

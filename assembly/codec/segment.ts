@@ -112,19 +112,23 @@ function unpackLows(segment: Segment, low: u32, scratch: usize): void {
   }
 }
 
+/** Whether a row of symbols holds escapes. */
+function escapesIn(symbols: usize, width: usize): bool {
+  let most = i8x16.splat(0);
+  const end = symbols + (width << 3);
+  let at = symbols;
+  for (; at + 16 <= end; at += 16) most = i8x16.max_u(most, v128.load(at));
+  if (at < end) most = i8x16.max_u(most, v128.load64_zero(at));
+  return v128.any_true(i8x16.eq(most, i8x16.splat(-1)));
+}
+
 /** Bytes at `symbols` → 16-bit symbols at TRUE_SYMBOLS, escapes replaced from `large` on. Returns the end of these. */
-function widen(symbols: usize, width: usize, large: usize, end: usize, scratch: usize): usize {
+function widen(symbols: usize, width: usize, large: usize, end: usize, escapes: bool, scratch: usize): usize {
   const truth = scratch + TRUE_SYMBOLS;
-  let any = i8x16.splat(0);
-  let i: usize = 0;
-  for (; i < width << 3; i += 8) {
-    const eight = v128.load64_zero(symbols + i);
-    any = v128.or(any, i8x16.eq(eight, i8x16.splat(-1)));
-    v128.store(truth + (i << 1), i16x8.extend_low_i8x16_u(eight));
-  }
-  if (!v128.any_true(any)) return large;
+  for (let i: usize = 0; i < width << 3; i += 8) v128.store(truth + (i << 1), v128.load8x8_u(symbols + i));
+  if (!escapes) return large;
   let at = large;
-  for (i = 0; i < width << 3; i++) {
+  for (let i: usize = 0; i < width << 3; i++) {
     if (load<u8>(symbols + i) != 255) continue;
     if (at < end) store<u16>(truth + (i << 1), load<u16>(at));
     at += 2;
@@ -143,9 +147,14 @@ function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 
   for (let strip = segment.first; strip < segment.first + segment.strips; strip++) {
     const height = heightOf(strip, s.height, s.rows);
     for (let y: u32 = 0; y < height; y++, symbols += width << 3) {
-      large = widen(symbols, width, large, segment.raw, scratch);
-      if (s.low > 0) low = joinLows(low, scratch);
-      placeRow(x, strip, height, y, restoreRow(y, scratch), scratch);
+      const escapes = escapesIn(symbols, width);
+      const bytes = !escapes && s.low == 0;
+      if (!bytes) {
+        large = widen(symbols, width, large, segment.raw, escapes, scratch);
+        if (s.low > 0) low = joinLows(low, scratch);
+      }
+      const row = restoreRow(y, bytes ? symbols : scratch + TRUE_SYMBOLS, bytes, scratch);
+      placeRow(x, strip, height, y, row, scratch);
     }
   }
   if (large != segment.raw || low - scratch - LOWS != segment.lowCount) return BAD_COUNT;

@@ -124,10 +124,8 @@ export function choose(
   quantization: Quantization,
   pays: (bytes: number) => boolean,
 ): Choice | null {
-  const few = sampleOf(layout, choosing, 24);
-  // To count symbols takes longer than to add residuals: of wide rows, fewer.
-  const fewer = sampleOf(layout, choosing, Math.min(24, Math.ceil((3 * choosing) / (lanes * layout.width))));
-  const counted = valuesIn(fewer, layout);
+  // Of wide rows, fewer.
+  const few = sampleOf(layout, choosing, Math.min(24, Math.ceil((3 * choosing) / (lanes * layout.width))));
   const values = valuesIn(few, layout);
   const gapless = isGapless(tallyOf, few, quantization);
   const candidates: Candidate[] = [];
@@ -146,9 +144,9 @@ export function choose(
     for (const predictor of [5, 6]) consider(predictor, { ...first, gapless: false });
   }
   const hopeful = candidates.filter(({ mean }) => mean <= hopeless * least);
-  const trials = hopeful.map((candidate) => trial(tallyOf, fewer, candidate, counted));
+  const trials = hopeful.map((candidate) => trial(tallyOf, few, candidate, values));
   const { plan, counts, cost } = trials.reduce((best, found) => (found.cost < best.cost ? found : best));
-  if (!pays(((cost / counted) * layout.length) / 8)) return null;
+  if (!pays(((cost / values) * layout.length) / 8)) return null;
   const many = sampleOf(layout, counting, 96);
   if (tallyOf(counts, many, plan) < 0) return null;
   // Sixteen tables pay only where there is enough to code with them.
