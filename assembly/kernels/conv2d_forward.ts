@@ -4,11 +4,14 @@ import { packSteps } from "./pack";
 import { headBytes, slide, slideBytes, Target } from "./slide";
 import { tileLanes } from "./tile";
 import { Source } from "./window";
-import { suitsWinograd, tileRowsOf, winograd, winogradBytes } from "./winograd";
+import { winograd, winogradBytes } from "./winograd";
+import { winogradLarge, winogradLargeBytes } from "./winograd_large";
 import { winogradPack, winogradPackedBytes } from "./winograd_pack";
+import { winogradSide } from "./winograd_side";
 
-function byWinograd(s: Conv2dShape): bool {
-  return suitsWinograd(s.R, s.S, s.stride, s.C / s.groups, s.K / s.groups, s.P, s.Q);
+/** Outputs in a row of Winograd's tiles; 0 where another way is gone. */
+function sideOf(s: Conv2dShape): i32 {
+  return winogradSide(s.R, s.S, s.stride, s.C / s.groups, s.K / s.groups, s.P, s.Q);
 }
 
 /** Bytes of the packed weights, and units of work: output rows N · P, or rows of tiles. */
@@ -16,13 +19,15 @@ export function conv2dForwardPacked(shape: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   const inputs = s.C / s.groups;
   const outputs = s.K / s.groups;
-  if (byWinograd(s)) return winogradPackedBytes(s.groups, inputs, outputs);
+  const side = sideOf(s);
+  if (side > 0) return winogradPackedBytes(side, s.groups, inputs, outputs);
   return s.groups * panelsOf(outputs) * inputs * s.R * s.S * 32;
 }
 
 export function conv2dForwardUnits(shape: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
-  return s.N * (byWinograd(s) ? tileRowsOf(s.P) : s.P);
+  const side = sideOf(s);
+  return s.N * (side > 0 ? (s.P + side - 1) / side : s.P);
 }
 
 /** Packed weights: groups × panels of 8 output channels × (c, r, s) × 8. Units: groups · panels. */
@@ -39,12 +44,14 @@ export function conv2dPackForward(
   const panels = panelsOf(channels);
   const depth = (s.C / s.groups) * s.R * s.S;
   const pitch = (<usize>depth) << 2;
+  const side = sideOf(s);
   for (let unit = begin; unit < end; unit++) {
     const first = (unit % panels) * tileLanes;
     const k = (unit / panels) * channels + first;
-    if (byWinograd(s)) {
+    if (side > 0) {
       const lanes = min(tileLanes, channels - first);
       winogradPack(
+        side,
         packed,
         unit,
         panels * s.groups,
@@ -76,7 +83,9 @@ export function conv2dForwardWorkspace(shape: usize, room: usize): i32 {
   const source = changetype<Source>(room);
   const s = changetype<Conv2dShape>(shape);
   forwardSource(source, 0, s);
-  return byWinograd(s) ? headBytes + winogradBytes(source) : slideBytes(source);
+  const side = sideOf(s);
+  if (side === 0) return slideBytes(source);
+  return headBytes + (side === 4 ? winogradLargeBytes(source) : winogradBytes(source));
 }
 
 export function conv2dForward(
@@ -102,6 +111,9 @@ export function conv2dForward(
   target.top = 0;
   target.left = 0;
   target.stride = 1;
-  if (byWinograd(s)) winograd(source, target, packed, s.groups, begin, end, workspace + headBytes);
-  else slide(source, target, packed, s.groups, s.P, begin, end, false, workspace + headBytes);
+  const side = sideOf(s);
+  const room = workspace + headBytes;
+  if (side === 4) winogradLarge(source, target, packed, s.groups, begin, end, room);
+  else if (side === 2) winograd(source, target, packed, s.groups, begin, end, room);
+  else slide(source, target, packed, s.groups, s.P, begin, end, false, room);
 }

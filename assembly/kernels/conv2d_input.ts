@@ -8,11 +8,14 @@ import { packLanes, packSteps } from "./pack";
 import { headBytes, slide, slideBytes, Target } from "./slide";
 import { tileLanes } from "./tile";
 import { Source } from "./window";
-import { suitsWinograd, tileRowsOf, winograd, winogradBytes } from "./winograd";
+import { winograd, winogradBytes } from "./winograd";
+import { winogradLarge, winogradLargeBytes } from "./winograd_large";
 import { winogradPack, winogradPackedBytes } from "./winograd_pack";
+import { winogradSide } from "./winograd_side";
 
-function byWinograd(s: Conv2dShape): bool {
-  return suitsWinograd(s.R, s.S, s.stride, s.K / s.groups, s.C / s.groups, s.H, s.W);
+/** Outputs in a row of Winograd's tiles; 0 where another way is gone. */
+function sideOf(s: Conv2dShape): i32 {
+  return winogradSide(s.R, s.S, s.stride, s.K / s.groups, s.C / s.groups, s.H, s.W);
 }
 
 /** Bytes of the packed weights, and units of work: rows of the largest phase, N · ⌈H / stride⌉, or rows of tiles. */
@@ -20,13 +23,16 @@ export function conv2dInputGradientPacked(shape: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   const inputs = s.K / s.groups;
   const outputs = s.C / s.groups;
-  if (byWinograd(s)) return winogradPackedBytes(s.groups, inputs, outputs);
+  const side = sideOf(s);
+  if (side > 0) return winogradPackedBytes(side, s.groups, inputs, outputs);
   return s.groups * panelsOf(outputs) * inputs * s.R * s.S * 32;
 }
 
 export function conv2dInputGradientUnits(shape: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
-  return s.N * (byWinograd(s) ? tileRowsOf(s.H) : (s.H + s.stride - 1) / s.stride);
+  const side = sideOf(s);
+  const rows = side > 0 ? side : s.stride;
+  return s.N * ((s.H + rows - 1) / rows);
 }
 
 /** How many of 0 … size−1 have the remainder of phase + padding when divided by stride, and the first of them. */
@@ -69,8 +75,9 @@ export function conv2dPackInputGradient(
   scratch: usize,
 ): void {
   const s = changetype<Conv2dShape>(shape);
-  if (byWinograd(s)) {
-    packTurned(packed, w, s, begin, end, scratch);
+  const side = sideOf(s);
+  if (side > 0) {
+    packTurned(side, packed, w, s, begin, end, scratch);
     return;
   }
   const channels = s.C / s.groups;
@@ -96,7 +103,15 @@ export function conv2dPackInputGradient(
 /** So many output channels of a panel are packed before the next panel's: their weights are near each other in memory. */
 const turnedChannels: i32 = 64;
 
-function packTurned(packed: usize, w: usize, s: Conv2dShape, begin: i32, end: i32, scratch: usize): void {
+function packTurned(
+  side: i32,
+  packed: usize,
+  w: usize,
+  s: Conv2dShape,
+  begin: i32,
+  end: i32,
+  scratch: usize,
+): void {
   const channels = s.C / s.groups;
   const outputs = s.K / s.groups;
   const panels = panelsOf(channels);
@@ -104,6 +119,7 @@ function packTurned(packed: usize, w: usize, s: Conv2dShape, begin: i32, end: i3
     for (let unit = begin; unit < end; unit++) {
       const c = (unit % panels) * tileLanes;
       winogradPack(
+        side,
         packed,
         unit,
         panels * s.groups,
@@ -153,9 +169,10 @@ function packPhase(to: usize, from: usize, s: Conv2dShape, firstR: i32, firstS: 
 export function conv2dInputGradientWorkspace(shape: usize, room: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   const source = changetype<Source>(room);
-  if (byWinograd(s)) {
+  const side = sideOf(s);
+  if (side > 0) {
     phaseSource(source, 0, s, 0, 0);
-    return headBytes + winogradBytes(source);
+    return headBytes + (side === 4 ? winogradLargeBytes(source) : winogradBytes(source));
   }
   let bytes = headBytes;
   for (let a = 0; a < s.stride; a++) {
@@ -182,6 +199,8 @@ export function conv2dInputGradient(
   const target = changetype<Target>(workspace + 256);
   const unitRows = (s.H + s.stride - 1) / s.stride;
   const panels = panelsOf(s.C / s.groups);
+  const side = sideOf(s);
+  const room = workspace + headBytes;
   if (s.stride > min(s.R, s.S)) clearRows(dx, s, unitRows, begin, end);
   for (let a = 0; a < s.stride; a++) {
     for (let b = 0; b < s.stride; b++) {
@@ -196,10 +215,9 @@ export function conv2dInputGradient(
       target.top = a;
       target.left = b;
       target.stride = s.stride;
-      if (byWinograd(s)) winograd(source, target, packed, s.groups, begin, end, workspace + headBytes);
-      else if (!isEmpty(source)) {
-        slide(source, target, packed, s.groups, unitRows, begin, end, true, workspace + headBytes);
-      }
+      if (side === 4) winogradLarge(source, target, packed, s.groups, begin, end, room);
+      else if (side === 2) winograd(source, target, packed, s.groups, begin, end, room);
+      else if (!isEmpty(source)) slide(source, target, packed, s.groups, unitRows, begin, end, true, room);
       packed += (<usize>(s.groups * panels * steps)) << 5;
     }
   }

@@ -21,30 +21,16 @@ import {
   storeSomeColumns,
 } from "./vector";
 import { layOut, place, Source } from "./window";
-import { apart, pitchOfU, points } from "./winograd_pack";
+import { apart, pitchOfU } from "./winograd_pack";
 
-/** Fewer channels than this are not worth the transforms. */
-const leastChannels: i32 = 16;
+const points: i32 = 16;
 /** Tiles × channels of a block: V is then at most 1 MiB and stays in the L2 cache. */
 const mostElements: i32 = 16384;
 /** Quads of tiles whose M is made at a time. */
 const mostQuads: i32 = 8;
 
-export function suitsWinograd(
-  R: i32,
-  S: i32,
-  stride: i32,
-  inputs: i32,
-  outputs: i32,
-  rows: i32,
-  columns: i32,
-): bool {
-  const wide = inputs >= leastChannels && outputs >= leastChannels;
-  return R === 3 && S === 3 && stride === 1 && wide && rows >= 4 && columns >= 4;
-}
-
 /** Tile rows of an image: the units. */
-export function tileRowsOf(rows: i32): i32 {
+function tileRowsOf(rows: i32): i32 {
   return (rows + 1) >> 1;
 }
 

@@ -14,9 +14,10 @@ import { Conv2dShape, panelsOf } from "./conv2d";
 import { multiplyPacked, rowBytes, tileBytes, tileLanes, tileRows } from "./tile";
 import { loadSome, storeColumns } from "./vector";
 import { addWeights } from "./winograd_fold";
-import { apart, points } from "./winograd_pack";
+import { apart } from "./winograd_pack";
 import { stretchTiles } from "./winograd_stretch";
 
+const points: i32 = 16;
 const pointsBytes: usize = 2048;
 /** Fewer channels than this, or smaller planes, are not worth the transforms. */
 const leastChannels: i32 = 16;

@@ -11,7 +11,7 @@
  */
 import type { Conv2dShape } from "../kernels.js";
 import { orderedSum } from "./order.js";
-import { suitsWeightWinograd, suitsWinograd, winograd, winogradWeightGradient } from "./winograd.js";
+import { suitsWeightWinograd, winograd, winogradSide, winogradWeightGradient } from "./winograd.js";
 
 const { fround } = Math;
 
@@ -39,10 +39,11 @@ export function conv2dForward(
   const groupC = C / groups;
   const groupK = K / groups;
   const sliding = { images: N, groups, inputs: groupC, outputs: groupK, H, W, margin: padding, P, Q };
-  if (suitsWinograd(shape, sliding)) {
+  const side = winogradSide(shape, sliding);
+  if (side !== 0) {
     const weight = (g: number, k: number, c: number, r: number, s: number) =>
       w[(((g * groupK + k) * groupC + c) * R + r) * S + s]!;
-    winograd(y, x, weight, bias, sliding);
+    winograd(y, x, weight, bias, sliding, side);
     return;
   }
   for (let n = 0; n < N; n++) {
@@ -84,10 +85,11 @@ export function conv2dInputGradient(
   const groupK = K / groups;
   const margin = 2 - padding;
   const sliding = { images: N, groups, inputs: groupK, outputs: groupC, H: P, W: Q, margin, P: H, Q: W };
-  if (suitsWinograd(shape, sliding)) {
+  const side = winogradSide(shape, sliding);
+  if (side !== 0) {
     const turned = (g: number, c: number, k: number, r: number, s: number) =>
       weight[(((g * groupK + k) * groupC + c) * R + 2 - r) * S + 2 - s]!;
-    winograd(dx, dy, turned, null, sliding);
+    winograd(dx, dy, turned, null, sliding, side);
     return;
   }
   for (let n = 0; n < N; n++) {

@@ -1,5 +1,6 @@
 /**
- * Winograd's F(2×2, 3×3) (Lavin and Gray, 2016): 16 products for 4 outputs where a 3×3 window takes 36.
+ * Winograd's F(2×2, 3×3) (Lavin and Gray, 2016): 16 products for 4 outputs where a 3×3 window takes 36. Planes of 8×8
+ * and more with not too many weights go by F(4×4, 3×3): 36 products for 16 outputs.
  *
  *   for each channel   V = Bᵀ d B   (d: 4×4 inputs, tiles overlap by 2)     U = G g Gᵀ (g: 3×3 weights)
  *   for each ξ of 16   M[ξ] = Σ_c V[ξ]·U[ξ], a chain over the channels
@@ -9,6 +10,13 @@
  *   Bᵀ = ⎢0  1  1  0⎥    G = ⎢ ½    ½   ½ ⎥    Aᵀ = ⎡1  1  1  0⎤
  *        ⎢0 −1  1  0⎥        ⎢ ½   −½   ½ ⎥         ⎣0  1 −1 −1⎦
  *        ⎣0  1  0 −1⎦        ⎣ 0    0   1 ⎦
+ *
+ *        ⎡4  0 −5  0  1  0⎤        ⎡ ¼    0    0 ⎤
+ *        ⎢0 −4 −4  1  1  0⎥        ⎢−⅙   −⅙   −⅙ ⎥         ⎡1  1  1  1  1  0⎤
+ *   Bᵀ = ⎢0  4 −4 −1  1  0⎥    G = ⎢−⅙    ⅙   −⅙ ⎥    Aᵀ = ⎢0  1 −1  2 −2  0⎥     (6×6 inputs, 4×4 outputs)
+ *        ⎢0 −2 −1  2  1  0⎥        ⎢1/24 1/12  ⅙ ⎥         ⎢0  1  1  4  4  0⎥
+ *        ⎢0  2 −1 −2  1  0⎥        ⎢1/24 −1/12 ⅙ ⎥         ⎣0  1 −1  8 −8  1⎦
+ *        ⎣0  4  0 −5  0  1⎦        ⎣ 0    0    1 ⎦
  *
  * A convolution with stride 1 goes this way, and so does its input gradient, a convolution of dy by the window turned
  * round. Both are still their definition within rounding, but no longer within that of a single chain.
@@ -23,12 +31,14 @@ import type { Conv2dShape } from "../kernels.js";
 
 const { fround } = Math;
 
-/** Fewer channels than this are not worth the transforms. */
+/** Fewer channels than this, or smaller planes, are not worth the transforms. */
 const leastChannels = 16;
 const leastExtent = 4;
+/** The same for large tiles, and how many weights at most: their 36 points each should stay in the cache. */
+const leastLargeExtent = 8;
+const mostWeights = 8192;
 
 /** The same for the weight gradient, whose transforms are shared by more. */
-const leastWeightChannels = 16;
 const leastWeightExtent = 7;
 /** Tiles of a part, and tiles × channels of x. */
 const mostTiles = 256;
@@ -49,74 +59,106 @@ export interface Sliding {
   Q: number;
 }
 
-export function suitsWinograd(
+/** Outputs in a row of a tile, 2 or 4; 0 for convolutions that go another way. */
+export function winogradSide(
   { R, S, stride }: { R: number; S: number; stride: number },
   { inputs, outputs, P, Q }: Sliding,
-): boolean {
-  const wide = Math.min(inputs, outputs) >= leastChannels;
-  return R === 3 && S === 3 && stride === 1 && wide && Math.min(P, Q) >= leastExtent;
+): 0 | 2 | 4 {
+  const extent = Math.min(P, Q);
+  if (R !== 3 || S !== 3 || stride !== 1) return 0;
+  if (Math.min(inputs, outputs) < leastChannels || extent < leastExtent) return 0;
+  return extent >= leastLargeExtent && inputs * outputs <= mostWeights ? 4 : 2;
 }
 
-type Four = [number, number, number, number];
-
-/** Bᵀ times a column. */
-const spread = (a: number, b: number, c: number, d: number): Four => [
-  fround(a - c),
-  fround(b + c),
-  fround(c - b),
-  fround(b - d),
-];
-
-/** G times a column. */
-function stretch(a: number, b: number, c: number): Four {
-  const ends = fround(a + c);
-  return [a, fround(0.5 * fround(ends + b)), fround(0.5 * fround(ends - b)), c];
+/** Tiles of side × side outputs: each matrix of the transforms times a column. */
+interface Form {
+  side: number;
+  /** Bᵀ */
+  spread(column: number[]): number[];
+  /** G */
+  stretch(column: number[]): number[];
+  /** Aᵀ */
+  collect(column: number[]): number[];
 }
 
-/** Aᵀ times a column. */
-const collect = (a: number, b: number, c: number, d: number): [number, number] => [
-  fround(fround(a + b) + c),
-  fround(fround(b - c) - d),
-];
+const small: Form = {
+  side: 2,
+  spread: ([a, b, c, d]) => [fround(a! - c!), fround(b! + c!), fround(c! - b!), fround(b! - d!)],
+  stretch([a, b, c]) {
+    const ends = fround(a! + c!);
+    return [a!, fround(0.5 * fround(ends + b!)), fround(0.5 * fround(ends - b!)), c!];
+  },
+  collect: ([a, b, c, d]) => [fround(fround(a! + b!) + c!), fround(fround(b! - c!) - d!)],
+};
 
-/** `row(i)` holds row i of a matrix with 4 columns: `line` of each row. */
-const rows = (row: (i: number) => number[], line: (values: number[]) => Four): Float32Array =>
-  Float32Array.from([0, 1, 2, 3].flatMap((i) => line(row(i))));
+const [sixth, twelfth, smallest] = [fround(1 / 6), fround(1 / 12), fround(1 / 24)];
 
-/** Bᵀ d B of the 4×4 elements d(row, column): rows first. */
-function transformInput(d: (row: number, column: number) => number): Float32Array {
-  const across = [0, 1, 2, 3].map((r) => spread(d(r, 0), d(r, 1), d(r, 2), d(r, 3)));
-  const down = [0, 1, 2, 3].map((j) =>
-    spread(across[0]![j]!, across[1]![j]!, across[2]![j]!, across[3]![j]!),
-  );
-  return Float32Array.from({ length: 16 }, (_, i) => down[i & 3]![i >> 2]!);
+const large: Form = {
+  side: 4,
+  spread([a, b, c, d, e, f]) {
+    const [ec, db] = [fround(e! - c!), fround(d! - b!)];
+    const [even, odd] = [fround(e! - fround(4 * c!)), fround(d! - fround(4 * b!))];
+    const twice = fround(db + db);
+    return [
+      fround(fround(4 * fround(a! - c!)) + ec),
+      fround(even + odd),
+      fround(even - odd),
+      fround(ec + twice),
+      fround(ec - twice),
+      fround(fround(f! - d!) - fround(4 * db)),
+    ];
+  },
+  stretch([a, b, c]) {
+    const ends = fround(a! + c!);
+    const outer = fround(fround(smallest * a!) + fround(sixth * c!));
+    const middle = fround(twelfth * b!);
+    return [
+      fround(0.25 * a!),
+      fround(-sixth * fround(ends + b!)),
+      fround(-sixth * fround(ends - b!)),
+      fround(outer + middle),
+      fround(outer - middle),
+      c!,
+    ];
+  },
+  collect([a, b, c, d, e, f]) {
+    const [sum, difference] = [fround(b! + c!), fround(b! - c!)];
+    const [sum2, difference2] = [fround(d! + e!), fround(d! - e!)];
+    return [
+      fround(fround(a! + sum) + sum2),
+      fround(difference + fround(difference2 + difference2)),
+      fround(sum + fround(4 * sum2)),
+      fround(fround(difference + fround(8 * difference2)) + f!),
+    ];
+  },
+};
+
+const count = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+/** T m Tᵀ for the map T of a column, on the rows × columns elements m(row, column): columns first. */
+function columnsFirst(
+  T: (column: number[]) => number[],
+  [rows, columns]: readonly [number, number],
+  m: (row: number, column: number) => number,
+): number[] {
+  const down = count(columns).map((j) => T(count(rows).map((i) => m(i, j))));
+  return down[0]!.flatMap((_, i) => T(down.map((column) => column[i]!)));
 }
 
-/** G g Gᵀ of the 3×3 weights g(row, column): columns first. */
-function transformWeights(g: (row: number, column: number) => number): Float32Array {
-  const down = [0, 1, 2].map((s) => stretch(g(0, s), g(1, s), g(2, s)));
-  return rows(
-    (i) => down.map((column) => column[i]!),
-    ([a, b, c]) => stretch(a!, b!, c!),
-  );
+/** The same, rows first. */
+function rowsFirst(
+  T: (column: number[]) => number[],
+  extent: readonly [number, number],
+  m: (row: number, column: number) => number,
+): number[] {
+  const turned = columnsFirst(T, [extent[1], extent[0]], (i, j) => m(j, i));
+  const side = Math.sqrt(turned.length);
+  return turned.map((_, i) => turned[(i % side) * side + Math.floor(i / side)]!);
 }
 
-/** Aᵀ M A + bias: the outputs (0,0) (0,1) (1,0) (1,1). Columns first. */
-function transformOutput(m: Float32Array, bias: number): Four {
-  const down = [0, 1, 2, 3].map((j) => collect(m[j]!, m[4 + j]!, m[8 + j]!, m[12 + j]!));
-  const [upper, lower] = [0, 1].map((i) =>
-    collect(down[0]![i]!, down[1]![i]!, down[2]![i]!, down[3]![i]!),
-  ) as [[number, number], [number, number]];
-  return [...upper, ...lower].map((value) => fround(value + bias)) as Four;
-}
-
-/** M of a chain, along which V and U hold 16 numbers each. */
-function multiply(V: Float32Array[], U: Float32Array[]): Float32Array {
-  const m = new Float32Array(16);
-  for (let l = 0; l < V.length; l++) {
-    for (let i = 0; i < 16; i++) m[i] = m[i]! + fround(V[l]![i]! * U[l]![i]!);
-  }
-  return m;
+/** M of a chain, along which V and U hold as many numbers each. */
+function multiply(V: number[][], U: number[][]): number[] {
+  return V[0]!.map((_, i) => V.reduce((sum, v, l) => fround(sum + fround(v[i]! * U[l]![i]!)), 0));
 }
 
 /** `weight(g, k, c, r, s)`: output k's weight of input c at tap (r, s), both counted in group g. */
@@ -126,16 +168,19 @@ export function winograd(
   weight: (g: number, k: number, c: number, r: number, s: number) => number,
   bias: Float32Array | null,
   { images, groups, inputs, outputs, H, W, margin, P, Q }: Sliding,
+  side: 2 | 4,
 ): void {
-  const each = <T>(count: number, make: (i: number) => T): T[] =>
-    Array.from({ length: count }, (_, i) => make(i));
+  const { spread, stretch, collect } = side === 2 ? small : large;
+  const points = side + 2;
   for (let g = 0; g < groups; g++) {
-    const U = each(outputs, (k) => each(inputs, (c) => transformWeights((r, s) => weight(g, k, c, r, s))));
+    const U = count(outputs).map((k) =>
+      count(inputs).map((c) => columnsFirst(stretch, [3, 3], (r, s) => weight(g, k, c, r, s))),
+    );
     for (let n = 0; n < images; n++) {
-      for (let p = 0; p < P; p += 2) {
-        for (let q = 0; q < Q; q += 2) {
-          const V = each(inputs, (c) =>
-            transformInput((r, s) => {
+      for (let p = 0; p < P; p += side) {
+        for (let q = 0; q < Q; q += side) {
+          const V = count(inputs).map((c) =>
+            rowsFirst(spread, [points, points], (r, s) => {
               const [row, column] = [p + r - margin, q + s - margin];
               const inside = row >= 0 && row < H && column >= 0 && column < W;
               return inside ? x[(((n * groups + g) * inputs + c) * H + row) * W + column]! : 0;
@@ -143,11 +188,13 @@ export function winograd(
           );
           for (let k = 0; k < outputs; k++) {
             const channel = g * outputs + k;
-            const tile = transformOutput(multiply(V, U[k]!), bias ? bias[channel]! : 0);
-            for (let i = 0; i < 4; i++) {
-              const [row, column] = [p + (i >> 1), q + (i & 1)];
+            const M = multiply(V, U[k]!);
+            const tile = columnsFirst(collect, [points, points], (i, j) => M[i * points + j]!);
+            for (const [i, value] of tile.entries()) {
+              const [row, column] = [p + Math.floor(i / side), q + (i % side)];
               if (row < P && column < Q) {
-                y[((n * groups * outputs + channel) * P + row) * Q + column] = tile[i]!;
+                y[((n * groups * outputs + channel) * P + row) * Q + column] =
+                  value + (bias ? bias[channel]! : 0);
               }
             }
           }
@@ -158,32 +205,19 @@ export function winograd(
 }
 
 export function suitsWeightWinograd({ C, K, R, S, P, Q, stride, groups }: Conv2dShape): boolean {
-  const wide = Math.min(C, K) / groups >= leastWeightChannels;
+  const wide = Math.min(C, K) / groups >= leastChannels;
   return R === 3 && S === 3 && stride === 1 && wide && Math.min(P, Q) >= leastWeightExtent;
 }
 
 /** A times a column. */
-const stretchGradient = (a: number, b: number): Four => [a, fround(a + b), fround(a - b), -b];
+const stretchGradient = ([a, b]: number[]): number[] => [a!, fround(a! + b!), fround(a! - b!), -b!];
 
 /** Gᵀ times a column. */
-const gather = (a: number, b: number, c: number, d: number): [number, number, number] => [
-  fround(a + fround(0.5 * fround(b + c))),
-  fround(0.5 * fround(b - c)),
-  fround(d + fround(0.5 * fround(b + c))),
+const fold = ([a, b, c, d]: number[]): number[] => [
+  fround(a! + fround(0.5 * fround(b! + c!))),
+  fround(0.5 * fround(b! - c!)),
+  fround(d! + fround(0.5 * fround(b! + c!))),
 ];
-
-/** A δ Aᵀ of the 2×2 elements δ(row, column): rows first. */
-function transformGradient(delta: (row: number, column: number) => number): Float32Array {
-  const across = [0, 1].map((r) => stretchGradient(delta(r, 0), delta(r, 1)));
-  const down = [0, 1, 2, 3].map((j) => stretchGradient(across[0]![j]!, across[1]![j]!));
-  return Float32Array.from({ length: 16 }, (_, i) => down[i & 3]![i >> 2]!);
-}
-
-/** Gᵀ M G: 3×3 weights, row by row. Columns first. */
-function transformProducts(m: Float32Array): number[] {
-  const down = [0, 1, 2, 3].map((j) => gather(m[j]!, m[4 + j]!, m[8 + j]!, m[12 + j]!));
-  return [0, 1, 2].flatMap((r) => gather(down[0]![r]!, down[1]![r]!, down[2]![r]!, down[3]![r]!));
-}
 
 /** Adds to dw. */
 export function winogradWeightGradient(
@@ -197,7 +231,7 @@ export function winogradWeightGradient(
   const tiles = Math.min(mostTiles, Math.floor(mostElements / groupC));
   const partRows = Math.max(1, Math.floor(tiles / tileColumns));
   /** The transformed tiles of a part, in order. */
-  const each = (first: number, make: (p: number, q: number) => Float32Array): Float32Array[] => {
+  const each = (first: number, make: (p: number, q: number) => number[]): number[][] => {
     const rows = Math.min(partRows, tileRows - first);
     return Array.from({ length: rows * tileColumns }, (_, i) =>
       make(2 * (first + Math.floor(i / tileColumns)), 2 * (i % tileColumns)),
@@ -207,7 +241,7 @@ export function winogradWeightGradient(
     for (let first = 0; first < tileRows; first += partRows) {
       const V = Array.from({ length: C }, (_, c) =>
         each(first, (p, q) =>
-          transformInput((r, s) => {
+          rowsFirst(small.spread, [4, 4], (r, s) => {
             const [row, column] = [p + r - padding, q + s - padding];
             const inside = row >= 0 && row < H && column >= 0 && column < W;
             return inside ? x[((n * C + c) * H + row) * W + column]! : 0;
@@ -216,12 +250,13 @@ export function winogradWeightGradient(
       );
       for (let k = 0; k < K; k++) {
         const D = each(first, (p, q) =>
-          transformGradient((i, j) =>
+          rowsFirst(stretchGradient, [2, 2], (i, j) =>
             p + i < P && q + j < Q ? dy[((n * K + k) * P + p + i) * Q + q + j]! : 0,
           ),
         );
         for (let c = 0; c < groupC; c++) {
-          const sums = transformProducts(multiply(V[Math.floor(k / groupK) * groupC + c]!, D));
+          const M = multiply(V[Math.floor(k / groupK) * groupC + c]!, D);
+          const sums = columnsFirst(fold, [4, 4], (i, j) => M[i * 4 + j]!);
           for (const [i, sum] of sums.entries()) dw[(k * groupC + c) * 9 + i]! += sum;
         }
       }

@@ -11,8 +11,8 @@ type Products = Pick<
 /** Lanes of a tile: output channels, input channels or columns that are computed side by side. */
 const lanes = 8;
 const tileRows = 4;
-/** What packing needs of scratch: one window of a panel. */
-const packBytes = 320;
+/** What packing needs of scratch: one window of a panel, and that of half a panel on its way to 36 points. */
+const packBytes = 576;
 
 const inputLength = (s: Conv2dShape): number => s.N * s.C * s.H * s.W;
 const outputLength = (s: Conv2dShape): number => s.N * s.K * s.P * s.Q;
