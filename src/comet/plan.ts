@@ -6,8 +6,9 @@
  *   each step   what the frames really took, beside what the trials said of that bound: a correction for the next step
  *
  * `spread` is planned where it is collected. `budget` is planned before each step, for a little less than is allowed;
- * and within the step: once what is stored and what is expected of the rest would come too near to what is allowed, the
- * rest is planned anew, for what is left. Should even the loosest bounds take more, they do: a step is not stopped.
+ * and within the step: once what is stored and what is expected of the rest would come too near to what is allowed, or stay
+ * far below it, the rest is planned anew, for what is left. A tensor that takes more than can be made up for is coded once
+ * more, under a looser bound. Should even the loosest bounds take more, they do: a step is not stopped.
  */
 import {
   bytesAt,
@@ -76,6 +77,8 @@ export interface SavedPlan {
  */
 const planned = 31 / 32;
 const allowed = 63 / 64;
+/** Where the rest is expected to take less than this share of what was meant for it, it is planned anew as well. */
+const unused = 15 / 16;
 
 export class Plan {
   readonly limits: "noise" | "bytes";
@@ -174,8 +177,21 @@ export class Plan {
     this.#ahead.delete(tensor);
     if (tensor.bound === null) return;
     if (images === this.#images) tensor.correction = bytes / (images * bytesAt(tensor.curve, tensor.bound));
+    if (this.limits !== "bytes") return;
+    const ahead = [...this.#ahead];
+    const expected = this.#expected(ahead);
     const left = allowed * this.#forFrames - this.#spent;
-    if (this.limits === "bytes" && this.#expected([...this.#ahead]) > left) this.#fit([...this.#ahead], left);
+    const meant = planned * this.#forFrames - this.#spent;
+    if (expected > left) this.#fit(ahead, left);
+    else if (expected < unused * meant) this.#fit(ahead, meant);
+  }
+
+  /** Whether a tensor with so many bytes would leave too few for those ahead, whatever their bounds. */
+  exceeds(name: string, bytes: number): boolean {
+    const tensor = this.#tensors.get(name);
+    if (this.limits !== "bytes" || !tensor || this.paused || tensor.bound === null) return false;
+    const others = [...this.#ahead].filter((other) => other !== tensor);
+    return this.#spent + bytes + leastBytes(this.#weigh(others)) > this.#forFrames;
   }
 
   /** So were bytes that more images would not add to. */

@@ -199,11 +199,16 @@ export class CometStore extends Store {
       this.#tell("raw", rawBytes, claimants, null, rawBytes);
       return new Raw(x.ref);
     }
-    const frames = encode(x, bounds as Bounds[], {
-      mask: masked && this.quantizer === "paper" ? new Mask(x, site) : null,
-    });
+    const mask = masked && this.quantizer === "paper" ? new Mask(x, site) : null;
+    let taken = bounds as Bounds[];
+    let frames = encode(x, taken, { mask });
+    for (let tries = 0; plan?.exceeds(name, frames.bytes) && tries < mostTries; tries++) {
+      frames.free();
+      taken = taken.map(({ bound, gated }) => ({ bound: 2 * bound, gated: 2 * gated }));
+      frames = encode(x, taken, { mask });
+    }
     plan?.stored(name, frames.bytes, x.shape[0]!);
-    const bound = Math.min(...bounds.map((each) => each!.bound));
+    const bound = Math.min(...taken.map(tighter));
     this.#report(values, bound, frames.slack);
     this.#tell("frame", rawBytes, claimants, bound, frames.bytes);
     if (this.audit) {
@@ -258,6 +263,9 @@ export class CometStore extends Store {
     });
   }
 }
+
+/** How often a bound is doubled to keep to a budget. */
+const mostTries = 8;
 
 const tighter = ({ bound }: Bounds): number => bound;
 const looser = ({ gated }: Bounds): number => gated;
