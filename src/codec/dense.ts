@@ -196,7 +196,7 @@ export const planCapacity = 8 + 16 + contexts * symbols * 3;
 export { readTables, writeTables };
 
 /**
- * The cost model of `auto`: both ways together, a dense value costs about 2 ns more than a fast one, which is worth it
+ * The cost model of `auto`: both ways together, a dense value costs about 3 ns more than a fast one, which is worth it
  * when a sixth of the bytes go. `fastBytes`: what some values in a row take in fast mode; two runs of 4096 are asked.
  */
 export function paysOff(
