@@ -28,6 +28,12 @@ function conv(
   return { N, C, H, W: H, K, R, S: R, P, Q: P, stride, padding, groups };
 }
 
+/** Planes too low for Winograd's way: 3×3 windows by chains, with about as many products as 64→64 3×3 56² has. */
+const low: Conv2dShape = {
+  ...{ N: 19, C: 64, H: 3, W: 56, K: 64, R: 3, S: 3, P: 3, Q: 56 },
+  ...{ stride: 1, padding: 1, groups: 1 },
+};
+
 function convCases(label: string, s: Conv2dShape): Case[] {
   const products = (s.N * s.K * s.P * s.Q * s.C * s.R * s.S) / s.groups;
   const [x, w, y] = [s.N * s.C * s.H * s.W, (s.K * s.C * s.R * s.S) / s.groups, s.N * s.K * s.P * s.Q];
@@ -135,6 +141,7 @@ export const cases: Case[] = [
   gemm(4, 4096, 4096, false, false),
   gemm(64, 120, 400, false, true),
   ...convCases("64→64 3×3 56²", conv(1, 64, 56, 64, 3, 1, 1)),
+  ...convCases("64→64 3×3 3×56 ×19 direct", low),
   ...convCases("16→16 3×3 32² ×8", conv(8, 16, 32, 16, 3, 1, 1)),
   ...convCases("32→32 3×3 16² ×8", conv(8, 32, 16, 32, 3, 1, 1)),
   ...convCases("64→64 3×3 8² ×8", conv(8, 64, 8, 64, 3, 1, 1)),
