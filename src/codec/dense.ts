@@ -10,7 +10,16 @@ import type { ByteReader, ByteWriter } from "./bytes.js";
 import { heightOf, type Layout, lanes } from "./layout.js";
 import { type Plan, thresholdsFor } from "./model.js";
 import { inHalves, lanePredictors } from "./predict.js";
-import { contexts, costOf, readTables, symbols, type Tables, tablesOf, writeTables } from "./rans.js";
+import {
+  contexts,
+  costOf,
+  escapeSymbol,
+  readTables,
+  symbols,
+  type Tables,
+  tablesOf,
+  writeTables,
+} from "./rans.js";
 
 /** Fewer values than this are fast mode's. */
 export const leastDense = 1024;
@@ -22,6 +31,8 @@ const largestHalved = 2 ** 98;
 /** Values in the sample that chooses, and in the one that counts. */
 const choosing = 8192;
 const counting = 65536;
+/** Of symbols that have no code, in the sample that counts; a segment bears four times as many. */
+const mostLargeShare = 1 / 64;
 /** Predictors whose mean residual is more than this many times the least are not tried. */
 const hopeless = 8;
 
@@ -97,6 +108,12 @@ function isGapless(tallyOf: Tally, sample: Rows[], quantization: Quantization): 
   return counts[0]! * 2048 < sumOf(counts) && counts[1]! + counts[3]! > 0;
 }
 
+function largeShare(counts: Uint32Array): number {
+  let large = 0;
+  for (let c = 0; c < contexts; c++) large += counts[c * symbols + escapeSymbol]!;
+  return large / sumOf(counts);
+}
+
 export interface Choice {
   plan: Plan;
   tables: Tables;
@@ -145,10 +162,20 @@ export function choose(
   }
   const hopeful = candidates.filter(({ mean }) => mean <= hopeless * least);
   const trials = hopeful.map((candidate) => trial(tallyOf, few, candidate, values));
-  const { plan, counts, cost } = trials.reduce((best, found) => (found.cost < best.cost ? found : best));
+  const {
+    plan: best,
+    counts,
+    cost,
+  } = trials.reduce((best, found) => (found.cost < best.cost ? found : best));
   if (!pays(((cost / values) * layout.length) / 8)) return null;
   const many = sampleOf(layout, counting, 96);
-  if (tallyOf(counts, many, plan) < 0) return null;
+  // Where some channels' residuals are far above the mean, more bits are low: a segment bears few symbols that have no code.
+  let plan = best;
+  for (;;) {
+    if (tallyOf(counts, many, plan) < 0) return null;
+    if (plan.low === mostLow || largeShare(counts) <= mostLargeShare) break;
+    plan = { ...plan, low: plan.low + 1 };
+  }
   // Sixteen tables pay only where there is enough to code with them.
   const single = new Uint32Array(contexts * symbols);
   for (let i = 0; i < counts.length; i++) single[i % symbols]! += counts[i]!;
