@@ -18,8 +18,9 @@ import {
 } from "../src/codec/index.js";
 import { instantiate } from "../src/codec/module.js";
 import * as reference from "../src/codec/reference.js";
+import { scratchBytes, windowLength } from "../src/codec/room.js";
 import { ResidentSink } from "../src/codec/stream.js";
-import { scratchBytes, WasmCodec, windowLength } from "../src/codec/wasm.js";
+import { WasmCodec } from "../src/codec/wasm.js";
 import { specials } from "./arbitrary/float.js";
 import { seed } from "./arbitrary/seed.js";
 import {
