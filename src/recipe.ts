@@ -59,6 +59,11 @@ function recomputed(store: Store, inputs: readonly Tensor[], { recompute }: Step
   };
 }
 
+/** x·factors, one by one, in place. A tensor's `data` is a new view each time it is asked for: loops take it once. */
+export function multiply(x: Float32Array, factors: Float32Array): void {
+  for (let i = 0; i < x.length; i++) x[i]! *= factors[i]!;
+}
+
 /** y from its inputs, which wait until all that claim y are known. */
 function held(
   store: Store,
@@ -85,7 +90,7 @@ function held(
     const outer = own?.(ranges(sources, first, count), first);
     const inner = sources[0]!.sensitivity(first, count);
     if (!outer || !inner) return outer ?? inner;
-    for (let i = 0; i < outer.size; i++) outer.data[i]! *= inner.data[i]!;
+    multiply(outer.data, inner.data);
     inner.dispose();
     return outer;
   };

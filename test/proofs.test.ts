@@ -20,7 +20,8 @@ import {
 import { dequantize, dither, mix, quantize } from "../src/codec/quantize.js";
 import { contexts, decoderOf, encodeSymbols, escapeSymbol, symbols, type Tables } from "../src/codec/rans.js";
 import * as reference from "../src/codec/reference.js";
-import { scratchBytes, WasmCodec } from "../src/codec/wasm.js";
+import { scratchBytes } from "../src/codec/room.js";
+import { WasmCodec } from "../src/codec/wasm.js";
 
 interface Vectors {
   mixes: [number, number][];

@@ -1,7 +1,8 @@
 // Values → integers, each checked by reconstruction: what the decoder will make of it must lie within the bound. The
 // formulas are those of src/codec/quantize.ts, lane by lane in the same order.
 import { mix } from "./checksum";
-import { DITHERED, dither, dithers, further, magicOf, nearest, PAPER, range16, SIGNED, SUPPORT, turnOf, valueOf } from "./quantize";
+import { dither, further, turnOf } from "./dither";
+import { DITHERED, dithers, magicOf, nearest, PAPER, range16, SIGNED, SUPPORT, valueOf } from "./quantize";
 import { ESCAPES, POSITIONS, Q, Settings, settings } from "./scratch";
 
 const LARGEST_QUOTIENT: f32 = 4194304;

@@ -25,7 +25,7 @@ const EXACT: u32 = 16;
 const HAS_ESCAPES: u32 = 32;
 const GAPLESS: u32 = 64;
 
-/** What decodeFast answers where the payload is damaged; src/codec/wasm.ts names the fields. */
+/** What decodeFast answers where the payload is damaged; src/codec/answers.ts names the fields. */
 const TRUNCATED: i32 = -1;
 const BAD_KIND: i32 = -2;
 const BAD_POSITION: i32 = -3;

@@ -5,18 +5,8 @@
 import { checkedFour } from "./checked";
 import { mix } from "./checksum";
 import { LANES, MOST_RAW, PADDED, RAW } from "./map";
-import {
-  DITHERED,
-  further,
-  HALVES,
-  magicOf,
-  nearEight,
-  PAPER,
-  quantizeNear,
-  SIGNED,
-  SUPPORT,
-  turnOf,
-} from "./quantize";
+import { further, turnOf } from "./dither";
+import { DITHERED, HALVES, magicOf, nearEight, PAPER, quantizeNear, SIGNED, SUPPORT } from "./quantize";
 import { inHalves, rowAt } from "./rows";
 import { opaque16, opaqueFloat, Settings, settings } from "./scratch";
 import { storeTransposed, transpose } from "./transpose";

@@ -1,6 +1,7 @@
 // Values → integers and back; the formulas are those of src/codec/quantize.ts, lane by lane in the same order.
 import { mix } from "./checksum";
-import { MIXING, opaque, opaque16, opaqueFloat, settings } from "./scratch";
+import { dither, further, turnOf } from "./dither";
+import { opaque, opaque16, opaqueFloat, settings } from "./scratch";
 
 export const LOSSLESS: u32 = 0;
 export const SUPPORT: u32 = 1;
@@ -25,30 +26,6 @@ export function range16(low: v128, high: v128): u32 {
     most = max(most, i16x8.extract_lane_s(high, 0) as i32);
   }
   return ((least & 0xffff) | (most << 16)) as u32;
-}
-
-const TURN: i32 = 0x9e3779b9;
-
-/** What the dither mixes for four elements from number `first` on; `key` is the mixed seed. Numbers add: see `further`. */
-@inline
-export function turnOf(first: u32, key: u32): v128 {
-  return i32x4.add(i32x4.mul(i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3)), i32x4.splat(TURN)), i32x4.splat(key));
-}
-
-/** What leads from one element's turn to that of one `by` numbers further. */
-@inline
-export function further(by: u32, scratch: usize): v128 {
-  return opaque((by as i32) * TURN, scratch);
-}
-
-/** Four elements' dither, from their turns. */
-@inline
-export function dither(turn: v128, scratch: usize): v128 {
-  const mixing = scratch + MIXING;
-  let h = i32x4.mul(v128.xor(turn, i32x4.shr_u(turn, 16)), v128.load(mixing));
-  h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 15)), v128.load(mixing, 16));
-  h = i32x4.shr_u(v128.xor(h, i32x4.shr_u(h, 16)), 9);
-  return f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(h), v128.load(mixing, 32)), v128.load(mixing, 48));
 }
 
 /** The nearest whole numbers, ties to even, of |t| ≤ 2^22; `magic` holds MAGIC, which is float and integer alike. */

@@ -2,7 +2,8 @@
 import { mix } from "./checksum";
 import { laneBytes } from "./lanes";
 import { LANES, PADDED } from "./map";
-import { aidOf, dequantize16, DITHERED, dithers, further, otherAidOf, PAPER, SIGNED, SUPPORT, turnOf } from "./quantize";
+import { further, turnOf } from "./dither";
+import { aidOf, dequantize16, DITHERED, dithers, otherAidOf, PAPER, SIGNED, SUPPORT } from "./quantize";
 import { opaqueFloat, settings } from "./scratch";
 import { spreadColumns, transpose } from "./transpose";
 

@@ -11,8 +11,9 @@ import { lengthOf, readHeader, sealHeader } from "./frame.js";
 import { instantiate } from "./module.js";
 import type { EncodeOptions } from "./options.js";
 import { reZero } from "./rezero.js";
+import { frameCapacity, partBytes, scratchBytes, windowLength } from "./room.js";
 import { AwaySink, AwaySource, Held, sourceRoom } from "./stream.js";
-import { frameCapacity, partBytes, scratchBytes, WasmCodec, windowLength } from "./wasm.js";
+import { WasmCodec } from "./wasm.js";
 
 const page = 65536;
 
@@ -59,7 +60,7 @@ function encodeHere(
     new Float32Array(memory.buffer, base, count).set(x.subarray(first, first + count));
     return base - 4 * first;
   };
-  return codec.encodeTo(new AwaySink(memory, at, room, put), place, x, options);
+  return codec.run(codec.encodingTo(new AwaySink(memory, at, room, put), place, x, options));
 }
 
 export interface DecodeOptions {
@@ -82,11 +83,12 @@ function decodeHere(
   reserve(base + windowBytes);
   const source = new AwaySource(frame, base + windowBytes, reserve);
   const place = (first: number) => base - 4 * first;
-  codec.decodeFrom(source, header, place, (first, count) => {
+  const onPart = (first: number, count: number) => {
     const part = new Float32Array(memory.buffer, base, count);
     if (options.reZero) reZero(part, header.quantization);
     x.set(part, first);
-  });
+  };
+  codec.run(codec.decodingFrom(source, header, place, onPart));
   return x;
 }
 

@@ -1,10 +1,9 @@
 /**
  * The codec on a WebAssembly memory: tensors and frames are addresses in it, nothing is copied.
  */
-import { FrameError } from "../error.js";
+import { complain, truncated, unsuited } from "./answers.js";
 import { rectifying } from "./bound.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
-import { chunkLength } from "./chunk.js";
 import {
   type Choice,
   choose,
@@ -26,73 +25,29 @@ import {
   writeHeader,
   writeLength,
 } from "./frame.js";
-import { type Layout, layoutOf, segmentLength, valuesOf } from "./layout.js";
+import { type Layout, layoutOf, valuesOf } from "./layout.js";
 import type { Plan } from "./model.js";
 import type { CodecExports } from "./module.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
 import { escapeSymbol, startsOf, symbols, type Tables } from "./rans.js";
+import { scratchBytes, windowsOf } from "./room.js";
 import { ResidentSink, ResidentSource, type Sink, type Source } from "./stream.js";
 import { alone, type Call, type Work } from "./work.js";
 
-/** What a codec needs for itself, whatever it encodes. */
-export const scratchBytes = 524288;
 /** The checksum's lanes lie at the end of the scratch. */
 const lanesAt = scratchBytes - 64;
 
 /** As the kernels number them; 4 is dense mode's own. */
 const quantizers = ["lossless", "support", "paper", "dithered", null, "signed"];
 
-/** The answers of decodeFast and decodeDense below zero, from −1 on. */
-const complaints = [
-  "payload",
-  "kind",
-  "escape positions",
-  "bitmap",
-  "widths",
-  "payload end",
-  "segment counts",
-  "segment states",
-  "segment escapes",
-];
-
-/** encodeDense's answer for a tensor that is better off in fast mode. */
-const unsuited = -2;
-/** The decoders' answer where the bytes that they see end too soon. */
-const truncated = -1;
-
 const packed = (thresholds: number[]): number =>
   thresholds[0]! | (thresholds[1]! << 8) | (thresholds[2]! << 16);
-
-function* windowsOf(length: number, most: number): Generator<[first: number, count: number]> {
-  for (let first = 0; first < length; first += most) yield [first, Math.min(most, length - first)];
-}
-
-function complain(answer: number): number {
-  if (answer >= 0) return answer;
-  throw new FrameError({
-    where: complaints[-1 - answer] ?? "payload",
-    expected: "what an encoder writes",
-    got: "something else",
-    remedy: "encode the tensor again: these bytes are damaged",
-  });
-}
 
 /**
  * A tensor that need not lie in the memory as a whole: brings values first … first + count − 1 there, until the next
  * call, and returns the address that value 0 would have beside them.
  */
 export type Place = (first: number, count: number) => number;
-
-/**
- * Values that each mode takes at a time: a chunk; a segment, and two on the way back. What they become takes no more bytes
- * than `partBytes`.
- */
-export const windowLength = { fast: chunkLength, dense: segmentLength, denseBack: 2 * segmentLength };
-export const partBytes = { fast: 80 * 1024, dense: 176 * 1024 };
-
-/** A frame is never larger than this for `length` values. */
-export const frameCapacity = (length: number): number =>
-  128 + Math.ceil(length / chunkLength) * 64 + length * 5;
 
 /** With what `chooseAt` found. */
 interface Guided extends EncodeOptions {
@@ -182,10 +137,6 @@ export class WasmCodec {
    * The same for `values` that `place` brings along, and a frame that `sink` takes. Returns its bytes, −1 if they do not
    * fit; sealHeader has its last word.
    */
-  encodeTo(sink: Sink, place: Place, values: Float32Array, options: Guided): number {
-    return this.run(this.encodingTo(sink, place, values, options));
-  }
-
   *encodingTo(sink: Sink, place: Place, values: Float32Array, options: Guided): Work<number> {
     const header = headerFor(values, options);
     this.configure(header);
@@ -333,15 +284,6 @@ export class WasmCodec {
   }
 
   /** The same for values that go where `place` says; `onPart` may take them away before its next call. */
-  decodeFrom(
-    source: Source,
-    header: Header & { payload: number },
-    place: Place,
-    onPart?: (first: number, count: number) => void,
-  ): void {
-    this.run(this.decodingFrom(source, header, place, onPart));
-  }
-
   *decodingFrom(
     source: Source,
     header: Header & { payload: number },

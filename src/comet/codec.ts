@@ -3,7 +3,8 @@
  * as long as that takes, and so never through a kernel. Bytes and values do not depend on how many go at a time. Nothing can
  * happen to a frame on the device that would not happen to weights as well: it has no checksum.
  */
-import { frameCapacity, WasmCodec } from "../codec/wasm.js";
+import { frameCapacity } from "../codec/room.js";
+import { WasmCodec } from "../codec/wasm.js";
 import { sideBySide, type Work } from "../codec/work.js";
 import type { Block } from "../device/device.js";
 import type { Engine } from "../op.js";

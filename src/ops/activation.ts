@@ -12,6 +12,7 @@
  * proofs: Gradient.elementwise_bound, Gradient.gradient_variance
  */
 import { apply, type Backward, meanSquare, type Op } from "../op.js";
+import { multiply } from "../recipe.js";
 import type { Tensor } from "../tensor.js";
 import { drawn, travelling } from "./travel.js";
 
@@ -85,8 +86,9 @@ function curved(run: Backward, dy: Tensor, x: Tensor, sensitivity: Tensor | null
   run.engine.kernels.sigmoid(found, values);
   for (let i = 0; i < found.length; i++) {
     const s = found[i]!;
-    found[i] = delta[i]! * s * (1 - s) * (2 + values[i]! * (1 - 2 * s)) * (sensitivity?.data[i] ?? 1);
+    found[i] = delta[i]! * s * (1 - s) * (2 + values[i]! * (1 - 2 * s));
   }
+  if (sensitivity) multiply(found, sensitivity.data);
   sensitivity?.dispose();
   return errors;
 }

@@ -16,6 +16,7 @@
 import { ShapeError } from "../error.js";
 import type { ChannelShape, Conv2dShape } from "../kernels/kernels.js";
 import { apply, type Backward, meanSquare, type Observation, type Op, type Parameter } from "../op.js";
+import { multiply } from "../recipe.js";
 import type { Tensor } from "../tensor.js";
 import { checkWhole, outputExtent } from "./window.js";
 
@@ -141,12 +142,8 @@ function weightedEnergy(
   shape: Conv2dShape,
 ): void {
   const squares = run.empty([dy.length]);
-  dy.forEach((d, i) => {
-    squares.data[i] = d * d;
-  });
-  sensitivity.data.forEach((f, i) => {
-    sensitivity.data[i] = f * f;
-  });
+  squares.data.set(dy);
+  for (const { data } of [squares, sensitivity]) multiply(data, data);
   const each = (shape.C / shape.groups) * shape.R * shape.S;
   const sums = run.empty([shape.K, each]);
   run.engine.kernels.conv2dWeightGradient(sums.data, squares.data, sensitivity.data, shape, false);

@@ -13,6 +13,7 @@
 import { ShapeError } from "../error.js";
 import type { PlaneShape } from "../kernels/kernels.js";
 import { apply, type Backward, meanSquare, type Op } from "../op.js";
+import { multiply } from "../recipe.js";
 import { sizeOf, type Tensor } from "../tensor.js";
 import { drawn, travelling } from "./travel.js";
 
@@ -73,7 +74,7 @@ export const exciteOp: Op<null> = {
 /** δ, times the sensitivity of x if it has one, where x is not 0: what an error of 1 in what is kept meets on its way. */
 function met(run: Backward, dy: Tensor, x: Tensor, sensitivity: Tensor | null): Tensor {
   const errors = sensitivity ?? run.empty(x.shape);
-  if (sensitivity) for (let i = 0; i < errors.size; i++) errors.data[i]! *= dy.data[i]!;
+  if (sensitivity) multiply(errors.data, dy.data);
   else run.engine.kernels.reluBackward(errors.data, dy.data, x.data);
   return errors;
 }

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { quantizers } from "../../src/codec/bound.js";
 import { lengthOf } from "../../src/codec/frame.js";
 import { encode, FrameError } from "../../src/codec/index.js";
-import { scratchBytes, WasmCodec } from "../../src/codec/wasm.js";
+import { scratchBytes } from "../../src/codec/room.js";
+import { WasmCodec } from "../../src/codec/wasm.js";
 import { createRng } from "../../src/rng.js";
 
 export interface Tally {

@@ -1,0 +1,89 @@
+/** Frames of one tensor, side by side: the same bytes and values for any number of threads, however they are asked for. */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { alone, sideBySide, type Work } from "../src/codec/work.js";
+import { deviceCodec } from "../src/comet/codec.js";
+import { Frames } from "../src/comet/frames.js";
+import type { Quantizer } from "../src/comet/store.js";
+import { createEngine } from "../src/engine.js";
+import type { Engine } from "../src/op.js";
+import { createRng } from "../src/rng.js";
+import { Tensor } from "../src/tensor.js";
+import { seed } from "./arbitrary/seed.js";
+
+const engines = [1, 3].map((threads) => createEngine({ memory: "64MiB", threads }));
+after(() => Promise.all(engines.map((engine) => engine.close())));
+
+/** Seven images of 256 KiB: parts of two, and a last one. */
+const shape = [7, 16, 64, 64];
+const size = 16 * 64 * 64;
+const rng = createRng(seed);
+const values = Float32Array.from({ length: 7 * size }, (_, i) => Math.sin(i / 50) + rng.uniform() - 0.5);
+
+function framesOf(engine: Engine, quantizer: Quantizer, below = 0.4): Frames {
+  const x = Tensor.from(engine, values, shape, "x");
+  const coding = { bound: 0.1, below, quantizer, mode: "auto", seed } as const;
+  const frames = new Frames(deviceCodec(engine), x, "x", coding, { masked: true, mask: null });
+  x.dispose();
+  return frames;
+}
+
+function taken(tensor: Tensor): Float32Array {
+  const data = tensor.data.slice();
+  tensor.dispose();
+  return data;
+}
+
+for (const quantizer of ["dithered", "support"] as const) {
+  test(`frames of ${quantizer} values do not depend on the number of threads, nor on how they are asked for`, () => {
+    const [whole, rectified] = engines.map((engine) => {
+      const frames = framesOf(engine, quantizer);
+      const all = taken(frames.range(0, 7));
+      const positive = taken(frames.rectified!(0, 7));
+      // In order, which is read ahead; one again; across two frames; and something else in between.
+      for (const [first, count] of [
+        [0, 2],
+        [2, 2],
+        [0, 2],
+        [4, 2],
+        [1, 3],
+        [6, 1],
+        [2, 2],
+      ] as const) {
+        assert.deepEqual(taken(frames.range(first, count)), all.slice(first * size, (first + count) * size));
+        const part = positive.slice(first * size, (first + count) * size);
+        assert.deepEqual(taken(frames.rectified!(first, count)), part);
+      }
+      frames.free();
+      assert.equal(engine.device.ledger.live.saved + engine.device.ledger.live.activations, 0);
+      return { bytes: frames.bytes, all, positive };
+    }) as [{ bytes: number; all: Float32Array; positive: Float32Array }, unknown];
+    assert.deepEqual(rectified, whole);
+    values.forEach((x, i) => {
+      assert.ok(Math.abs(whole.all[i]! - x) < (x < 0 ? 0.4 : 0.1), `value ${i}`);
+      assert.equal(whole.positive[i], x < 0 ? 0 : whole.all[i], `value ${i}`);
+    });
+  });
+}
+
+test("works that go side by side come to what they come to alone, each kernel's calls together", () => {
+  function* work(n: number): Work<number> {
+    let sum = 0;
+    for (let i = 0; i < n; i++) sum += yield ["twice", [i]];
+    if (n % 2 === 1) sum += yield ["thrice", [n]];
+    return sum;
+  }
+  const kernels: Record<string, (x: number) => number> = { twice: (x) => 2 * x, thrice: (x) => 3 * x };
+  const call = (kernel: string, args: readonly number[]) => kernels[kernel]!(args[0]!);
+  const turns: number[] = [];
+  const lengths = [3, 0, 5, 2];
+  const found = sideBySide(lengths.map(work), (kernel, calls) => {
+    turns.push(calls.length);
+    return calls.map((args) => call(kernel, args));
+  });
+  assert.deepEqual(
+    found,
+    lengths.map((n) => alone(work(n), call)),
+  );
+  assert.ok(turns.length < lengths.reduce((sum, n) => sum + n, 0) && Math.max(...turns) === 3);
+});
