@@ -3,7 +3,7 @@
  * the device and do not overlap where they must not.
  */
 import { ShapeError, UsageError } from "../error.js";
-import type { Conv2dShape, PoolShape } from "./kernels.js";
+import type { Conv2dShape, DownsampleShape, PoolShape } from "./kernels.js";
 
 export type View = Float32Array | Uint8Array;
 
@@ -151,6 +151,20 @@ function checkPool(where: string, shape: PoolShape, ceil: boolean): void {
       expected: "a window wider than its padding",
       got: `${shape.R} × ${shape.S} with padding ${shape.padding}`,
       remedy: "correct the window or the padding",
+    });
+  }
+}
+
+export function checkDownsample(where: string, shape: DownsampleShape): void {
+  const { N, C, H, W, K, P, Q, stride } = shape;
+  checkSizes(where, { N });
+  checkSizes(where, { C, H, W, K, P, Q, stride }, 1);
+  if (K < C || P !== Math.ceil(H / stride) || Q !== Math.ceil(W / stride)) {
+    throw new ShapeError({
+      where,
+      expected: `at least ${C} channels of ${Math.ceil(H / stride)} × ${Math.ceil(W / stride)}`,
+      got: `${K} channels of ${P} × ${Q}`,
+      remedy: "correct K, P and Q",
     });
   }
 }

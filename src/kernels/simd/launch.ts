@@ -71,11 +71,18 @@ export class Launcher {
     return this.run(kernel, calls, work.workspace);
   }
 
-  /** Cuts [0, units) into at most `callsPerThread` ranges a thread. */
-  split(units: number, { perUnit, grain = 1, costly = false }: Work): [begin: number, end: number][] {
-    const grains = Math.ceil(units / grain);
+  /** How many calls share `units`: at most `callsPerThread` a thread. */
+  parts(units: number, { perUnit, grain = 1, costly = false }: Work): number {
     const most = this.threads === 1 || costly ? this.threads : this.threads * callsPerThread;
-    const parts = Math.max(1, Math.min(most, grains, Math.floor((units * perUnit) / this.#leastWork)));
+    const grains = Math.ceil(units / grain);
+    return Math.max(1, Math.min(most, grains, Math.floor((units * perUnit) / this.#leastWork)));
+  }
+
+  /** Cuts [0, units) into the ranges of as many calls. */
+  split(units: number, work: Work): [begin: number, end: number][] {
+    const { grain = 1 } = work;
+    const grains = Math.ceil(units / grain);
+    const parts = this.parts(units, work);
     if (parts === 1) return units > 0 ? [[0, units]] : [];
     const ranges: [begin: number, end: number][] = [];
     for (let i = 0, begin = 0; i < parts; i++) {
