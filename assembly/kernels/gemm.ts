@@ -2,7 +2,7 @@
  * c = op(a) · op(b), in one of two ways. Tiles of 4 rows of a are packed, see tile.ts.
  *
  * Blocked, cut so that each piece stays in the cache that it is read from:
- *     a: 128 rows × ≤ 512 steps, half of a common L2 cache
+ *     a: 256 rows × ≤ 512 steps, half of a common L2 cache
  *     b: a panel, ≤ 512 × 8, read from the L1 cache by all the block's tiles; packed with its neighbour in one go
  *   With few rows all of a is packed at once and a panel's pieces follow each other, so that b is read as it lies in
  *   memory.
@@ -22,7 +22,7 @@ import {
   writeRows,
 } from "./tile";
 
-const blockRows: i32 = 128;
+const blockRows: i32 = 256;
 /** Up to so many rows are few, and up to so many steps are a short chain. */
 const few: i32 = 32;
 const streamedSteps: i32 = 8;
