@@ -156,11 +156,7 @@ export class CometStore extends Store {
     const gated = positive && soleReader;
     const below = (claimant: Claimant): Claim["below"] =>
       claimant.positive ? "none" : gated && claimant.sole ? "gated" : "bound";
-    const encode = (
-      from: Tensor,
-      bounds: readonly Bounds[],
-      rest: { mask: Mask | null; category?: Category },
-    ) => {
+    const encode = (from: Tensor, bounds: readonly Bounds[], category: Category) => {
       const allowed = { none: () => Number.POSITIVE_INFINITY, gated: looser, bound: tighter };
       const coding = {
         bound: Math.min(...bounds.map(tighter)),
@@ -171,7 +167,7 @@ export class CometStore extends Store {
       };
       return new Frames(this.#codec, from, site, coding, {
         masked: masked && positive,
-        ...rest,
+        category,
       });
     };
     const { plan, collecting } = this.controller;
@@ -187,7 +183,7 @@ export class CometStore extends Store {
           encode(
             some,
             values.map(() => bounds),
-            { mask: null, category: "workspace" },
+            "workspace",
           ),
         ),
       );
@@ -199,15 +195,22 @@ export class CometStore extends Store {
       this.#tell("raw", rawBytes, claimants, null, rawBytes);
       return new Raw(x.ref);
     }
-    const mask = masked && this.quantizer === "paper" ? new Mask(x, site) : null;
+    let factor = 1;
     let taken = bounds as Bounds[];
-    let frames = encode(x, taken, { mask });
-    for (let tries = 0; plan?.exceeds(name, frames.bytes) && tries < mostTries; tries++) {
+    let frames = encode(x, taken, "workspace");
+    for (let tries = 0; tries < mostTries; tries++) {
+      const looser = plan?.looser(name, frames.bytes, factor) ?? factor;
+      if (looser === factor) break;
+      factor = looser;
       frames.free();
-      taken = taken.map(({ bound, gated }) => ({ bound: 2 * bound, gated: 2 * gated }));
-      frames = encode(x, taken, { mask });
+      taken = (bounds as Bounds[]).map(({ bound, gated }) => ({
+        bound: factor * bound,
+        gated: factor * gated,
+      }));
+      frames = encode(x, taken, "workspace");
     }
-    plan?.stored(name, frames.bytes, x.shape[0]!);
+    frames.keep(masked && this.quantizer === "paper" ? new Mask(x, site) : null);
+    plan?.stored(name, frames.bytes, x.shape[0]!, factor);
     const bound = Math.min(...taken.map(tighter));
     this.#report(values, bound, frames.slack);
     this.#tell("frame", rawBytes, claimants, bound, frames.bytes);
@@ -264,8 +267,8 @@ export class CometStore extends Store {
   }
 }
 
-/** How often a bound is doubled to keep to a budget. */
-const mostTries = 8;
+/** How often a tensor is coded again to keep to a budget. */
+const mostTries = 4;
 
 const tighter = ({ bound }: Bounds): number => bound;
 const looser = ({ gated }: Bounds): number => gated;
