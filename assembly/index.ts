@@ -7,7 +7,7 @@
  */
 export * from "./codec";
 export * from "./kernels/activation";
-export * from "./kernels/channel";
+export { addBias, batchNormForward, biasGradient, blend, inverseStd } from "./kernels/channel";
 export * from "./kernels/classification";
 export {
   conv2dForward,
@@ -34,12 +34,15 @@ export {
 export { add, fill, relu, reluBackward, scale } from "./kernels/elementwise";
 export { gemm, gemmWorkspace } from "./kernels/gemm";
 export * from "./kernels/mask";
+export * from "./kernels/moments";
 export { conv2dNoiseEnergy, conv2dNoiseEnergyWorkspace } from "./kernels/noise";
+export * from "./kernels/norm";
 export * from "./kernels/observation";
 export * from "./kernels/plane";
 export * from "./kernels/pool";
 export { squareRemainder } from "./kernels/product";
 export { sgd } from "./kernels/sgd";
+export * from "./kernels/shortcut";
 // What the bench measures the machine with.
 export { multiplyPacked } from "./kernels/tile";
 export { copy } from "./kernels/vector";

@@ -23,6 +23,7 @@ export class Storage {
   readonly block: Block;
   claim: Claim | null = null;
   #tensors = 1;
+  #data: Float32Array | null = null;
 
   constructor(device: Device, block: Block) {
     this.device = device;
@@ -30,7 +31,8 @@ export class Storage {
   }
 
   get data(): Float32Array {
-    return this.device.f32(this.block);
+    this.#data ??= this.device.f32(this.block);
+    return this.#data;
   }
 
   share(): void {

@@ -270,6 +270,25 @@ const mutants: { [K in keyof Kernels]?: [fault: string, Kernels[K]] } = {
       right.scale(dx, dx, 1 / (s.R * s.S));
     },
   ],
+  downsample: [
+    "puts the old channels first",
+    (y, x, s) => {
+      y.fill(0);
+      for (let n = 0; n < s.N; n++) {
+        const [from, to] = [n * s.C * s.H * s.W, n * s.K * s.P * s.Q];
+        const image = { ...s, N: 1, K: s.C };
+        const size = s.C * s.P * s.Q;
+        right.downsample(y.subarray(to, to + size), x.subarray(from, from + s.C * s.H * s.W), image);
+      }
+    },
+  ],
+  downsampleBackward: [
+    "forgets what was there",
+    (dx, dy, s) => {
+      dx.fill(0);
+      right.downsampleBackward(dx, dy, s);
+    },
+  ],
   softmax: [
     "uses the engine's exponential",
     (y, x, rows, classes) => {

@@ -113,17 +113,6 @@ export class SquaredDeviation {
   }
 }
 
-/** x · ((z − u)·w): a gradient times the normalised input. */
-@unmanaged
-export class TimesNormalised {
-  pair(): bool {
-    return true;
-  }
-  of(x: v128, z: v128, u: v128, w: v128): v128 {
-    return f32x4.mul(x, f32x4.mul(f32x4.sub(z, u), w));
-  }
-}
-
 /** x² · z */
 @unmanaged
 export class WeightedSquare {

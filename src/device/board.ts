@@ -10,6 +10,7 @@
  *        5  count    of a call's arguments
  *        6  failed   bytes of an error's text, 0 if every kernel returned, −1 while the text is being written
  *        7  ready    how many workers have started
+ *        8  asleep   how many threads sleep, or are about to
  *   64 …    address and bytes of the first thread's workspace, binary64; the others' follow
  *   256 …   the calls, 32 numbers of binary64 each: arguments, and the result in the last
  *   behind  the error's text, UTF-8
@@ -20,7 +21,9 @@
 import { platform } from "#platform";
 import type { Exports, Kernel } from "./module.js";
 
-const [roundAt, openAt, endedAt, callsAt, kernelAt, countAt, failedAt, readyAt] = [0, 1, 2, 3, 4, 5, 6, 7];
+const [roundAt, openAt, endedAt, callsAt, kernelAt, countAt, failedAt, readyAt, asleepAt] = [
+  0, 1, 2, 3, 4, 5, 6, 7, 8,
+];
 const workspaceAt = 64;
 const listAt = 256;
 const callNumbers = 32;
@@ -45,12 +48,14 @@ export class Board {
   readonly #workspace: Float64Array;
   readonly #list: Float64Array;
   readonly #text: Uint8Array;
+  /** The arguments of a call on their way to the kernel, by their number. */
+  readonly #args: number[][] = Array.from({ length: callNumbers + 1 }, (_, count) => Array(count).fill(0));
 
   /** A thread's view of a board. */
   constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer;
     const textAt = buffer.byteLength - textBytes;
-    this.#words = new Int32Array(buffer, 0, 8);
+    this.#words = new Int32Array(buffer, 0, 9);
     this.#workspace = new Float64Array(buffer, workspaceAt, 2);
     this.#list = new Float64Array(buffer, listAt, (textAt - listAt) / 8);
     this.#text = new Uint8Array(buffer, textAt);
@@ -70,9 +75,10 @@ export class Board {
 
   /** Writes the calls of a kernel, all with as many arguments, and wakes the workers. */
   post(kernel: number, calls: readonly (readonly number[])[], workspace: Workspace | null): void {
-    calls.forEach((args, i) => {
-      this.#list.set(args, i * callNumbers);
-    });
+    for (let i = 0; i < calls.length; i++) {
+      const args = calls[i]!;
+      for (let j = 0; j < args.length; j++) this.#list[i * callNumbers + j] = args[j]!;
+    }
     this.#workspace[0] = workspace?.address ?? 0;
     this.#workspace[1] = workspace?.bytes ?? 0;
     this.#words[callsAt] = calls.length;
@@ -82,16 +88,19 @@ export class Board {
     Atomics.store(this.#words, endedAt, 0);
     Atomics.store(this.#words, openAt, calls.length << 16);
     Atomics.add(this.#words, roundAt, 1);
-    Atomics.notify(this.#words, roundAt);
+    this.#wake(roundAt);
   }
 
   /** Waits for the end of all calls. Their results in order, or the text of an error that ended one. */
   collect(): number[] | string {
     const calls = this.#words[callsAt]!;
-    this.#await(endedAt, (ended) => ended === calls);
+    for (let ended = Atomics.load(this.#words, endedAt); ended !== calls; )
+      ended = this.#await(endedAt, ended);
     const failed = this.#words[failedAt]!;
     if (failed !== 0) return new TextDecoder().decode(this.#text.slice(0, failed));
-    return Array.from({ length: calls }, (_, i) => this.#list[i * callNumbers + resultAt]!);
+    const results: number[] = [];
+    for (let i = 0; i < calls; i++) results.push(this.#list[i * callNumbers + resultAt]!);
+    return results;
   }
 
   // ── a worker ──
@@ -105,7 +114,7 @@ export class Board {
 
   /** Waits for the round after `last` and helps with it. Returns its number. */
   serve(last: number, kernels: readonly Kernel[], thread: number): number {
-    const round = this.#await(roundAt, (value) => value !== last);
+    const round = this.#await(roundAt, last);
     this.help(kernels, thread);
     return round;
   }
@@ -136,16 +145,18 @@ export class Board {
 
   #make(call: number, kernels: readonly Kernel[], thread: number): void {
     const first = call * callNumbers;
-    const args = Array.from(this.#list.subarray(first, first + this.#words[countAt]!));
+    const count = this.#words[countAt]!;
     const bytes = this.#workspace[1]!;
-    if (bytes > 0) args.push(this.#workspace[0]! + bytes * thread);
+    const args = this.#args[bytes > 0 ? count + 1 : count]!;
+    for (let i = 0; i < count; i++) args[i] = this.#list[first + i]!;
+    if (bytes > 0) args[count] = this.#workspace[0]! + bytes * thread;
     try {
       this.#list[first + resultAt] = kernels[this.#words[kernelAt]!]!(...args) ?? 0;
     } catch (error) {
       this.#fail(error);
     }
     const ended = Atomics.add(this.#words, endedAt, 1) + 1;
-    if (ended === this.#words[callsAt]) Atomics.notify(this.#words, endedAt);
+    if (ended === this.#words[callsAt]) this.#wake(endedAt);
   }
 
   /** The first of several errors is told. */
@@ -156,15 +167,26 @@ export class Board {
     Atomics.store(this.#words, failedAt, text.length);
   }
 
-  /** The value of a word once `arrived` accepts it: looks for a while, then sleeps if it may. */
-  #await(word: number, arrived: (value: number) => boolean): number {
-    const begun = performance.now();
+  /** The value of a word once it is no longer `old`: looks for a while, then sleeps if it may. */
+  #await(word: number, old: number): number {
+    let begun = -1;
     for (let i = 1; ; i++) {
       const value = Atomics.load(this.#words, word);
-      if (arrived(value)) return value;
-      const patient = i % 64 !== 0 || performance.now() - begun < patience;
-      if (!patient && platform.maySleep) Atomics.wait(this.#words, word, value);
+      if (value !== old) return value;
+      if (i % 64 !== 0) continue;
+      const now = performance.now();
+      if (begun < 0) begun = now;
+      if (now - begun < patience || !platform.maySleep) continue;
+      // Whoever changes the word after this sees that somebody is to be woken; what has changed before it ends the wait.
+      Atomics.add(this.#words, asleepAt, 1);
+      Atomics.wait(this.#words, word, old);
+      Atomics.sub(this.#words, asleepAt, 1);
     }
+  }
+
+  /** Wakes who sleeps on a word: a call of the system, which is spared where nobody does. */
+  #wake(word: number): void {
+    if (Atomics.load(this.#words, asleepAt) > 0) Atomics.notify(this.#words, word);
   }
 }
 

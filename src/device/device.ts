@@ -39,6 +39,8 @@ const taken = ({ bytes }: Pick<Block, "bytes">): number => alignUp(Math.max(byte
 export class Device {
   readonly ledger = new Ledger();
   readonly memory: WebAssembly.Memory;
+  /** That of `memory`, which never grows. */
+  readonly buffer: ArrayBufferLike;
   readonly module: WebAssembly.Module;
   /** The kernels' exports, running on this memory. */
   readonly exports: Exports;
@@ -60,6 +62,7 @@ export class Device {
     this.budget = pages * pageBytes;
     this.build = build;
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    this.buffer = this.memory.buffer;
     this.module = compile(build);
     this.exports = instantiate(this.module, this.memory);
     checkFusing(build, this.exports);
@@ -137,16 +140,16 @@ export class Device {
   }
 
   f32(block: Block): Float32Array {
-    return new Float32Array(this.memory.buffer, block.address, block.bytes >>> 2);
+    return new Float32Array(this.buffer, block.address, block.bytes >>> 2);
   }
 
   u8(block: Block): Uint8Array {
-    return new Uint8Array(this.memory.buffer, block.address, block.bytes);
+    return new Uint8Array(this.buffer, block.address, block.bytes);
   }
 
   /** The whole memory. */
   bytes(): Uint8Array {
-    return new Uint8Array(this.memory.buffer);
+    return new Uint8Array(this.buffer);
   }
 
   /** Blocks that are live now, in no order. */

@@ -56,9 +56,9 @@ function read(url: URL): Uint8Array<ArrayBuffer> {
   }
 }
 
-/** The kernels on a memory. */
+/** The kernels on a memory: as they are, without the loader's own functions around them, which count arguments. */
 export const instantiate = (module: WebAssembly.Module, memory: WebAssembly.Memory): Exports =>
-  instantiateSync(module, { env: { memory } }).exports as unknown as Exports;
+  instantiateSync(module, { env: { memory } }).instance.exports as unknown as Exports;
 
 /** Throws if the kernels were built to fuse and this machine does not. */
 export function checkFusing(build: Build, exports: Exports): void {

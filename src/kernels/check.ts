@@ -3,15 +3,18 @@
  * the device and do not overlap where they must not.
  */
 import { ShapeError, UsageError } from "../error.js";
-import type { Conv2dShape, PoolShape } from "./kernels.js";
+import type { Conv2dShape, DownsampleShape, PoolShape } from "./kernels.js";
 
 export type View = Float32Array | Uint8Array;
 
 /** Views by name, with the number of elements that each must have. */
 export type Lengths = Record<string, [view: View | null, length: number]>;
 
+// These run at every launch, some hundred times a training step: they look at what they are given and make no lists of it.
+
 export function checkLengths(where: string, lengths: Lengths): void {
-  for (const [name, [view, length]] of Object.entries(lengths)) {
+  for (const name in lengths) {
+    const [view, length] = lengths[name]!;
     if (view && view.length !== length) {
       throw new ShapeError({
         where: `${where}: ${name}`,
@@ -23,8 +26,9 @@ export function checkLengths(where: string, lengths: Lengths): void {
   }
 }
 
-export function checkDevice(where: string, buffer: ArrayBufferLike, views: readonly (View | null)[]): void {
-  for (const view of views) {
+export function checkDevice(where: string, buffer: ArrayBufferLike, lengths: Lengths): void {
+  for (const name in lengths) {
+    const view = lengths[name]![0];
     if (view && view.buffer !== buffer) {
       throw new UsageError({
         where,
@@ -37,36 +41,33 @@ export function checkDevice(where: string, buffer: ArrayBufferLike, views: reado
 }
 
 /** `inPlace`: the output may be exactly an input, but not a shifted part of it. */
-export function checkOverlap(
-  where: string,
-  outputs: readonly (View | null)[],
-  inputs: readonly (View | null)[],
-  inPlace: boolean,
-): void {
-  const present = (view: View | null): view is View => view !== null && view.length > 0;
-  outputs.filter(present).forEach((output, i) => {
-    for (const other of [...inputs, ...outputs.slice(i + 1)].filter(present)) {
-      const apart =
-        output.byteOffset + output.byteLength <= other.byteOffset ||
-        other.byteOffset + other.byteLength <= output.byteOffset;
-      const same = output.byteOffset === other.byteOffset && output.byteLength === other.byteLength;
-      if (!apart && !(inPlace && same && inputs.includes(other))) {
-        throw new UsageError({
-          where,
-          expected: inPlace
-            ? "an output that is an input or apart from it"
-            : "an output apart from the inputs",
-          got: `bytes ${output.byteOffset}–${output.byteOffset + output.byteLength} over ${other.byteOffset}–${other.byteOffset + other.byteLength}`,
-          remedy: "give the output memory of its own",
-        });
-      }
-    }
+export function checkOverlap(where: string, outputs: Lengths, inputs: Lengths, inPlace: boolean): void {
+  for (const name in outputs) {
+    const output = outputs[name]![0];
+    if (!output) continue;
+    for (const other in inputs) checkApart(where, output, inputs[other]![0], inPlace);
+    for (const other in outputs) if (other !== name) checkApart(where, output, outputs[other]![0], false);
+  }
+}
+
+function checkApart(where: string, output: View, other: View | null, inPlace: boolean): void {
+  if (!other || output.length === 0 || other.length === 0) return;
+  const [begin, bytes] = [output.byteOffset, output.byteLength];
+  const [otherBegin, otherBytes] = [other.byteOffset, other.byteLength];
+  if (begin + bytes <= otherBegin || otherBegin + otherBytes <= begin) return;
+  if (inPlace && begin === otherBegin && bytes === otherBytes) return;
+  throw new UsageError({
+    where,
+    expected: inPlace ? "an output that is an input or apart from it" : "an output apart from the inputs",
+    got: `bytes ${begin}–${begin + bytes} over ${otherBegin}–${otherBegin + otherBytes}`,
+    remedy: "give the output memory of its own",
   });
 }
 
 /** Sizes are whole and not negative. */
 export function checkSizes(where: string, shape: object, least = 0): void {
-  for (const [name, value] of Object.entries(shape)) {
+  for (const name in shape) {
+    const value: unknown = shape[name as keyof typeof shape];
     if (typeof value === "number" && !(Number.isInteger(value) && value >= least)) {
       throw new ShapeError({
         where: `${where}: ${name}`,
@@ -150,6 +151,20 @@ function checkPool(where: string, shape: PoolShape, ceil: boolean): void {
       expected: "a window wider than its padding",
       got: `${shape.R} × ${shape.S} with padding ${shape.padding}`,
       remedy: "correct the window or the padding",
+    });
+  }
+}
+
+export function checkDownsample(where: string, shape: DownsampleShape): void {
+  const { N, C, H, W, K, P, Q, stride } = shape;
+  checkSizes(where, { N });
+  checkSizes(where, { C, H, W, K, P, Q, stride }, 1);
+  if (K < C || P !== Math.ceil(H / stride) || Q !== Math.ceil(W / stride)) {
+    throw new ShapeError({
+      where,
+      expected: `at least ${C} channels of ${Math.ceil(H / stride)} × ${Math.ceil(W / stride)}`,
+      got: `${K} channels of ${P} × ${Q}`,
+      remedy: "correct K, P and Q",
     });
   }
 }

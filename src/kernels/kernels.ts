@@ -44,6 +44,18 @@ export interface PoolShape {
   padding: number;
 }
 
+/** N images of C channels become images of K ≥ C channels, of P × Q = ⌈H/stride⌉ × ⌈W/stride⌉ values. */
+export interface DownsampleShape {
+  N: number;
+  C: number;
+  H: number;
+  W: number;
+  K: number;
+  P: number;
+  Q: number;
+  stride: number;
+}
+
 /** N images of C channels of `size` = H·W values. */
 export interface ChannelShape {
   N: number;
@@ -185,6 +197,12 @@ export interface Kernels {
   maxPoolBackward(dx: Float32Array, dy: Float32Array, index: Uint8Array, shape: PoolShape): void;
   avgPool(y: Float32Array, x: Float32Array, shape: PoolShape): void;
   avgPoolBackward(dx: Float32Array, dy: Float32Array, shape: PoolShape): void;
+
+  // ── shortcuts ──
+  /** y[n, c + ⌊(K − C)/2⌋, p, q] = x[n, c, stride·p, stride·q]; 0 in the other channels. */
+  downsample(y: Float32Array, x: Float32Array, shape: DownsampleShape): void;
+  /** Adds dy to what is in dx: dx[n, c, stride·p, stride·q] += dy[n, c + ⌊(K − C)/2⌋, p, q]. */
+  downsampleBackward(dx: Float32Array, dy: Float32Array, shape: DownsampleShape): void;
 
   // ── classification ── labels: class numbers as float32 (exact below 2^24), so that they live on the device like all else.
   /** Row-wise, stable: exp(z − max)/Σ. The exponential is the kernels' own polynomial. y may be x. */

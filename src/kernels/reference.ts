@@ -14,6 +14,7 @@ import * as observation from "./reference/observation.js";
 import * as plane from "./reference/plane.js";
 import * as pool from "./reference/pool.js";
 import { sgd } from "./reference/sgd.js";
+import * as shortcut from "./reference/shortcut.js";
 
 export const referenceKernels: Kernels = {
   name: "reference",
@@ -50,6 +51,8 @@ export const referenceKernels: Kernels = {
   maxPoolBackward: pool.maxPoolBackward,
   avgPool: pool.avgPool,
   avgPoolBackward: pool.avgPoolBackward,
+  downsample: shortcut.downsample,
+  downsampleBackward: shortcut.downsampleBackward,
   softmax: classification.softmax,
   crossEntropy: classification.crossEntropy,
   crossEntropyBackward: classification.crossEntropyBackward,

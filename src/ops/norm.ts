@@ -98,9 +98,7 @@ export const batchNorm2dOp: Op<BatchNormState> = {
     const gamma = weight.value.data;
     // x̂ = (saved − centre)·slope and γ/√(v + ε) = gain·slope, whichever was saved.
     const centre = byOutput ? bias.value.data : mean.data;
-    const [slope, gain] = [run.empty([shape.C]), run.empty([shape.C])];
-    slope.data.set(byOutput ? gamma.map((g) => 1 / g) : invStd.data);
-    gain.data.set(byOutput ? gamma.map((g, c) => g * Math.fround(g * invStd.data[c]!)) : gamma);
+    const [slope, gain] = byOutput ? byGamma(run, gamma, invStd.data) : [invStd.ref, weight.value.ref];
     const dx = training ? dy.recycle(run.site) : run.empty(dy.shape);
     kernels.batchNormBackward(
       dx.data,
@@ -141,6 +139,14 @@ export const batchNorm2dOp: Op<BatchNormState> = {
     return [dx];
   },
 };
+
+/** What takes the place of slope and gain where y was saved: 1/γ and γ·(γ/√(v + ε)). */
+function byGamma(run: Backward, gamma: Float32Array, invStd: Float32Array): [slope: Tensor, gain: Tensor] {
+  const [slope, gain] = [run.empty([gamma.length]), run.empty([gamma.length])];
+  slope.data.set(gamma.map((g) => 1 / g));
+  gain.data.set(gamma.map((g, c) => g * Math.fround(g * invStd[c]!)));
+  return [slope, gain];
+}
 
 /** Of each channel; `errs` is 1 and every δ counts alike but in a saved tensor that is made from several. */
 interface Incoming {

@@ -1,6 +1,6 @@
 /** Shapes of convolutions, pools and matrices: small ones that shrink, and some that cross every block border. */
 import fc from "fast-check";
-import type { Conv2dShape, GemmShape, PoolShape } from "../../src/kernels/kernels.js";
+import type { Conv2dShape, DownsampleShape, GemmShape, PoolShape } from "../../src/kernels/kernels.js";
 
 const outputs = (size: number, window: number, stride: number, padding: number): number =>
   Math.floor((size + 2 * padding - window) / stride) + 1;
@@ -133,3 +133,19 @@ export const maxPoolShape: fc.Arbitrary<PoolShape> = fc
       Q: columns ? reaching(W, S, shape.Q) : shape.Q,
     };
   });
+
+export const downsampleShape: fc.Arbitrary<DownsampleShape> = fc
+  .record({
+    N: fc.integer({ min: 0, max: 3 }),
+    C: fc.integer({ min: 1, max: 4 }),
+    more: fc.integer({ min: 0, max: 5 }),
+    H: fc.integer({ min: 1, max: 9 }),
+    W: fc.integer({ min: 1, max: 20 }),
+    stride: fc.integer({ min: 1, max: 3 }),
+  })
+  .map(({ more, ...s }) => ({
+    ...s,
+    K: s.C + more,
+    P: Math.ceil(s.H / s.stride),
+    Q: Math.ceil(s.W / s.stride),
+  }));

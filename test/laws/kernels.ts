@@ -11,6 +11,7 @@ import type { Cases } from "../arbitrary/seed.js";
 import {
   conv2dShape,
   depthwiseShape,
+  downsampleShape,
   gemmShape,
   largeConv2dShapes,
   maxPoolShape,
@@ -260,6 +261,15 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
   avgPoolBackward: cases(poolShape, (s, d) => ({
     buffers: [d.floats(s.planes * s.H * s.W), d.floats(s.planes * s.P * s.Q)],
     run: (k, [dx, dy]) => k.avgPoolBackward(f32(dx), f32(dy), s),
+  })),
+
+  downsample: cases(downsampleShape, (s, d) => ({
+    buffers: [d.floats(s.N * s.K * s.P * s.Q), d.floats(s.N * s.C * s.H * s.W)],
+    run: (k, [y, x]) => k.downsample(f32(y), f32(x), s),
+  })),
+  downsampleBackward: cases(downsampleShape, (s, d) => ({
+    buffers: [d.floats(s.N * s.C * s.H * s.W), d.floats(s.N * s.K * s.P * s.Q)],
+    run: (k, [dx, dy]) => k.downsampleBackward(f32(dx), f32(dy), s),
   })),
 
   softmax: cases(rows, (s, d) => ({

@@ -1,6 +1,6 @@
 /** Kernels that work channel by channel or plane by plane, on the wasm side. */
-import { checkAvgPool, checkMaxPool, checkSizes } from "../check.js";
-import type { ChannelShape, Kernels, PoolShape } from "../kernels.js";
+import { checkAvgPool, checkDownsample, checkMaxPool, checkSizes } from "../check.js";
+import type { ChannelShape, DownsampleShape, Kernels, PoolShape } from "../kernels.js";
 import { addressOf, type Launcher } from "./launch.js";
 
 type Planes = Pick<
@@ -18,8 +18,12 @@ type Planes = Pick<
   | "maxPoolBackward"
   | "avgPool"
   | "avgPoolBackward"
+  | "downsample"
+  | "downsampleBackward"
 >;
 
+const inputs = ({ N, C, H, W }: DownsampleShape): number => N * C * H * W;
+const outputs = ({ N, K, P, Q }: DownsampleShape): number => N * K * P * Q;
 const elements = ({ N, C, size }: ChannelShape): number => N * C * size;
 
 export function planeKernels(launcher: Launcher): Planes {
@@ -35,6 +39,9 @@ export function planeKernels(launcher: Launcher): Planes {
     launcher.launch(kernel, [...views.map(addressOf), shape], s.planes, { perUnit: s.P * s.Q * s.R * s.S });
   }
 
+  const writeShape = (s: DownsampleShape): number =>
+    launcher.shape([s.N, s.C, s.H, s.W, s.K, s.P, s.Q, s.stride]);
+
   return {
     addBias(y, bias, s) {
       checkSizes("addBias", s);
@@ -49,7 +56,22 @@ export function planeKernels(launcher: Launcher): Planes {
     channelMoments(mean, variance, x, s) {
       checkSizes("channelMoments", s);
       check("channelMoments", { mean: [mean, s.C], variance: [variance, s.C] }, { x: [x, elements(s)] });
-      perChannel("channelMoments", [mean, variance, x], s);
+      const planes = s.N * s.C;
+      // Four launches in place of one: they pay where there is much to do.
+      if (launcher.parts(planes, { perUnit: s.size }) <= 2 * launcher.threads) {
+        perChannel("channelMoments", [mean, variance, x], s);
+        return;
+      }
+      const shape = launcher.shape([s.N, s.C, s.size]);
+      launcher.borrow(8 * planes, "channelMoments", (sums) => {
+        for (const [means, from] of [
+          [mean, 0],
+          [variance, addressOf(mean)],
+        ] as const) {
+          launcher.launch("planeSums", [sums, addressOf(x), from, shape], planes, { perUnit: s.size });
+          launcher.launch("channelMeans", [addressOf(means), sums, shape], s.C, { perUnit: s.N });
+        }
+      });
     },
     batchNormForward(y, x, mean, invStd, gamma, beta, s) {
       checkSizes("batchNormForward", s);
@@ -82,7 +104,20 @@ export function planeKernels(launcher: Launcher): Planes {
         },
         true,
       );
-      perChannel("batchNormBackward", [dx, dgamma, dbeta, dy, x, mean, invStd, gamma], s);
+      const planes = s.N * s.C;
+      const shape = launcher.shape([s.N, s.C, s.size]);
+      const args = [...[dx, dgamma, dbeta, dy, x, mean, invStd, gamma].map(addressOf), shape];
+      if (launcher.parts(planes, { perUnit: s.size }) === 1) {
+        launcher.launch("batchNormBackward", args, s.C, { perUnit: s.N * s.size, workspace: 64 });
+        return;
+      }
+      launcher.borrow(16 * planes, "batchNormBackward", (sums) => {
+        const read = [dy, x, mean, invStd].map(addressOf);
+        launcher.launch("batchNormPlaneSums", [sums, ...read, shape], planes, { perUnit: s.size });
+        const totals = [addressOf(dgamma), addressOf(dbeta), sums, shape];
+        launcher.launch("batchNormTotals", totals, s.C, { perUnit: s.N });
+        launcher.launch("batchNormPlaneGradients", args, planes, { perUnit: s.size });
+      });
     },
     inverseStd(out, variance, eps) {
       check("inverseStd", { out: [out, out.length] }, { variance: [variance, out.length] }, true);
@@ -134,6 +169,19 @@ export function planeKernels(launcher: Launcher): Planes {
       checkAvgPool("avgPoolBackward", s);
       check("avgPoolBackward", { dx: [dx, s.planes * s.H * s.W] }, { dy: [dy, s.planes * s.P * s.Q] });
       perPlane("avgPoolBackward", [dx, dy], s);
+    },
+
+    downsample(y, x, s) {
+      checkDownsample("downsample", s);
+      check("downsample", { y: [y, outputs(s)] }, { x: [x, inputs(s)] });
+      const args = [addressOf(y), addressOf(x), writeShape(s)];
+      launcher.launch("downsample", args, s.N * s.K, { perUnit: s.P * s.Q });
+    },
+    downsampleBackward(dx, dy, s) {
+      checkDownsample("downsampleBackward", s);
+      check("downsampleBackward", { dx: [dx, inputs(s)] }, { dy: [dy, outputs(s)] });
+      const args = [addressOf(dx), addressOf(dy), writeShape(s)];
+      launcher.launch("downsampleBackward", args, s.N * s.C, { perUnit: s.P * s.Q });
     },
   };
 }

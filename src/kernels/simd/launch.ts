@@ -29,6 +29,7 @@ export class Launcher {
   readonly #team: Team;
   readonly #leastWork: number;
   readonly #shape: number;
+  readonly #integers: Int32Array;
 
   /** `leastWork`: elements a call below which the hand-off would cost more than it saves. */
   constructor(device: Device, team: Team, leastWork: number) {
@@ -36,6 +37,7 @@ export class Launcher {
     this.#team = team;
     this.#leastWork = leastWork;
     this.#shape = device.allocate(shapeBytes, "workspace", "kernel shapes").address;
+    this.#integers = new Int32Array(device.buffer, this.#shape, roomOffset / 4);
   }
 
   get threads(): number {
@@ -46,14 +48,14 @@ export class Launcher {
   check(where: string, outputs: Lengths, inputs: Lengths, inPlace = false): void {
     checkLengths(where, outputs);
     checkLengths(where, inputs);
-    const views = (lengths: Lengths): (View | null)[] => Object.values(lengths).map(([view]) => view);
-    checkDevice(where, this.#device.memory.buffer, [...views(outputs), ...views(inputs)]);
-    checkOverlap(where, views(outputs), views(inputs), inPlace);
+    checkDevice(where, this.#device.buffer, outputs);
+    checkDevice(where, this.#device.buffer, inputs);
+    checkOverlap(where, outputs, inputs, inPlace);
   }
 
   /** Writes a shape's integers where the kernels read them; returns the address. */
   shape(values: readonly (number | boolean)[]): number {
-    new Int32Array(this.#device.memory.buffer, this.#shape, values.length).set(values.map(Number));
+    for (let i = 0; i < values.length; i++) this.#integers[i] = Number(values[i]);
     return this.#shape;
   }
 
@@ -64,20 +66,31 @@ export class Launcher {
 
   /** Runs `kernel(...args, begin, end[, workspace])` over `units`; returns each call's result, in ascending order. */
   launch(kernel: string, args: readonly number[], units: number, work: Work): number[] {
-    const calls = this.split(units, work).map(([begin, end]) => [...args, begin, end]);
+    const calls: number[][] = [];
+    for (const [begin, end] of this.split(units, work)) calls.push([...args, begin, end]);
     return this.run(kernel, calls, work.workspace);
   }
 
-  /** Cuts [0, units) into at most `callsPerThread` ranges a thread. */
-  split(units: number, { perUnit, grain = 1, costly = false }: Work): [begin: number, end: number][] {
-    const grains = Math.ceil(units / grain);
+  /** How many calls share `units`: at most `callsPerThread` a thread. */
+  parts(units: number, { perUnit, grain = 1, costly = false }: Work): number {
     const most = this.threads === 1 || costly ? this.threads : this.threads * callsPerThread;
-    const parts = Math.max(1, Math.min(most, grains, Math.floor((units * perUnit) / this.#leastWork)));
+    const grains = Math.ceil(units / grain);
+    return Math.max(1, Math.min(most, grains, Math.floor((units * perUnit) / this.#leastWork)));
+  }
+
+  /** Cuts [0, units) into the ranges of as many calls. */
+  split(units: number, work: Work): [begin: number, end: number][] {
+    const { grain = 1 } = work;
+    const grains = Math.ceil(units / grain);
+    const parts = this.parts(units, work);
     if (parts === 1) return units > 0 ? [[0, units]] : [];
-    return Array.from({ length: parts }, (_, i) => [
-      Math.floor((grains * i) / parts) * grain,
-      Math.min(Math.floor((grains * (i + 1)) / parts) * grain, units),
-    ]);
+    const ranges: [begin: number, end: number][] = [];
+    for (let i = 0, begin = 0; i < parts; i++) {
+      const end = Math.min(Math.floor((grains * (i + 1)) / parts) * grain, units);
+      ranges.push([begin, end]);
+      begin = end;
+    }
+    return ranges;
   }
 
   /** Runs calls, with a workspace of `bytes` for each thread behind their arguments if that is given. */
@@ -100,7 +113,7 @@ export class Launcher {
 
   /** Binary64 numbers in the device. */
   f64(address: number, count: number): Float64Array {
-    return new Float64Array(this.#device.memory.buffer, address, count);
+    return new Float64Array(this.#device.buffer, address, count);
   }
 }
 
