@@ -8,7 +8,7 @@
  * `spread` is planned where it is collected. `budget` is planned before each step, for a little less than is allowed;
  * and within the step: once what is stored and what is expected of the rest would come too near to what is allowed, or stay
  * far below it, the rest is planned anew, for what is left. A tensor that takes more than can be made up for is coded again,
- * under looser bounds, up to four times. Should it take more then, it does: a step is not stopped.
+ * under looser bounds, up to four times. Should it take more under the loosest of use, it does: a step is not stopped.
  */
 import {
   bytesAt,
@@ -77,8 +77,6 @@ export interface SavedPlan {
  */
 const planned = 31 / 32;
 const allowed = 63 / 64;
-/** By how much a bound is loosened at once. */
-const largestFactor = 2 ** 10;
 /** Where the rest is expected to take less than this share of what was meant for it, it is planned anew as well. */
 const unused = 15 / 16;
 
@@ -200,12 +198,13 @@ export class Plan {
     const others = [...this.#ahead].filter((other) => other !== tensor);
     const room = this.#forFrames - this.#spent - leastBytes(this.#weigh(others));
     if (bytes <= room) return factor;
-    // As its curve foretells, scaled to what was found; far beyond it, where it foretells too little.
+    // As its curve foretells, scaled to what was found; beyond the loosest bound of use, noise would buy nothing.
+    const loosest = Math.max(factor, curve.at(-1)!.bound / bound);
     const scale = bytes / bytesAt(curve, factor * bound);
-    for (let other = 2 * factor; other <= largestFactor * factor; other *= 2) {
+    for (let other = 2 * factor; other < loosest; other *= 2) {
       if (scale * bytesAt(curve, other * bound) <= room) return other;
     }
-    return largestFactor * factor;
+    return loosest;
   }
 
   /** So were bytes that more images would not add to. */
