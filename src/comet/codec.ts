@@ -10,6 +10,8 @@ import type { Block } from "../device/device.js";
 import type { Engine } from "../op.js";
 import type { DeviceCodec } from "./store.js";
 
+const unsealed = { sealed: false };
+
 export function deviceCodec({ device, team }: Engine): DeviceCodec {
   const { scratchBytes } = WasmCodec;
   const most = (parts: number) => Math.min(team?.size ?? 1, parts);
@@ -43,7 +45,7 @@ export function deviceCodec({ device, team }: Engine): DeviceCodec {
             const made = device.fill(category, site, { wanted, most: rest.length }, (rooms) => {
               const works = rooms.map(({ address, bytes }, i) => {
                 const { x, length, shape, options } = rest[i]!;
-                return codecs[i]!.encoding(x, length, shape, options, address, bytes, false);
+                return codecs[i]!.encoding(x, length, shape, options, address, bytes, unsealed);
               });
               return run(codecs, works);
             });
@@ -61,7 +63,7 @@ export function deviceCodec({ device, team }: Engine): DeviceCodec {
           const works = parts
             .slice(first, first + codecs.length)
             .map(({ frame, out, rectified }, i) =>
-              codecs[i]!.decoding(frame.address, frame.bytes, out, rectified, false),
+              codecs[i]!.decoding(frame.address, frame.bytes, out, { rectified, ...unsealed }),
             );
           run(codecs, works);
         }

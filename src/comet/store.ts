@@ -3,6 +3,7 @@
  * at the tightest of their bounds and its raw bytes are freed; one of which only the support is needed becomes a mask of
  * one bit an element; whatever has no bound yet, or must be exact, stays as it is.
  */
+import type { Quantizer as FrameQuantizer } from "../codec/bound.js";
 import type { Choice } from "../codec/dense.js";
 import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
@@ -29,13 +30,14 @@ import { Mask } from "./mask.js";
 import type { Claim } from "./plan.js";
 import type { Bounds } from "./policy.js";
 
-export type Quantizer = "support" | "paper" | "dithered";
+/** `dithered` becomes the codec's `signed` where a mask or a looser bound below zero asks for signs. */
+export type Quantizer = Exclude<FrameQuantizer, "signed">;
 export type Mode = "fast" | "dense" | "auto";
 
-interface FrameOptions {
+interface PartOptions {
   bound: number;
   negativeBound?: number;
-  quantizer: Quantizer | "signed";
+  quantizer: FrameQuantizer;
   mode: Mode;
   seed?: number;
 }
@@ -45,7 +47,7 @@ export interface Uncoded {
   x: number;
   length: number;
   shape: readonly number[];
-  options: FrameOptions & { choice?: Choice | null };
+  options: PartOptions & { choice?: Choice | null };
 }
 
 /** A frame, and where its values go. */
