@@ -2,7 +2,7 @@
  * `npm run bench -- train [--json] [--threads N] [--steps N] [--only MODEL] [--fused]`
  *
  * Whole training steps (forward, backward, SGD) on random images, on one thread and on two unless told otherwise:
- * time, what each family of kernels took of it, and peak memory; each in a process of its own. Before that the losses
+ * time, what each family of ops and each kernel took of it, and peak memory; each in a process of its own. Before that the losses
  * of two steps are held against those of the reference kernels, on images small enough for these.
  * Beside what a second thread gains in a step stands what it gains in one large matrix product: processors that share
  * a core's units do not double anything.
@@ -10,7 +10,7 @@
 import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { createEngine, type EngineOptions } from "../src/engine.js";
-import type { Kernels } from "../src/kernels/kernels.js";
+import type { ChannelShape, Kernels } from "../src/kernels/kernels.js";
 import type { SimdKernels } from "../src/kernels/simd.js";
 import { createModel } from "../src/models/models.js";
 import { build } from "../src/nn.js";
@@ -37,6 +37,43 @@ const workloads: Workload[] = [
   { model: "resnet18", batch: 2, channels: 3, size: 224, classes: 1000, checked: { batch: 1, size: 48 } },
 ];
 
+/** What a kernel belongs to; whatever else a step does, kernels or not, is the rest. */
+const familyOf: Readonly<Partial<Record<keyof Kernels, string>>> = {
+  conv2dForward: "convolution",
+  conv2dInputGradient: "convolution",
+  conv2dWeightGradient: "convolution",
+  gemm: "linear",
+  channelMoments: "normalisation",
+  inverseStd: "normalisation",
+  scale: "normalisation",
+  blend: "normalisation",
+  batchNormForward: "normalisation",
+  batchNormBackward: "normalisation",
+  relu: "activation",
+  reluBackward: "activation",
+  maxPool: "pooling",
+  maxPoolBackward: "pooling",
+  packBits: "pooling",
+  unpackBits: "pooling",
+  avgPool: "pooling",
+  avgPoolBackward: "pooling",
+  sgd: "optimiser",
+};
+
+/** A bias is a convolution's where a channel has several values. */
+function familyOfCall(name: string, args: readonly unknown[]): string {
+  if (name === "addBias" || name === "biasGradient") {
+    return (args[2] as ChannelShape).size > 1 ? "convolution" : "linear";
+  }
+  return familyOf[name as keyof Kernels] ?? "rest";
+}
+
+interface Share {
+  ms: number;
+  /** Of a step's time. */
+  share: number;
+}
+
 interface Row {
   model: string;
   batch: number;
@@ -48,8 +85,11 @@ interface Row {
   wallMs: number;
   devicePeakBytes: number;
   residentAboveIdleBytes: number;
-  kernels: { kernel: string; ms: number; share: number }[];
+  families: ({ family: string } & Share)[];
+  kernels: ({ kernel: string } & Share)[];
 }
+
+type Times = Map<string, number>;
 
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
@@ -65,8 +105,10 @@ function timeOf(call: () => unknown, clock: () => number): number {
   return clock() - start;
 }
 
-/** The same kernels, with the milliseconds of each added up under its name. */
-function timed(kernels: Kernels, clock: () => number, ms: Map<string, number>): Kernels {
+/** The same kernels, with the milliseconds of each added up under its name and its family. */
+function timed(kernels: Kernels, clock: () => number, ms: Times, families: Times): Kernels {
+  const add = (times: Times, name: string, passed: number) =>
+    times.set(name, (times.get(name) ?? 0) + passed);
   const wrap = (name: string, run: unknown): unknown =>
     typeof run !== "function"
       ? run
@@ -75,7 +117,8 @@ function timed(kernels: Kernels, clock: () => number, ms: Map<string, number>): 
           const passed = timeOf(() => {
             result = run(...args);
           }, clock);
-          ms.set(name, (ms.get(name) ?? 0) + passed);
+          add(ms, name, passed);
+          add(families, familyOfCall(name, args), passed);
           return result;
         };
   const entries = Object.entries(kernels).map(([name, run]) => [name, wrap(name, run)]);
@@ -127,17 +170,21 @@ async function measure(workload: Workload, threads: number, steps: number, fused
   const idle = process.memoryUsage().rss;
   // CPU time, which a busy machine disturbs less; that of several threads adds up, so theirs is wall time.
   const clock = threads === 1 ? cpuMs : wallMs;
-  const kernelMs = new Map<string, number>();
+  const [kernelMs, familyMs]: [Times, Times] = [new Map(), new Map()];
   const plain = await started({ threads, build: fused ? "fused" : "release" });
-  const engine: Engine = { ...plain, kernels: timed(plain.kernels, clock, kernelMs) };
+  const engine: Engine = { ...plain, kernels: timed(plain.kernels, clock, kernelMs, familyMs) };
   const step = training(engine, workload);
   const firstMs = timeOf(step, clock);
   step();
   kernelMs.clear();
+  familyMs.clear();
   const walls: number[] = [];
   const times = Array.from({ length: steps }, () => timeOf(() => walls.push(timeOf(step, wallMs)), clock));
   const total = times.reduce((sum, ms) => sum + ms, 0);
-  const kernels = [...kernelMs].map(([kernel, ms]) => ({ kernel, ms: ms / steps, share: ms / total }));
+  const timedMs = [...familyMs.values()].reduce((sum, ms) => sum + ms, 0);
+  familyMs.set("rest", (familyMs.get("rest") ?? 0) + total - timedMs);
+  const share = (ms: number): Share => ({ ms: ms / steps, share: ms / total });
+  const byTime = (a: Share, b: Share) => b.ms - a.ms;
   await plain.close();
   return {
     model: workload.model,
@@ -150,7 +197,8 @@ async function measure(workload: Workload, threads: number, steps: number, fused
     wallMs: median(walls),
     devicePeakBytes: engine.device.ledger.peakTotal,
     residentAboveIdleBytes: process.resourceUsage().maxRSS * 1024 - idle,
-    kernels: kernels.sort((a, b) => b.ms - a.ms),
+    families: [...familyMs].map(([family, ms]) => ({ family, ...share(ms) })).sort(byTime),
+    kernels: [...kernelMs].map(([kernel, ms]) => ({ kernel, ...share(ms) })).sort(byTime),
   };
 }
 
@@ -174,11 +222,12 @@ function print(row: Row): void {
   console.log(
     `${row.model} batch ${row.batch}, ${row.threads} thread(s): ${row.ms.toFixed(1)} ms a step (least ${row.least.toFixed(1)}, first ${row.firstMs.toFixed(0)}), device peak ${mib(row.devicePeakBytes)}, resident above idle ${mib(row.residentAboveIdleBytes)}`,
   );
-  for (const { kernel, ms, share } of row.kernels.slice(0, 16)) {
+  const line = (name: string, { ms, share }: Share) =>
     console.log(
-      `  ${kernel.padEnd(22)} ${ms.toFixed(2).padStart(8)} ms ${(100 * share).toFixed(1).padStart(5)} %`,
+      `  ${name.padEnd(22)} ${ms.toFixed(2).padStart(8)} ms ${(100 * share).toFixed(1).padStart(5)} %`,
     );
-  }
+  for (const each of row.families) line(each.family, each);
+  for (const each of row.kernels.slice(0, 16)) line(`  ${each.kernel}`, each);
 }
 
 export async function bench(args: string[]): Promise<void> {

@@ -157,26 +157,32 @@ export function conv2dWeightGradientImageBytes(shape: usize, room: usize): i32 {
   return suitsWeightWinograd(s) ? weightWinogradImageBytes(s) : 0;
 }
 
-/** What each of some images adds, where it is a sum of its own. Units: images. */
+/**
+ * What images add, where that is a sum of its own for each: those from 0 on to dw at once, those from `first` on to
+ * `gradients`. Units: images; one call takes all before `first`.
+ */
 export function conv2dWeightGradientImages(
+  dw: usize,
   gradients: usize,
+  first: i32,
   dy: usize,
   x: usize,
   shape: usize,
+  accumulate: bool,
   begin: i32,
   end: i32,
   workspace: usize,
 ): void {
-  weightWinogradImages(gradients, dy, x, changetype<Conv2dShape>(shape), begin, end, workspace);
+  const s = changetype<Conv2dShape>(shape);
+  weightWinogradImages(dw, gradients, first, dy, x, s, accumulate, begin, end, workspace);
 }
 
-/** Adds up what the images add, in their order. Units: elements, from a multiple of 4. */
+/** Adds to dw what images add, in their order. Units: elements, from a multiple of 4. */
 export function conv2dWeightGradientSum(
   dw: usize,
   gradients: usize,
   images: i32,
   count: i32,
-  accumulate: bool,
   begin: i32,
   end: i32,
 ): void {
@@ -184,7 +190,7 @@ export function conv2dWeightGradientSum(
   for (let i = begin; i < end; i += 4) {
     const left = end - i;
     const at = (<usize>i) << 2;
-    let sum = accumulate ? loadSome(dw + at, left) : f32x4.splat(0);
+    let sum = loadSome(dw + at, left);
     let from = gradients + at;
     for (let n = 0; n < images; n++, from += pitch) sum = f32x4.add(sum, loadSome(from, left));
     storeSome(dw + at, sum, left);

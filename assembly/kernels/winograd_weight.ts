@@ -100,7 +100,10 @@ export function weightWinogradBytes(s: Conv2dShape): i32 {
   );
 }
 
-/** Units: quads of input channels × panels of 8 output channels, group by group. */
+/**
+ * Units: panels of 8 output channels × quads of input channels, group by group. So a range's weights lie together: threads
+ * that took turns within a row of them would take its cache lines from each other.
+ */
 export function weightWinogradUnits(s: Conv2dShape): i32 {
   return s.groups * quadsOf(s) * panelsOf(s.K / s.groups);
 }
@@ -134,22 +137,32 @@ export function weightWinogradImageBytes(s: Conv2dShape): i32 {
   return partRows(s) === tilesOf(s.P) ? (s.K * s.C * 36) / s.groups : 0;
 }
 
-/** What images [begin, end) add to the weight gradient, each on its own. */
+/**
+ * Images from 0 on are added to the weight gradient as they come; what each of those from `first` on adds is kept until
+ * its turn comes.
+ */
 export function weightWinogradImages(
+  dw: usize,
   gradients: usize,
+  first: i32,
   dy: usize,
   x: usize,
   s: Conv2dShape,
+  accumulate: bool,
   begin: i32,
   end: i32,
   workspace: usize,
 ): void {
   const job = start(dy, x, s, workspace);
   const bytes = weightWinogradImageBytes(s);
+  job.dw = dw;
+  if (begin === 0 && !accumulate) memory.fill(dw, 0, bytes);
   for (let n = begin; n < end; n++) {
-    job.dw = gradients + <usize>(n * bytes);
-    // −0 and a number make that number, whatever its sign.
-    for (let at = job.dw; at < job.dw + bytes; at += 4) store<f32>(at, -0.0);
+    if (begin > 0) {
+      job.dw = gradients + <usize>((n - first) * bytes);
+      // −0 and a number make that number, whatever its sign.
+      for (let at = job.dw; at < job.dw + bytes; at += 4) store<f32>(at, -0.0);
+    }
     for (let group = 0; group < s.groups; group++) addImage(job, n, group, 0, job.quads * job.panels);
   }
 }
@@ -190,10 +203,10 @@ function addImage(job: Job, n: i32, group: i32, first: i32, last: i32): void {
 
 /** Input channels and output channels of a unit's weights: 4 · 9 neighbours in each of 8 rows. */
 function clear(job: Job, group: i32, first: i32, last: i32): void {
-  const panels = job.panels;
+  const quads = job.quads;
   for (let unit = first; unit < last; unit++) {
-    const c = (unit / panels) * tileRows;
-    const firstK = (unit % panels) * tileLanes;
+    const c = (unit % quads) * tileRows;
+    const firstK = (unit / quads) * tileLanes;
     const bytes = <usize>(36 * min(tileRows, job.inputs - c));
     for (let k = firstK; k < min(firstK + tileLanes, job.outputs); k++) {
       memory.fill(job.dw + weightAt(job, group * job.outputs + k, c), 0, bytes);
@@ -207,20 +220,21 @@ function weightAt(job: Job, k: i32, c: i32): usize {
 
 /** Adds a part's products to units [first, last) of a group. */
 function addPart(job: Job, group: i32, first: i32, last: i32): void {
-  const panels = job.panels;
+  const quads = job.quads;
   const tiles = job.rows * job.columns;
-  const firstQuad = first / panels;
-  const lastQuad = (last - 1) / panels + 1;
+  const firstPanel = first / quads;
+  const lastPanel = (last - 1) / quads + 1;
+  const onePanel = lastPanel - firstPanel === 1;
+  const firstQuad = onePanel ? first - firstPanel * quads : 0;
+  const lastQuad = onePanel ? last - firstPanel * quads : quads;
   for (let quad = firstQuad; quad < lastQuad; quad++) {
     const c = quad * tileRows;
     copyQuad(job, group * job.inputs + c, min(tileRows, job.inputs - c));
     transformInput(job, job.v + job.quadPitch * quad);
   }
-  for (let panel = 0; panel < panels; panel++) {
-    // Quads whose unit quad · panels + panel is in the range.
-    const from = firstQuad + (firstQuad * panels + panel < first ? 1 : 0);
-    const to = lastQuad - ((lastQuad - 1) * panels + panel >= last ? 1 : 0);
-    if (from >= to) continue;
+  for (let panel = firstPanel; panel < lastPanel; panel++) {
+    const from = max(first - panel * quads, 0);
+    const to = min(last - panel * quads, quads);
     const k = panel * tileLanes;
     const lanes = min(tileLanes, job.outputs - k);
     transformGradient(job, group * job.outputs + k, lanes);

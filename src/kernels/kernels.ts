@@ -2,8 +2,10 @@
  * Every hot loop of the engine, as one interface with two implementations that return the same bits:
  * `reference` (plain TypeScript, Math.fround after every float32 operation; read this one) and `simd` (AssemblyScript).
  *
- * All float arguments are float32 views. The SIMD kernels need them to lie in the device's memory, anywhere in it;
- * outputs must not overlap inputs unless a kernel says that they may.
+ * All float arguments are float32 views. The SIMD kernels need them to lie in the device's memory, anywhere in it: floats
+ * at any multiple of 4 bytes, where JavaScript has them, and bytes at any address. Outputs must not overlap inputs or each
+ * other unless a kernel says that one may be an input: that is an error which tells both ranges. Any number of images,
+ * planes, rows or elements may be 0: the result is empty, a sum over nothing is 0, and a mean of nothing no number.
  * An order of summation is part of a kernel's meaning: it is written beside the reference, and both follow it.
  *
  * Letters: N batch, C input channels, H W input rows and columns, K output channels, R S window rows and columns,

@@ -1,4 +1,4 @@
-/** Shapes of convolutions, pools and matrices: small ones that shrink, and some that cross every block border. */
+/** Shapes of convolutions, pools and matrices: small ones that shrink, down to none at all, and some that cross every block border. */
 import fc from "fast-check";
 import type { Conv2dShape, DownsampleShape, GemmShape, PoolShape } from "../../src/kernels/kernels.js";
 
@@ -7,7 +7,7 @@ const outputs = (size: number, window: number, stride: number, padding: number):
 
 export const conv2dShape: fc.Arbitrary<Conv2dShape> = fc
   .record({
-    N: fc.integer({ min: 1, max: 3 }),
+    N: fc.integer({ min: 0, max: 3 }),
     groups: fc.constantFrom(1, 1, 1, 2, 3),
     groupC: fc.integer({ min: 1, max: 5 }),
     groupK: fc.integer({ min: 1, max: 10 }),
@@ -95,8 +95,8 @@ const rarely = (usual: fc.Arbitrary<number>, large: number): fc.Arbitrary<number
   fc.oneof({ weight: 19, arbitrary: usual }, { weight: 1, arbitrary: fc.constant(large) });
 
 export const gemmShape: fc.Arbitrary<GemmShape> = fc.record({
-  m: rarely(fc.integer({ min: 1, max: 20 }), 261),
-  n: fc.integer({ min: 1, max: 20 }),
+  m: rarely(fc.integer({ min: 0, max: 20 }), 261),
+  n: fc.integer({ min: 0, max: 20 }),
   k: rarely(fc.integer({ min: 0, max: 20 }), 401),
   transposeA: fc.boolean(),
   transposeB: fc.boolean(),
@@ -104,7 +104,7 @@ export const gemmShape: fc.Arbitrary<GemmShape> = fc.record({
 
 export const poolShape: fc.Arbitrary<PoolShape> = fc
   .record({
-    planes: fc.integer({ min: 1, max: 5 }),
+    planes: fc.integer({ min: 0, max: 5 }),
     R: fc.integer({ min: 1, max: 4 }),
     S: fc.integer({ min: 1, max: 4 }),
     stride: fc.integer({ min: 1, max: 3 }),

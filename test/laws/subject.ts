@@ -43,7 +43,7 @@ function guardWorkspaces(device: Device): void {
   };
 }
 
-/** Buffers in the device at every 4-byte alignment, between guard bytes that must survive; workspaces likewise. */
+/** Buffers in the device, floats at every 4-byte alignment and bytes anywhere, between guard bytes that must survive; workspaces likewise. */
 export function onDevice(device: Device, kernels: Kernels): Subject {
   let placed = 0;
   guardWorkspaces(device);
@@ -56,7 +56,8 @@ export function onDevice(device: Device, kernels: Kernels): Subject {
       try {
         const views = originals.map((original, i): View => {
           device.u8(blocks[i]!).fill(guardByte);
-          const address = blocks[i]!.address + guardBytes + 4 * (placed++ % 4);
+          const step = original instanceof Float32Array ? 4 : 5;
+          const address = blocks[i]!.address + guardBytes + step * (placed++ % 4);
           const view =
             original instanceof Float32Array
               ? new Float32Array(device.memory.buffer, address, original.length)

@@ -1,4 +1,5 @@
 /** Matrix products and convolutions on the wasm side: checks, packing of the weights, the split of the work. */
+import { callsPerThread } from "../../device/workers.js";
 import { checkConv2d, checkSizes } from "../check.js";
 import type { Conv2dShape, Kernels } from "../kernels.js";
 import { addressOf, type Launcher, wholeLines } from "./launch.js";
@@ -50,6 +51,40 @@ export function matrixProducts(launcher: Launcher): Products {
       const args = [...before, packed, ...after, shape];
       launcher.launch(kernel, args, units, { perUnit: work(s) / units, workspace });
     });
+  }
+
+  /**
+   * Threads share a weight gradient by images, if a sum over images is what it is: one thread adds the first of them up at
+   * once, and what each of the others adds comes to that in their order. False if they had better share it by weights.
+   */
+  function sharedByImages(
+    dw: Float32Array,
+    dy: Float32Array,
+    x: Float32Array,
+    s: Conv2dShape,
+    accumulate: boolean,
+    shape: number,
+    workspace: number,
+  ): boolean {
+    const { threads } = launcher;
+    if (launcher.parts(s.N, { perUnit: work(s) / s.N }) < threads || threads === 1) return false;
+    const first = Math.ceil(s.N / threads);
+    const rest = s.N - first;
+    const bytes = rest * launcher.ask("conv2dWeightGradientImageBytes");
+    if (bytes === 0 || bytes > mostImageBytes) return false;
+    launcher.borrow(bytes, "conv2dWeightGradient images", (gradients) => {
+      const args = [addressOf(dw), gradients, first, addressOf(dy), addressOf(x), shape, Number(accumulate)];
+      const calls = [[...args, 0, first]];
+      const count = Math.min(rest, (threads - 1) * callsPerThread);
+      for (let i = 0; i < count; i++) {
+        const [begin, end] = [i, i + 1].map((k) => first + Math.floor((rest * k) / count));
+        calls.push([...args, begin!, end!]);
+      }
+      launcher.run("conv2dWeightGradientImages", calls, workspace);
+      const sum = [addressOf(dw), gradients, rest, dw.length];
+      launcher.launch("conv2dWeightGradientSum", sum, dw.length, { perUnit: rest, grain: lanes });
+    });
+    return true;
   }
 
   return {
@@ -111,16 +146,7 @@ export function matrixProducts(launcher: Launcher): Products {
       }
       const shape = writeShape(s);
       const workspace = wholeLines(launcher.ask("conv2dWeightGradientWorkspace"));
-      const bytes = launcher.threads > 1 ? launcher.ask("conv2dWeightGradientImageBytes") : 0;
-      if (bytes > 0 && s.N * bytes <= mostImageBytes) {
-        launcher.borrow(s.N * bytes, "conv2dWeightGradient images", (gradients) => {
-          const args = [gradients, addressOf(dy), addressOf(x), shape];
-          launcher.launch("conv2dWeightGradientImages", args, s.N, { perUnit: work(s) / s.N, workspace });
-          const sum = [addressOf(dw), gradients, s.N, dw.length, accumulate ? 1 : 0];
-          launcher.launch("conv2dWeightGradientSum", sum, dw.length, { perUnit: s.N, grain: lanes });
-        });
-        return;
-      }
+      if (sharedByImages(dw, dy, x, s, accumulate, shape, workspace)) return;
       const units = launcher.ask("conv2dWeightGradientUnits");
       const args = [addressOf(dw), addressOf(dy), addressOf(x), shape, accumulate ? 1 : 0];
       // Every call lays out all of x.
