@@ -140,23 +140,23 @@ export async function readCheckpoint(run: string, name: string): Promise<Checkpo
   return { path, state: parseExactly(await readFile(join(path, "state.json"), "utf8")) as State };
 }
 
-/** Gives a new session of the same model the checkpoint's weights and momentum, and what its controller knew of the sites. */
+/** Gives a new session of the same model the checkpoint's weights and momentum; its controller knows nothing of them. */
 export async function restoreNetwork(session: Session, { path, state }: Checkpoint): Promise<void> {
-  const { model, optimizer, comet } = session;
+  const { model, optimizer } = session;
   await loadWeights(model, join(path, "weights.safetensors"));
   const { tensors } = await readSafetensors(join(path, "momentum.safetensors"));
   optimizer.restore({
     momentum: new Map([...tensors].map(([name, { data }]) => [name, data])),
     meanGradient: new Map(state.meanGradient),
   });
-  comet?.controller.restore(state.sites ?? [], model.allParameters());
 }
 
 /** Puts a new session of the same settings where the checkpoint's was. */
 export async function restore(session: Session, checkpoint: Checkpoint): Promise<void> {
-  const { average, comet } = session;
+  const { model, average, comet } = session;
   const { path, state } = checkpoint;
   await restoreNetwork(session, checkpoint);
+  comet?.controller.restore(state.sites ?? [], model.allParameters());
   if (average) {
     const { tensors: averages } = await readSafetensors(join(path, "average.safetensors"));
     average.restore(new Map([...averages].map(([name, { data }]) => [name, data])));

@@ -70,23 +70,23 @@ export interface Recipe {
 }
 
 /**
- * A tensor that is made anew from others each time it is asked for. If a gate is to come, the support of what is made before
- * is kept for it, one bit an element.
+ * A tensor that is made anew from others each time it is asked for. If gates are to come, the support of what is made before
+ * them, image after image, is kept until then, one bit an element: in the backward pass's own workspace, as nobody saved it.
  */
 export class Derived implements Packed {
   readonly images: number;
   readonly #recipe: Recipe;
-  readonly #gated: boolean;
   readonly #shape: readonly number[];
-  readonly #supports: { size: number; bits: Block }[] = [];
+  /** Gates still to come; 0 where supports are of no use. */
+  #gates: number;
+  readonly #supports: { size: number; bits: Block; device: Device }[] = [];
   /** Images whose supports are kept. */
   #known = 0;
-  #device: Device | null = null;
 
   constructor({ shape, claimants }: SavedTensor, recipe: Recipe) {
     this.#recipe = recipe;
     this.#shape = shape;
-    this.#gated = claimants.some(({ need }) => need === "support");
+    this.#gates = claimants.filter(({ need }) => need === "support").length;
     this.images = imagesAtOnce(shape);
     const claims = claimants.map((claimant) => ({ ...recipe.ask(claimant), derived: true }));
     for (const source of recipe.sources) source.join(claims);
@@ -107,29 +107,37 @@ export class Derived implements Packed {
 
   range(first: number, count: number): Tensor {
     const x = this.#recipe.make(first, count);
-    if (this.#gated && first === this.#known) {
+    if (this.#gates > 0 && first === this.#known) {
       const { device, kernels } = x.engine;
       const bits = device.allocate(Math.ceil(x.size / 8), "workspace", x.storage.block.site, "high");
       kernels.packNonZero(device.u8(bits), x.data);
-      this.#supports.push({ size: x.size, bits });
+      this.#supports.push({ size: x.size, bits, device });
       this.#known += count;
-      this.#device = device;
-    }
+    } else if (first > this.#known) this.#forget();
     return x;
   }
 
   gate(dy: Tensor): Tensor | null {
-    if (this.#known < this.#shape[0]!) return null;
-    const { device, kernels } = dy.engine;
+    if (this.#gates === 0 || this.#known < this.#shape[0]!) {
+      this.#forget();
+      return null;
+    }
+    const { kernels } = dy.engine;
     const values = dy.data;
     const dx = dy.recycle("gate");
     let start = 0;
-    for (const { size, bits } of this.#supports) {
+    for (const { size, bits, device } of this.#supports) {
       const range = [start, start + size] as const;
       kernels.applyMask(dx.data.subarray(...range), values.subarray(...range), device.u8(bits), 1);
       start += size;
     }
+    if (--this.#gates === 0) this.#forget();
     return dx;
+  }
+
+  #forget(): void {
+    this.#gates = 0;
+    for (const { bits, device } of this.#supports.splice(0)) device.free(bits);
   }
 
   sensitivity(first: number, count: number): Tensor | null {
@@ -137,7 +145,7 @@ export class Derived implements Packed {
   }
 
   free(): void {
-    for (const { bits } of this.#supports) this.#device!.free(bits);
+    this.#forget();
     for (const source of this.#recipe.sources) source.leave();
   }
 }

@@ -131,7 +131,7 @@ async function runStep(
   images.prepare(i + 1);
   engine.stepSeed = deriveSeed(settings.seed, `step ${step}`);
   const calibrationStarted = performance.now();
-  const outlook = step === 0 && comet ? calibrate(session, batch) : null;
+  const outlook = comet?.controller.fresh ? calibrate(session, batch) : null;
   if (outlook) emit(outlook);
   const calibrationMs = performance.now() - calibrationStarted;
   comet?.controller.begin(step);
@@ -186,7 +186,7 @@ interface StepContext {
   emit(record: TrainRecord): void;
   /** Whether its memory timeline is recorded. */
   timed: boolean;
-  /** What calibrating the controller for it took; before the first step only. */
+  /** What calibrating a controller that knew nothing took before it. */
   calibrationMs: number;
 }
 

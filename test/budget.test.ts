@@ -51,6 +51,15 @@ test("no step saves more than the budget, and after the first collections none l
   }
 });
 
+test("what a budget makes to be coded again keeps its mask, also where values tell no signs", async () => {
+  const of = (savedBytes: number) =>
+    run({ policy: "budget", savedBytes: `${savedBytes}`, quantizer: "paper", steps: 6 });
+  const { plan } = await of(1024 * KiB);
+  const budget = Math.ceil(1.02 * plan.leastBytes);
+  const { saved } = await of(budget);
+  assert.ok(Math.max(...saved) <= budget, `${saved} of ${budget}`);
+});
+
 test("a smaller budget than a step can keep to is refused before the first, with the least that fits", async () => {
   const refused = run({ policy: "budget", savedBytes: "200KiB" });
   await assert.rejects(refused, (error: Error) => {

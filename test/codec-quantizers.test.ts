@@ -11,9 +11,9 @@ const rng = createRng(seed).fork("quantizers");
 /** Values between 0 and 6 that a bound of 2 leaves three bins for: as coarse as it gets. */
 const coarse = Float32Array.from({ length: n }, () => 6 * rng.uniform() ** 3);
 
-/** Decoded by `dithered`, the errors in units of half a step. */
-function errors(x: Float32Array, bound: number): Float64Array {
-  const y = decode(encode(x, { bound, quantizer: "dithered", seed: 11 }));
+/** The errors in units of half a step. */
+function errors(x: Float32Array, bound: number, quantizer: "dithered" | "signed"): Float64Array {
+  const y = decode(encode(x, { bound, quantizer, seed: 11 }));
   const half = Math.fround(bound * (2 - 2 ** -8)) / 2;
   return Float64Array.from(x, (value, i) => (y[i]! - value) / half);
 }
@@ -34,7 +34,10 @@ function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
 // Each statement below is false for a right quantiser with probability under 1e-6 (five standard deviations).
 for (const bound of [2, 0.3, 0.01]) {
   test(`dithered error is uniform and knows nothing of the signal, bound ${bound}`, () => {
-    const e = errors(coarse, bound);
+    const e = errors(coarse, bound, "dithered");
+    // `signed` tells more of a value, and errs alike.
+    const turned = coarse.map((value, i) => (i % 2 ? -value : value));
+    assert.deepEqual(errors(turned, bound, "signed"), errors(turned, bound, "dithered"));
     const mean = e.reduce((sum, value) => sum + value, 0) / n;
     const variance = e.reduce((sum, value) => sum + value * value, 0) / n;
     assert.ok(Math.abs(mean) < 5 * Math.sqrt(1 / 3 / n), `mean ${mean}`);

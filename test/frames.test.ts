@@ -1,11 +1,13 @@
 /** Frames of one tensor, side by side: the same bytes and values for any number of threads, however they are asked for. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { WasmCodec } from "../src/codec/wasm.js";
 import { alone, sideBySide, type Work } from "../src/codec/work.js";
 import { deviceCodec } from "../src/comet/codec.js";
 import { Frames } from "../src/comet/frames.js";
 import type { Quantizer } from "../src/comet/store.js";
 import { createEngine } from "../src/engine.js";
+import { MemoryError } from "../src/error.js";
 import type { Engine } from "../src/op.js";
 import { createRng } from "../src/rng.js";
 import { Tensor } from "../src/tensor.js";
@@ -23,7 +25,7 @@ const values = Float32Array.from({ length: 7 * size }, (_, i) => Math.sin(i / 50
 function framesOf(engine: Engine, quantizer: Quantizer, below = 0.4): Frames {
   const x = Tensor.from(engine, values, shape, "x");
   const coding = { bound: 0.1, below, quantizer, mode: "auto", seed } as const;
-  const frames = new Frames(deviceCodec(engine), x, "x", coding, { masked: true, mask: null });
+  const frames = new Frames(deviceCodec(engine), x, "x", coding, { masked: true });
   x.dispose();
   return frames;
 }
@@ -65,6 +67,31 @@ for (const quantizer of ["dithered", "support"] as const) {
     });
   });
 }
+
+test("where memory is short frames are decoded one by one, and what fails leaves nothing behind", () => {
+  const engine = createEngine({ memory: "10MiB", threads: 3 });
+  const { device } = engine;
+  const frames = framesOf(engine, "dithered");
+  const all = taken(frames.range(0, 7));
+  /** Leaves free so many bytes in one piece. */
+  const short = (bytes: number, then: () => void) => {
+    const rest = device.fill("workspace", "rest", { wanted: 1 }, ([room]) => [room!.bytes - bytes]);
+    then();
+    for (const block of rest) device.free(block);
+  };
+  const part = 4 * 2 * size;
+  short(part + WasmCodec.scratchBytes + 4096, () => {
+    for (const first of [0, 2, 4]) {
+      assert.deepEqual(taken(frames.range(first, 2)), all.slice(first * size, (first + 2) * size));
+    }
+  });
+  short(part, () => assert.throws(() => frames.range(0, 2), MemoryError));
+  assert.equal(device.ledger.live.activations, 0);
+  assert.deepEqual(taken(frames.range(0, 2)), all.slice(0, 2 * size));
+  frames.free();
+  assert.equal(device.ledger.live.activations + device.ledger.live.saved, 0);
+  return engine.close();
+});
 
 test("works that go side by side come to what they come to alone, each kernel's calls together", () => {
   function* work(n: number): Work<number> {

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
+import { keepsSigns } from "../src/codec/bound.js";
 import { checksum } from "../src/codec/checksum.js";
 import { decode, type EncodeOptions, encode, FrameError } from "../src/codec/index.js";
 import * as reference from "../src/codec/reference.js";
@@ -43,6 +44,11 @@ const encodings: Record<string, [Float32Array, EncodeOptions]> = {
   dense: [relu, { bound: 0.3, mode: "dense", shape: [4, 25, 15] }],
   "dense-halves": [ramps, { bound: 1, mode: "dense", quantizer: "paper", shape: [4, 21, 28] }],
   "dense-low-bits": [signed, { bound: 2e-4, mode: "dense", shape: [100, 12] }],
+  signed: [pierced, { bound: 0.05, negativeBound: 0.4, quantizer: "signed", seed: 8, shape: [100, 12] }],
+  "dense-signed": [
+    signed,
+    { bound: 0.3, negativeBound: 1.2, mode: "dense", quantizer: "signed", seed: 9, shape: [4, 25, 12] },
+  ],
   "dense-dithered": [relu, { bound: 0.3, mode: "dense", quantizer: "dithered", seed: 9, shape: [4, 25, 15] }],
 };
 
@@ -63,6 +69,10 @@ for (const [name, [x, options]] of Object.entries(encodings)) {
     assert.deepEqual(reference.encode(x, options), golden);
     assert.deepEqual(bitsOf(decode(golden)), values);
     assert.deepEqual(bitsOf(reference.decode(golden)), values);
+    if (!keepsSigns(options.quantizer ?? "support")) return;
+    const rectified = values.map((bits, i) => (x[i]! < 0 ? 0 : bits));
+    assert.deepEqual(bitsOf(decode(golden, { rectified: true })), rectified);
+    assert.deepEqual(bitsOf(reference.decode(golden, { rectified: true })), rectified);
   });
 }
 

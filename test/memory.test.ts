@@ -1,6 +1,9 @@
 /** The commands that measure memory: what they print, and the search for the largest batch. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { largest } from "../src/cli/maxbatch.js";
@@ -34,6 +37,38 @@ test("each store's memory is measured in a process of its own, and its time is a
   assert.ok(row!.storeShare > 0.02 && row!.storeShare < 0.98, `share ${row!.storeShare}`);
   assert.ok(row!.residentPeakBytes > row!.last.devicePeakBytes);
   assert.throws(() => comet(...args, "--store", "plain", "--policy", "budget"), /budget/);
+});
+
+test("--from measures a trained network under any store, with the bounds that were asked for", () => {
+  const out = mkdtempSync(join(tmpdir(), "comet-"));
+  try {
+    const begin = (store: string) => {
+      const args = ["--model", "resnet8", "--batch", "32", "--steps", "6", "--threads", "1", "--out", out];
+      return (JSON.parse(comet("train", ...args, "--store", store, "--json")) as { path: string }).path;
+    };
+    const saved = (run: string, ...args: string[]) => {
+      const common = ["memory", "--from", run, "--threads", "1", "--memory", "1GiB", "--json"];
+      const [row] = JSON.parse(comet(...common, ...args)) as [Row];
+      assert.equal(row.last.step, 8);
+      return row.last.savedPeakBytes;
+    };
+    const [plain, trained] = [begin("plain"), begin("comet")];
+    const raw = saved(trained, "--store", "plain");
+    for (const run of [plain, trained]) {
+      const kept = saved(run, "--store", "comet");
+      assert.ok(kept < raw / 4, `${kept} of ${raw}`);
+      assert.ok(saved(run, "--store", "comet", "--share", "0.1") < 0.8 * kept);
+      const limit = ["--policy", "budget", "--saved-bytes", "500KiB"];
+      assert.ok(saved(run, "--store", "comet", ...limit) <= 500 * 1024);
+    }
+    assert.throws(
+      () => comet("memory", "--from", trained, "--batch", "8"),
+      /--batch: expected none with --from/,
+    );
+    assert.throws(() => comet("memory", "--from", out), /manifest\.json/);
+  } finally {
+    rmSync(out, { recursive: true });
+  }
 });
 
 test("a stopwatch counts packing and unpacking, nested calls once, and nothing in between", () => {

@@ -7,6 +7,7 @@ import { build } from "../src/nn.js";
 import { assertNothingLeaks, backward, type Engine } from "../src/op.js";
 import { crossEntropy } from "../src/ops/loss.js";
 import { createRng } from "../src/rng.js";
+import { Derived, SavedTensor } from "../src/saved.js";
 import { type Claimant, LeanStore, type Packed, PlainStore, type Store } from "../src/store.js";
 import { Tensor } from "../src/tensor.js";
 import { seed } from "./arbitrary/seed.js";
@@ -116,4 +117,83 @@ test("a gate has its support from what a convolution made again before it", () =
   step(store, "resnet8");
   // Six images for the normalisation and six for the convolution; the ReLU between them asks for none.
   assert.equal(store.given.get("layer1.0.bn1.y layer1.0.relu1.y+ layer1.0.conv2.x+"), 12);
+});
+
+/** A recipe that makes x itself, and is asked to gate. */
+function derived(engine: Engine, gates: number, images: number, each: number) {
+  const rng = createRng(seed);
+  const values = Float32Array.from({ length: images * each }, () => Math.max(0, rng.uniform() - 0.5));
+  const shape = [images, each];
+  const saved = new SavedTensor(engine.store, engine, shape);
+  const site = { name: "relu", op: "relu", parameter: null };
+  const claim = { site, need: "support", share: 1, positive: false, sole: true, derived: false } as const;
+  saved.claimants.push(...Array.from({ length: gates }, () => claim));
+  let made = 0;
+  saved.packed = new Derived(saved, {
+    sources: [],
+    firm: true,
+    sum: false,
+    make(first, count) {
+      made += count;
+      return Tensor.from(engine, values.subarray(first * each, (first + count) * each), [count, each]);
+    },
+    ask: (claimant) => claimant,
+    release() {},
+  });
+  const gated = () => {
+    const dy = Tensor.from(engine, new Float32Array(values.length).fill(3), shape);
+    const dx = saved.gate(dy);
+    assert.ok(dx.data.every((value, i) => value === (values[i]! > 0 ? 3 : 0)));
+    dx.dispose();
+  };
+  return { saved, gated, made: () => made };
+}
+
+test("a gate needs no values where all images have been made in order before, and is right in any case", () => {
+  const engine = createEngine({ memory: "1MiB" });
+  const live = () => engine.device.ledger.live.workspace;
+  const before = live();
+  const each = 37;
+  for (const [parts, needed] of [
+    [
+      [
+        [0, 2],
+        [2, 3],
+      ],
+      0,
+    ],
+    [
+      [
+        [0, 2],
+        [0, 2],
+        [2, 3],
+      ],
+      0,
+    ],
+    [[[0, 2]], 5],
+    [[], 5],
+    [
+      [
+        [3, 2],
+        [0, 5],
+      ],
+      5,
+    ],
+    [
+      [
+        [0, 1],
+        [3, 2],
+      ],
+      5,
+    ],
+  ] as const) {
+    const { saved, gated, made } = derived(engine, 2, 5, each);
+    for (const [first, count] of parts) saved.range(first, count).dispose();
+    const made0 = made();
+    gated();
+    assert.equal(made() - made0, needed, `${parts}`);
+    gated();
+    saved.packed!.free();
+    assert.equal(live(), before);
+  }
 });

@@ -7,14 +7,14 @@ import Table from "cli-table3";
 import type { Command } from "commander";
 import type { Checkpoint } from "../checkpoint.js";
 import { formatBytes } from "../device/ledger.js";
-import { DataError } from "../error.js";
+import { DataError, UsageError } from "../error.js";
 import { modelNamed } from "../models/models.js";
 import { torchSavedBytes } from "../models/torch.js";
 import type { SiteRecord } from "../records.js";
-import { findStanding } from "../resume.js";
-import { readRun } from "../run.js";
-import { defaults, type Settings } from "../session.js";
-import { stepsDone } from "../train.js";
+import { checkData, findStanding } from "../resume.js";
+import { readManifest } from "../run.js";
+import { defaults, type Settings, scheduleOf } from "../session.js";
+import { stepsDone, totalSteps } from "../train.js";
 import { runApart } from "./apart.js";
 import {
   addMeasuringOptions,
@@ -42,6 +42,8 @@ interface MemoryOptions extends MeasuringOptions {
 export interface Row extends Measured {
   store: string;
   dataset: string;
+  height: number;
+  width: number;
 }
 
 const ratio = (a: number, b: number): string => (b > 0 ? `${(a / b).toFixed(2)}x` : "–");
@@ -61,8 +63,8 @@ export function registerMemory(program: Command): void {
     .addOption(option("--sites", "a table of COMET's sites too", "--store comet --sites", false))
     .addOption(option("--json", "print the measured rows as JSON", "--store plain --json", false))
     .addHelpText("after", "\nExample:\n  comet memory --model resnet50 --batch 4 --data ./photos")
-    .action(async (given: MemoryOptions) => {
-      const options = given.from === "" ? given : { ...given, ...begunAs(given.from) };
+    .action(async (given: MemoryOptions, command: Command) => {
+      const options = given.from === "" ? given : { ...given, ...begunAs(given.from, command) };
       const rows: Row[] = [];
       for (const store of asked(options)) {
         const alone = options.json || options.store !== "all";
@@ -77,7 +79,8 @@ export function registerMemory(program: Command): void {
 function argumentsFor(store: string, options: MemoryOptions): string[] {
   const { model, batch, image, data, steps, memory, threads, policy, savedBytes, share, mode, from } =
     options;
-  const common = { model, batch, image, data, steps, memory, threads, share, store, from };
+  const begun = from === "" ? { model, batch, image, data } : { from };
+  const common = { ...begun, steps, memory, threads, share, store };
   // Only COMET has a policy.
   const comet = store.startsWith("comet") ? { policy, "saved-bytes": savedBytes, mode } : {};
   return [
@@ -87,22 +90,32 @@ function argumentsFor(store: string, options: MemoryOptions): string[] {
 }
 
 /** What a run began with decides here too. */
-function begunAs(run: string): Pick<MemoryOptions, "model" | "batch" | "data" | "image"> {
-  const { settings, data } = readRun(run).manifest;
-  return { model: settings.model, batch: settings.batch, data: data.source, image: data.image };
+function begunAs(run: string, command: Command): Pick<MemoryOptions, "model" | "batch" | "data" | "image"> {
+  const { settings, data } = readManifest(run);
+  const begun = { model: settings.model, batch: settings.batch, data: data.source, image: data.image };
+  const typed = Object.keys(begun).find((name) => command.getOptionValueSource(name) === "cli");
+  if (typed === undefined) return begun;
+  throw new UsageError({
+    where: `--${typed}`,
+    expected: "none with --from: the run's own is taken",
+    got: String(command.opts()[typed]),
+    remedy: "leave one of the two out",
+  });
 }
 
 async function measured(store: Settings["store"], options: MemoryOptions): Promise<Row> {
   const { model, batch, memory, threads, policy, savedBytes, share, mode } = options;
   const steps = Math.max(2, options.steps);
-  const dataset = await open(options, batch * steps);
   const from = options.from === "" ? null : await lastOf(options.from);
   const own = { store, policy, savedBytes, share, mode, memory, threads };
-  const settings: Settings = from
-    ? { ...from.state.settings, ...own, ...behind(from, steps, dataset.train.length) }
-    : { ...defaults, ...own, model, batch, steps, lr: modelNamed(model).lr };
+  const fromStart = { ...defaults, ...own, model, batch, steps, lr: modelNamed(model).lr };
+  const dataset = await open(options, batch * steps);
   try {
-    return { store, dataset: dataset.name, ...(await measure(settings, dataset, from)) };
+    if (from) checkData(readManifest(options.from), dataset);
+    const settings = from ? { ...behind(from, steps, dataset.train.length), ...own } : fromStart;
+    const { name, height, width } = dataset;
+    const found = await measure(settings, dataset, from);
+    return { store, dataset: name, height, width, ...found };
   } finally {
     await dataset.close();
   }
@@ -119,18 +132,23 @@ async function lastOf(run: string): Promise<Checkpoint> {
   });
 }
 
-/** So many steps more, whatever the run was to do: the learning rate stays. */
-function behind({ state }: Checkpoint, steps: number, images: number) {
-  const done = stepsDone(state.position, state.settings, images);
+/** So many steps more, whatever the run was to do: at the learning rate of its last one. */
+function behind({ state: { settings, position } }: Checkpoint, steps: number, images: number) {
+  const done = stepsDone(position, settings, images);
+  const last = scheduleOf(settings)(Math.max(0, done - 1), totalSteps(settings, images));
   return {
-    epochs: state.position.epoch + 1 + steps,
+    ...settings,
+    lr: settings.lr * last,
+    schedule: "constant",
+    warmup: 0,
+    epochs: position.epoch + 1 + steps,
     steps: 0,
     stopAfter: done + steps,
-    schedule: "constant",
   };
 }
 
-function told(rows: readonly Row[], { model, batch, image, sites }: MemoryOptions): string {
+function told(rows: readonly Row[], { model, batch, sites }: MemoryOptions): string {
+  const { dataset, height, width, last } = rows[0]!;
   const table = new Table({
     head: [
       "store",
@@ -145,7 +163,7 @@ function told(rows: readonly Row[], { model, batch, image, sites }: MemoryOption
     style: { head: [], border: [] },
     colAligns: ["left", "right", "right", "right", "right", "right", "right", "right"],
   });
-  const torch = image === 224 ? torchSavedBytes[model] : undefined;
+  const torch = height === 224 && width === 224 ? torchSavedBytes[model] : undefined;
   if (torch !== undefined) table.push(["PyTorch", formatBytes(torch), "1.00x", "–", "–", "–", "–", "–"]);
   const plain = rows.find(({ store }) => store === "plain");
   for (const { store, last, ms, storeShare, residentPeakBytes } of rows) {
@@ -161,9 +179,7 @@ function told(rows: readonly Row[], { model, batch, image, sites }: MemoryOption
       `${(100 * storeShare).toFixed(1)} %`,
     ]);
   }
-  const { dataset } = rows[0]!;
-  const step = rows[0]!.last.step + 1;
-  const title = `${model}, batch ${batch}, ${image} × ${image}, ${dataset}, step ${step}`;
+  const title = `${model}, batch ${batch}, ${height} × ${width}, ${dataset}, step ${last.step + 1}`;
   const comet = rows.find(({ store }) => store === "comet");
   return `${title}\n${table}\n${sites && comet ? `${siteTable(comet.sites)}\n` : ""}`;
 }

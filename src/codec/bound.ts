@@ -24,7 +24,7 @@ export function rectifying(quantization: Quantization): Quantization {
     where: "decode rectified",
     expected: "a frame that keeps signs, of support or signed",
     got: quantizer,
-    remedy: "decode it whole, or encode it anew",
+    remedy: "decode without rectified, or encode with quantizer support or signed",
   });
 }
 

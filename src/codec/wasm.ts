@@ -98,7 +98,7 @@ export class WasmCodec {
     options: Omit<Guided, "shape">,
     out: number,
     capacity: number,
-    sealed = true,
+    { sealed = true } = {},
   ): Work<number> {
     const values = new Float32Array(this.#memory.buffer, x, length);
     const sink = new ResidentSink(out, capacity);
@@ -272,11 +272,18 @@ export class WasmCodec {
    * of quantisers that keep signs. Throws a FrameError.
    */
   decodeAt(frame: number, frameBytes: number, out: number, rectified = false): void {
-    this.run(this.decoding(frame, frameBytes, out, rectified));
+    this.run(this.decoding(frame, frameBytes, out, { rectified }));
   }
 
-  /** The same, to go on beside others that have scratch of their own. `sealed`: see `encoding`. */
-  *decoding(frame: number, frameBytes: number, out: number, rectified = false, sealed = true): Work<void> {
+  /**
+   * The same, to go on beside others that have scratch of their own. A frame that was not `sealed` has 0 for its checksum.
+   */
+  *decoding(
+    frame: number,
+    frameBytes: number,
+    out: number,
+    { rectified = false, sealed = true } = {},
+  ): Work<void> {
     const sum = sealed ? yield* this.#summing(frame + 8, Math.max(0, frameBytes - 8)) : 0;
     const header = this.headerOf(this.#bytes(frame, frameBytes), () => sum);
     if (rectified) header.quantization = rectifying(header.quantization);

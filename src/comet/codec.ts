@@ -10,11 +10,15 @@ import type { Block } from "../device/device.js";
 import type { Engine } from "../op.js";
 import type { DeviceCodec } from "./store.js";
 
+const unsealed = { sealed: false };
+
 export function deviceCodec({ device, team }: Engine): DeviceCodec {
   const { scratchBytes } = WasmCodec;
   const most = (parts: number) => Math.min(team?.size ?? 1, parts);
-  /** Lends `count` codecs. */
-  const lend = <T>(count: number, use: (codecs: readonly WasmCodec[]) => T): T => {
+  /** Lends so many codecs, or one. */
+  const lend = <T>(wanted: number, use: (codecs: readonly WasmCodec[]) => T): T => {
+    // One will do, only slower.
+    const count = device.fits(wanted * scratchBytes) ? wanted : 1;
     const scratch = device.allocate(count * scratchBytes, "workspace", "codec");
     const addresses = Array.from({ length: count }, (_, i) => scratch.address + i * scratchBytes);
     try {
@@ -34,19 +38,24 @@ export function deviceCodec({ device, team }: Engine): DeviceCodec {
     encode: (parts, category, site) =>
       lend(most(parts.length), (codecs) => {
         const blocks: Block[] = [];
-        while (blocks.length < parts.length) {
-          const rest = parts.slice(blocks.length, blocks.length + codecs.length);
-          const wanted = frameCapacity(rest[0]!.length);
-          const made = device.fill(category, site, { wanted, most: rest.length }, (rooms) => {
-            const works = rooms.map(({ address, bytes }, i) => {
-              const { x, length, shape, options } = rest[i]!;
-              return codecs[i]!.encoding(x, length, shape, options, address, bytes, false);
+        try {
+          while (blocks.length < parts.length) {
+            const rest = parts.slice(blocks.length, blocks.length + codecs.length);
+            const wanted = frameCapacity(rest[0]!.length);
+            const made = device.fill(category, site, { wanted, most: rest.length }, (rooms) => {
+              const works = rooms.map(({ address, bytes }, i) => {
+                const { x, length, shape, options } = rest[i]!;
+                return codecs[i]!.encoding(x, length, shape, options, address, bytes, unsealed);
+              });
+              return run(codecs, works);
             });
-            return run(codecs, works);
-          });
-          blocks.push(...made);
+            blocks.push(...made);
+          }
+          return blocks;
+        } catch (error) {
+          for (const block of blocks) device.free(block);
+          throw error;
         }
-        return blocks;
       }),
     decode: (parts) =>
       lend(most(parts.length), (codecs) => {
@@ -54,7 +63,7 @@ export function deviceCodec({ device, team }: Engine): DeviceCodec {
           const works = parts
             .slice(first, first + codecs.length)
             .map(({ frame, out, rectified }, i) =>
-              codecs[i]!.decoding(frame.address, frame.bytes, out, rectified, false),
+              codecs[i]!.decoding(frame.address, frame.bytes, out, { rectified, ...unsealed }),
             );
           run(codecs, works);
         }

@@ -39,6 +39,8 @@ export class Controller implements Observer {
   readonly share: number;
   readonly sites = new Map<string, SiteState>();
   collecting = true;
+  /** Whether it has seen no step, nor taken up what another one knew. */
+  fresh = true;
   /** For policies that limit all tensors together. */
   readonly plan: Plan | null;
 
@@ -65,10 +67,11 @@ export class Controller implements Observer {
     this.plan = policy.limits ? new Plan(policy.limits, savedBytes) : null;
   }
 
-  /** Opens a step, numbered from 0. */
+  /** Opens a step, numbered from 0. The first one that it sees collects. */
   begin(step: number): void {
     const early = step < this.every && (step & (step - 1)) === 0;
-    this.collecting = early || step % this.every === 0;
+    this.collecting = this.fresh || early || step % this.every === 0;
+    this.fresh = false;
     if (this.collecting) for (const state of this.sites.values()) state.heard = new Map();
   }
 
@@ -183,6 +186,7 @@ export class Controller implements Observer {
   restore(state: readonly SavedSite[], parameters: Iterable<Parameter>): void {
     const byName = new Map([...parameters].map((parameter) => [parameter.name, parameter]));
     this.sites.clear();
+    this.fresh = state.length === 0;
     for (const { site, ...known } of state) {
       const parameter = site.parameter === null ? null : (byName.get(site.parameter) ?? null);
       this.sites.set(site.name, { site: { ...site, parameter }, heard: new Map(), ...known });

@@ -7,6 +7,7 @@
  */
 import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
+import { MemoryError } from "../error.js";
 import { imagesAtOnce, type Packed } from "../saved.js";
 import { Tensor } from "../tensor.js";
 import { errorVariance } from "./law.js";
@@ -20,12 +21,17 @@ export function looseness(ratio: number): number {
   return times;
 }
 
-interface FrameOptions {
+interface FramesOptions {
   /** Whether every sign must come back. */
   masked: boolean;
-  /** What gates in place of the values. */
-  mask: Mask | null;
   category?: Category;
+}
+
+/** The decoded images of one frame. */
+interface Ready {
+  first: number;
+  rectified: boolean;
+  x: Tensor;
 }
 
 export class Frames implements Packed {
@@ -40,10 +46,9 @@ export class Frames implements Packed {
   readonly #shape: readonly number[];
   readonly #site: string;
   readonly #frames: readonly Block[];
-  readonly #mask: Mask | null;
+  #mask: Mask | null = null;
   /** Decoded, but not yet asked for. */
-  readonly #ready: { first: number; rectified: boolean; x: Tensor }[] = [];
-  readonly gate?: (dy: Tensor) => Tensor;
+  readonly #ready: Ready[] = [];
   /** By the signs, not by the values. */
   readonly rectified?: (first: number, count: number) => Tensor;
 
@@ -52,14 +57,12 @@ export class Frames implements Packed {
     x: Tensor,
     site: string,
     { below, ...coding }: Coding,
-    { masked, mask, category = "saved" }: FrameOptions,
+    { masked, category = "saved" }: FramesOptions,
   ) {
     this.#codec = codec;
     this.#engine = x.engine;
     this.#shape = x.shape;
     this.#site = site;
-    this.#mask = mask;
-    if (mask) this.gate = (dy) => mask.gate(dy);
     this.variance = errorVariance(coding.bound);
     this.images = imagesAtOnce(x.shape);
     this.slack = looseness(below / coding.bound);
@@ -89,6 +92,16 @@ export class Frames implements Packed {
     this.bytes = this.#frames.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** From now on these frames are what is saved; `mask`: what gates in place of the values. */
+  keep(mask: Mask | null): void {
+    this.#mask = mask;
+    for (const frame of this.#frames) this.#engine.device.recategorise(frame, "saved");
+  }
+
+  gate(dy: Tensor): Tensor | null {
+    return this.#mask?.gate(dy) ?? null;
+  }
+
   range(first: number, count: number): Tensor {
     return this.#give(first, count, false);
   }
@@ -98,24 +111,47 @@ export class Frames implements Packed {
    * side, and wait.
    */
   #give(first: number, count: number, rectified: boolean): Tensor {
-    const found = this.#ready.findIndex(
-      (ready) => ready.first === first && ready.rectified === rectified && ready.x.shape[0] === count,
-    );
-    if (found >= 0) return this.#ready.splice(found, 1)[0]!.x;
     const images = this.#shape[0]!;
     const one = first % this.images === 0 && count === Math.min(this.images, images - first);
-    if (!one || this.#ready.length > 0) return this.#range(first, count, rectified);
-    const end = Math.min(images, first + this.images * (this.#engine.team?.size ?? 1));
-    for (let start = first; start < end; start += this.images) {
-      const shape = [Math.min(this.images, images - start), ...this.#shape.slice(1)];
-      this.#ready.push({ first: start, rectified, x: Tensor.empty(this.#engine, shape, this.#site) });
+    if (!one) return this.#range(first, count, rectified);
+    const next = this.#ready[0];
+    if (next?.first === first && next.rectified === rectified) return this.#ready.shift()!.x;
+    // What was given before is decoded once more; anything else is another pass.
+    if (next && first < next.first) return this.#range(first, count, rectified);
+    this.#forget();
+    const threads = this.#engine.team?.size ?? 1;
+    try {
+      this.#ready.push(...this.#ahead(first, threads, rectified));
+    } catch (error) {
+      if (threads === 1 || !(error instanceof MemoryError)) throw error;
+      this.#ready.push(...this.#ahead(first, 1, rectified));
     }
-    this.#codec.decode(
-      this.#ready.map(({ first, x }) => {
-        return { frame: this.#frames[first / this.images]!, out: x.data.byteOffset, rectified };
-      }),
-    );
     return this.#ready.shift()!.x;
+  }
+
+  /** The images of so many frames from that of image `first` on, each on its own. */
+  #ahead(first: number, count: number, rectified: boolean): Ready[] {
+    const images = this.#shape[0]!;
+    const made: Ready[] = [];
+    try {
+      for (let start = first; start < images && made.length < count; start += this.images) {
+        const shape = [Math.min(this.images, images - start), ...this.#shape.slice(1)];
+        made.push({ first: start, rectified, x: Tensor.empty(this.#engine, shape, this.#site) });
+      }
+      this.#codec.decode(
+        made.map(({ first, x }) => {
+          return { frame: this.#frames[first / this.images]!, out: x.data.byteOffset, rectified };
+        }),
+      );
+      return made;
+    } catch (error) {
+      for (const { x } of made) x.dispose();
+      throw error;
+    }
+  }
+
+  #forget(): void {
+    for (const { x } of this.#ready.splice(0)) x.dispose();
   }
 
   #range(first: number, count: number, rectified: boolean): Tensor {
@@ -137,17 +173,21 @@ export class Frames implements Packed {
       }
       coded.push({ frame: this.#frames[start / this.images]!, out: values.byteOffset, rectified });
     }
-    this.#codec.decode(coded);
-    for (const { part, keep } of cut) {
-      keep();
-      part.dispose();
+    try {
+      this.#codec.decode(coded);
+      for (const { keep } of cut) keep();
+    } catch (error) {
+      x.dispose();
+      throw error;
+    } finally {
+      for (const { part } of cut) part.dispose();
     }
     return x;
   }
 
   free(): void {
     this.#mask?.free();
-    for (const { x } of this.#ready.splice(0)) x.dispose();
+    this.#forget();
     for (const frame of this.#frames) this.#engine.device.free(frame);
   }
 }

@@ -7,8 +7,8 @@
  *
  * `spread` is planned where it is collected. `budget` is planned before each step, for a little less than is allowed;
  * and within the step: once what is stored and what is expected of the rest would come too near to what is allowed, or stay
- * far below it, the rest is planned anew, for what is left. A tensor that takes more than can be made up for is coded once
- * more, under a looser bound. Should even the loosest bounds take more, they do: a step is not stopped.
+ * far below it, the rest is planned anew, for what is left. A tensor that takes more than can be made up for is coded again,
+ * under looser bounds, up to four times. Should it take more under the loosest of use, it does: a step is not stopped.
  */
 import {
   bytesAt,
@@ -169,13 +169,14 @@ export class Plan {
     this.#tensors.set(name, Object.assign(known, { claims, curve: curveThrough(points) }));
   }
 
-  /** A tensor of this step has been stored. */
-  stored(name: string, bytes: number, images: number): void {
+  /** A tensor of this step has been stored, under `factor` times its bound. */
+  stored(name: string, bytes: number, images: number, factor = 1): void {
     const tensor = this.#tensors.get(name);
     if (!tensor || this.paused) return;
     this.#spent += bytes;
     this.#ahead.delete(tensor);
     if (tensor.bound === null) return;
+    tensor.bound *= factor;
     if (images === this.#images) tensor.correction = bytes / (images * bytesAt(tensor.curve, tensor.bound));
     if (this.limits !== "bytes") return;
     const ahead = [...this.#ahead];
@@ -186,12 +187,24 @@ export class Plan {
     else if (expected < unused * meant) this.#fit(ahead, meant);
   }
 
-  /** Whether a tensor with so many bytes would leave too few for those ahead, whatever their bounds. */
-  exceeds(name: string, bytes: number): boolean {
+  /**
+   * A tensor took so many bytes under `factor` times its bound. The factor that it should have: the same, unless that leaves
+   * too few bytes for those ahead, whatever their bounds.
+   */
+  looser(name: string, bytes: number, factor: number): number {
     const tensor = this.#tensors.get(name);
-    if (this.limits !== "bytes" || !tensor || this.paused || tensor.bound === null) return false;
+    if (this.limits !== "bytes" || !tensor || this.paused || tensor.bound === null) return factor;
+    const { curve, bound } = tensor;
     const others = [...this.#ahead].filter((other) => other !== tensor);
-    return this.#spent + bytes + leastBytes(this.#weigh(others)) > this.#forFrames;
+    const room = this.#forFrames - this.#spent - leastBytes(this.#weigh(others));
+    if (bytes <= room) return factor;
+    // As its curve foretells, scaled to what was found; beyond the loosest bound of use, noise would buy nothing.
+    const loosest = Math.max(factor, curve.at(-1)!.bound / bound);
+    const scale = bytes / bytesAt(curve, factor * bound);
+    for (let other = 2 * factor; other < loosest; other *= 2) {
+      if (scale * bytesAt(curve, other * bound) <= room) return other;
+    }
+    return loosest;
   }
 
   /** So were bytes that more images would not add to. */

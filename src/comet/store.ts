@@ -3,6 +3,7 @@
  * at the tightest of their bounds and its raw bytes are freed; one of which only the support is needed becomes a mask of
  * one bit an element; whatever has no bound yet, or must be exact, stays as it is.
  */
+import type { Quantizer as FrameQuantizer } from "../codec/bound.js";
 import type { Choice } from "../codec/dense.js";
 import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
@@ -29,13 +30,14 @@ import { Mask } from "./mask.js";
 import type { Claim } from "./plan.js";
 import type { Bounds } from "./policy.js";
 
-export type Quantizer = "support" | "paper" | "dithered";
+/** `dithered` becomes the codec's `signed` where a mask or a looser bound below zero asks for signs. */
+export type Quantizer = Exclude<FrameQuantizer, "signed">;
 export type Mode = "fast" | "dense" | "auto";
 
-interface FrameOptions {
+interface PartOptions {
   bound: number;
   negativeBound?: number;
-  quantizer: Quantizer | "signed";
+  quantizer: FrameQuantizer;
   mode: Mode;
   seed?: number;
 }
@@ -45,7 +47,7 @@ export interface Uncoded {
   x: number;
   length: number;
   shape: readonly number[];
-  options: FrameOptions & { choice?: Choice | null };
+  options: PartOptions & { choice?: Choice | null };
 }
 
 /** A frame, and where its values go. */
@@ -156,11 +158,7 @@ export class CometStore extends Store {
     const gated = positive && soleReader;
     const below = (claimant: Claimant): Claim["below"] =>
       claimant.positive ? "none" : gated && claimant.sole ? "gated" : "bound";
-    const encode = (
-      from: Tensor,
-      bounds: readonly Bounds[],
-      rest: { mask: Mask | null; category?: Category },
-    ) => {
+    const encode = (from: Tensor, bounds: readonly Bounds[], category: Category) => {
       const allowed = { none: () => Number.POSITIVE_INFINITY, gated: looser, bound: tighter };
       const coding = {
         bound: Math.min(...bounds.map(tighter)),
@@ -171,7 +169,7 @@ export class CometStore extends Store {
       };
       return new Frames(this.#codec, from, site, coding, {
         masked: masked && positive,
-        ...rest,
+        category,
       });
     };
     const { plan, collecting } = this.controller;
@@ -187,7 +185,7 @@ export class CometStore extends Store {
           encode(
             some,
             values.map(() => bounds),
-            { mask: null, category: "workspace" },
+            "workspace",
           ),
         ),
       );
@@ -199,15 +197,22 @@ export class CometStore extends Store {
       this.#tell("raw", rawBytes, claimants, null, rawBytes);
       return new Raw(x.ref);
     }
-    const mask = masked && this.quantizer === "paper" ? new Mask(x, site) : null;
+    let factor = 1;
     let taken = bounds as Bounds[];
-    let frames = encode(x, taken, { mask });
-    for (let tries = 0; plan?.exceeds(name, frames.bytes) && tries < mostTries; tries++) {
+    let frames = encode(x, taken, "workspace");
+    for (let tries = 0; tries < mostTries; tries++) {
+      const looser = plan?.looser(name, frames.bytes, factor) ?? factor;
+      if (looser === factor) break;
+      factor = looser;
       frames.free();
-      taken = taken.map(({ bound, gated }) => ({ bound: 2 * bound, gated: 2 * gated }));
-      frames = encode(x, taken, { mask });
+      taken = (bounds as Bounds[]).map(({ bound, gated }) => ({
+        bound: factor * bound,
+        gated: factor * gated,
+      }));
+      frames = encode(x, taken, "workspace");
     }
-    plan?.stored(name, frames.bytes, x.shape[0]!);
+    frames.keep(masked && this.quantizer === "paper" ? new Mask(x, site) : null);
+    plan?.stored(name, frames.bytes, x.shape[0]!, factor);
     const bound = Math.min(...taken.map(tighter));
     this.#report(values, bound, frames.slack);
     this.#tell("frame", rawBytes, claimants, bound, frames.bytes);
@@ -264,8 +269,8 @@ export class CometStore extends Store {
   }
 }
 
-/** How often a bound is doubled to keep to a budget. */
-const mostTries = 8;
+/** How often a tensor is coded again to keep to a budget. */
+const mostTries = 4;
 
 const tighter = ({ bound }: Bounds): number => bound;
 const looser = ({ gated }: Bounds): number => gated;

@@ -83,6 +83,11 @@ export class Device {
     return block;
   }
 
+  /** Whether there is a piece of so many bytes. */
+  fits(bytes: number): boolean {
+    return this.#allocator.largest().bytes >= alignUp(bytes);
+  }
+
   /** The same bytes, now held for another purpose: an activation that only the backward pass still needs is "saved". */
   recategorise(block: Block, category: Category): void {
     if (block.category === category) return;

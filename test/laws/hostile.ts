@@ -1,6 +1,6 @@
 /** What a decoder owes to bytes that no encoder wrote: an answer or a FrameError, and no byte outside its buffers. */
 import assert from "node:assert/strict";
-import { quantizers } from "../../src/codec/bound.js";
+import { keepsSigns, quantizers } from "../../src/codec/bound.js";
 import { lengthOf } from "../../src/codec/frame.js";
 import { encode, FrameError } from "../../src/codec/index.js";
 import { scratchBytes } from "../../src/codec/room.js";
@@ -63,11 +63,13 @@ export function arena(exports: WebAssembly.Exports, memory: WebAssembly.Memory):
       view.setUint32(frameAt + 8, frame.length, true);
       view.setUint32(frameAt + 4, codec.checksum(frameAt + 8, frame.length - 8), true);
       try {
-        const values = lengthOf(codec.headerAt(frameAt, frame.length).shape);
+        const { shape, quantization } = codec.headerAt(frameAt, frame.length);
+        const values = lengthOf(shape);
         if (values > most) return;
         const end = outAt + 4 * values;
         bytes.fill(0xa5, end, end + 64);
         codec.decodeAt(frameAt, frame.length, outAt);
+        if (keepsSigns(quantization.quantizer)) codec.decodeAt(frameAt, frame.length, outAt, true);
         for (let i = end; i < end + 64; i++) assert.equal(bytes[i], 0xa5, "wrote behind the output");
       } finally {
         for (const at of fences) {
