@@ -31,7 +31,7 @@ export {
   conv2dWeightGradientUnits,
   conv2dWeightGradientWorkspace,
 } from "./kernels/conv2d_weight";
-export { add, fill, relu, reluBackward, scale } from "./kernels/elementwise";
+export { add, fill, relu, reluBackward, scale, subtract } from "./kernels/elementwise";
 export { gemm, gemmWorkspace } from "./kernels/gemm";
 export * from "./kernels/mask";
 export * from "./kernels/moments";

@@ -83,14 +83,17 @@ export interface Build {
   engine: Engine;
   /** Null: weights of unspecified content, for who fills them from a file or wants their shapes only. */
   rng: Rng | null;
+  /** In place of what the layers themselves say; null: as they say. */
+  init: Init | null;
 }
 
-export const build = (engine: Engine, seed: number): Build => ({
+export const build = (engine: Engine, seed: number, init: Init | null = null): Build => ({
   engine,
   rng: createRng(seed).fork("weights"),
+  init,
 });
 
-export const blank = (engine: Engine): Build => ({ engine, rng: null });
+export const blank = (engine: Engine): Build => ({ engine, rng: null, init: null });
 
 function filled({ engine }: Build, shape: readonly number[], value: number, site: string): Tensor {
   const tensor = Tensor.empty(engine, shape, site, "parameters");
@@ -116,13 +119,19 @@ function uniform(
  * First weights, all uniform and of mean 0:
  *
  *   "torch"     U(±1/√fanIn), PyTorch's default; the bias likewise
+ *   "lecun"     variance 1/fanIn, three times that of "torch": forward, a linear network keeps its signal's (LeCun et al., 1998)
  *   "he"        variance 2/fanIn: forward, a ReLU network keeps its signal's variance (He et al., 2015)
  *   "fan-out"   variance 2/fanOut: backward, it keeps its gradient's
  *   a number    this standard deviation
  *
  * With all but the first the bias begins at 0. fanIn = C/groups·R·S, fanOut = K·R·S.
  */
-export type Init = "torch" | "he" | "fan-out" | number;
+export type Init = (typeof inits)[number] | number;
+
+export const inits = ["torch", "lecun", "he", "fan-out"] as const;
+
+/** Variance · fanIn, or · fanOut. */
+const variances = { torch: 1 / 3, lecun: 1, he: 2, "fan-out": 2 } as const;
 
 export interface LayerOptions {
   bias?: boolean;
@@ -132,7 +141,7 @@ export interface LayerOptions {
 /** The limit of a uniform distribution is √3 times its standard deviation. */
 function limit(init: Init, fanIn: number, fanOut: number): number {
   if (typeof init === "number") return Math.sqrt(3) * init;
-  return Math.sqrt(init === "torch" ? 1 / fanIn : 6 / (init === "he" ? fanIn : fanOut));
+  return Math.sqrt((3 * variances[init]) / (init === "fan-out" ? fanOut : fanIn));
 }
 
 const biasLimit = (init: Init, fanIn: number): number => (init === "torch" ? limit(init, fanIn, 0) : 0);
@@ -148,7 +157,8 @@ export class Conv2d extends Module {
     options: Conv2dOptions & LayerOptions = {},
   ) {
     super();
-    const { bias = true, init = "torch" } = options;
+    const { bias = true } = options;
+    const init = b.init ?? options.init ?? "torch";
     const shape = conv2dWeightShape("Conv2d", [inChannels, outChannels, kernel], options);
     const fanIn = sizeOf(shape.slice(1));
     this.#options = options;
@@ -167,9 +177,10 @@ export class Linear extends Module {
     b: Build,
     inFeatures: number,
     outFeatures: number,
-    { bias = true, init = "torch" }: LayerOptions = {},
+    { bias = true, init: own = "torch" }: LayerOptions = {},
   ) {
     super();
+    const init = b.init ?? own;
     const limits = [limit(init, inFeatures, outFeatures), biasLimit(init, inFeatures)] as const;
     this.parameters.weight = uniform(b, [outFeatures, inFeatures], limits[0], "linear weight");
     if (bias) this.parameters.bias = uniform(b, [outFeatures], limits[1], "linear bias");

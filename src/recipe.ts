@@ -83,8 +83,8 @@ function held(
       else hold.dispose();
     }
   };
-  const make = (first: number, count: number) =>
-    rectifies ? sources[0]!.rectified(first, count) : recompute(ranges(sources, first, count), first);
+  const make = (first: number, count: number, last?: boolean) =>
+    rectifies ? sources[0]!.rectified(first, count, last) : recompute(ranges(sources, first, count), first);
   /** By the chain rule. */
   const sensitivity = (first: number, count: number) => {
     const outer = own?.(ranges(sources, first, count), first);

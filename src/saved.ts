@@ -39,8 +39,11 @@ export interface Packed {
   readonly images: number;
   /** The values of `count` images from `first` on. The caller disposes of them. */
   range(first: number, count: number): Tensor;
-  /** What a ReLU makes of them, where more than the values tells which are above zero. */
-  rectified?(first: number, count: number): Tensor;
+  /**
+   * What a ReLU makes of them, where more than the values tells which are above zero. `before`: who asks is the last to want
+   * these, and goes through all images in order, and the values as they are will be asked for next.
+   */
+  rectified?(first: number, count: number, before?: boolean): Tensor;
   /** dx = x ≠ 0 ? dy : 0; consumes dy. Null where that is not known without the values. */
   gate?(dy: Tensor): Tensor | null;
   free(): void;
@@ -59,8 +62,8 @@ export interface Recipe {
   readonly firm: boolean;
   /** Whether they are merely added and subtracted. */
   readonly sum: boolean;
-  /** Makes images [first, first + count) of it from those of each source. */
-  make(first: number, count: number): Tensor;
+  /** Makes images [first, first + count) of it from those of each source; `last`: nobody else will ask. */
+  make(first: number, count: number, last?: boolean): Tensor;
   /** Likewise how its values follow errors of the first source; null where one by one. */
   sensitivity?(first: number, count: number): Tensor | null;
   /** What a claim on it means for its sources. */
@@ -75,6 +78,7 @@ export interface Recipe {
  */
 export class Derived implements Packed {
   readonly images: number;
+  readonly #saved: SavedTensor;
   readonly #recipe: Recipe;
   readonly #shape: readonly number[];
   /** Gates still to come; 0 where supports are of no use. */
@@ -83,7 +87,9 @@ export class Derived implements Packed {
   /** Images whose supports are kept. */
   #known = 0;
 
-  constructor({ shape, claimants }: SavedTensor, recipe: Recipe) {
+  constructor(saved: SavedTensor, recipe: Recipe) {
+    const { shape, claimants } = saved;
+    this.#saved = saved;
     this.#recipe = recipe;
     this.#shape = shape;
     this.#gates = claimants.filter(({ need }) => need === "support").length;
@@ -106,7 +112,7 @@ export class Derived implements Packed {
   }
 
   range(first: number, count: number): Tensor {
-    const x = this.#recipe.make(first, count);
+    const x = this.#recipe.make(first, count, this.#saved.shares - this.#gates === 1);
     if (this.#gates > 0 && first === this.#known) {
       const { device, kernels } = x.engine;
       const bits = device.allocate(Math.ceil(x.size / 8), "workspace", x.storage.block.site, "high");
@@ -190,6 +196,11 @@ export class SavedTensor implements Claim {
   /** Whether it is there for backward anyway, itself or what it is made from. */
   get kept(): boolean {
     return this.#open > 0 || this.recipe !== null;
+  }
+
+  /** Who has still to take it, or to make something from it. */
+  get shares(): number {
+    return this.#open;
   }
 
   /** Whether a claim would still be heard before it is packed. */
@@ -282,9 +293,9 @@ export class SavedTensor implements Claim {
     return this.packed ? this.packed.range(first, count) : imagesOf(this.#borrow(), first, count);
   }
 
-  /** max(x, 0), with the exact support of the original's if that is claimed. */
-  rectified(first: number, count: number): Tensor {
-    if (this.packed?.rectified) return this.packed.rectified(first, count);
+  /** max(x, 0), with the exact support of the original's if that is claimed; `last`: for the last time. */
+  rectified(first: number, count: number, last = false): Tensor {
+    if (this.packed?.rectified) return this.packed.rectified(first, count, last && this.shares === 2);
     const x = this.range(first, count);
     const values = x.data;
     const y = x.recycle("rectified");

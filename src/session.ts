@@ -12,7 +12,7 @@ import { createEngine } from "./engine.js";
 import { UsageError } from "./error.js";
 import { createModel } from "./models/models.js";
 import { suggestion } from "./nearest.js";
-import { build, type Module } from "./nn.js";
+import { build, type Init, type inits, type Module } from "./nn.js";
 import type { Engine } from "./op.js";
 import { type Schedule, Sgd, schedules, warmUp } from "./optim.js";
 import { LeanStore } from "./store.js";
@@ -22,6 +22,8 @@ export interface Settings {
   model: string;
   /** `comet-conv` compresses the inputs of convolutions and linear layers alone. */
   store: "plain" | "lean" | "comet-conv" | "comet";
+  /** What first weights are drawn from, all over the network; "own": what it says itself, layer by layer. */
+  init: "own" | (typeof inits)[number];
   /** COMET only. */
   policy: "law" | "spread" | "budget" | "paper" | "fixed";
   /** Policy `budget` only: the most that may be saved at any moment; "" for what else fits into `memory`. */
@@ -60,6 +62,7 @@ export interface Settings {
 export const defaults: Settings = {
   model: "resnet8",
   store: "comet",
+  init: "own",
   policy: "law",
   savedBytes: "",
   bound: 1e-3,
@@ -211,7 +214,9 @@ export function createSession(settings: Settings, dataset: Dataset, own?: Engine
   try {
     const { channels, height, width, classes } = dataset;
     const input = { channels, height, width, classes: classes.length };
-    const model = createModel(settings.model, build(engine, settings.seed), input);
+    // A manifest from before there was a choice has none.
+    const init = (settings.init ?? "own") === "own" ? null : (settings.init as Init);
+    const model = createModel(settings.model, build(engine, settings.seed, init), input);
     const optimizer = new Sgd(engine, model.allParameters(), settings);
     const average = settings.ema > 0 ? new Average(engine, model, settings.ema) : null;
     let comet: CometStore | null = null;

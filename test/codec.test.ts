@@ -32,10 +32,12 @@ import {
   rectifiedIsExact,
   secondPassIsStill,
   supportIsExact,
+  type Twins,
+  twinsAreBoth,
 } from "./laws/codec.js";
 
 /** The codec inside the engine's module: a shared memory, addresses, and a frame that must not leave its capacity. */
-function seam(build: string): Codec {
+function seam(build: string): Twins {
   const memory = new WebAssembly.Memory({ initial: 800, maximum: 800, shared: true });
   const bytes = readFileSync(new URL(`../../build/${build}`, import.meta.url));
   const abort = () => assert.fail("abort");
@@ -60,6 +62,21 @@ function seam(build: string): Codec {
       assert.equal(encodeAt(length - 1), -1);
       assert.ok(fence.every((byte) => byte === 0xa5));
       return frame;
+    },
+    twins(frame) {
+      const { length } = decode(frame);
+      const [at, positive] = [
+        x0 + 4 * length + 64,
+        x0 + 4 * length + 128 + Math.ceil(frame.length / 64) * 64,
+      ];
+      new Uint8Array(memory.buffer, at, frame.length).set(frame);
+      const fences = [x0, positive].map((from) =>
+        new Uint8Array(memory.buffer, from + 4 * length, 64).fill(0xa5),
+      );
+      codec.run(codec.decoding(at, frame.length, x0, { positive }));
+      assert.ok(fences.every((fence) => fence.every((byte) => byte === 0xa5)));
+      const values = (from: number) => new Float32Array(memory.buffer, from, length).slice();
+      return { plain: values(x0), positive: values(positive) };
     },
     decode(frame, { rectified = false } = {}) {
       const length = decode(frame).length;
@@ -92,6 +109,31 @@ test("the release build in shared memory gives the reference's bytes and bits", 
   equals(reference, seam("comet.wasm"), { seed, numRuns: 250 }));
 test("the debug build in shared memory gives the reference's bytes and bits", () =>
   equals(reference, seam("comet.debug.wasm"), { seed, numRuns: 50 }));
+
+for (const build of ["comet.wasm", "comet.debug.wasm"]) {
+  test(`values and rectified ones decoded at once are those of either alone, ${build}`, () =>
+    twinsAreBoth(seam(build), { seed, numRuns: build === "comet.wasm" ? 1000 : 60 }));
+}
+
+test("the law of both at once catches rectified values by their own sign, and a lane too few", () => {
+  const byValue: Twins = {
+    ...resident,
+    twins(frame) {
+      const { plain } = resident.twins(frame);
+      return { plain, positive: plain.map((y) => Math.max(y, 0)) };
+    },
+  };
+  assert.throws(() => twinsAreBoth(byValue, mustFail));
+  const short: Twins = {
+    ...resident,
+    twins(frame) {
+      const { plain, positive } = resident.twins(frame);
+      if (positive.length > 7) positive[7] = 0;
+      return { plain, positive };
+    },
+  };
+  assert.throws(() => twinsAreBoth(short, mustFail));
+});
 
 test("the bound's law catches a decoder that is an ulp off and an encoder without a check", () => {
   const shifted: Codec = {

@@ -68,6 +68,43 @@ for (const quantizer of ["dithered", "support"] as const) {
   });
 }
 
+test("a pass over rectified values leaves the others beside it, unless memory is short", () => {
+  for (const engine of engines) {
+    const { device } = engine;
+    const frames = framesOf(engine, "dithered");
+    const all = taken(frames.range(0, 7));
+    const positive = taken(frames.rectified!(0, 7));
+    const pass = () => {
+      for (const [first, count] of [
+        [0, 2],
+        [2, 2],
+        [4, 2],
+        [6, 1],
+      ] as const) {
+        const part = positive.slice(first * size, (first + count) * size);
+        assert.deepEqual(taken(frames.rectified!(first, count, true)), part);
+      }
+    };
+    pass();
+    assert.equal(device.ledger.live.activations, 4 * 7 * size);
+    assert.deepEqual(taken(frames.range(0, 7)), all);
+    assert.equal(device.ledger.live.activations, 0);
+    // Whoever needs the room has it, and the values are decoded anew.
+    pass();
+    let free = 0;
+    while (device.fits(free + 65536)) free += 65536;
+    const rest = device.allocate(free + 2 * 65536, "workspace", "rest");
+    assert.equal(device.ledger.live.activations, 0);
+    device.free(rest);
+    assert.deepEqual(taken(frames.range(0, 7)), all);
+    // Not all images have come by.
+    taken(frames.rectified!(0, 2, true));
+    assert.deepEqual(taken(frames.range(0, 7)), all);
+    frames.free();
+    assert.equal(device.ledger.live.activations + device.ledger.live.saved, 0);
+  }
+});
+
 test("where memory is short frames are decoded one by one, and what fails leaves nothing behind", () => {
   const engine = createEngine({ memory: "10MiB", threads: 3 });
   const { device } = engine;

@@ -2,7 +2,8 @@
 // formulas are those of src/codec/quantize.ts, lane by lane in the same order.
 import { mix } from "./checksum";
 import { dither, further, turnOf } from "./dither";
-import { DITHERED, dithers, magicOf, nearest, PAPER, range16, SIGNED, SUPPORT, valueOf } from "./quantize";
+import { valueOf } from "./dequantize";
+import { DITHERED, dithers, magicOf, nearest, PAPER, range16, SIGNED, SUPPORT } from "./quantize";
 import { ESCAPES, POSITIONS, Q, Settings, settings } from "./scratch";
 
 const LARGEST_QUOTIENT: f32 = 4194304;

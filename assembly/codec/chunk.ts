@@ -2,7 +2,8 @@
 import { blocksBytes, GROUPED, readBlocks, writeBlocks } from "./blocks";
 import { restore16, restore32, UNSIGNED } from "./predict";
 import { quantizeNarrow, quantizeWide, TOO_WIDE } from "./checked";
-import { dequantize16, dequantize32, LOSSLESS, orderBits, PAPER, quantizeNear, rawValue, rectify } from "./quantize";
+import { dequantize16, dequantize32, dequantizeTwins, orderBits, placeRaw, rectify } from "./dequantize";
+import { LOSSLESS, PAPER, quantizeNear, SIGNED } from "./quantize";
 import { BLOCK, ESCAPES, GROUP, PACKED, POSITIONS, Q, STAGING, settings, TRIAL } from "./scratch";
 import { gather, scatter } from "./sparse";
 import {
@@ -172,8 +173,33 @@ function countBits(bitmap: usize, n: usize): i32 {
   return (load<u8>(bitmap + bytes - 1) as u32) >> (8 - behind) && behind ? -1 : count;
 }
 
-/** Blocks of integers at `at`, b-th first, become values; of the last block as many as the chunk of n has. */
+/** Blocks of integers at `at`, b-th first, become values, and rectified ones where these are wanted beside them. */
 function emit(
+  x: usize,
+  at: usize,
+  b: usize,
+  blocks: usize,
+  n: usize,
+  wide: bool,
+  exact: bool,
+  gapless: bool,
+  first: u32,
+  scratch: usize,
+): void {
+  const s = settings(scratch);
+  if (s.twin != 0 && s.quantizer == SIGNED && !wide && b + blocks <= n >> 6) {
+    dequantizeTwins(x + b * 256, at, blocks << 6, gapless, first + (b as u32) * 64, scratch);
+    return;
+  }
+  emitOnce(x, at, b, blocks, n, wide, exact, gapless, first, scratch);
+  if (s.twin == 0) return;
+  s.rectified = 1;
+  emitOnce(x + s.twin, at, b, blocks, n, wide, exact, gapless, first, scratch);
+  s.rectified = 0;
+}
+
+/** Of the last block as many values as the chunk of n has. */
+function emitOnce(
   x: usize,
   at: usize,
   b: usize,
@@ -297,7 +323,7 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
   }
   for (let k: usize = 0; k < escapes; k++) {
     const i = load<u16>(positions + k * 2) as usize;
-    store<u32>(x + i * 4, rawValue(load<u32>(positions + escapes * 2 + k * 4), s.rectified != 0));
+    placeRaw(x + i * 4, load<u32>(positions + escapes * 2 + k * 4), scratch);
   }
   return (at - from) as i32;
 }

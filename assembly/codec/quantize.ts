@@ -1,7 +1,7 @@
-// Values → integers and back; the formulas are those of src/codec/quantize.ts, lane by lane in the same order.
+// Values → integers; dequantize.ts goes back. The formulas are those of src/codec/quantize.ts, lane by lane in the same order.
 import { mix } from "./checksum";
 import { dither, further, turnOf } from "./dither";
-import { opaque, opaque16, opaqueFloat, settings } from "./scratch";
+import { fetch, opaque, opaque16, opaqueFloat, settings } from "./scratch";
 
 export const LOSSLESS: u32 = 0;
 export const SUPPORT: u32 = 1;
@@ -10,6 +10,20 @@ export const DITHERED: u32 = 3;
 /** Dense mode's floors in half steps; no quantizer of a frame. */
 export const HALVES: u32 = 4;
 export const SIGNED: u32 = 5;
+/** SIGNED on the way back, with rectified values beside the others; no quantizer of a frame. */
+export const TWINS: u32 = 6;
+
+/** Whether integers stand for one nearer to zero, on either side. */
+@inline
+export function isSigned(quantizer: u32): bool {
+  return quantizer == SIGNED || quantizer == TWINS;
+}
+
+/** Whether a quantizer's integers hang on their numbers. */
+@inline
+export function dithers(quantizer: u32): bool {
+  return quantizer == DITHERED || isSigned(quantizer);
+}
 
 /** The bits of 1.5·2^23: added to |t| ≤ 2^22, it leaves round-half-even(t) in the low mantissa bits. */
 export const MAGIC: i32 = 0x4b400000;
@@ -194,6 +208,7 @@ export function quantizeNear(x: usize, n: usize, q: usize, first: u32, scratch: 
     const to = q + (i << 1);
     const number = first + (i as u32);
     let range: u32;
+    if (dithers(s.quantizer)) fetch(at, count << 2, scratch);
     if (s.quantizer == SUPPORT) range = nearRun(at, count, to, number, scratch, SUPPORT);
     else if (s.quantizer == PAPER) range = nearRun(at, count, to, number, scratch, PAPER);
     else if (s.quantizer == SIGNED) range = nearRun(at, count, to, number, scratch, SIGNED);
@@ -204,183 +219,4 @@ export function quantizeNear(x: usize, n: usize, q: usize, first: u32, scratch: 
   }
   s.range = ((least & 0xffff) | (most << 16)) as u32;
   return true;
-}
-
-/** An integer clamped to ±½: half a step towards zero, and 0 for 0. */
-@inline
-function clamped(q: v128, half: v128, minusHalf: v128): v128 {
-  return f32x4.pmax(f32x4.pmin(q, half), minusHalf);
-}
-
-/** The decoder's formula for four integers. */
-@inline
-export function valueOf(integer: v128, quantizer: u32, step: v128, negativeStep: v128, u: v128): v128 {
-  const q = f32x4.convert_i32x4_s(integer);
-  if (quantizer == PAPER) return f32x4.mul(q, step);
-  const below = i32x4.shr_s(integer, 31);
-  const side = v128.bitselect(negativeStep, step, below);
-  if (quantizer == SUPPORT) return f32x4.mul(f32x4.sub(q, clamped(q, f32x4.splat(0.5), f32x4.splat(-0.5))), side);
-  const zero = i32x4.splat(0);
-  if (quantizer == SIGNED) {
-    const r = f32x4.convert_i32x4_s(i32x4.sub(i32x4.add(integer, i32x4.gt_s(integer, zero)), below));
-    return v128.and(f32x4.mul(f32x4.sub(r, u), side), i32x4.ne(integer, zero));
-  }
-  // Comparison lanes are −1 where true: adding one takes 1 from the positive integers.
-  const shifted = f32x4.convert_i32x4_s(i32x4.add(integer, i32x4.gt_s(integer, zero)));
-  return v128.and(f32x4.mul(f32x4.sub(shifted, u), step), i32x4.ne(integer, zero));
-}
-
-/** What becomes of a value that was kept raw: its own bits, or 0 below zero if `rectified`. */
-@inline
-export function rawValue(word: u32, rectified: bool): u32 {
-  return rectified && word > 0x80000000 && word <= 0xff800000 ? 0 : word;
-}
-
-/** The same of n values in place; n is a multiple of 4. */
-export function rectify(x: usize, n: usize): void {
-  const zero = f32x4.splat(0);
-  for (let i: usize = 0; i < n * 4; i += 16) {
-    const value = v128.load(x + i);
-    v128.store(x + i, v128.andnot(value, f32x4.lt(value, zero)));
-  }
-}
-
-/** Bits → integers in the order of the floats, and back; n is a multiple of 4. */
-export function orderBits(to: usize, from: usize, n: usize): void {
-  for (let i: usize = 0; i < n * 4; i += 16) {
-    const bits = v128.load(from + i);
-    v128.store(to + i, v128.xor(bits, v128.and(i32x4.shr_s(bits, 31), i32x4.splat(0x7fffffff))));
-  }
-}
-
-/** Integers above 0 and 0 itself move up where zero is no integer. */
-@inline
-function opened(q: v128, gapless: bool): v128 {
-  return gapless ? i16x8.sub(q, i16x8.ge_s(q, i16x8.splat(0))) : q;
-}
-
-/**
- * Eight integers' values, with one step for both signs but under SIGNED. `one` and `other`: aidOf and otherAidOf; `turn` is that of the first
- * four, and `four` leads to the next ones'.
- *
- *   dithered  integers above 0 stand for one less than they say; what is 0 stays so
- *   signed    all stand for one nearer to zero
- */
-@inline
-export function storeEight(
-  to: usize,
-  integers: v128,
-  quantizer: u32,
-  gapless: bool,
-  step: v128,
-  one: v128,
-  other: v128,
-  turn: v128,
-  four: v128,
-  scratch: usize,
-): void {
-  const zero = i16x8.splat(0);
-  let q = opened(integers, gapless);
-  if (quantizer == SIGNED) q = i16x8.max_s(q, other);
-  const below = i16x8.shr_s(q, 15);
-  let r = q;
-  if (dithers(quantizer)) r = i16x8.add(r, i16x8.gt_s(q, zero));
-  if (quantizer == SIGNED) r = i16x8.sub(r, below);
-  const a = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(r));
-  const b = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(r));
-  if (quantizer == PAPER) {
-    v128.store(to, f32x4.mul(a, step));
-    v128.store(to, f32x4.mul(b, step), 16);
-  } else if (quantizer == SUPPORT) {
-    v128.store(to, f32x4.mul(f32x4.sub(a, clamped(a, one, other)), step));
-    v128.store(to, f32x4.mul(f32x4.sub(b, clamped(b, one, other)), step), 16);
-  } else {
-    const none = i16x8.eq(q, zero);
-    const firstStep = quantizer == SIGNED ? v128.bitselect(one, step, i32x4.extend_low_i16x8_s(below)) : step;
-    const secondStep = quantizer == SIGNED ? v128.bitselect(one, step, i32x4.extend_high_i16x8_s(below)) : step;
-    const first = f32x4.mul(f32x4.sub(a, dither(turn, scratch)), firstStep);
-    const second = f32x4.mul(f32x4.sub(b, dither(i32x4.add(turn, four), scratch)), secondStep);
-    v128.store(to, v128.andnot(first, i32x4.extend_low_i16x8_s(none)));
-    v128.store(to, v128.andnot(second, i32x4.extend_high_i16x8_s(none)), 16);
-  }
-}
-
-/** Whether a quantizer's integers hang on their numbers. */
-@inline
-export function dithers(quantizer: u32): bool {
-  return quantizer == DITHERED || quantizer == SIGNED;
-}
-
-/** What storeEight needs beside the step: ½, and −½; under SIGNED the step below zero, and the least integer that counts. */
-@inline
-export function aidOf(quantizer: u32, scratch: usize): v128 {
-  return opaqueFloat(quantizer == SIGNED ? settings(scratch).negativeStep : 0.5, scratch);
-}
-
-@inline
-export function otherAidOf(quantizer: u32, scratch: usize): v128 {
-  if (quantizer != SIGNED) return opaqueFloat(-0.5, scratch);
-  return opaque16(settings(scratch).rectified ? 0 : -32768, scratch);
-}
-
-@inline
-function valueRun(to: usize, from: usize, count: usize, first: u32, scratch: usize, quantizer: u32, gapless: bool): void {
-  const s = settings(scratch);
-  const step = opaqueFloat(s.step, scratch);
-  const one = aidOf(quantizer, scratch);
-  const other = otherAidOf(quantizer, scratch);
-  const four = further(4, scratch);
-  const eight = further(8, scratch);
-  let turn = turnOf(first, mix(s.seed));
-  let y = to;
-  for (let at = from, end = from + (count << 1); at < end; at += 16, y += 32) {
-    storeEight(y, v128.load(at), quantizer, gapless, step, one, other, turn, four, scratch);
-    if (dithers(quantizer)) turn = i32x4.add(turn, eight);
-  }
-}
-
-/** The values of `count` (a multiple of 8) sixteen-bit integers, number `first` first. */
-export function dequantize16(to: usize, from: usize, count: usize, gapless: bool, first: u32, scratch: usize): void {
-  const s = settings(scratch);
-  if (s.quantizer == DITHERED) {
-    if (gapless) valueRun(to, from, count, first, scratch, DITHERED, true);
-    else valueRun(to, from, count, first, scratch, DITHERED, false);
-  } else if (s.quantizer == SIGNED) {
-    if (gapless) valueRun(to, from, count, first, scratch, SIGNED, true);
-    else valueRun(to, from, count, first, scratch, SIGNED, false);
-  } else if (s.quantizer == PAPER) valueRun(to, from, count, first, scratch, PAPER, false);
-  else if (s.step == s.negativeStep && s.rectified == 0) {
-    if (gapless) valueRun(to, from, count, first, scratch, SUPPORT, true);
-    else valueRun(to, from, count, first, scratch, SUPPORT, false);
-  } else {
-    const steps = f32x4.splat(s.step);
-    const negativeSteps = f32x4.splat(s.negativeStep);
-    const zero = i16x8.splat(0);
-    const least = i16x8.splat(s.rectified ? 0 : -32768);
-    for (let i: usize = 0; i < count << 1; i += 16) {
-      let q = v128.load(from + i);
-      if (gapless) q = i16x8.sub(q, i16x8.ge_s(q, zero));
-      q = i16x8.max_s(q, least);
-      v128.store(to + i * 2, valueOf(i32x4.extend_low_i16x8_s(q), SUPPORT, steps, negativeSteps, zero));
-      v128.store(to + i * 2, valueOf(i32x4.extend_high_i16x8_s(q), SUPPORT, steps, negativeSteps, zero), 16);
-    }
-  }
-}
-
-/** The same of 64 integers of 32 bits. */
-export function dequantize32(to: usize, from: usize, gapless: bool, first: u32, scratch: usize): void {
-  const s = settings(scratch);
-  const steps = f32x4.splat(s.step);
-  const negativeSteps = f32x4.splat(s.negativeStep);
-  const zero = i32x4.splat(0);
-  const four = further(4, scratch);
-  let turn = turnOf(first, mix(s.seed));
-  for (let i: usize = 0; i < 256; i += 16) {
-    let q = v128.load(from + i);
-    if (gapless) q = i32x4.sub(q, i32x4.ge_s(q, zero));
-    if (s.rectified) q = i32x4.max_s(q, zero);
-    const u = dithers(s.quantizer) ? dither(turn, scratch) : zero;
-    v128.store(to + i, valueOf(q, s.quantizer, steps, negativeSteps, u));
-    turn = i32x4.add(turn, four);
-  }
 }

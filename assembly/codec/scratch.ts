@@ -53,6 +53,8 @@ export class Settings {
   near: i32;
   /** On the way back, values below zero become 0. */
   rectified: u32;
+  /** Where that is not so: bytes from where a value goes to where it goes rectified as well; 0, nowhere. */
+  twin: i32;
   /** The least and the largest integer of the last run, as low and high half. */
   range: u32;
 
@@ -106,6 +108,16 @@ export function bitsOf(lanes: v128): usize {
   return i8x16.bitmask(i8x16.narrow_i16x8_s(lanes, i16x8.splat(0))) as usize;
 }
 
+/**
+ * Reads a word of every cache line. What comes after them computes for so long on each line that few would be on their way
+ * at a time; here many are.
+ */
+export function fetch(from: usize, bytes: usize, scratch: usize): void {
+  let all: u32 = 0;
+  for (let at = from, end = from + bytes; at < end; at += 64) all |= load<u32>(at);
+  store<u32>(scratch + CELL, all);
+}
+
 export function settings(scratch: usize): Settings {
   return changetype<Settings>(scratch + SETTINGS);
 }
@@ -123,6 +135,7 @@ export function configure(
   seed: u32,
   lag: u32,
   rectified: u32,
+  twin: i32,
 ): void {
   const s = settings(scratch);
   s.quantizer = quantizer;
@@ -135,6 +148,7 @@ export function configure(
   s.seed = seed;
   s.lag = lag;
   s.rectified = rectified;
+  s.twin = twin;
   const dithered = quantizer == 3 || quantizer == 5;
   const provable = quantizer != 0 && (bound == negativeBound || quantizer == 5) && max(step, negativeStep) < <f32>1e30;
   // An integer under 5120 says that x is within 5120 steps of zero; under dither, one under 2^11 − 1 does for 2^11.

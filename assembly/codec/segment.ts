@@ -3,7 +3,7 @@
 import { heightOf } from "./dense";
 import { LOWS, MOST_LARGE, MOST_RAW, SEGMENTS, TRUE_SYMBOLS } from "./map";
 import { unpack16, unpackTail } from "./pack";
-import { rawValue } from "./quantize";
+import { placeRaw } from "./dequantize";
 import { decodeStrip, LEAST_STATE, statesOf, Stream, streamOf } from "./rans";
 import { joinLows, restoreRow } from "./rows";
 import { settings } from "./scratch";
@@ -163,7 +163,7 @@ function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 
     const at = segment.raw + (k << 3);
     const index = load<u32>(at);
     if (index < least || index - least >= (segment.total as u32) || index >= s.length) return BAD_INDEX;
-    store<u32>(x + ((index as usize) << 2), rawValue(load<u32>(at, 4), s.rectified != 0));
+    placeRaw(x + ((index as usize) << 2), load<u32>(at, 4), scratch);
   }
   return 0;
 }

@@ -1,5 +1,5 @@
 // Eight times eight 16-bit integers, turned: lanes' rows ↔ columns. On the way back they may become values at once.
-import { storeEight } from "./quantize";
+import { storeEight } from "./dequantize";
 
 /** What `spread` leaves integers; otherwise a quantizer. */
 const INTEGERS: u32 = 0;

@@ -3,7 +3,8 @@ import { mix } from "./checksum";
 import { laneBytes } from "./lanes";
 import { LANES, PADDED } from "./map";
 import { further, turnOf } from "./dither";
-import { aidOf, dequantize16, DITHERED, dithers, otherAidOf, PAPER, SIGNED, SUPPORT } from "./quantize";
+import { aidOf, dequantize16, otherAidOf } from "./dequantize";
+import { DITHERED, dithers, PAPER, SIGNED, SUPPORT, TWINS } from "./quantize";
 import { opaqueFloat, settings } from "./scratch";
 import { spreadColumns, transpose } from "./transpose";
 
@@ -34,13 +35,19 @@ function spreadRow(to: usize, stride: usize, first: u32, row: usize, scratch: us
     if (gapless) spreadWith(to, stride, first, row, scratch, SUPPORT, true);
     else spreadWith(to, stride, first, row, scratch, SUPPORT, false);
   } else if (s.quantizer == SIGNED) {
-    if (gapless) spreadWith(to, stride, first, row, scratch, SIGNED, true);
+    if (s.twin != 0) {
+      if (gapless) spreadWith(to, stride, first, row, scratch, TWINS, true);
+      else spreadWith(to, stride, first, row, scratch, TWINS, false);
+    } else if (gapless) spreadWith(to, stride, first, row, scratch, SIGNED, true);
     else spreadWith(to, stride, first, row, scratch, SIGNED, false);
   } else if (gapless) spreadWith(to, stride, first, row, scratch, DITHERED, true);
   else spreadWith(to, stride, first, row, scratch, DITHERED, false);
 }
 
-/** The columns at `row` become row y of a strip, whose lanes have `height` rows. */
+/**
+ * The columns at `row` become row y of a strip, whose lanes have `height` rows; and rectified ones where these are wanted
+ * beside them.
+ */
 export function placeRow(x: usize, strip: u32, height: u32, y: u32, row: usize, scratch: usize): void {
   const s = settings(scratch);
   const width = s.width as usize;
@@ -52,8 +59,18 @@ export function placeRow(x: usize, strip: u32, height: u32, y: u32, row: usize, 
   const suited = s.quantizer == SIGNED || (s.step == s.negativeStep && s.rectified == 0);
   if (end <= s.length && (!beyond || y + 1 < height) && suited) {
     spreadRow(x + ((first as usize) << 2), (apart as usize) << 2, first, row, scratch);
-    return;
-  }
+    if (s.twin == 0 || s.quantizer == SIGNED) return;
+  } else placeLanes(x, strip, height, y, row, scratch);
+  if (s.twin == 0) return;
+  s.rectified = 1;
+  placeLanes(x + s.twin, strip, height, y, row, scratch);
+  s.rectified = 0;
+}
+
+/** Lane after lane, and no value beyond the tensor's. */
+function placeLanes(x: usize, strip: u32, height: u32, y: u32, row: usize, scratch: usize): void {
+  const s = settings(scratch);
+  const width = s.width as usize;
   const stride = laneBytes(width);
   for (let i: usize = 0; i < width; i += 8) transpose(scratch + LANES + (i << 1), stride, row + (i << 4), 16);
   const gapless = s.gapless != 0;

@@ -51,6 +51,21 @@ export function add(y: usize, a: usize, b: usize, begin: i32, end: i32): void {
   map<Sum>(at(y, begin), at(a, begin), at(b, begin), end - begin, zero, zero);
 }
 
+@unmanaged
+class Difference {
+  pair(): bool {
+    return true;
+  }
+  of(x: v128, z: v128, u: v128, w: v128): v128 {
+    return f32x4.sub(x, z);
+  }
+}
+
+export function subtract(y: usize, a: usize, b: usize, begin: i32, end: i32): void {
+  const zero = f32x4.splat(0);
+  map<Difference>(at(y, begin), at(a, begin), at(b, begin), end - begin, zero, zero);
+}
+
 /** x·u */
 @unmanaged
 export class Scaled {

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { modelNamed, models } from "../models/models.js";
 import { suggestion } from "../nearest.js";
+import { inits } from "../nn.js";
 import { schedules } from "../optim.js";
 import { defaults, profiles, type Settings } from "../session.js";
 
@@ -134,6 +135,15 @@ export function addTrainOptions(command: Command): Command {
         "learning rate at the start; the network's own unless told",
         "--lr 0.05",
         undefined,
+      ),
+    )
+    .addOption(
+      choice(
+        "--init <name>",
+        "what first weights are drawn from; own: what the network says",
+        "--init lecun",
+        ["own", ...inits],
+        defaults.init,
       ),
     )
     .addOption(numeric("--momentum <m>", "SGD momentum", "--momentum 0.9", defaults.momentum))

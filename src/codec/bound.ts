@@ -28,6 +28,13 @@ export function rectifying(quantization: Quantization): Quantization {
   });
 }
 
+/** As a decoder uses it that is to leave values as they are and, so many bytes behind each, rectified. */
+export const twinned = (quantization: Quantization, twin: number): Quantization => ({
+  ...rectifying(quantization),
+  rectified: false,
+  twin,
+});
+
 /** One side's numbers. */
 export interface Bin {
   bound: number;
@@ -46,6 +53,8 @@ export interface Quantization {
   seed: number;
   /** On the way back: values below zero become 0. Only where integers tell signs: see `rectifying`. */
   rectified?: boolean;
+  /** On the way back, in a WebAssembly memory: so many bytes behind each value, it goes rectified as well. */
+  twin?: number;
 }
 
 const largestBound = 2 ** 126;

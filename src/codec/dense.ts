@@ -10,16 +10,7 @@ import type { ByteReader, ByteWriter } from "./bytes.js";
 import { heightOf, type Layout, lanes } from "./layout.js";
 import { type Plan, thresholdsFor } from "./model.js";
 import { inHalves, lanePredictors } from "./predict.js";
-import {
-  contexts,
-  costOf,
-  escapeSymbol,
-  readTables,
-  symbols,
-  type Tables,
-  tablesOf,
-  writeTables,
-} from "./rans.js";
+import { contexts, costOf, escapeSymbol, symbols, type Tables, tablesOf } from "./rans.js";
 
 /** Fewer values than this are fast mode's. */
 export const leastDense = 1024;
@@ -217,14 +208,12 @@ export function readPlan(input: ByteReader, { quantizer }: Quantization): Plan {
   return plan;
 }
 
-/** The most bytes that plan and tables take. */
-export const planCapacity = 8 + 16 + contexts * symbols * 3;
-
-export { readTables, writeTables };
+/** The bytes of a plan. */
+export const planBytes = 7;
 
 /**
- * The cost model of `auto`: both ways together, a dense value costs about 3 ns more than a fast one, which is worth it
- * when a sixth of the bytes go. `fastBytes`: what some values in a row take in fast mode; two runs of 4096 are asked.
+ * The cost model of `auto`: both ways together, a dense value costs about 2 ns more than a fast one, which is worth it
+ * when two fifths of the bytes go. `fastBytes`: what some values in a row take in fast mode; two runs of 4096 are asked.
  */
 export function paysOff(
   bytes: number,
@@ -234,5 +223,5 @@ export function paysOff(
   const run = Math.min(length, 4096);
   const middle = Math.floor((length - run) / 2);
   const fast = (fastBytes(0, run) + fastBytes(middle, run)) / (2 * run);
-  return bytes * 6 < fast * length * 5;
+  return bytes * 5 < fast * length * 3;
 }

@@ -7,10 +7,12 @@ import { rectifying } from "./bound.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
 import { checksum } from "./checksum.js";
 import { chunkLength, decodeChunk, encodeChunk } from "./chunk.js";
-import { choose, paysOff, planCapacity, readPlan, readTables, writePlan, writeTables } from "./dense.js";
+import { tablesBytes } from "./codes.js";
+import { choose, paysOff, planBytes, readPlan, writePlan } from "./dense.js";
 import { type Header, lagOf, lengthOf, readHeader, sealHeader, writeHeader } from "./frame.js";
 import { layoutOf } from "./layout.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
+import { readTables } from "./rans.js";
 import { decodeSegment, encodeSegment, tally } from "./segment.js";
 
 /** The payload in parts; null where dense mode does not suit, or does not pay for `auto`. */
@@ -32,10 +34,9 @@ function encodePayload(x: Float32Array, header: Header, auto: boolean): Uint8Arr
     (bytes) => !auto || paysOff(bytes, x.length, fastBytes),
   );
   if (choice === null) return null;
-  const head = new ByteWriter(planCapacity);
-  writePlan(head, choice.plan);
-  writeTables(head, choice.tables);
-  const parts = [head.written()];
+  const plan = new ByteWriter(planBytes);
+  writePlan(plan, choice.plan);
+  const parts = [plan.written(), tablesBytes(choice.tables)];
   for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
     const count = Math.min(layout.stripsPerSegment, layout.strips - s);
     const part = encodeSegment(x, layout, s, count, choice.plan, choice.tables, quantization);

@@ -2,20 +2,10 @@
  * The codec on a WebAssembly memory: tensors and frames are addresses in it, nothing is copied.
  */
 import { complain, truncated, unsuited } from "./answers.js";
-import { rectifying } from "./bound.js";
+import { rectifying, twinned } from "./bound.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
-import {
-  type Choice,
-  choose,
-  paysOff,
-  planCapacity,
-  type Rows,
-  readPlan,
-  readTables,
-  suits,
-  writePlan,
-  writeTables,
-} from "./dense.js";
+import { codesOf, nextTables, tablesBytes } from "./codes.js";
+import { type Choice, choose, paysOff, planBytes, type Rows, readPlan, suits, writePlan } from "./dense.js";
 import {
   type Header,
   lagOf,
@@ -29,7 +19,7 @@ import { type Layout, layoutOf, valuesOf } from "./layout.js";
 import type { Plan } from "./model.js";
 import type { CodecExports } from "./module.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
-import { escapeSymbol, startsOf, symbols, type Tables } from "./rans.js";
+import type { Tables } from "./rans.js";
 import { scratchBytes, windowsOf } from "./room.js";
 import { ResidentSink, ResidentSource, type Sink, type Source } from "./stream.js";
 import { alone, type Call, type Work } from "./work.js";
@@ -195,11 +185,14 @@ export class WasmCodec {
 
   *#encodingDense(header: Header, choice: Choice, place: Place, sink: Sink): Work<number> {
     const layout = layoutOf(header.shape, lengthOf(header.shape));
-    const head = new ByteWriter(planCapacity);
-    writePlan(head, choice.plan);
-    writeTables(head, choice.tables);
-    let sum = this.#put(sink, head.written());
-    if (sum < 0) return sum;
+    const plan = new ByteWriter(planBytes);
+    writePlan(plan, choice.plan);
+    let sum = 0;
+    for (const part of [plan.written(), tablesBytes(choice.tables)]) {
+      const bytes = this.#put(sink, part);
+      if (bytes < 0) return bytes;
+      sum += bytes;
+    }
     this.#configureDense(layout, choice.plan);
     this.#giveCodes(choice.tables, true);
     yield ["prepareEncoder", [this.#scratch]];
@@ -240,18 +233,11 @@ export class WasmCodec {
   }
 
   #giveCodes(tables: Tables, encoding: boolean): void {
-    const { top, frequency } = tables;
-    const start = startsOf(tables);
+    const { top } = tables;
     this.#bytes(this.#wasm.topsAddress(this.#scratch), top.length).set(top);
+    const codes = codesOf(tables);
     const at = this.#wasm.codesAddress(this.#scratch, Number(encoding));
-    const codes = new Uint32Array(this.#memory.buffer, at, frequency.length);
-    top.forEach((last, c) => {
-      const give = (i: number) => {
-        codes[i] = frequency[i]! | (start[i]! << 16);
-      };
-      for (let s = 0; s <= last; s++) give(c * symbols + s);
-      give(c * symbols + escapeSymbol);
-    });
+    new Uint32Array(this.#memory.buffer, at, codes.length).set(codes);
   }
 
   /** The header of the frame at `frame`. Throws a FrameError that names the field. */
@@ -276,17 +262,19 @@ export class WasmCodec {
   }
 
   /**
-   * The same, to go on beside others that have scratch of their own. A frame that was not `sealed` has 0 for its checksum.
+   * The same, to go on beside others that have scratch of their own. `positive`: an address to which values go rectified as
+   * well. A frame that was not `sealed` has 0 for its checksum.
    */
   *decoding(
     frame: number,
     frameBytes: number,
     out: number,
-    { rectified = false, sealed = true } = {},
+    { rectified = false, positive = 0, sealed = true } = {},
   ): Work<void> {
     const sum = sealed ? yield* this.#summing(frame + 8, Math.max(0, frameBytes - 8)) : 0;
     const header = this.headerOf(this.#bytes(frame, frameBytes), () => sum);
     if (rectified) header.quantization = rectifying(header.quantization);
+    else if (positive !== 0) header.quantization = twinned(header.quantization, positive - out);
     yield* this.decodingFrom(new ResidentSource(this.#bytes(frame, frameBytes)), header, () => out);
   }
 
@@ -331,7 +319,7 @@ export class WasmCodec {
     const layout = layoutOf(shape, lengthOf(shape));
     const input = new ByteReader(source.bytes.subarray(payload));
     const plan = readPlan(input, quantization);
-    const tables = readTables(input);
+    const tables = nextTables(input);
     this.#configureDense(layout, plan);
     this.#giveCodes(tables, false);
     yield ["prepareDecoder", [this.#scratch]];
@@ -353,7 +341,7 @@ export class WasmCodec {
   }
 
   configure({ shape, quantization }: Header): void {
-    const { quantizer, positive, negative, seed, rectified = false } = quantization;
+    const { quantizer, positive, negative, seed, rectified = false, twin = 0 } = quantization;
     this.#wasm.configure(
       this.#scratch,
       quantizers.indexOf(quantizer),
@@ -366,6 +354,7 @@ export class WasmCodec {
       seed,
       lagOf(shape),
       Number(rectified),
+      twin,
     );
   }
 

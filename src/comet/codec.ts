@@ -62,8 +62,8 @@ export function deviceCodec({ device, team }: Engine): DeviceCodec {
         for (let first = 0; first < parts.length; first += codecs.length) {
           const works = parts
             .slice(first, first + codecs.length)
-            .map(({ frame, out, rectified }, i) =>
-              codecs[i]!.decoding(frame.address, frame.bytes, out, { rectified, ...unsealed }),
+            .map(({ frame, out, ...how }, i) =>
+              codecs[i]!.decoding(frame.address, frame.bytes, out, { ...how, ...unsealed }),
             );
           run(codecs, works);
         }

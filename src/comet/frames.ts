@@ -9,7 +9,7 @@ import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
 import { MemoryError } from "../error.js";
 import { imagesAtOnce, type Packed } from "../saved.js";
-import { Tensor } from "../tensor.js";
+import { sizeOf, Tensor } from "../tensor.js";
 import { errorVariance } from "./law.js";
 import type { Mask } from "./mask.js";
 import type { Coded, Coding, DeviceCodec, Uncoded } from "./store.js";
@@ -49,8 +49,10 @@ export class Frames implements Packed {
   #mask: Mask | null = null;
   /** Decoded, but not yet asked for. */
   readonly #ready: Ready[] = [];
+  /** The values of the first so many images, from a pass over rectified ones. */
+  #beside: { x: Tensor; known: number } | null = null;
   /** By the signs, not by the values. */
-  readonly rectified?: (first: number, count: number) => Tensor;
+  readonly rectified?: (first: number, count: number, before?: boolean) => Tensor;
 
   constructor(
     codec: DeviceCodec,
@@ -69,7 +71,10 @@ export class Frames implements Packed {
     const signed = masked || this.slack > 1;
     const quantizer = signed && coding.quantizer === "dithered" ? ("signed" as const) : coding.quantizer;
     if (quantizer === "signed" || quantizer === "support") {
-      this.rectified = (first, count) => this.#give(first, count, true);
+      this.rectified = (first, count, before = false) => {
+        if (before && first === 0) this.#startBeside();
+        return this.#give(first, count, true);
+      };
     }
     const negativeBound = this.slack * coding.bound;
     const options = { ...coding, quantizer, ...(signed ? { negativeBound } : {}) };
@@ -103,6 +108,7 @@ export class Frames implements Packed {
   }
 
   range(first: number, count: number): Tensor {
+    if (this.#beside?.known === this.#shape[0] && count === this.#shape[0]) return this.#takeBeside()!;
     return this.#give(first, count, false);
   }
 
@@ -123,11 +129,29 @@ export class Frames implements Packed {
     try {
       this.#ready.push(...this.#ahead(first, threads, rectified));
     } catch (error) {
-      if (threads === 1 || !(error instanceof MemoryError)) throw error;
+      if (!(error instanceof MemoryError) || (threads === 1 && this.#beside === null)) throw error;
+      this.#takeBeside()?.dispose();
       this.#ready.push(...this.#ahead(first, 1, rectified));
     }
     return this.#ready.shift()!.x;
   }
+
+  /** Room for the values beside what a pass over rectified ones will give; there is none where memory is short. */
+  #startBeside(): void {
+    this.#takeBeside()?.dispose();
+    if (!this.#engine.device.fits(4 * sizeOf(this.#shape))) return;
+    this.#beside = { x: Tensor.empty(this.#engine, this.#shape, this.#site), known: 0 };
+    this.#engine.device.spares.add(this.#release);
+  }
+
+  #takeBeside(): Tensor | null {
+    const { x } = this.#beside ?? { x: null };
+    this.#beside = null;
+    this.#engine.device.spares.delete(this.#release);
+    return x;
+  }
+
+  readonly #release = (): void => this.#takeBeside()?.dispose();
 
   /** The images of so many frames from that of image `first` on, each on its own. */
   #ahead(first: number, count: number, rectified: boolean): Ready[] {
@@ -138,16 +162,26 @@ export class Frames implements Packed {
         const shape = [Math.min(this.images, images - start), ...this.#shape.slice(1)];
         made.push({ first: start, rectified, x: Tensor.empty(this.#engine, shape, this.#site) });
       }
-      this.#codec.decode(
-        made.map(({ first, x }) => {
-          return { frame: this.#frames[first / this.images]!, out: x.data.byteOffset, rectified };
-        }),
-      );
+      // What lies beside must not go while it is written to.
+      this.#engine.device.spares.delete(this.#release);
+      this.#codec.decode(made.map((ready) => this.#coded(ready)));
+      if (this.#beside) this.#engine.device.spares.add(this.#release);
       return made;
     } catch (error) {
       for (const { x } of made) x.dispose();
       throw error;
     }
+  }
+
+  /** Where one frame's values go: beside rectified ones as they are, if they are next there. */
+  #coded({ first, rectified, x }: Ready): Coded {
+    const frame = this.#frames[first / this.images]!;
+    const out = x.data.byteOffset;
+    const beside = this.#beside;
+    if (!rectified || beside?.known !== first) return { frame, out, rectified };
+    beside.known += x.shape[0]!;
+    const plain = beside.x.data.byteOffset + (4 * beside.x.size * first) / this.#shape[0]!;
+    return { frame, out: plain, rectified: false, positive: out };
   }
 
   #forget(): void {
@@ -187,6 +221,7 @@ export class Frames implements Packed {
 
   free(): void {
     this.#mask?.free();
+    this.#takeBeside()?.dispose();
     this.#forget();
     for (const frame of this.#frames) this.#engine.device.free(frame);
   }

@@ -50,11 +50,12 @@ export interface Uncoded {
   options: PartOptions & { choice?: Choice | null };
 }
 
-/** A frame, and where its values go. */
+/** A frame, and where its values go; `positive`: where they go rectified as well. */
 export interface Coded {
   frame: Block;
   out: number;
   rectified: boolean;
+  positive?: number;
 }
 
 /** The codec as the store uses it: on the device's own bytes, several frames at a time. */

@@ -170,6 +170,8 @@ export interface Kernels {
   /** dx = dy·s·(1 + x·(1 − s)), s = sigmoid(x). */
   siluBackward(dx: Float32Array, dy: Float32Array, x: Float32Array): void;
   add(y: Float32Array, a: Float32Array, b: Float32Array): void;
+  /** y = a − b. */
+  subtract(y: Float32Array, a: Float32Array, b: Float32Array): void;
   scale(y: Float32Array, x: Float32Array, factor: number): void;
   fill(y: Float32Array, value: number): void;
 

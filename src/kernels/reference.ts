@@ -38,6 +38,7 @@ export const referenceKernels: Kernels = {
   silu: activation.silu,
   siluBackward: activation.siluBackward,
   add: elementwise.add,
+  subtract: elementwise.subtract,
   scale: elementwise.scale,
   fill: elementwise.fill,
   scalePlanes: plane.scalePlanes,

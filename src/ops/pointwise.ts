@@ -41,11 +41,12 @@ export const addOp: Op<null> = {
   cheap: {
     recompute: (again, [a, b]) => sum(again, a!, b!),
     /** a = y − b */
-    recover(again, y, [b]) {
-      const values = b!.data;
-      const negative = b!.recycle(again.site);
-      again.engine.kernels.scale(negative.data, values, -1);
-      return sum(again, y, negative);
+    recover({ engine, site }, y, [b]) {
+      const values = y.data;
+      const a = y.recycle(site);
+      engine.kernels.subtract(a.data, values, b!.data);
+      b!.dispose();
+      return a;
     },
   },
 };

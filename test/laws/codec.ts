@@ -82,6 +82,24 @@ export function rectifiedIsExact({ encode, decode }: Codec, options: Cases): voi
   );
 }
 
+/** Values as they are and rectified, both at once. */
+export interface Twins extends Codec {
+  twins(frame: Uint8Array): { plain: Float32Array; positive: Float32Array };
+}
+
+/** Decoded both ways at once, a frame gives what it gives either way alone. */
+export function twinsAreBoth({ encode, decode, twins }: Twins, options: Cases): void {
+  fc.assert(
+    fc.property(cases, fc.constantFrom("support", "signed" as const), ({ x, options: how }, quantizer) => {
+      const frame = encode(x, { ...how, quantizer });
+      const { plain, positive } = twins(frame);
+      assert.deepEqual(bitsOf(plain), bitsOf(decode(frame)));
+      assert.deepEqual(bitsOf(positive), bitsOf(decode(frame, { rectified: true })));
+    }),
+    options,
+  );
+}
+
 /** Decoding and encoding again gives the same values: they are their own reconstructions. */
 export function secondPassIsStill({ encode, decode }: Codec, options: Cases): void {
   fc.assert(

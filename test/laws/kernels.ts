@@ -219,6 +219,7 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
   silu: pointwise(1, (k, y, [x]) => k.silu(y, x!)),
   siluBackward: pointwise(2, (k, dx, [dy, x]) => k.siluBackward(dx, dy!, x!)),
   add: pointwise(2, (k, y, [a, b]) => k.add(y, a!, b!)),
+  subtract: pointwise(2, (k, y, [a, b]) => k.subtract(y, a!, b!)),
   scale: pointwise(1, (k, y, [x], a) => k.scale(y, x!, a)),
   fill: pointwise(0, (k, y, _, a) => k.fill(y, a)),
 

@@ -14,6 +14,10 @@ export function add(y: Float32Array, a: Float32Array, b: Float32Array): void {
   for (let i = 0; i < y.length; i++) y[i] = a[i]! + b[i]!;
 }
 
+export function subtract(y: Float32Array, a: Float32Array, b: Float32Array): void {
+  for (let i = 0; i < y.length; i++) y[i] = a[i]! - b[i]!;
+}
+
 export function scale(y: Float32Array, x: Float32Array, factor: number): void {
   const by = fround(factor);
   for (let i = 0; i < y.length; i++) y[i] = x[i]! * by;

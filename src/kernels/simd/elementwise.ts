@@ -13,6 +13,7 @@ type Elements = Pick<
   | "silu"
   | "siluBackward"
   | "add"
+  | "subtract"
   | "scale"
   | "fill"
   | "packNonZero"
@@ -78,6 +79,7 @@ export function elementKernels(launcher: Launcher): Elements {
     silu: (y, x) => pointwise("silu", y, [x]),
     siluBackward: (dx, dy, x) => pointwise("siluBackward", dx, [dy, x]),
     add: (y, a, b) => pointwise("add", y, [a, b]),
+    subtract: (y, a, b) => pointwise("subtract", y, [a, b]),
     scale: (y, x, factor) => pointwise("scale", y, [x], [factor]),
     fill: (y, value) => pointwise("fill", y, [], [value]),
 
