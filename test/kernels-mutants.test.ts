@@ -192,10 +192,7 @@ const mutants: { [K in keyof Kernels]?: [fault: string, Kernels[K]] } = {
       rotate(y);
     },
   ],
-  subtract: [
-    "swaps its operands",
-    (y, a, b) => right.subtract(y, b, a),
-  ],
+  subtract: ["swaps its operands", (y, a, b) => right.subtract(y, b, a)],
   scale: [
     "loses the sign of zero",
     (y, x, factor) => {

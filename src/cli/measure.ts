@@ -7,6 +7,7 @@ import { randomImages } from "../data/random.js";
 import type { SiteRecord, StepRecord } from "../records.js";
 import { createSession, defaults, type Settings } from "../session.js";
 import { stopwatch } from "../stopwatch.js";
+import { Summarizer, type Summary } from "../summary.js";
 import { type TrainHooks, train } from "../train.js";
 import { choice, numeric, option } from "./options.js";
 
@@ -37,11 +38,15 @@ export const asked = ({ store }: MeasuringOptions): readonly Settings["store"][]
 export const open = ({ data, image }: MeasuringOptions, images: number): Promise<Dataset> =>
   data === "random" ? Promise.resolve(randomImages(images, image)) : openDataset(data, { size: image });
 
+export type Errors = Pick<Summary, "sigma" | "worstErrorRatio" | "auditedFrames">;
+
 /** The first step comes before bounds and before warm code: it is not told of. */
 export interface Measured {
   /** The last step. */
   last: StepRecord;
   sites: SiteRecord["sites"];
+  /** What a probe and an audit saw, if there were any. */
+  errors: Errors;
   /** Of the fastest step. */
   ms: number;
   /** Packing, unpacking and making again, as a share of the time of all steps. */
@@ -50,13 +55,22 @@ export interface Measured {
   residentPeakBytes: number;
 }
 
-/** A few steps under one store, from the start or from a checkpoint on. No image is tested. */
+interface How {
+  /** Null: from the start. */
+  from?: Checkpoint | null;
+  /** The step behind so many is probed and audited, and is none of those that are told of. */
+  probeBehind?: number;
+}
+
+/** A few steps under one store. No image is tested. */
 export async function measure(
   settings: Settings,
   { test, ...dataset }: Dataset,
-  from: Checkpoint | null = null,
+  { from = null, probeBehind = Number.POSITIVE_INFINITY }: How = {},
 ): Promise<Measured> {
   const steps: { record: StepRecord; storeMs: number }[] = [];
+  const summarizer = new Summarizer();
+  const probing = () => steps.length >= probeBehind;
   let sites: SiteRecord["sites"] = [];
   const session = createSession(settings, { ...dataset, test: { ...test, length: 0, batch() {} } });
   const elapsed = stopwatch(session.engine.store);
@@ -64,9 +78,13 @@ export async function measure(
     if (from) await restoreNetwork(session, from);
     const hooks: TrainHooks = {
       onRecord(record) {
+        summarizer.add(record);
+        if (probing()) return;
         if (record.kind === "step") steps.push({ record, storeMs: elapsed() });
         if (record.kind === "sites") sites = record.sites;
       },
+      probeAt: probing,
+      auditAt: probing,
     };
     await train(session, hooks, from?.state.position);
   } finally {
@@ -76,6 +94,7 @@ export async function measure(
   return {
     last: steps.at(-1)!.record,
     sites,
+    errors: summarizer.summary,
     ms: Math.min(...timed),
     storeShare: (steps.at(-1)!.storeMs - steps[0]!.storeMs) / timed.reduce((sum, ms) => sum + ms, 0),
     residentPeakBytes: process.resourceUsage().maxRSS * 1024,

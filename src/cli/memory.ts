@@ -25,6 +25,7 @@ import {
   open,
 } from "./measure.js";
 import { choice, modes, numeric, option, policies } from "./options.js";
+import { sigmaTable, worstError } from "./table.js";
 
 interface MemoryOptions extends MeasuringOptions {
   batch: number;
@@ -35,6 +36,7 @@ interface MemoryOptions extends MeasuringOptions {
   mode: Settings["mode"];
   from: string;
   sites: boolean;
+  probe: boolean;
   json: boolean;
 }
 
@@ -61,6 +63,7 @@ export function registerMemory(program: Command): void {
     .addOption(choice("--mode <name>", "the codec's mode", "--mode fast", modes, defaults.mode))
     .addOption(option("--from <run>", "go on from a run's last checkpoint", "--from runs/resnet50-…", ""))
     .addOption(option("--sites", "a table of COMET's sites too", "--store comet --sites", false))
+    .addOption(option("--probe", "compare a further step's gradients with exact ones", "--probe", false))
     .addOption(option("--json", "print the measured rows as JSON", "--store plain --json", false))
     .addHelpText("after", "\nExample:\n  comet memory --model resnet50 --batch 4 --data ./photos")
     .action(async (given: MemoryOptions, command: Command) => {
@@ -77,8 +80,8 @@ export function registerMemory(program: Command): void {
 }
 
 function argumentsFor(store: string, options: MemoryOptions): string[] {
-  const { model, batch, image, data, steps, memory, threads, policy, savedBytes, share, mode, from } =
-    options;
+  const { model, batch, image, data, steps, memory, threads, from } = options;
+  const { policy, savedBytes, share, mode, probe } = options;
   const begun = from === "" ? { model, batch, image, data } : { from };
   const common = { ...begun, steps, memory, threads, share, store };
   // Only COMET has a policy.
@@ -86,6 +89,7 @@ function argumentsFor(store: string, options: MemoryOptions): string[] {
   return [
     "memory",
     ...Object.entries({ ...common, ...comet }).flatMap(([name, value]) => [`--${name}`, String(value)]),
+    ...(probe && store === "comet" ? ["--probe"] : []),
   ];
 }
 
@@ -105,7 +109,8 @@ function begunAs(run: string, command: Command): Pick<MemoryOptions, "model" | "
 
 async function measured(store: Settings["store"], options: MemoryOptions): Promise<Row> {
   const { model, batch, memory, threads, policy, savedBytes, share, mode } = options;
-  const steps = Math.max(2, options.steps);
+  const probeBehind = Math.max(2, options.steps);
+  const steps = probeBehind + Number(options.probe);
   const from = options.from === "" ? null : await lastOf(options.from);
   const own = { store, policy, savedBytes, share, mode, memory, threads };
   const fromStart = { ...defaults, ...own, model, batch, steps, lr: modelNamed(model).lr };
@@ -114,7 +119,7 @@ async function measured(store: Settings["store"], options: MemoryOptions): Promi
     if (from) checkData(readManifest(options.from), dataset);
     const settings = from ? { ...behind(from, steps, dataset.train.length), ...own } : fromStart;
     const { name, height, width } = dataset;
-    const found = await measure(settings, dataset, from);
+    const found = await measure(settings, dataset, { from, probeBehind });
     return { store, dataset: name, height, width, ...found };
   } finally {
     await dataset.close();
@@ -181,7 +186,10 @@ function told(rows: readonly Row[], { model, batch, sites }: MemoryOptions): str
   }
   const title = `${model}, batch ${batch}, ${height} × ${width}, ${dataset}, step ${last.step + 1}`;
   const comet = rows.find(({ store }) => store === "comet");
-  return `${title}\n${table}\n${sites && comet ? `${siteTable(comet.sites)}\n` : ""}`;
+  const details = comet
+    ? [sites ? siteTable(comet.sites) : "", sigmaTable(comet.errors), worstError(comet.errors)]
+    : [];
+  return `${[title, table, ...details.filter((text) => text !== "")].join("\n")}\n`;
 }
 
 function siteTable(sites: SiteRecord["sites"]): string {

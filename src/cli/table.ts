@@ -1,6 +1,7 @@
 /** Results side by side, a column a run. */
 import Table from "cli-table3";
 import { formatBytes } from "../device/ledger.js";
+import type { Summary } from "../summary.js";
 import type { Result } from "./run.js";
 
 const percent = (share: number | null) => (share === null ? "–" : `${(100 * share).toFixed(2)} %`);
@@ -22,8 +23,10 @@ const rows: readonly [label: string, cell: (result: Result) => string][] = [
 ];
 
 /** The largest |x − x̂| ÷ bound of all values of all audited frames. */
-export function worstError({ summary }: Result): string {
-  const { worstErrorRatio, auditedFrames } = summary;
+export function worstError({
+  worstErrorRatio,
+  auditedFrames,
+}: Pick<Summary, "worstErrorRatio" | "auditedFrames">): string {
   return worstErrorRatio === null
     ? ""
     : `worst error ÷ bound ${worstErrorRatio.toFixed(6)}, every value of ${auditedFrames} frames`;
@@ -36,14 +39,14 @@ export function resultTable(results: readonly Result[], titles: readonly string[
 }
 
 /** σ of each layer's weight gradient error: what the law says and what was measured. Empty without probes. */
-export function sigmaTable({ summary }: Result): string {
-  if (summary.sigma.length === 0) return "";
+export function sigmaTable({ sigma }: Pick<Summary, "sigma">): string {
+  if (sigma.length === 0) return "";
   const table = new Table({
     head: ["weight", "σ predicted", "σ measured", "predicted ÷ measured", "in single steps"],
     style: { head: [], border: [] },
     colAligns: ["left", "right", "right", "right", "right"],
   });
-  for (const { parameter, predicted, measured, least, most } of summary.sigma) {
+  for (const { parameter, predicted, measured, least, most } of sigma) {
     const ratio = (predicted / measured).toFixed(3);
     const range = `${least.toFixed(2)} … ${most.toFixed(2)}`;
     table.push([parameter, predicted.toExponential(3), measured.toExponential(3), ratio, range]);

@@ -51,7 +51,7 @@ export function reportOf(results: readonly Result[]): string {
 }
 
 function conclusion(result: Result, report: string): string {
-  const lines = [resultTable([result], [result.id]), sigmaTable(result), worstError(result)];
+  const lines = [resultTable([result], [result.id]), sigmaTable(result.summary), worstError(result.summary)];
   if (result.skipped.length > 0) {
     lines.push(
       `Skipped ${result.skipped.length} images that could not be read, the first ${result.skipped[0]}.`,
