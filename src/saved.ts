@@ -37,8 +37,8 @@ export interface Packed {
   sensitivity?(first: number, count: number): Tensor | null;
   /** How many images it gives at once most cheaply. */
   readonly images: number;
-  /** The values of `count` images from `first` on. The caller disposes of them. */
-  range(first: number, count: number): Tensor;
+  /** The values of `count` images from `first` on. The caller disposes of them. `more`: others will ask for them. */
+  range(first: number, count: number, more?: boolean): Tensor;
   /**
    * What a ReLU makes of them, where more than the values tells which are above zero. `before`: who asks is the last to want
    * these, and goes through all images in order, and the values as they are will be asked for next.
@@ -290,7 +290,9 @@ export class SavedTensor implements Claim {
 
   /** Backward may come before the forward pass has let go of the tensor: then the tensor itself serves. */
   range(first: number, count: number): Tensor {
-    return this.packed ? this.packed.range(first, count) : imagesOf(this.#borrow(), first, count);
+    return this.packed
+      ? this.packed.range(first, count, this.shares > 1)
+      : imagesOf(this.#borrow(), first, count);
   }
 
   /** max(x, 0), with the exact support of the original's if that is claimed; `last`: for the last time. */

@@ -8,7 +8,7 @@
 import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
 import { MemoryError } from "../error.js";
-import { imagesAtOnce, type Packed } from "../saved.js";
+import { imagesAtOnce, imagesOf, type Packed } from "../saved.js";
 import { sizeOf, Tensor } from "../tensor.js";
 import { errorVariance } from "./law.js";
 import type { Mask } from "./mask.js";
@@ -49,7 +49,7 @@ export class Frames implements Packed {
   #mask: Mask | null = null;
   /** Decoded, but not yet asked for. */
   readonly #ready: Ready[] = [];
-  /** The values of the first so many images, from a pass over rectified ones. */
+  /** The values of the first so many images, for who asks next. */
   #beside: { x: Tensor; known: number } | null = null;
   /** By the signs, not by the values. */
   readonly rectified?: (first: number, count: number, before?: boolean) => Tensor;
@@ -107,9 +107,17 @@ export class Frames implements Packed {
     return this.#mask?.gate(dy) ?? null;
   }
 
-  range(first: number, count: number): Tensor {
-    if (this.#beside?.known === this.#shape[0] && count === this.#shape[0]) return this.#takeBeside()!;
-    return this.#give(first, count, false);
+  range(first: number, count: number, more = false): Tensor {
+    const images = this.#shape[0]!;
+    if (more && first === 0 && this.#beside?.known !== images) this.#startBeside();
+    if (count === images && this.#beside?.known === 0) this.#fillBeside();
+    const beside = this.#beside;
+    if (beside?.known !== images) {
+      const x = this.#give(first, count, false);
+      if (this.#beside?.known === first) this.#note(x);
+      return x;
+    }
+    return count === images && !more ? this.#takeBeside()! : imagesOf(beside.x, first, count);
   }
 
   /**
@@ -136,12 +144,46 @@ export class Frames implements Packed {
     return this.#ready.shift()!.x;
   }
 
-  /** Room for the values beside what a pass over rectified ones will give; there is none where memory is short. */
+  /**
+   * Room for values that others ask for after this pass: of one tensor at a time, as backward goes from one to the next. There
+   * is none where that would be the most the device has held.
+   */
   #startBeside(): void {
-    this.#takeBeside()?.dispose();
-    if (!this.#engine.device.fits(4 * sizeOf(this.#shape))) return;
+    const { device } = this.#engine;
+    const bytes = 4 * sizeOf(this.#shape);
+    device.reclaim();
+    if (!device.isSpare(bytes) || !device.fits(bytes)) return;
     this.#beside = { x: Tensor.empty(this.#engine, this.#shape, this.#site), known: 0 };
-    this.#engine.device.spares.add(this.#release);
+    device.spares.add(this.#release);
+  }
+
+  /** Decodes all images into it. */
+  #fillBeside(): void {
+    const { spares } = this.#engine.device;
+    const beside = this.#beside!;
+    const size = beside.x.size / this.#shape[0]!;
+    // It must not go while it is written to.
+    spares.delete(this.#release);
+    try {
+      this.#codec.decode(
+        this.#frames.map((frame, i) => {
+          const out = beside.x.data.byteOffset + 4 * size * this.images * i;
+          return { frame, out, rectified: false };
+        }),
+      );
+      beside.known = this.#shape[0]!;
+      spares.add(this.#release);
+    } catch (error) {
+      this.#release();
+      if (!(error instanceof MemoryError)) throw error;
+    }
+  }
+
+  /** The next images' values, which have just been given. */
+  #note(x: Tensor): void {
+    const beside = this.#beside!;
+    beside.x.data.set(x.data, (beside.x.size * beside.known) / this.#shape[0]!);
+    beside.known += x.shape[0]!;
   }
 
   #takeBeside(): Tensor | null {

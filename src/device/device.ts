@@ -46,7 +46,7 @@ export class Device {
   readonly exports: Exports;
   readonly budget: number;
   readonly build: Build;
-  /** What gives back memory that is held only to save time: asked before there is none left. */
+  /** What gives back memory that is held only to save time: asked before the peak would rise, or none be left. */
   readonly spares = new Set<() => void>();
   readonly #allocator: Allocator;
   readonly #blocks = new Map<number, Block>();
@@ -77,10 +77,10 @@ export class Device {
 
   /** Takes `bytes` for `site`. Throws a MemoryError that prints the ledger when there is no room. */
   allocate(bytes: number, category: Category, site: string, place: "low" | "high" = "low"): Block {
+    if (this.spares.size > 0 && !this.isSpare(bytes)) this.reclaim();
     let address = this.#allocator.take(taken({ bytes }), place);
-    for (const release of this.spares) {
-      if (address !== null) break;
-      release();
+    if (address === null && this.spares.size > 0) {
+      this.reclaim();
       address = this.#allocator.take(taken({ bytes }), place);
     }
     if (address === null) throw this.#outOfMemory(bytes, category, site);
@@ -88,6 +88,16 @@ export class Device {
     this.#blocks.set(address, block);
     this.ledger.add(category, taken(block));
     return block;
+  }
+
+  /** Whether so many bytes more leave the peak as it is. */
+  isSpare(bytes: number): boolean {
+    return this.ledger.total + taken({ bytes }) <= this.ledger.peakTotal;
+  }
+
+  /** Takes back all that is held only to save time. */
+  reclaim(): void {
+    for (const release of this.spares) release();
   }
 
   /** Whether there is a piece of so many bytes. */
