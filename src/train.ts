@@ -23,6 +23,8 @@ export interface TrainHooks {
   onRecord?(record: TrainRecord): void;
   /** Steps whose gradients are measured against the exact ones (COMET only). */
   probeAt?(step: number): boolean;
+  /** How often a probe compresses its step anew; probe's own number unless told. */
+  readonly draws?: number;
   /** Steps whose every frame is compared with its original (COMET only). */
   auditAt?(step: number): boolean;
   /** Channels of each tensor that an audited step keeps as samples. */
@@ -137,7 +139,7 @@ async function runStep(
   comet?.controller.begin(step);
   if (comet && hooks.probeAt?.(step)) {
     const forward = () => lossOf(session, copy(batch.images), copy(batch.labels));
-    emit({ kind: "probe", step, rows: probe(engine, comet, model, forward) });
+    emit({ kind: "probe", step, rows: probe(engine, comet, model, forward, hooks.draws) });
   }
   const loss = trainStep(session, batch, { ...context, calibrationMs });
   if (!Number.isFinite(loss)) throw nonFiniteLoss(session, step, loss, await images.batch(i));

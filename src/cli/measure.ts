@@ -58,15 +58,16 @@ export interface Measured {
 interface How {
   /** Null: from the start. */
   from?: Checkpoint | null;
-  /** The step behind so many is probed and audited, and is none of those that are told of. */
+  /** The step behind so many is probed, with so many draws, and audited, and is none of those that are told of. */
   probeBehind?: number;
+  draws?: number;
 }
 
 /** A few steps under one store. No image is tested. */
 export async function measure(
   settings: Settings,
   { test, ...dataset }: Dataset,
-  { from = null, probeBehind = Number.POSITIVE_INFINITY }: How = {},
+  { from = null, probeBehind = Number.POSITIVE_INFINITY, draws = 0 }: How = {},
 ): Promise<Measured> {
   const steps: { record: StepRecord; storeMs: number }[] = [];
   const summarizer = new Summarizer();
@@ -85,6 +86,7 @@ export async function measure(
       },
       probeAt: probing,
       auditAt: probing,
+      draws,
     };
     await train(session, hooks, from?.state.position);
   } finally {

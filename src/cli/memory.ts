@@ -36,7 +36,7 @@ interface MemoryOptions extends MeasuringOptions {
   mode: Settings["mode"];
   from: string;
   sites: boolean;
-  probe: boolean;
+  probe: number;
   json: boolean;
 }
 
@@ -63,7 +63,14 @@ export function registerMemory(program: Command): void {
     .addOption(choice("--mode <name>", "the codec's mode", "--mode fast", modes, defaults.mode))
     .addOption(option("--from <run>", "go on from a run's last checkpoint", "--from runs/resnet50-…", ""))
     .addOption(option("--sites", "a table of COMET's sites too", "--store comet --sites", false))
-    .addOption(option("--probe", "compare a further step's gradients with exact ones", "--probe", false))
+    .addOption(
+      numeric(
+        "--probe <draws>",
+        "compare a further step's gradients with exact ones, so often",
+        "--probe 6",
+        0,
+      ),
+    )
     .addOption(option("--json", "print the measured rows as JSON", "--store plain --json", false))
     .addHelpText("after", "\nExample:\n  comet memory --model resnet50 --batch 4 --data ./photos")
     .action(async (given: MemoryOptions, command: Command) => {
@@ -89,7 +96,7 @@ function argumentsFor(store: string, options: MemoryOptions): string[] {
   return [
     "memory",
     ...Object.entries({ ...common, ...comet }).flatMap(([name, value]) => [`--${name}`, String(value)]),
-    ...(probe && store === "comet" ? ["--probe"] : []),
+    ...(store === "comet" ? ["--probe", String(probe)] : []),
   ];
 }
 
@@ -110,7 +117,7 @@ function begunAs(run: string, command: Command): Pick<MemoryOptions, "model" | "
 async function measured(store: Settings["store"], options: MemoryOptions): Promise<Row> {
   const { model, batch, memory, threads, policy, savedBytes, share, mode } = options;
   const probeBehind = Math.max(2, options.steps);
-  const steps = probeBehind + Number(options.probe);
+  const steps = probeBehind + (options.probe > 0 ? 1 : 0);
   const from = options.from === "" ? null : await lastOf(options.from);
   const own = { store, policy, savedBytes, share, mode, memory, threads };
   const fromStart = { ...defaults, ...own, model, batch, steps, lr: modelNamed(model).lr };
@@ -119,7 +126,7 @@ async function measured(store: Settings["store"], options: MemoryOptions): Promi
     if (from) checkData(readManifest(options.from), dataset);
     const settings = from ? { ...behind(from, steps, dataset.train.length), ...own } : fromStart;
     const { name, height, width } = dataset;
-    const found = await measure(settings, dataset, { from, probeBehind });
+    const found = await measure(settings, dataset, { from, probeBehind, draws: options.probe });
     return { store, dataset: name, height, width, ...found };
   } finally {
     await dataset.close();
