@@ -105,6 +105,53 @@ test("a pass over rectified values leaves the others beside it, unless memory is
   }
 });
 
+test("values that others will ask for are decoded once, where that leaves the peak as it is", () => {
+  for (const engine of engines) {
+    const { device } = engine;
+    let decoded = 0;
+    const codec = deviceCodec(engine);
+    const counting = {
+      ...codec,
+      decode(parts: Parameters<typeof codec.decode>[0]) {
+        decoded += parts.length;
+        codec.decode(parts);
+      },
+    };
+    const x = Tensor.from(engine, values, shape, "x");
+    const coding = { bound: 0.1, below: 0.4, quantizer: "dithered", mode: "auto", seed } as const;
+    const frames = new Frames(counting, x, "x", coding, { masked: false });
+    const all = taken(frames.range(0, 7));
+    decoded = 0;
+    for (const first of [0, 2, 4, 6]) {
+      const count = Math.min(2, 7 - first);
+      assert.deepEqual(
+        taken(frames.range(first, count, true)),
+        all.slice(first * size, (first + count) * size),
+      );
+    }
+    assert.deepEqual(taken(frames.range(0, 7, true)), all);
+    assert.deepEqual(taken(frames.range(3, 2, true)), all.slice(3 * size, 5 * size));
+    assert.deepEqual(taken(frames.range(0, 7)), all);
+    assert.equal(decoded, 4);
+    // At the peak there is no room to keep anything; what is kept goes before it rises.
+    device.ledger.resetPeak();
+    for (let i = 0; i < 2; i++) taken(frames.range(0, 7, true));
+    assert.ok(decoded >= 12);
+    x.dispose();
+    device.reclaim();
+    device.ledger.resetPeak();
+    const room = device.allocate(4 * 7 * size, "workspace", "room");
+    device.free(room);
+    taken(frames.range(0, 7, true));
+    const { peakTotal } = device.ledger;
+    const more = device.allocate(4 * size, "workspace", "more");
+    assert.equal(device.ledger.peakTotal, peakTotal);
+    device.free(more);
+    frames.free();
+    assert.equal(device.ledger.live.activations + device.ledger.live.saved, 0);
+  }
+});
+
 test("where memory is short frames are decoded one by one, and what fails leaves nothing behind", () => {
   const engine = createEngine({ memory: "10MiB", threads: 3 });
   const { device } = engine;

@@ -8,8 +8,9 @@
 import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
 import { MemoryError } from "../error.js";
-import { imagesAtOnce, imagesOf, type Packed } from "../saved.js";
-import { sizeOf, Tensor } from "../tensor.js";
+import { imagesAtOnce, type Packed } from "../saved.js";
+import { Tensor } from "../tensor.js";
+import { Kept } from "./kept.js";
 import { errorVariance } from "./law.js";
 import type { Mask } from "./mask.js";
 import type { Coded, Coding, DeviceCodec, Uncoded } from "./store.js";
@@ -49,8 +50,7 @@ export class Frames implements Packed {
   #mask: Mask | null = null;
   /** Decoded, but not yet asked for. */
   readonly #ready: Ready[] = [];
-  /** The values of the first so many images, for who asks next. */
-  #beside: { x: Tensor; known: number } | null = null;
+  #kept: Kept | null = null;
   /** By the signs, not by the values. */
   readonly rectified?: (first: number, count: number, before?: boolean) => Tensor;
 
@@ -72,7 +72,7 @@ export class Frames implements Packed {
     const quantizer = signed && coding.quantizer === "dithered" ? ("signed" as const) : coding.quantizer;
     if (quantizer === "signed" || quantizer === "support") {
       this.rectified = (first, count, before = false) => {
-        if (before && first === 0) this.#startBeside();
+        if (before && first === 0) this.#keepNext();
         return this.#give(first, count, true);
       };
     }
@@ -108,16 +108,22 @@ export class Frames implements Packed {
   }
 
   range(first: number, count: number, more = false): Tensor {
-    const images = this.#shape[0]!;
-    if (more && first === 0 && this.#beside?.known !== images) this.#startBeside();
-    if (count === images && this.#beside?.known === 0) this.#fillBeside();
-    const beside = this.#beside;
-    if (beside?.known !== images) {
-      const x = this.#give(first, count, false);
-      if (this.#beside?.known === first) this.#note(x);
-      return x;
+    const whole = count === this.#shape[0];
+    if (more && first === 0 && !this.#kept?.whole) this.#keepNext();
+    if (whole && this.#kept?.x && this.#kept.known === 0) this.#decodeKept();
+    if (whole && this.#kept?.whole) return more ? this.#kept.x!.ref : this.#kept.take();
+    if (this.#kept?.whole) {
+      const x = Tensor.empty(this.#engine, [count, ...this.#shape.slice(1)], this.#site);
+      // Room for x may have been made at its cost.
+      if (this.#kept.whole) {
+        this.#kept.copy(x, first);
+        return x;
+      }
+      x.dispose();
     }
-    return count === images && !more ? this.#takeBeside()! : imagesOf(beside.x, first, count);
+    const x = this.#give(first, count, false);
+    this.#kept?.note(first, x);
+    return x;
   }
 
   /**
@@ -137,63 +143,32 @@ export class Frames implements Packed {
     try {
       this.#ready.push(...this.#ahead(first, threads, rectified));
     } catch (error) {
-      if (!(error instanceof MemoryError) || (threads === 1 && this.#beside === null)) throw error;
-      this.#takeBeside()?.dispose();
+      if (!(error instanceof MemoryError) || (threads === 1 && !this.#kept?.x)) throw error;
+      this.#kept?.drop();
       this.#ready.push(...this.#ahead(first, 1, rectified));
     }
     return this.#ready.shift()!.x;
   }
 
-  /**
-   * Room for values that others ask for after this pass: of one tensor at a time, as backward goes from one to the next. There
-   * is none where that would be the most the device has held.
-   */
-  #startBeside(): void {
-    const { device } = this.#engine;
-    const bytes = 4 * sizeOf(this.#shape);
-    device.reclaim();
-    if (!device.isSpare(bytes) || !device.fits(bytes)) return;
-    this.#beside = { x: Tensor.empty(this.#engine, this.#shape, this.#site), known: 0 };
-    device.spares.add(this.#release);
+  #keepNext(): void {
+    this.#kept = Kept.start(this.#engine, this.#shape, this.#site);
   }
 
-  /** Decodes all images into it. */
-  #fillBeside(): void {
-    const { spares } = this.#engine.device;
-    const beside = this.#beside!;
-    const size = beside.x.size / this.#shape[0]!;
-    // It must not go while it is written to.
-    spares.delete(this.#release);
+  /** All images at once. */
+  #decodeKept(): void {
+    const kept = this.#kept!;
+    kept.hold();
     try {
       this.#codec.decode(
-        this.#frames.map((frame, i) => {
-          const out = beside.x.data.byteOffset + 4 * size * this.images * i;
-          return { frame, out, rectified: false };
-        }),
+        this.#frames.map((frame, i) => ({ frame, out: kept.addressOf(this.images * i), rectified: false })),
       );
-      beside.known = this.#shape[0]!;
-      spares.add(this.#release);
+      kept.known = this.#shape[0]!;
+      kept.release();
     } catch (error) {
-      this.#release();
+      kept.drop();
       if (!(error instanceof MemoryError)) throw error;
     }
   }
-
-  /** The next images' values, which have just been given. */
-  #note(x: Tensor): void {
-    const beside = this.#beside!;
-    beside.x.data.set(x.data, (beside.x.size * beside.known) / this.#shape[0]!);
-    beside.known += x.shape[0]!;
-  }
-
-  #takeBeside(): Tensor | null {
-    const { x } = this.#beside ?? { x: null };
-    this.#beside = null;
-    this.#engine.device.spares.delete(this.#release);
-    return x;
-  }
-
-  readonly #release = (): void => this.#takeBeside()?.dispose();
 
   /** The images of so many frames from that of image `first` on, each on its own. */
   #ahead(first: number, count: number, rectified: boolean): Ready[] {
@@ -204,10 +179,9 @@ export class Frames implements Packed {
         const shape = [Math.min(this.images, images - start), ...this.#shape.slice(1)];
         made.push({ first: start, rectified, x: Tensor.empty(this.#engine, shape, this.#site) });
       }
-      // What lies beside must not go while it is written to.
-      this.#engine.device.spares.delete(this.#release);
+      this.#kept?.hold();
       this.#codec.decode(made.map((ready) => this.#coded(ready)));
-      if (this.#beside) this.#engine.device.spares.add(this.#release);
+      this.#kept?.release();
       return made;
     } catch (error) {
       for (const { x } of made) x.dispose();
@@ -215,15 +189,14 @@ export class Frames implements Packed {
     }
   }
 
-  /** Where one frame's values go: beside rectified ones as they are, if they are next there. */
+  /** Where one frame's values go: rectified ones to who asks, and the others to what is kept, if they are next there. */
   #coded({ first, rectified, x }: Ready): Coded {
     const frame = this.#frames[first / this.images]!;
     const out = x.data.byteOffset;
-    const beside = this.#beside;
-    if (!rectified || beside?.known !== first) return { frame, out, rectified };
-    beside.known += x.shape[0]!;
-    const plain = beside.x.data.byteOffset + (4 * beside.x.size * first) / this.#shape[0]!;
-    return { frame, out: plain, rectified: false, positive: out };
+    const kept = this.#kept;
+    if (!rectified || !kept?.x || kept.known !== first) return { frame, out, rectified };
+    kept.known += x.shape[0]!;
+    return { frame, out: kept.addressOf(first), rectified: false, positive: out };
   }
 
   #forget(): void {
@@ -263,7 +236,7 @@ export class Frames implements Packed {
 
   free(): void {
     this.#mask?.free();
-    this.#takeBeside()?.dispose();
+    this.#kept?.drop();
     this.#forget();
     for (const frame of this.#frames) this.#engine.device.free(frame);
   }
