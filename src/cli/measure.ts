@@ -51,7 +51,7 @@ export interface Measured {
   ms: number;
   /** Packing, unpacking and making again, as a share of the time of all steps. */
   storeShare: number;
-  /** Of this process up to now, as the operating system says. */
+  /** Of this process up to the last of these steps, as the operating system says. */
   residentPeakBytes: number;
 }
 
@@ -71,7 +71,13 @@ export async function measure(
 ): Promise<Measured> {
   const steps: { record: StepRecord; storeMs: number }[] = [];
   const summarizer = new Summarizer();
-  const probing = () => steps.length >= probeBehind;
+  let residentPeakBytes = 0;
+  /** Asked before each step. */
+  let probing = false;
+  const probes = () => {
+    probing = steps.length >= probeBehind;
+    return probing;
+  };
   let sites: SiteRecord["sites"] = [];
   const session = createSession(settings, { ...dataset, test: { ...test, length: 0, batch() {} } });
   const elapsed = stopwatch(session.engine.store);
@@ -80,12 +86,15 @@ export async function measure(
     const hooks: TrainHooks = {
       onRecord(record) {
         summarizer.add(record);
-        if (probing()) return;
-        if (record.kind === "step") steps.push({ record, storeMs: elapsed() });
+        if (probing) return;
+        if (record.kind === "step") {
+          steps.push({ record, storeMs: elapsed() });
+          residentPeakBytes = process.resourceUsage().maxRSS * 1024;
+        }
         if (record.kind === "sites") sites = record.sites;
       },
-      probeAt: probing,
-      auditAt: probing,
+      probeAt: probes,
+      auditAt: probes,
       draws,
     };
     await train(session, hooks, from?.state.position);
@@ -99,6 +108,6 @@ export async function measure(
     errors: summarizer.summary,
     ms: Math.min(...timed),
     storeShare: (steps.at(-1)!.storeMs - steps[0]!.storeMs) / timed.reduce((sum, ms) => sum + ms, 0),
-    residentPeakBytes: process.resourceUsage().maxRSS * 1024,
+    residentPeakBytes,
   };
 }

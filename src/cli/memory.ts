@@ -96,7 +96,7 @@ function argumentsFor(store: string, options: MemoryOptions): string[] {
   return [
     "memory",
     ...Object.entries({ ...common, ...comet }).flatMap(([name, value]) => [`--${name}`, String(value)]),
-    ...(store === "comet" ? ["--probe", String(probe)] : []),
+    ...(store.startsWith("comet") ? ["--probe", String(store === "comet" ? probe : 0)] : []),
   ];
 }
 
@@ -117,10 +117,11 @@ function begunAs(run: string, command: Command): Pick<MemoryOptions, "model" | "
 async function measured(store: Settings["store"], options: MemoryOptions): Promise<Row> {
   const { model, batch, memory, threads, policy, savedBytes, share, mode } = options;
   const probeBehind = Math.max(2, options.steps);
-  const steps = probeBehind + (options.probe > 0 ? 1 : 0);
+  const steps = probeBehind + (options.probe > 0 && store.startsWith("comet") ? 1 : 0);
   const from = options.from === "" ? null : await lastOf(options.from);
   const own = { store, policy, savedBytes, share, mode, memory, threads };
-  const fromStart = { ...defaults, ...own, model, batch, steps, lr: modelNamed(model).lr };
+  const course = { steps, lr: modelNamed(model).lr, schedule: "constant" };
+  const fromStart = { ...defaults, ...own, ...course, model, batch };
   const dataset = await open(options, batch * steps);
   try {
     if (from) checkData(readManifest(options.from), dataset);
@@ -192,7 +193,8 @@ function told(rows: readonly Row[], { model, batch, sites }: MemoryOptions): str
     ]);
   }
   const title = `${model}, batch ${batch}, ${height} × ${width}, ${dataset}, step ${last.step + 1}`;
-  const comet = rows.find(({ store }) => store === "comet");
+  const comet =
+    rows.find(({ store }) => store === "comet") ?? rows.find(({ store }) => store === "comet-conv");
   const details = comet
     ? [sites ? siteTable(comet.sites) : "", sigmaTable(comet.errors), worstError(comet.errors)]
     : [];

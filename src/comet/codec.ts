@@ -33,6 +33,7 @@ export function deviceCodec({ device, team }: Engine): DeviceCodec {
       ? sideBySide(works, (kernel, calls) => team.run(kernel, calls))
       : works.map((work, i) => codecs[i]!.run(work));
   return {
+    workspaceBytes: (team?.size ?? 1) * scratchBytes,
     choose: ({ x, length, shape, options }) =>
       lend(1, ([codec]) => codec!.chooseAt(x, length, shape, options)),
     encode: (parts, category, site) =>

@@ -140,24 +140,25 @@ export class Frames implements Packed {
     if (next && first < next.first) return this.#range(first, count, rectified);
     this.#forget();
     const threads = this.#engine.team?.size ?? 1;
+    const alone = threads === 1 && !this.#kept?.x;
     try {
       this.#ready.push(...this.#ahead(first, threads, rectified));
     } catch (error) {
-      if (!(error instanceof MemoryError) || (threads === 1 && !this.#kept?.x)) throw error;
-      this.#kept?.drop();
+      if (!(error instanceof MemoryError) || alone) throw error;
       this.#ready.push(...this.#ahead(first, 1, rectified));
     }
     return this.#ready.shift()!.x;
   }
 
   #keepNext(): void {
-    this.#kept = Kept.start(this.#engine, this.#shape, this.#site);
+    this.#kept = Kept.start(this.#engine, this.#shape, this.#site, this.#codec.workspaceBytes);
   }
 
   /** All images at once. */
   #decodeKept(): void {
     const kept = this.#kept!;
-    kept.hold();
+    kept.hold(this.#codec.workspaceBytes);
+    if (kept.x === null) return;
     try {
       this.#codec.decode(
         this.#frames.map((frame, i) => ({ frame, out: kept.addressOf(this.images * i), rectified: false })),
@@ -179,11 +180,13 @@ export class Frames implements Packed {
         const shape = [Math.min(this.images, images - start), ...this.#shape.slice(1)];
         made.push({ first: start, rectified, x: Tensor.empty(this.#engine, shape, this.#site) });
       }
-      this.#kept?.hold();
+      this.#kept?.hold(this.#codec.workspaceBytes);
       this.#codec.decode(made.map((ready) => this.#coded(ready)));
       this.#kept?.release();
       return made;
     } catch (error) {
+      // It may lack values that it says it has.
+      this.#kept?.drop();
       for (const { x } of made) x.dispose();
       throw error;
     }

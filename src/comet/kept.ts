@@ -20,12 +20,12 @@ export class Kept {
     this.release();
   }
 
-  /** Room for all images, in place of what else was kept; null where that would raise the peak. */
-  static start(engine: Engine, shape: readonly number[], site: string): Kept | null {
+  /** Room for all images, in place of what else was kept; null where that and a decoder's workspace would raise the peak. */
+  static start(engine: Engine, shape: readonly number[], site: string, workspaceBytes: number): Kept | null {
     const { device } = engine;
     const bytes = 4 * sizeOf(shape);
     device.reclaim();
-    if (!device.isSpare(bytes) || !device.fits(bytes)) return null;
+    if (!device.isSpare(bytes + workspaceBytes) || !device.fits(bytes)) return null;
     return new Kept(Tensor.empty(engine, shape, site));
   }
 
@@ -56,9 +56,10 @@ export class Kept {
     to.data.set(this.#x!.data.subarray(from, from + to.size));
   }
 
-  /** Stays until it is released: it is being written to. */
-  hold(): void {
-    this.#engine.device.spares.delete(this.drop);
+  /** Stays until it is released: it is being written to. Goes where so many bytes of workspace would raise the peak. */
+  hold(workspaceBytes: number): void {
+    if (this.#engine.device.isSpare(workspaceBytes)) this.#engine.device.spares.delete(this.drop);
+    else this.drop();
   }
 
   release(): void {
@@ -69,7 +70,7 @@ export class Kept {
   take(): Tensor {
     const x = this.#x!;
     this.#x = null;
-    this.hold();
+    this.#engine.device.spares.delete(this.drop);
     return x;
   }
 

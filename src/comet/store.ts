@@ -60,6 +60,8 @@ export interface Coded {
 
 /** The codec as the store uses it: on the device's own bytes, several frames at a time. */
 export interface DeviceCodec {
+  /** The most bytes that it works with meanwhile. */
+  readonly workspaceBytes: number;
   /** How these values would be encoded: parts of one tensor share the answer. */
   choose(part: Uncoded): Choice | null;
   /** The frames of some parts, in order. */

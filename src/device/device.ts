@@ -138,6 +138,7 @@ export class Device {
     { wanted, most = 1 }: { wanted: number; most?: number },
     write: (rooms: readonly Room[]) => readonly number[],
   ): Block[] {
+    this.reclaim();
     const space = this.#allocator.largest();
     const count = Math.max(1, Math.min(most, Math.floor(space.bytes / alignUp(wanted))));
     const bytes = Math.floor(space.bytes / count / alignment) * alignment;
