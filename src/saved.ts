@@ -40,10 +40,10 @@ export interface Packed {
   /** The values of `count` images from `first` on. The caller disposes of them. `more`: others will ask for them. */
   range(first: number, count: number, more?: boolean): Tensor;
   /**
-   * What a ReLU makes of them, where more than the values tells which are above zero. `before`: who asks is the last to want
+   * What a ReLU makes of them, where more than the values tells which are above zero. `valuesNext`: who asks is the last to want
    * these, and goes through all images in order, and the values as they are will be asked for next.
    */
-  rectified?(first: number, count: number, before?: boolean): Tensor;
+  rectified?(first: number, count: number, valuesNext?: boolean): Tensor;
   /** dx = x ≠ 0 ? dy : 0; consumes dy. Null where that is not known without the values. */
   gate?(dy: Tensor): Tensor | null;
   free(): void;

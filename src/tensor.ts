@@ -157,7 +157,10 @@ export class Tensor {
    */
   recycle(site: string): Tensor {
     // Asked first: settling a claim may turn what was an activation into a saved tensor.
-    const { category } = this.storage.block;
+    const { category, bytes } = this.storage.block;
+    const { device } = this.engine;
+    // Who shares it may only be keeping it to save time, and not at the cost of room for another.
+    if (!this.storage.exclusive() && !device.isSpare(bytes)) device.reclaim();
     if (this.storage.exclusive()) return this.move(this.shape, null);
     const fresh = Tensor.empty(
       this.engine,

@@ -159,6 +159,46 @@ test("values that others will ask for are decoded once, where that leaves the pe
   }
 });
 
+test("neither a decoder's workspace nor who writes over what is kept raises the peak", () => {
+  for (const engine of engines) {
+    const { ledger } = engine.device;
+    const { workspaceBytes } = deviceCodec(engine);
+    const whole = 4 * 7 * size;
+    const parts = 4 * 2 * size * (engine.team?.size ?? 1);
+    const overwritten = (x: Tensor) => {
+      const values = x.data;
+      const y = x.recycle("over it");
+      y.data.set(values);
+      y.dispose();
+    };
+    const passes: [least: number, pass: (frames: Frames) => void][] = [
+      [whole, (frames) => overwritten(frames.range(0, 7, true))],
+      [
+        Math.min(whole, parts),
+        (frames) => {
+          for (const first of [0, 2, 4, 6]) overwritten(frames.range(first, Math.min(2, 7 - first), true));
+        },
+      ],
+    ];
+    for (const [asked, pass] of passes) {
+      const least = asked + workspaceBytes;
+      const spares = [0, asked, least, whole, whole + 4096, whole + asked, whole + least, 3 * whole];
+      for (const spare of spares) {
+        const frames = framesOf(engine, "dithered");
+        ledger.resetPeak();
+        if (spare > 0) height(engine, spare);
+        const { total, peakTotal } = ledger;
+        pass(frames);
+        assert.ok(
+          ledger.peakTotal <= Math.max(peakTotal, total + least),
+          `${spare} spare, ${asked} asked for`,
+        );
+        frames.free();
+      }
+    }
+  }
+});
+
 test("where memory is short frames are decoded one by one, and what fails leaves nothing behind", () => {
   const engine = createEngine({ memory: "10MiB", threads: 3 });
   const { device } = engine;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Dataset } from "../src/data/dataset.js";
 import { openDataset } from "../src/data/open.js";
+import { randomImages } from "../src/data/random.js";
 import { MemoryError, NumericError, UsageError } from "../src/error.js";
 import type { StepRecord, TrainRecord } from "../src/records.js";
 import { createSession, defaults, type Settings } from "../src/session.js";
@@ -35,8 +36,9 @@ async function run(
   settings: Partial<Settings>,
   hooks: TrainHooks = {},
   prepare?: (session: ReturnType<typeof createSession>) => void,
+  images: Dataset = part(2000, 100),
 ): Promise<Ran> {
-  const session = createSession({ ...small, ...settings }, part(2000, 100));
+  const session = createSession({ ...small, ...settings }, images);
   prepare?.(session);
   const records: TrainRecord[] = [];
   const summarizer = new Summarizer();
@@ -135,6 +137,39 @@ for (const [store, falls] of [
       assert.ok(Math.abs(saved / said - 1) < 0.01, `saved fell by ${saved}, frames say ${said}`);
       assert.ok(fell / said > falls && fell / said < 1.05, `the peak fell by ${fell}, frames say ${said}`);
     });
+  });
+}
+
+for (const settings of [
+  { model: "resnet20", batch: 64 },
+  { model: "efficientnet_b0", batch: 8, image: 64 },
+] as const) {
+  test(`what is kept for who asks next leaves every step's peak as it is: ${settings.model}`, async () => {
+    const { model, batch } = settings;
+    const images = "image" in settings ? randomImages(3 * batch, settings.image) : undefined;
+    const peaks = async (kept: boolean) => {
+      let keeps = 0;
+      const { steps } = await run(
+        { model, batch, steps: 3, threads: 2 },
+        {},
+        ({ engine: { device } }) => {
+          const { add } = device.spares;
+          device.spares.add = (release) => {
+            keeps++;
+            return add.call(device.spares, release);
+          };
+          if (!kept) device.isSpare = () => false;
+        },
+        images,
+      );
+      assert.equal(keeps > 0, kept);
+      return steps.map(({ loss, savedPeakBytes, devicePeakBytes }) => ({
+        loss,
+        savedPeakBytes,
+        devicePeakBytes,
+      }));
+    };
+    assert.deepEqual(await peaks(true), await peaks(false));
   });
 }
 

@@ -74,6 +74,7 @@ export function registerMemory(program: Command): void {
     .addOption(option("--json", "print the measured rows as JSON", "--store plain --json", false))
     .addHelpText("after", "\nExample:\n  comet memory --model resnet50 --batch 4 --data ./photos")
     .action(async (given: MemoryOptions, command: Command) => {
+      checkDraws(given);
       const options = given.from === "" ? given : { ...given, ...begunAs(given.from, command) };
       const rows: Row[] = [];
       for (const store of asked(options)) {
@@ -111,6 +112,16 @@ function begunAs(run: string, command: Command): Pick<MemoryOptions, "model" | "
     expected: "none with --from: the run's own is taken",
     got: String(command.opts()[typed]),
     remedy: "leave one of the two out",
+  });
+}
+
+function checkDraws({ probe }: MemoryOptions): void {
+  if (Number.isInteger(probe) && probe >= 0) return;
+  throw new UsageError({
+    where: "--probe",
+    expected: "a whole number of draws, 0 for none",
+    got: String(probe),
+    remedy: "give for example --probe 6",
   });
 }
 
@@ -160,7 +171,7 @@ function behind({ state: { settings, position } }: Checkpoint, steps: number, im
   };
 }
 
-function told(rows: readonly Row[], { model, batch, sites }: MemoryOptions): string {
+function told(rows: readonly Row[], { model, batch, sites, probe }: MemoryOptions): string {
   const { dataset, height, width, last } = rows[0]!;
   const table = new Table({
     head: [
@@ -196,7 +207,12 @@ function told(rows: readonly Row[], { model, batch, sites }: MemoryOptions): str
   const comet =
     rows.find(({ store }) => store === "comet") ?? rows.find(({ store }) => store === "comet-conv");
   const details = comet
-    ? [sites ? siteTable(comet.sites) : "", sigmaTable(comet.errors), worstError(comet.errors)]
+    ? [
+        sites ? siteTable(comet.sites) : "",
+        probe > 0 ? `One more step: each weight gradient's error, root mean square over ${probe} draws` : "",
+        sigmaTable(comet.errors),
+        worstError(comet.errors),
+      ]
     : [];
   return `${[title, table, ...details.filter((text) => text !== "")].join("\n")}\n`;
 }

@@ -52,7 +52,7 @@ export class Frames implements Packed {
   readonly #ready: Ready[] = [];
   #kept: Kept | null = null;
   /** By the signs, not by the values. */
-  readonly rectified?: (first: number, count: number, before?: boolean) => Tensor;
+  readonly rectified?: (first: number, count: number, valuesNext?: boolean) => Tensor;
 
   constructor(
     codec: DeviceCodec,
@@ -71,8 +71,8 @@ export class Frames implements Packed {
     const signed = masked || this.slack > 1;
     const quantizer = signed && coding.quantizer === "dithered" ? ("signed" as const) : coding.quantizer;
     if (quantizer === "signed" || quantizer === "support") {
-      this.rectified = (first, count, before = false) => {
-        if (before && first === 0) this.#keepNext();
+      this.rectified = (first, count, valuesNext = false) => {
+        if (valuesNext && first === 0) this.#keepNext();
         return this.#give(first, count, true);
       };
     }
@@ -151,7 +151,7 @@ export class Frames implements Packed {
   }
 
   #keepNext(): void {
-    this.#kept = Kept.start(this.#engine, this.#shape, this.#site, this.#codec.workspaceBytes);
+    this.#kept = Kept.start(this.#engine, this.#shape, this.#site);
   }
 
   /** All images at once. */

@@ -20,12 +20,12 @@ export class Kept {
     this.release();
   }
 
-  /** Room for all images, in place of what else was kept; null where that and a decoder's workspace would raise the peak. */
-  static start(engine: Engine, shape: readonly number[], site: string, workspaceBytes: number): Kept | null {
+  /** Room for all images, in place of what else was kept; null where that would raise the peak. */
+  static start(engine: Engine, shape: readonly number[], site: string): Kept | null {
     const { device } = engine;
     const bytes = 4 * sizeOf(shape);
     device.reclaim();
-    if (!device.isSpare(bytes + workspaceBytes) || !device.fits(bytes)) return null;
+    if (!device.isSpare(bytes) || !device.fits(bytes)) return null;
     return new Kept(Tensor.empty(engine, shape, site));
   }
 
