@@ -14,19 +14,19 @@ import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import type { EncodeOptions } from "../src/codec/index.js";
 import { layoutOf } from "../src/codec/layout.js";
-import { contextOf, symbolOf, thresholdsFor } from "../src/codec/model.js";
 import { instantiate } from "../src/codec/module.js";
-import { expect, zigzag } from "../src/codec/predict.js";
-import { contexts, symbols } from "../src/codec/rans.js";
 import { scratchBytes } from "../src/codec/room.js";
+import { contextOf, symbolOf, thresholdsFor } from "../src/codec/stages/model.js";
+import { expect, zigzag } from "../src/codec/stages/predict.js";
+import { contexts, symbols } from "../src/codec/stages/rans.js";
 import { WasmCodec } from "../src/codec/wasm.js";
-import { deviceCodec } from "../src/comet/codec.js";
+import { deviceCodec } from "../src/comet/device-codec.js";
 import { CometStore, type DeviceCodec } from "../src/comet/store.js";
-import { decodeNpy } from "../src/data/npy.js";
 import { openDataset } from "../src/data/open.js";
 import { UsageError } from "../src/error.js";
-import { createSession, defaults } from "../src/session.js";
-import { train } from "../src/train.js";
+import { decodeNpy } from "../src/files/npy.js";
+import { train } from "../src/training/loop.js";
+import { createSession, defaults } from "../src/training/session.js";
 
 export interface Named {
   name: string;

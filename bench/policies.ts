@@ -8,16 +8,16 @@
  */
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
-import { relativeNoise } from "../src/comet/cost.js";
+import { relativeNoise } from "../src/comet/budget/cost.js";
 import { probe } from "../src/comet/probe.js";
 import type { Dataset } from "../src/data/dataset.js";
 import { openDataset } from "../src/data/open.js";
 import { formatBytes } from "../src/device/ledger.js";
-import { loadBatch, lossOf } from "../src/evaluate.js";
+import { Tensor } from "../src/engine/tensor.js";
 import { modelNamed } from "../src/models/models.js";
-import { createSession, defaults, type Session, type Settings } from "../src/session.js";
-import { Tensor } from "../src/tensor.js";
-import { train } from "../src/train.js";
+import { loadBatch, lossOf } from "../src/training/evaluation.js";
+import { train } from "../src/training/loop.js";
+import { createSession, defaults, type Session, type Settings } from "../src/training/session.js";
 
 /** Means over the batches; of ρ, root mean squares. */
 export interface PolicyRow {

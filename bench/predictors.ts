@@ -11,7 +11,7 @@
  */
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
-import { expect, zigzag } from "../src/codec/predict.js";
+import { expect, zigzag } from "../src/codec/stages/predict.js";
 import { contextBits, fromFolder, fromTraining, integersOf, type Named } from "./codec.js";
 
 const spatial = [0, 2, 3, 4];

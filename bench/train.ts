@@ -9,16 +9,16 @@
  */
 import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
-import { createEngine, type EngineOptions } from "../src/engine.js";
+import { createEngine, type EngineOptions } from "../src/engine/engine.js";
+import { backward, type Engine } from "../src/engine/op.js";
+import { Tensor } from "../src/engine/tensor.js";
 import type { ChannelShape, Kernels } from "../src/kernels/kernels.js";
 import type { SimdKernels } from "../src/kernels/simd.js";
 import { createModel } from "../src/models/models.js";
-import { build } from "../src/nn.js";
-import { backward, type Engine } from "../src/op.js";
+import { build } from "../src/nn/index.js";
 import { crossEntropy } from "../src/ops/loss.js";
-import { Sgd } from "../src/optim.js";
 import { createRng } from "../src/rng.js";
-import { Tensor } from "../src/tensor.js";
+import { Sgd } from "../src/training/optim.js";
 
 interface Workload {
   model: string;

@@ -30,7 +30,7 @@ Open Scope Z_scope.
 
 (** ** The mix
 
-    models src/codec/quantize.ts:mix *)
+    models src/codec/stages/quantize.ts:mix *)
 
 Definition word (z : Z) : Z := z mod 2 ^ 32.
 Definition u32 (z : Z) : Prop := 0 <= z < 2 ^ 32.
@@ -138,7 +138,7 @@ Qed.
 
 (** ** The counter
 
-    models src/codec/quantize.ts:dither. [key] is mix of the seed; i is the element's number in the tensor. *)
+    models src/codec/stages/quantize.ts:dither. [key] is mix of the seed; i is the element's number in the tensor. *)
 
 Definition golden : Z := 0x9e3779b9.
 Definition goldenInverse : Z := 0x144cbc89.

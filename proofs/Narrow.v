@@ -277,7 +277,7 @@ End Core.
 (** ** The same on bit patterns
 
     models assembly/codec/quantize.ts:quantizeNear assembly/codec/quantize.ts:nearSupport assembly/codec/quantize.ts:nearPaper
-    assembly/codec/quantize.ts:nearDithered assembly/codec/quantize.ts:nearSigned src/codec/quantize.ts:floorOf *)
+    assembly/codec/quantize.ts:nearDithered assembly/codec/quantize.ts:nearSigned src/codec/stages/quantize.ts:floorOf *)
 
 Section Near.
   Variable b : f32.
@@ -656,7 +656,7 @@ End Near.
 
 (** ** Rounding by adding: 1.5 * 2^23 leaves no bits for a fraction
 
-    models src/codec/quantize.ts:nearest *)
+    models src/codec/stages/quantize.ts:nearest *)
 
 Definition magic : Z := 12582912.
 

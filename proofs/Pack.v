@@ -6,7 +6,7 @@
 
     Main results
     - [get_put]: digits written with OR into disjoint bit fields of a zeroed word are read back, whatever the layout.
-    - [places_disjoint], [places_inside]: the layout of src/codec/pack.ts puts the 64 digits of every plane into
+    - [places_disjoint], [places_inside]: the layout of src/codec/stages/pack.ts puts the 64 digits of every plane into
       disjoint fields and fills the plane's 8 * bits bytes exactly. By evaluation of all 64 * 64 pairs.
     - [planes_sum]: the planes of a width w <= 32 have w bits together. By evaluation.
     - [join_split]: the digits of a value, put together again, are its low bits.
@@ -104,7 +104,7 @@ Proof. intros wide fit. apply get_put; auto. now apply string_apart. Qed.
 
 (** ** The layout of a plane
 
-    models src/codec/pack.ts:placeOf: the byte, times 8, plus the shift within it. *)
+    models src/codec/stages/pack.ts:placeOf: the byte, times 8, plus the shift within it. *)
 
 Definition placeOf (bits : Z) (i : nat) : Z :=
   let i := Z.of_nat i in
@@ -152,7 +152,7 @@ Proof. intros plane here. destruct (disjoint_in bits i plane here) as [low [high
 
 (** ** Planes
 
-    models src/codec/pack.ts:planesOf: bytes first, then 4, 2 and 1 bits as the binary digits of w mod 8 say. *)
+    models src/codec/stages/pack.ts:planesOf: bytes first, then 4, 2 and 1 bits as the binary digits of w mod 8 say. *)
 
 Definition planesOf (w : Z) : list Z :=
   repeat 8 (Z.to_nat (w / 8)) ++ filter (fun bits => negb (Z.land w bits =? 0)) [4; 2; 1].
@@ -206,7 +206,7 @@ Proof. intros. rewrite Z.land_ones by lia. apply Z.mod_pos_bound, Z.pow_pos_nonn
 
 (** ** A block: its planes one behind the other, each a word of 64 digits
 
-    models src/codec/pack.ts:pack src/codec/pack.ts:unpack *)
+    models src/codec/stages/pack.ts:pack src/codec/stages/pack.ts:unpack *)
 
 Fixpoint packPlanes (planes : list Z) (values : list Z) : list Z :=
   match planes with

@@ -57,7 +57,7 @@ Section Registers.
 
       [past] holds the values decoded so far, nearest first. Residuals leave the encoder, values the decoder.
 
-      models src/codec/predict.ts:predict *)
+      models src/codec/stages/predict.ts:predict *)
 
   Fixpoint predict (guess : list Z -> Z) (past values : list Z) : list Z :=
     match values with
@@ -98,7 +98,7 @@ Section Registers.
       One sequence, [lag] to the value above; what lies before the sequence counts as 0. The two flags are the bits
       of the predictor's number: 0 none, 1 left, 2 up, 3 Lorenzo.
 
-      models src/codec/predict.ts:restore *)
+      models src/codec/stages/predict.ts:restore *)
 
   Section Lag.
     Variables (horizontal vertical : bool) (lag : nat).
@@ -156,7 +156,7 @@ Section Registers.
 
   (** ** Zigzag
 
-      models src/codec/predict.ts:zigzag src/codec/predict.ts:unzigzag *)
+      models src/codec/stages/predict.ts:zigzag src/codec/stages/predict.ts:unzigzag *)
 
   Definition zigzag (n : Z) : Z := Z.lxor (Z.shiftl n 1) (Z.shiftr n (bits - 1)) mod 2 ^ bits.
   Definition unzigzag (u : Z) : Z := Z.lxor (Z.shiftr u 1) (- Z.land u 1).
@@ -226,7 +226,7 @@ Proof. unfold med. destruct (Z.leb_spec (Z.max a b) c), (Z.leb_spec c (Z.min a b
 
 (** ** What dense mode expects within a lane of rows
 
-    models src/codec/predict.ts:expect. One more causal guess: [restore_predict] needs nothing else of it. Left of a row
+    models src/codec/stages/predict.ts:expect. One more causal guess: [restore_predict] needs nothing else of it. Left of a row
     stands what is above it; the first row knows its left neighbour alone. *)
 
 Definition laneGuess (width : nat) (predictor : Z) (past : list Z) : Z :=
@@ -262,7 +262,7 @@ Qed.
 
     Of a floor f and the next integer, the one at an even distance from what is expected; half that distance is kept.
 
-    models src/codec/predict.ts:inHalves *)
+    models src/codec/stages/predict.ts:inHalves *)
 
 Definition chosen (f e : Z) : Z := f + (f - e) mod 2.
 Definition halvedResidual (f e : Z) : Z := Z.shiftr (wrap 16 (chosen f e - e)) 1.

@@ -51,7 +51,7 @@ Definition side (c : quantization) (below : bool) : bin :=
 
 (** ** Value to integer
 
-    models src/codec/quantize.ts:quantize. [u] is the element's dither; support and paper ignore it. *)
+    models src/codec/stages/quantize.ts:quantize. [u] is the element's dither; support and paper ignore it. *)
 
 Definition isZero (x : f32) : bool := match x with B754_zero _ _ _ => true | _ => false end.
 
@@ -85,7 +85,7 @@ Definition integerOf (c : quantization) (u x : f32) : option Z :=
 
 (** ** Integer to value
 
-    models src/codec/quantize.ts:dequantize. Defined for every 32-bit integer, since a damaged frame may hold any. *)
+    models src/codec/stages/quantize.ts:dequantize. Defined for every 32-bit integer, since a damaged frame may hold any. *)
 
 Definition half (q : Z) : f32 :=
   if (q <? 0)%Z then float (-1) (-1) else if (0 <? q)%Z then float 1 (-1) else zero.
@@ -495,7 +495,7 @@ Proof.
     rewrite Rabs_pos_eq by lra. apply Rle_trans with (/ 2); [simpl; lra | assumption].
 Qed.
 
-(** models src/codec/quantize.ts:dequantize: when rectified, it takes max(q, 0) for q. *)
+(** models src/codec/stages/quantize.ts:dequantize: when rectified, it takes max(q, 0) for q. *)
 Theorem signed_mask (c : quantization) (u x : f32) (q : Z) :
   signedReady c -> bpow radix2 (-24) <= Rabs (toR u) <= / 2 -> bpow radix2 (-125) <= toR (step (positive c)) ->
   encode c u x = Integer q -> 0 < toR x <-> toR (valueOf c u (Z.max q 0)) <> 0.
@@ -523,7 +523,7 @@ Qed.
 
 (** ** Lossless mode
 
-    models src/codec/quantize.ts:orderedBits: the magnitude bits of negative floats flip, so that the bit patterns, read
+    models src/codec/stages/quantize.ts:orderedBits: the magnitude bits of negative floats flip, so that the bit patterns, read
     as signed integers, have the order of the floats. *)
 
 Definition orderedBits (bits : Z) : Z := Z.lxor bits (Z.land (Z.shiftr bits 31) 0x7fffffff).

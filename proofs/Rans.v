@@ -8,7 +8,7 @@
 
     Tables may depend on everything decoded so far (contexts): both sides know it.
 
-    models src/codec/rans.ts:encodeSymbols src/codec/rans.ts:decoderOf
+    models src/codec/stages/rans.ts:encodeSymbols src/codec/stages/rans.ts:decoderOf
 
     Main results
     - [step_inverse]: one step and its inverse, for any state.
@@ -219,7 +219,7 @@ End Stream.
 
 (** ** Symbols and low bits
 
-    models src/codec/model.ts:symbolOf *)
+    models src/codec/stages/model.ts:symbolOf *)
 
 Definition symbolOf (k z : Z) : Z := if z =? 0 then 0 else 1 + (z - 1) / 2 ^ k.
 Definition lowOf (k z : Z) : Z := (z - 1) mod 2 ^ k.

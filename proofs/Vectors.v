@@ -1,7 +1,7 @@
 (** * Vectors: the model computes, and its answers are the tests
 
     Everything below is evaluated by Coq and printed; check.sh turns the lists into vectors.json, which is committed.
-    test/proofs.test.ts holds the TypeScript reference and every WebAssembly build to it, without Coq. So what the
+    test/repo/proofs.test.ts holds the TypeScript reference and every WebAssembly build to it, without Coq. So what the
     theorems speak of and what ships agree on zeros, subnormals, ties, edges of the bound, binade edges, infinities,
     NaN payloads and pseudo-random patterns, bit for bit.
 

@@ -8,11 +8,7 @@ export { probe } from "./comet/probe.js";
 export { CometStore } from "./comet/store.js";
 export type { Dataset, Split } from "./data/dataset.js";
 export { fashionClasses, type IdxFile, idxDataset } from "./data/idxset.js";
-export { createEngine, type EngineOptions } from "./engine.js";
-export * from "./error.js";
-export { type Evaluation, evaluate } from "./evaluate.js";
-export { createModel, models } from "./models/models.js";
-export * as nn from "./nn.js";
+export { createEngine, type EngineOptions } from "./engine/engine.js";
 export {
   apply,
   assertNothingLeaks,
@@ -21,7 +17,12 @@ export {
   type Op,
   type Parameter,
   type Site,
-} from "./op.js";
+} from "./engine/op.js";
+export { type Claimant, type Packed, PlainStore, Store } from "./engine/store.js";
+export { Tensor } from "./engine/tensor.js";
+export * from "./error.js";
+export { createModel, models } from "./models/models.js";
+export * as nn from "./nn/index.js";
 export { sigmoid, silu } from "./ops/activation.js";
 export { adaptiveAvgPool2d } from "./ops/adaptive.js";
 export { concat } from "./ops/concat.js";
@@ -32,10 +33,9 @@ export { crossEntropy, softmax } from "./ops/loss.js";
 export { batchNorm2d } from "./ops/norm.js";
 export { add, dropout, flatten, relu } from "./ops/pointwise.js";
 export { avgPool2d, maxPool2d } from "./ops/pool.js";
-export { Sgd, schedules } from "./optim.js";
-export type { TrainRecord } from "./records.js";
 export { createRng } from "./rng.js";
-export { createSession, defaults, type Session, type Settings } from "./session.js";
-export { type Claimant, type Packed, PlainStore, Store } from "./store.js";
-export { Tensor } from "./tensor.js";
-export { hashWeights, type Outcome, type Position, train } from "./train.js";
+export { type Evaluation, evaluate } from "./training/evaluation.js";
+export { hashWeights, type Outcome, type Position, train } from "./training/loop.js";
+export { Sgd, schedules } from "./training/optim.js";
+export type { TrainRecord } from "./training/records.js";
+export { createSession, defaults, type Session, type Settings } from "./training/session.js";

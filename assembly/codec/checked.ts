@@ -1,5 +1,5 @@
 // Values → integers, each checked by reconstruction: what the decoder will make of it must lie within the bound. The
-// formulas are those of src/codec/quantize.ts, lane by lane in the same order.
+// formulas are those of src/codec/stages/quantize.ts, lane by lane in the same order.
 import { mix } from "./checksum";
 import { dither, further, turnOf } from "./dither";
 import { valueOf } from "./dequantize";

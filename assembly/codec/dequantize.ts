@@ -1,4 +1,4 @@
-// Integers → values: the way back from quantize.ts. The formulas are those of src/codec/quantize.ts, lane by lane in the same
+// Integers → values: the way back from quantize.ts. The formulas are those of src/codec/stages/quantize.ts, lane by lane in the same
 // order.
 import { mix } from "./checksum";
 import { dither, further, turnOf } from "./dither";

@@ -1,4 +1,4 @@
-// Noise from a counter, four elements at a time; src/codec/quantize.ts defines it.
+// Noise from a counter, four elements at a time; src/codec/stages/quantize.ts defines it.
 import { MIXING, opaque } from "./scratch";
 
 const TURN: i32 = 0x9e3779b9;

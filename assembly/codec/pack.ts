@@ -1,4 +1,4 @@
-// Blocks of 64 unsigned integers ↔ planes of 8, 4, 2 and 1 bits; src/codec/pack.ts draws them.
+// Blocks of 64 unsigned integers ↔ planes of 8, 4, 2 and 1 bits; src/codec/stages/pack.ts draws them.
 // A row is sixteen values, one byte of each: the bits of the plane at hand, lowest first.
 import { opaque } from "./scratch";
 

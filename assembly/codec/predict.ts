@@ -1,4 +1,4 @@
-// Integers ↔ folded residuals, a block of 64 at a time; src/codec/predict.ts defines the predictors.
+// Integers ↔ folded residuals, a block of 64 at a time; src/codec/stages/predict.ts defines the predictors.
 // `lag` is in bytes here, and zeros lie before the chunk, so that neighbours are plain loads.
 //
 //   lorenzo   r = (v − left) − (up − corner)          corner  up

@@ -1,4 +1,4 @@
-// Values → integers; dequantize.ts goes back. The formulas are those of src/codec/quantize.ts, lane by lane in the same order.
+// Values → integers; dequantize.ts goes back. The formulas are those of src/codec/stages/quantize.ts, lane by lane in the same order.
 import { mix } from "./checksum";
 import { dither, further, turnOf } from "./dither";
 import { fetch, opaque, opaque16, opaqueFloat, settings } from "./scratch";

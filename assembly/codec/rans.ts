@@ -1,4 +1,4 @@
-// Eight rANS coders, one a lane, that share a sequence of words; src/codec/rans.ts defines them, and rows.ts the contexts.
+// Eight rANS coders, one a lane, that share a sequence of words; src/codec/stages/rans.ts defines them, and rows.ts the contexts.
 // Their states are two vectors of four; what the lanes look up is gathered one by one.
 import {
   ABOVE,

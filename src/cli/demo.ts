@@ -8,11 +8,11 @@
  */
 import type { Command } from "commander";
 import { NumericError } from "../error.js";
-import { readRun } from "../run.js";
+import { readRun } from "../runs/run.js";
 import { runApart } from "./apart.js";
-import type { Result } from "./run.js";
 import { resultTable, sigmaTable, worstError } from "./table.js";
 import { reportOf } from "./train.js";
+import type { Result } from "./training.js";
 
 interface DemoOptions {
   model: string;

@@ -3,12 +3,12 @@ import type { Command } from "commander";
 import type { Dataset } from "../data/dataset.js";
 import { imagenetClasses, namedBySynset, openImagenet } from "../data/imagenet.js";
 import { openDataset } from "../data/open.js";
-import { type Evaluation, evaluate } from "../evaluate.js";
+import { readSafetensors, type Safetensors } from "../files/safetensors.js";
 import { modelNamed } from "../models/models.js";
-import { readSafetensors, type Safetensors } from "../models/safetensors.js";
 import { fillWeights, type Published } from "../models/weights.js";
-import type { Module } from "../nn.js";
-import { createSession, defaults, type Settings } from "../session.js";
+import type { Module } from "../nn/index.js";
+import { type Evaluation, evaluate } from "../training/evaluation.js";
+import { createSession, defaults, type Settings } from "../training/session.js";
 
 interface EvaluateOptions {
   model: string;

@@ -1,14 +1,14 @@
 /** Real training steps of a network under one store: what they hold, and what the store takes of their time. */
 import type { Command } from "commander";
-import { type Checkpoint, restoreNetwork } from "../checkpoint.js";
 import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open.js";
 import { randomImages } from "../data/random.js";
-import type { SiteRecord, StepRecord } from "../records.js";
-import { createSession, defaults, type Settings } from "../session.js";
-import { stopwatch } from "../stopwatch.js";
-import { Summarizer, type Summary } from "../summary.js";
-import { type TrainHooks, train } from "../train.js";
+import { type Checkpoint, restoreNetwork } from "../runs/checkpoint.js";
+import { Summarizer, type Summary } from "../runs/summary.js";
+import { stopwatch } from "../stores/stopwatch.js";
+import { type TrainHooks, train } from "../training/loop.js";
+import type { SiteRecord, StepRecord } from "../training/records.js";
+import { createSession, defaults, type Settings } from "../training/session.js";
 import { choice, numeric, option } from "./options.js";
 
 export const stores = ["plain", "lean", "comet-conv", "comet"] as const;

@@ -5,16 +5,16 @@
  */
 import Table from "cli-table3";
 import type { Command } from "commander";
-import type { Checkpoint } from "../checkpoint.js";
 import { formatBytes } from "../device/ledger.js";
 import { DataError, UsageError } from "../error.js";
 import { modelNamed } from "../models/models.js";
 import { torchSavedBytes } from "../models/torch.js";
-import type { SiteRecord } from "../records.js";
-import { checkData, findStanding } from "../resume.js";
-import { readManifest } from "../run.js";
-import { defaults, type Settings, scheduleOf } from "../session.js";
-import { stepsDone, totalSteps } from "../train.js";
+import type { Checkpoint } from "../runs/checkpoint.js";
+import { checkData, findStanding } from "../runs/resume.js";
+import { readManifest } from "../runs/run.js";
+import { stepsDone, totalSteps } from "../training/loop.js";
+import type { SiteRecord } from "../training/records.js";
+import { defaults, type Settings, scheduleOf } from "../training/session.js";
 import { runApart } from "./apart.js";
 import {
   addMeasuringOptions,

@@ -1,10 +1,10 @@
 /** The options of a training run, as the command line takes them: one help line and one example each. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { modelNamed, models } from "../models/models.js";
-import { suggestion } from "../nearest.js";
-import { inits } from "../nn.js";
-import { schedules } from "../optim.js";
-import { defaults, profiles, type Settings } from "../session.js";
+import { inits } from "../nn/index.js";
+import { suggestion } from "../suggest.js";
+import { schedules } from "../training/optim.js";
+import { defaults, profiles, type Settings } from "../training/session.js";
 
 /** Where things come from and go to; the rest of a run's options are its Settings. */
 export interface Places {

@@ -1,7 +1,7 @@
 /** The live line of a training run; on stderr, and only where that is a terminal. */
 import { SingleBar } from "cli-progress";
 import { formatBytes } from "../device/ledger.js";
-import type { PlanRecord, StepRecord } from "../records.js";
+import type { PlanRecord, StepRecord } from "../training/records.js";
 
 export class Progress {
   readonly #bar: SingleBar;

@@ -1,12 +1,12 @@
 /** `comet replay RUN`: a run computed once more from its manifest, and compared with what it recorded. */
 import type { Command } from "commander";
 import { NumericError, UsageError } from "../error.js";
-import type { TrainRecord } from "../records.js";
-import { checkData } from "../resume.js";
-import { readRun } from "../run.js";
-import { train } from "../train.js";
+import { checkData } from "../runs/resume.js";
+import { readRun } from "../runs/run.js";
+import { train } from "../training/loop.js";
+import type { TrainRecord } from "../training/records.js";
 import { Progress } from "./progress.js";
-import { inSession } from "./run.js";
+import { inSession } from "./training.js";
 
 interface ReplayOptions {
   data?: string;

@@ -1,8 +1,8 @@
 /** `comet report RUN…`: one page that shows and compares runs. */
 import { join } from "node:path";
 import type { Command } from "commander";
-import { writeReport } from "../report/report.js";
-import { readRun } from "../run.js";
+import { writeReport } from "../report/write.js";
+import { readRun } from "../runs/run.js";
 
 export function registerReport(program: Command): void {
   program

@@ -1,8 +1,8 @@
 /** Results side by side, a column a run. */
 import Table from "cli-table3";
 import { formatBytes } from "../device/ledger.js";
-import type { Summary } from "../summary.js";
-import type { Result } from "./run.js";
+import type { Summary } from "../runs/summary.js";
+import type { Result } from "./training.js";
 
 const percent = (share: number | null) => (share === null ? "–" : `${(100 * share).toFixed(2)} %`);
 const times = (ratio: number | null) => (ratio === null ? "–" : `${ratio.toFixed(2)}x`);

@@ -1,10 +1,10 @@
 /** `comet train`: one run, or the rest of one. */
 import type { Command } from "commander";
-import { writeReport } from "../report/report.js";
-import { readRun } from "../run.js";
+import { writeReport } from "../report/write.js";
+import { readRun } from "../runs/run.js";
 import { addTrainOptions, type Parsed, parsed } from "./options.js";
-import { type Result, resumeTraining, runTraining } from "./run.js";
 import { resultTable, sigmaTable, worstError } from "./table.js";
+import { type Result, resumeTraining, runTraining } from "./training.js";
 
 export function registerTrain(program: Command): void {
   addTrainOptions(program.command("train").description("train a network, plainly or with COMET"))

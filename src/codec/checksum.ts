@@ -6,7 +6,7 @@
  *   lane ← rotl(lane + word·P, 13)·Q      for word k: lane k mod 16
  *   sum  ← mix(rotl(sum, 5) + lane)       over the lanes, starting from the number of bytes
  */
-import { mix } from "./quantize.js";
+import { mix } from "./stages/quantize.js";
 
 const P = 0x85ebca77;
 const Q = 0x9e3779b1;

@@ -8,9 +8,9 @@
 import { FrameError } from "../error.js";
 import type { Quantization } from "./bound.js";
 import { type ByteReader, ByteWriter } from "./bytes.js";
-import { bitLength, blockBytes, blockLength, pack, unpack } from "./pack.js";
-import { type Bits, type Predictor, predict, restore, unzigzag, zigzag } from "./predict.js";
-import { dequantize, orderedBits, quantize, rawValue } from "./quantize.js";
+import { bitLength, blockBytes, blockLength, pack, unpack } from "./stages/pack.js";
+import { type Bits, type Predictor, predict, restore, unzigzag, zigzag } from "./stages/predict.js";
+import { dequantize, orderedBits, quantize, rawValue } from "./stages/quantize.js";
 
 export const chunkLength = 16384;
 

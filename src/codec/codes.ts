@@ -3,7 +3,15 @@
  * made once for all of them.
  */
 import { type ByteReader, ByteWriter } from "./bytes.js";
-import { contexts, escapeSymbol, readTables, startsOf, symbols, type Tables, writeTables } from "./rans.js";
+import {
+  contexts,
+  escapeSymbol,
+  readTables,
+  startsOf,
+  symbols,
+  type Tables,
+  writeTables,
+} from "./stages/rans.js";
 
 /** The most bytes that tables take. */
 export const tablesCapacity = 16 + contexts * symbols * 3;

@@ -8,9 +8,9 @@ import { FrameError } from "../error.js";
 import type { Quantization } from "./bound.js";
 import type { ByteReader, ByteWriter } from "./bytes.js";
 import { heightOf, type Layout, lanes } from "./layout.js";
-import { type Plan, thresholdsFor } from "./model.js";
-import { inHalves, lanePredictors } from "./predict.js";
-import { contexts, costOf, escapeSymbol, symbols, type Tables, tablesOf } from "./rans.js";
+import { type Plan, thresholdsFor } from "./stages/model.js";
+import { inHalves, lanePredictors } from "./stages/predict.js";
+import { contexts, costOf, escapeSymbol, symbols, type Tables, tablesOf } from "./stages/rans.js";
 
 /** Fewer values than this are fast mode's. */
 export const leastDense = 1024;

@@ -10,8 +10,8 @@ import { checksum } from "./checksum.js";
 import { lengthOf, readHeader, sealHeader } from "./frame.js";
 import { instantiate } from "./module.js";
 import type { EncodeOptions } from "./options.js";
-import { reZero } from "./rezero.js";
 import { frameCapacity, partBytes, scratchBytes, windowLength } from "./room.js";
+import { reZero } from "./stages/rezero.js";
 import { AwaySink, AwaySource, Held, sourceRoom } from "./stream.js";
 import { WasmCodec } from "./wasm.js";
 

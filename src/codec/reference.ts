@@ -12,8 +12,8 @@ import { choose, paysOff, planBytes, readPlan, writePlan } from "./dense.js";
 import { type Header, lagOf, lengthOf, readHeader, sealHeader, writeHeader } from "./frame.js";
 import { layoutOf } from "./layout.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
-import { readTables } from "./rans.js";
 import { decodeSegment, encodeSegment, tally } from "./segment.js";
+import { readTables } from "./stages/rans.js";
 
 /** The payload in parts; null where dense mode does not suit, or does not pay for `auto`. */
 function encodePayload(x: Float32Array, header: Header, auto: boolean): Uint8Array[] | null {

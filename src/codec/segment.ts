@@ -7,11 +7,11 @@ import type { Quantization } from "./bound.js";
 import { type ByteReader, ByteWriter } from "./bytes.js";
 import type { Rows } from "./dense.js";
 import { heightOf, type Layout, lanes, symbolsOf } from "./layout.js";
-import { codedOf, contextOf, type Plan, symbolOf } from "./model.js";
-import { blockBytes, blockLength, pack, unpack } from "./pack.js";
-import { expect, inHalves, unzigzag, zigzag } from "./predict.js";
-import { dequantize, floorOf, halved, quantize, rawValue } from "./quantize.js";
-import { decoderOf, encodeSymbols, escapeSymbol, symbols, type Tables } from "./rans.js";
+import { codedOf, contextOf, type Plan, symbolOf } from "./stages/model.js";
+import { blockBytes, blockLength, pack, unpack } from "./stages/pack.js";
+import { expect, inHalves, unzigzag, zigzag } from "./stages/predict.js";
+import { dequantize, floorOf, halved, quantize, rawValue } from "./stages/quantize.js";
+import { decoderOf, encodeSymbols, escapeSymbol, symbols, type Tables } from "./stages/rans.js";
 
 /** A segment with more raw values, or more symbols without a code, is none: the tensor goes to fast mode. */
 export const mostEscapes = 1024;

@@ -5,6 +5,7 @@ import { complain, truncated, unsuited } from "./answers.js";
 import { rectifying, twinned } from "./bound.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
 import { codesOf, nextTables, tablesBytes } from "./codes.js";
+import { alone, type Call, type Work } from "./coroutine.js";
 import { type Choice, choose, paysOff, planBytes, type Rows, readPlan, suits, writePlan } from "./dense.js";
 import {
   type Header,
@@ -16,13 +17,12 @@ import {
   writeLength,
 } from "./frame.js";
 import { type Layout, layoutOf, valuesOf } from "./layout.js";
-import type { Plan } from "./model.js";
 import type { CodecExports } from "./module.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
-import type { Tables } from "./rans.js";
 import { scratchBytes, windowsOf } from "./room.js";
+import type { Plan } from "./stages/model.js";
+import type { Tables } from "./stages/rans.js";
 import { ResidentSink, ResidentSource, type Sink, type Source } from "./stream.js";
-import { alone, type Call, type Work } from "./work.js";
 
 /** The checksum's lanes lie at the end of the scratch. */
 const lanesAt = scratchBytes - 64;

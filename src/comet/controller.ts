@@ -10,10 +10,11 @@
  * The first step rests on a part of its own batch (see calibrate). Collections are at steps 0, 1, 2, 4, 8, … while
  * the gradients still change fast, then every W.
  */
+
+import type { Observation, Observer, Parameter, Site } from "../engine/op.js";
 import { UsageError } from "../error.js";
-import type { Observation, Observer, Parameter, Site } from "../op.js";
+import { Plan } from "./budget/plan.js";
 import { acceptedSigma, upstreamVariance } from "./law.js";
-import { Plan } from "./plan.js";
 import { type Bounds, law, type Policy, type SiteState } from "./policy.js";
 
 export interface ControllerOptions {

@@ -7,10 +7,10 @@
  */
 import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
+import { imagesAtOnce, type Packed } from "../engine/saved.js";
+import { Tensor } from "../engine/tensor.js";
 import { MemoryError } from "../error.js";
-import { imagesAtOnce, type Packed } from "../saved.js";
-import { Tensor } from "../tensor.js";
-import { Kept } from "./kept.js";
+import { Kept } from "./decode-cache.js";
 import { errorVariance } from "./law.js";
 import type { Mask } from "./mask.js";
 import type { Coded, Coding, DeviceCodec, Uncoded } from "./store.js";

@@ -1,8 +1,8 @@
 /** A saved tensor of which only the support is needed: one bit an element. */
 import type { Block } from "../device/device.js";
+import type { Packed } from "../engine/store.js";
+import type { Tensor } from "../engine/tensor.js";
 import { FreedError } from "../error.js";
-import type { Packed } from "../store.js";
-import type { Tensor } from "../tensor.js";
 
 export class Mask implements Packed {
   readonly images: number;

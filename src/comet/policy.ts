@@ -2,8 +2,9 @@
  * Policies: which bounds follow from what is known of the sites. A policy sees all sites at once, so that one may also
  * share out a budget among them; these three look at each alone.
  */
+
+import type { Observation, Site } from "../engine/op.js";
 import { BoundError } from "../error.js";
-import type { Observation, Site } from "../op.js";
 import { gradientSigma, lawBound, paperBound, paperSigma, upstreamBound } from "./law.js";
 
 /** What a policy gives a site. */

@@ -3,11 +3,12 @@
  * test and through a plain one, and the gradients of all parameters are compared. An error in what a convolution saved
  * reaches its own weights alone; one in what batch normalisation saved also travels, to all layers below.
  */
-import type { Module } from "../nn.js";
-import { backward, type Engine, type Parameter } from "../op.js";
+
+import { backward, type Engine, type Parameter } from "../engine/op.js";
+import { PlainStore } from "../engine/store.js";
+import type { Tensor } from "../engine/tensor.js";
+import type { Module } from "../nn/index.js";
 import { createRng, deriveSeed } from "../rng.js";
-import { PlainStore } from "../store.js";
-import type { Tensor } from "../tensor.js";
 import { errorVariance } from "./law.js";
 import type { CometStore } from "./store.js";
 import { Trace } from "./trace.js";

@@ -7,9 +7,8 @@ import type { Quantizer as FrameQuantizer } from "../codec/bound.js";
 import type { Choice } from "../codec/dense.js";
 import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
-import type { Site } from "../op.js";
-import { deriveSeed } from "../rng.js";
-import { imagesOf } from "../saved.js";
+import type { Site } from "../engine/op.js";
+import { imagesOf } from "../engine/saved.js";
 import {
   type Claimant,
   type Handle,
@@ -19,15 +18,16 @@ import {
   type Recipe,
   type SavedTensor,
   Store,
-} from "../store.js";
-import { sizeOf, type Tensor } from "../tensor.js";
-import type { Point } from "./allocation.js";
+} from "../engine/store.js";
+import { sizeOf, type Tensor } from "../engine/tensor.js";
+import { deriveSeed } from "../rng.js";
 import type { Audit } from "./audit.js";
+import type { Point } from "./budget/allocation.js";
+import type { Claim } from "./budget/plan.js";
 import type { Controller } from "./controller.js";
 import { Frames } from "./frames.js";
 import { errorVariance } from "./law.js";
 import { Mask } from "./mask.js";
-import type { Claim } from "./plan.js";
 import type { Bounds } from "./policy.js";
 
 /** `dithered` becomes the codec's `signed` where a mask or a looser bound below zero asks for signs. */
@@ -83,7 +83,7 @@ export interface CometStoreOptions {
   /**
    * Default "dithered": its error is uniform and independent of the signal, which is what the law assumes. Under
    * "support" neighbouring equal values (a flat background) err alike, and the law's σ is too small in the first
-   * layers (test/train.test.ts, "the law test can fail"). Both keep every zero; docs/theory.md, section 3, has the cost.
+   * layers (test/training/train.test.ts, "the law test can fail"). Both keep every zero; docs/theory.md, section 3, has the cost.
    */
   quantizer?: Quantizer;
   mode?: Mode;

@@ -4,11 +4,11 @@
  * proofs: Gradient.signs_variance, Gradient.batchnorm_linear
  */
 
-import { mix } from "../codec/quantize.js";
-import type { Parameter, Site } from "../op.js";
+import { mix } from "../codec/stages/quantize.js";
+import type { Parameter, Site } from "../engine/op.js";
+import type { Tensor } from "../engine/tensor.js";
+import type { ErrorDraw, Tracer } from "../noise/tracer.js";
 import type { Rng } from "../rng.js";
-import type { Tensor } from "../tensor.js";
-import type { ErrorDraw, Tracer } from "../tracer.js";
 import type { Controller } from "./controller.js";
 import { errorVariance } from "./law.js";
 

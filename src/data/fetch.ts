@@ -5,9 +5,9 @@
 import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { writeAtomically } from "../atomic.js";
 import { CometError, DataError } from "../error.js";
-import { makeFolder } from "../folder.js";
+import { writeAtomically } from "../files/atomic.js";
+import { makeFolder } from "../files/folder.js";
 import { cifar10Classes } from "./cifar.js";
 import { archiveSource, npmSource, type Progress, type Source } from "./source.js";
 

@@ -58,7 +58,7 @@ interface Waiting {
 }
 
 function createMember(): Loader {
-  const worker = new Worker(new URL("./worker.js", import.meta.url));
+  const worker = new Worker(new URL("./decode-worker.js", import.meta.url));
   const waiting = new Map<number, Waiting>();
   let id = 0;
   const answer = (key: number, planes: Uint8Array | null) => {

@@ -2,10 +2,10 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../error.js";
-import { suggestion } from "../nearest.js";
+import { suggestion } from "../suggest.js";
 import { type CifarLayout, cifar10, cifar100, openCifar } from "./cifar.js";
 import type { Dataset } from "./dataset.js";
-import { openImageFolder } from "./folder.js";
+import { openImageFolder } from "./imagefolder.js";
 import { openFashionMnist, openIdxFolder } from "./mnist.js";
 import { checkSize, type FolderSettings } from "./photographs.js";
 

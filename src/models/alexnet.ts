@@ -12,8 +12,8 @@ import {
   MaxPool2d,
   ReLU,
   Sequential,
-} from "../nn.js";
-import type { Input } from "./models.js";
+} from "../nn/index.js";
+import type { Input } from "./input.js";
 
 const pool = () => new MaxPool2d({ kernel: 3, stride: 2 });
 

@@ -3,6 +3,8 @@
  * channels, a depthwise one looks around, squeeze-and-excitation weighs the channels, and a 1 × 1 projects back. Where
  * the shape stays, the block's input is added, and stochastic depth leaves the branch out at times, later ones more often.
  */
+
+import type { Tensor } from "../engine/tensor.js";
 import {
   AdaptiveAvgPool2d,
   BatchNorm2d,
@@ -16,11 +18,10 @@ import {
   Sigmoid,
   SiLU,
   StochasticDepth,
-} from "../nn.js";
+} from "../nn/index.js";
 import { excite } from "../ops/excite.js";
 import { add } from "../ops/pointwise.js";
-import type { Tensor } from "../tensor.js";
-import type { Input } from "./models.js";
+import type { Input } from "./input.js";
 
 interface Layer {
   kernel?: number;

@@ -1,23 +1,16 @@
 /** The models by name. */
 import { UsageError } from "../error.js";
-import { suggestion } from "../nearest.js";
-import { type Build, type Module, name } from "../nn.js";
+import { type Build, type Module, name } from "../nn/index.js";
+import { suggestion } from "../suggest.js";
 import { alexnet } from "./alexnet.js";
 import { efficientnet } from "./efficientnet.js";
+import type { Input } from "./input.js";
 import { lenet } from "./lenet.js";
 import { resnet18, resnet50 } from "./resnet.js";
 import { cifarResnet } from "./resnet-cifar.js";
 import { caffeSqueezenet, squeezenet } from "./squeezenet.js";
 import { vgg16 } from "./vgg.js";
 import type { Published } from "./weights.js";
-
-/** What a model is made for. */
-export interface Input {
-  channels: number;
-  height: number;
-  width: number;
-  classes: number;
-}
 
 interface Entry {
   create(b: Build, input: Input): Module;

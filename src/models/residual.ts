@@ -1,9 +1,10 @@
 /**
  * The residual block (He et al., 2016): y = relu(main(x) + shortcut(x)). Without a shortcut of its own, x itself is added.
  */
-import { Module, ReLU } from "../nn.js";
+
+import type { Tensor } from "../engine/tensor.js";
+import { Module, ReLU } from "../nn/index.js";
 import { add } from "../ops/pointwise.js";
-import type { Tensor } from "../tensor.js";
 
 export class Residual extends Module {
   readonly #main: readonly Module[];

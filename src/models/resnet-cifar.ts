@@ -3,6 +3,8 @@
  * channels, 6n + 2 weighted layers. Shortcuts between stages are the paper's option A: every second pixel, new
  * channels zero, no parameters; so they are an exact copy and save nothing.
  */
+
+import type { Tensor } from "../engine/tensor.js";
 import {
   AdaptiveAvgPool2d,
   BatchNorm2d,
@@ -13,10 +15,9 @@ import {
   Module,
   ReLU,
   Sequential,
-} from "../nn.js";
+} from "../nn/index.js";
 import { downsample } from "../ops/shortcut.js";
-import type { Tensor } from "../tensor.js";
-import type { Input } from "./models.js";
+import type { Input } from "./input.js";
 import { Residual } from "./residual.js";
 
 class Downsample extends Module {

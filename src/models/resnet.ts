@@ -14,8 +14,8 @@ import {
   type Module,
   ReLU,
   Sequential,
-} from "../nn.js";
-import type { Input } from "./models.js";
+} from "../nn/index.js";
+import type { Input } from "./input.js";
 import { Residual } from "./residual.js";
 
 /** Makes a block of `inChannels` to expansion·`width` channels. */

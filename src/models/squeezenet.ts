@@ -4,6 +4,7 @@
  */
 
 import { caffeNormalization } from "../data/normalize.js";
+import type { Tensor } from "../engine/tensor.js";
 import {
   AdaptiveAvgPool2d,
   type Build,
@@ -14,10 +15,9 @@ import {
   Module,
   ReLU,
   Sequential,
-} from "../nn.js";
+} from "../nn/index.js";
 import { concat } from "../ops/concat.js";
-import type { Tensor } from "../tensor.js";
-import type { Input } from "./models.js";
+import type { Input } from "./input.js";
 import type { Published } from "./weights.js";
 
 const he = { init: "he" } as const;

@@ -14,8 +14,8 @@ import {
   type Module,
   ReLU,
   Sequential,
-} from "../nn.js";
-import type { Input } from "./models.js";
+} from "../nn/index.js";
+import type { Input } from "./input.js";
 
 const stages = [
   [64, 64],

@@ -1,9 +1,14 @@
 /** A model's weights and running statistics in and out of safetensors files, by PyTorch's names. */
 import type { Normalization } from "../data/normalize.js";
 import { type CometError, DataError, ShapeError } from "../error.js";
-import { suggestion } from "../nearest.js";
-import type { Module } from "../nn.js";
-import { type NamedTensor, readSafetensors, type Safetensors, writeSafetensors } from "./safetensors.js";
+import {
+  type NamedTensor,
+  readSafetensors,
+  type Safetensors,
+  writeSafetensors,
+} from "../files/safetensors.js";
+import type { Module } from "../nn/index.js";
+import { suggestion } from "../suggest.js";
 
 /** How many batches a batch norm has seen: written as PyTorch does, and 0 where an old file lacks it. */
 const isCount = (name: string) => name.endsWith("num_batches_tracked");

@@ -11,9 +11,9 @@
  * This error travels upstream. y itself, where an op above asks for it, is off by f'(x)·e.
  * proofs: Gradient.elementwise_bound, Gradient.gradient_variance
  */
-import { apply, type Backward, meanSquare, type Op } from "../op.js";
-import { multiply } from "../recipe.js";
-import type { Tensor } from "../tensor.js";
+import { apply, type Backward, meanSquare, type Op } from "../engine/op.js";
+import { multiply } from "../engine/recipe.js";
+import type { Tensor } from "../engine/tensor.js";
 import { drawn, travelling } from "./travel.js";
 
 export const sigmoidOp: Op<null> = {

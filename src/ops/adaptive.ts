@@ -4,9 +4,10 @@
  * the mean of each plane. The others come where a network made for large images ends on small ones; those few values
  * are left to plain TypeScript.
  */
+
+import { apply, type Op } from "../engine/op.js";
+import { sizeOf, type Tensor } from "../engine/tensor.js";
 import type { ChannelShape } from "../kernels/kernels.js";
-import { apply, type Op } from "../op.js";
-import { sizeOf, type Tensor } from "../tensor.js";
 import { checkWhole, imageExtents } from "./window.js";
 
 const { fround } = Math;

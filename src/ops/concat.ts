@@ -3,9 +3,10 @@
  *
  *   y[n] = a[n] b[n]        image by image: all channels of a, then all of b
  */
+
+import { apply, type Op } from "../engine/op.js";
+import type { Tensor } from "../engine/tensor.js";
 import { ShapeError } from "../error.js";
-import { apply, type Op } from "../op.js";
-import type { Tensor } from "../tensor.js";
 
 interface Concat {
   a: readonly number[];

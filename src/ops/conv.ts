@@ -13,11 +13,12 @@
  * Where x = f(z) is made from a z that is kept, e is f'(z) times the error of z, and Σδ² becomes Σ(δ·f'(z))².
  * proofs: Gradient.gradient_bound, Gradient.gradient_variance, Gradient.convolution_positions
  */
+
+import { apply, type Backward, meanSquare, type Observation, type Op, type Parameter } from "../engine/op.js";
+import { multiply } from "../engine/recipe.js";
+import type { Tensor } from "../engine/tensor.js";
 import { ShapeError } from "../error.js";
 import type { ChannelShape, Conv2dShape } from "../kernels/kernels.js";
-import { apply, type Backward, meanSquare, type Observation, type Op, type Parameter } from "../op.js";
-import { multiply } from "../recipe.js";
-import type { Tensor } from "../tensor.js";
 import { checkWhole, outputExtent } from "./window.js";
 
 export interface Conv2dOptions {

@@ -5,9 +5,10 @@
  *
  * b is a function of the seed, so nothing is kept.
  */
+
+import { apply, type Engine, type Op } from "../engine/op.js";
+import { Tensor } from "../engine/tensor.js";
 import { UsageError } from "../error.js";
-import { apply, type Engine, type Op } from "../op.js";
-import { Tensor } from "../tensor.js";
 
 interface Drop {
   p: number;

@@ -10,11 +10,12 @@
  * δ·f'(z) here; y itself is off by s·e.
  * proofs: Gradient.gradient_bound, Gradient.gradient_variance
  */
+
+import { apply, type Backward, meanSquare, type Op } from "../engine/op.js";
+import { multiply } from "../engine/recipe.js";
+import { sizeOf, type Tensor } from "../engine/tensor.js";
 import { ShapeError } from "../error.js";
 import type { PlaneShape } from "../kernels/kernels.js";
-import { apply, type Backward, meanSquare, type Op } from "../op.js";
-import { multiply } from "../recipe.js";
-import { sizeOf, type Tensor } from "../tensor.js";
 import { drawn, travelling } from "./travel.js";
 
 const planesOf = ([N, C, ...rest]: readonly number[]): PlaneShape => ({

@@ -3,9 +3,10 @@
  *
  *   L = −(1/N) Σ_i log softmax(x_i)[label_i]        ∇x = (softmax(x) − onehot(label))/N
  */
+
+import { apply, type Op } from "../engine/op.js";
+import type { Tensor } from "../engine/tensor.js";
 import { DataError, ShapeError } from "../error.js";
-import { apply, type Op } from "../op.js";
-import type { Tensor } from "../tensor.js";
 
 interface CrossEntropyAttributes {
   labels: Tensor;

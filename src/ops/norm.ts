@@ -13,11 +13,12 @@
  * where a ReLU follows and lets nothing through, e has no part in D: only u·∇γ is left, and that is little.
  * proofs: Gradient.batchnorm_gamma, Gradient.batchnorm_error, Gradient.batchnorm_variance
  */
+
+import { apply, type Backward, type Observation, type Op, type Parameter } from "../engine/op.js";
+import { sizeOf, type Tensor } from "../engine/tensor.js";
 import { ShapeError } from "../error.js";
 import type { ChannelShape } from "../kernels/kernels.js";
-import { apply, type Backward, type Observation, type Op, type Parameter } from "../op.js";
-import { sizeOf, type Tensor } from "../tensor.js";
-import type { ErrorDraw } from "../tracer.js";
+import type { ErrorDraw } from "../noise/tracer.js";
 
 export interface BatchNormState {
   weight: Parameter;

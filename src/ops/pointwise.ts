@@ -5,9 +5,10 @@
  *   add      y = a + b          ∇a = ∇b = δ
  *   dropout  y = x·m/(1 − p)    ∇x = δ·m/(1 − p), m one bit an element
  */
+
+import { type Again, apply, type Op } from "../engine/op.js";
+import { sizeOf, type Tensor } from "../engine/tensor.js";
 import { ShapeError, UsageError } from "../error.js";
-import { type Again, apply, type Op } from "../op.js";
-import { sizeOf, type Tensor } from "../tensor.js";
 
 export const reluOp: Op<null> = {
   name: "relu",

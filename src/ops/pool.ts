@@ -2,10 +2,11 @@
  * Pooling. Max pooling routes δ to the place of each window's maximum, so that place, in ⌈log2(R·S)⌉ bits, is all
  * that backward needs. Average pooling needs nothing.
  */
+
+import { apply, type Op } from "../engine/op.js";
+import type { Tensor } from "../engine/tensor.js";
 import { ShapeError } from "../error.js";
 import type { PoolShape } from "../kernels/kernels.js";
-import { apply, type Op } from "../op.js";
-import type { Tensor } from "../tensor.js";
 import { checkWhole, imageExtents, outputExtent } from "./window.js";
 
 export interface PoolOptions {

@@ -4,9 +4,10 @@
  *
  *   y[n, c + before, p, q] = x[n, c, stride·p, stride·q],   before = ⌊(K − C)/2⌋
  */
+
+import { apply, type Backward, type Forward, type Op } from "../engine/op.js";
+import type { Tensor } from "../engine/tensor.js";
 import type { DownsampleShape } from "../kernels/kernels.js";
-import { apply, type Backward, type Forward, type Op } from "../op.js";
-import type { Tensor } from "../tensor.js";
 
 const downsampleOp: Op<DownsampleShape> = {
   name: "downsample",

@@ -2,9 +2,9 @@
  * Sites that have no weights: an error in what they saved does nothing but travel upstream, in the gradient that they
  * pass on. What they tell of it, and how a probe follows it.
  */
-import type { Observation } from "../op.js";
-import type { Tensor } from "../tensor.js";
-import type { ErrorDraw } from "../tracer.js";
+import type { Observation } from "../engine/op.js";
+import type { Tensor } from "../engine/tensor.js";
+import type { ErrorDraw } from "../noise/tracer.js";
 
 /** `noise`: see Upstream; `signal`: mean square of the gradient passed on. */
 export const travelling = (batch: number, noise: number, signal: number): Omit<Observation, "arrived"> => ({

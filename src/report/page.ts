@@ -1,8 +1,8 @@
 /** The page: its words, tables and empty figures, which client/ fills from the data below them. */
-import type { Run } from "../run.js";
-import type { PageData, RunData } from "./data.js";
+import type { Run } from "../runs/run.js";
 import { escapeHtml as html, scriptBody, scriptJson } from "./escape.js";
-import { notes, settingsOf, statusText } from "./manifest.js";
+import { notes, settingsOf, statusText } from "./heading.js";
+import type { PageData, RunData } from "./series.js";
 import { style } from "./style.js";
 import { measurable, summaryRows } from "./summary.js";
 

@@ -1,8 +1,8 @@
 /** The figures of a run that fit into a table, next to those of the run they are compared with. */
 import { formatBytes } from "../device/ledger.js";
-import type { Run } from "../run.js";
-import { Summarizer, type Summary } from "../summary.js";
-import type { LayerProbe, RunData } from "./data.js";
+import type { Run } from "../runs/run.js";
+import { Summarizer, type Summary } from "../runs/summary.js";
+import type { LayerProbe, RunData } from "./series.js";
 
 export interface SummaryRow {
   title: string;

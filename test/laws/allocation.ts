@@ -1,6 +1,12 @@
 /** The law of allocations: nothing else within the budget is better. */
 import fc from "fast-check";
-import { bytesOf, type Curve, curveThrough, noiseOf, type Weighed } from "../../src/comet/allocation.js";
+import {
+  bytesOf,
+  type Curve,
+  curveThrough,
+  noiseOf,
+  type Weighed,
+} from "../../src/comet/budget/allocation.js";
 
 /** Bounds for tensors under a limit. */
 export type Allocate = (tensors: readonly Weighed[], most: number) => readonly number[];

@@ -5,9 +5,9 @@
  * binary64, are compared with the gradients from the tape; what is returned is the largest difference, relative to
  * the largest gradient.
  */
-import { apply, backward, type Engine, type Node, type Op, type Parameter } from "../../src/op.js";
+import { apply, backward, type Engine, type Node, type Op, type Parameter } from "../../src/engine/op.js";
+import { sizeOf, Tensor } from "../../src/engine/tensor.js";
 import { createRng } from "../../src/rng.js";
-import { sizeOf, Tensor } from "../../src/tensor.js";
 
 export interface Inputs {
   shapes: readonly (readonly number[])[];

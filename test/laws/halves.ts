@@ -4,7 +4,7 @@
  * pays, and bit patterns in order are no such data.
  */
 import { bin } from "../../src/codec/bound.js";
-import { dequantize, floorOf, halved } from "../../src/codec/quantize.js";
+import { dequantize, floorOf, halved } from "../../src/codec/stages/quantize.js";
 import { type Finding, nothing } from "./sweep.js";
 
 const step = 1 << 16;

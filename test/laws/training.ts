@@ -4,12 +4,12 @@
  */
 import type { Dataset, Split } from "../../src/data/dataset.js";
 import type { Build } from "../../src/device/module.js";
-import { createEngine } from "../../src/engine.js";
+import { createEngine } from "../../src/engine/engine.js";
 import type { Kernels } from "../../src/kernels/kernels.js";
 import type { SimdKernels } from "../../src/kernels/simd.js";
 import { createRng } from "../../src/rng.js";
-import { createSession, defaults } from "../../src/session.js";
-import { train } from "../../src/train.js";
+import { train } from "../../src/training/loop.js";
+import { createSession, defaults } from "../../src/training/session.js";
 
 /** A way of computing. */
 export interface Way {

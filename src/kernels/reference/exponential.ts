@@ -1,6 +1,6 @@
 /**
  * exp and log as float32 polynomials, because Math.exp and Math.log differ from engine to engine.
- * Both reduce the argument by powers of two, which is exact, and stay within 2 ulp (test/kernels.test.ts measures it).
+ * Both reduce the argument by powers of two, which is exact, and stay within 2 ulp (test/kernels/kernels.test.ts measures it).
  */
 
 const { fround } = Math;

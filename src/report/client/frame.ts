@@ -1,6 +1,6 @@
 /** What every figure uses: the page's data, its colours, and the frame of a plot. */
 import type * as PlotModule from "@observablehq/plot";
-import type { PageData, RunData } from "../data.js";
+import type { PageData, RunData } from "../series.js";
 
 declare const Plot: typeof PlotModule;
 

@@ -1,7 +1,7 @@
 /** The gradient's measured error against the law: histograms over the normal curve, and σ against σ. */
 import type * as PlotModule from "@observablehq/plot";
-import type { RunData } from "../data.js";
 import type { Histogram } from "../histogram.js";
+import type { RunData } from "../series.js";
 import {
   across,
   append,

@@ -1,6 +1,6 @@
 /** One line a layer over the collections: bound, zeros, ratio. */
 import type * as PlotModule from "@observablehq/plot";
-import type { SiteSeries } from "../data.js";
+import type { SiteSeries } from "../series.js";
 import { across, type Drawing, frame, logarithmic, panels, runs, scientific, swatches } from "./frame.js";
 
 declare const Plot: typeof PlotModule;

@@ -1,6 +1,6 @@
 /** The device through one step: what lives on it by category, as stacked areas. */
 import type * as PlotModule from "@observablehq/plot";
-import type { RunData } from "../data.js";
+import type { RunData } from "../series.js";
 import { across, byteUnit, frame, panels, runs, swatches } from "./frame.js";
 
 declare const Plot: typeof PlotModule;

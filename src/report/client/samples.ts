@@ -1,6 +1,6 @@
 /** Channels of saved tensors before and after, and their error, as heat maps. */
 import type * as PlotModule from "@observablehq/plot";
-import type { SamplePlane } from "../data.js";
+import type { SamplePlane } from "../series.js";
 import { append, frame, heading, runs } from "./frame.js";
 
 declare const Plot: typeof PlotModule;

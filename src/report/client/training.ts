@@ -1,6 +1,6 @@
 /** Curves over the steps, all runs in one plot: loss, accuracy, saved bytes. */
 import type * as PlotModule from "@observablehq/plot";
-import type { RunData } from "../data.js";
+import type { RunData } from "../series.js";
 import { across, byteUnit, coloursOf, frame, runColours, runs } from "./frame.js";
 
 declare const Plot: typeof PlotModule;

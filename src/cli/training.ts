@@ -1,0 +1,225 @@
+/** One training run, begun or gone on with: its folder, its progress line and its end, good or bad. */
+import { readFileSync } from "node:fs";
+import { openDataset } from "../data/open.js";
+import type { Profile } from "../device/module.js";
+import { discardCheckpoints, type RunState, restore, writeCheckpoint } from "../runs/checkpoint.js";
+import { recordsOf } from "../runs/log.js";
+import { checkData, findStanding, settingsToGoOn } from "../runs/resume.js";
+import { type DataSource, type Manifest, manifestVersion, RunFolder } from "../runs/run.js";
+import { Summarizer, type Summary } from "../runs/summary.js";
+import { endOf, type Outcome, type Position, stepsDone, type TrainHooks, train } from "../training/loop.js";
+import type { TrainRecord } from "../training/records.js";
+import { createSession, type Session, type Settings } from "../training/session.js";
+import type { Places } from "./options.js";
+import { Progress } from "./progress.js";
+
+export interface Result {
+  id: string;
+  path: string;
+  status: Manifest["status"];
+  weights: string;
+  profile: Profile;
+  threads: number;
+  seconds: number;
+  residentPeakBytes: number;
+  skipped: readonly string[];
+  summary: Summary;
+}
+
+const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+const versions = (): Manifest["versions"] => ({
+  comet: version,
+  node: process.version,
+  arch: process.arch,
+});
+
+/** `resnet8-comet-law-s1-20261123T141500` */
+function runId({ model, store, policy, profile, seed }: Settings, started: Date): string {
+  const time = started.toISOString().replace(/[-:]|\.\d+Z/g, "");
+  const parts = [model, store, store.startsWith("comet") ? policy : "", profile === "fused" ? profile : ""];
+  return [...parts.filter((part) => part !== ""), `s${seed}`, time].join("-");
+}
+
+/** The most memory the operating system has counted for this process, in bytes. */
+const residentPeak = (): number => process.resourceUsage().maxRSS * 1024;
+
+/** Lends out a session on a data set; closes both. */
+export async function inSession<T>(
+  { source, image, skipBad }: DataSource,
+  settings: Settings,
+  use: (session: Session) => Promise<T>,
+): Promise<T> {
+  const dataset = await openDataset(source, { size: image, skipBad });
+  try {
+    const session = createSession(settings, dataset);
+    try {
+      return await use(session);
+    } finally {
+      await session.close();
+    }
+  } finally {
+    await dataset.close();
+  }
+}
+
+export async function runTraining(settings: Settings, places: Places): Promise<Result> {
+  const { data: source, image, skipBad, probeEvery, auditEvery, checkpointEvery, checkpoints } = places;
+  return inSession({ source, image, skipBad }, settings, (session) => {
+    const { name, hash, train, test } = session.dataset;
+    const started = new Date();
+    const folder = RunFolder.create(places.out, {
+      version: manifestVersion,
+      id: runId(settings, started),
+      versions: versions(),
+      profile: session.engine.device.profile,
+      threads: session.engine.kernels.threads,
+      settings,
+      data: { name, hash, train: train.length, test: test.length, source, image, skipBad },
+      measured: { probeEvery, auditEvery },
+      checkpointEvery: checkpoints ? checkpointEvery : null,
+      started: started.toISOString(),
+      ended: null,
+      status: "running",
+      error: null,
+      steps: 0,
+      testAccuracy: null,
+      weights: null,
+      residentPeakBytes: 0,
+    });
+    return trainIn(folder, session, nothingYet);
+  });
+}
+
+/**
+ * Goes on with the run in the folder `path`. `asked`: settings and places that were given, no defaults. `say` is told
+ * what the user should know.
+ */
+export async function resumeTraining(
+  path: string,
+  { data, checkpointEvery, checkpoints, json: _, ...asked }: Partial<Settings & Places>,
+  say: (text: string) => void,
+): Promise<Result> {
+  const folder = RunFolder.open(path);
+  try {
+    const { manifest } = folder;
+    const { checkpoint, log, damaged } = await findStanding(path);
+    for (const { name, damage } of damaged) say(`${name} is damaged and left aside: ${damage}`);
+    const settings = settingsToGoOn(path, manifest, checkpoint, asked);
+    if (manifest.versions.comet !== version) {
+      say(
+        `${path} began with comet-ts ${manifest.versions.comet}, not ${version}: its weights may become others`,
+      );
+    }
+    const images = manifest.data.train;
+    const step = checkpoint ? stepsDone(checkpoint.state.position, settings, images) : 0;
+    say(`${path}: ${step} of ${endOf(settings, images)} steps are done`);
+    const source = { ...manifest.data, ...(data === undefined ? {} : { source: data }) };
+    return await inSession(source, settings, async (session) => {
+      checkData(manifest, session.dataset);
+      if (checkpoint) await restore(session, checkpoint);
+      const unusable = damaged.map(({ name }) => name);
+      await discardCheckpoints(path, unusable);
+      const every = checkpoints === false ? null : (checkpointEvery ?? manifest.checkpointEvery);
+      const resumed = { at: new Date().toISOString(), step, versions: versions() };
+      const changes: Partial<Manifest> = {
+        settings,
+        threads: session.engine.kernels.threads,
+        checkpointEvery: every,
+        resumed: [...(manifest.resumed ?? []), resumed],
+        ended: null,
+        status: "running",
+        error: null,
+      };
+      folder.begin(changes, log);
+      return trainIn(folder, session, { ...nothingYet, ...checkpoint?.state, records: recordsOf(log, path) });
+    });
+  } finally {
+    folder.close();
+  }
+}
+
+/** What earlier processes did of the run. */
+type Past = Omit<RunState, "log"> & { records: readonly TrainRecord[] };
+
+const nothingYet: Past = {
+  position: { epoch: 0, batch: 0 },
+  skipped: [],
+  seconds: 0,
+  residentPeakBytes: 0,
+  records: [],
+};
+
+async function trainIn(folder: RunFolder, session: Session, past: Past): Promise<Result> {
+  const { settings, dataset } = session;
+  const { id, measured, checkpointEvery, profile, threads } = folder.manifest;
+  const end = endOf(settings, dataset.train.length);
+  const began = performance.now();
+  const spent = () => ({
+    seconds: past.seconds + (performance.now() - began) / 1000,
+    residentPeakBytes: Math.max(past.residentPeakBytes, residentPeak()),
+    skipped: [...new Set([...past.skipped, ...dataset.skipped])].sort(),
+  });
+  const progress = new Progress(
+    settings.store,
+    end,
+    stepsDone(past.position, settings, dataset.train.length),
+  );
+  const summarizer = new Summarizer();
+  for (const record of past.records) summarizer.add(record);
+  const interrupt = new AbortController();
+  const onSignal = () => interrupt.abort();
+  process.once("SIGINT", onSignal);
+  process.once("SIGTERM", onSignal);
+  const onRecord = (record: TrainRecord) => {
+    folder.append(record);
+    summarizer.add(record);
+    if (record.kind === "step") progress.step(record);
+    else if (record.kind === "plan") progress.plan(record);
+  };
+  const onCheckpoint = (position: Position) =>
+    writeCheckpoint(folder.path, session, { ...spent(), position, log: folder.mark() });
+  const every = (n: number) => (step: number) => n > 0 && step % n === 0;
+  let outcome: Outcome;
+  try {
+    const hooks: TrainHooks = {
+      onRecord,
+      probeAt: every(measured.probeEvery),
+      auditAt: every(measured.auditEvery),
+      // Pictures from the last audited step only.
+      samplesAt: (step) => (step + measured.auditEvery >= end ? 2 : 0),
+      signal: interrupt.signal,
+      ...(checkpointEvery === null ? {} : { checkpointEvery, onCheckpoint }),
+    };
+    outcome = await train(session, hooks, past.position);
+  } catch (error) {
+    const { residentPeakBytes } = spent();
+    const { steps } = summarizer.summary;
+    folder.close({ status: "failed", error: (error as Error).message, steps, residentPeakBytes });
+    throw error;
+  } finally {
+    progress.stop();
+    process.removeListener("SIGINT", onSignal);
+    process.removeListener("SIGTERM", onSignal);
+  }
+  const { summary } = summarizer;
+  const status = outcome.aborted ? "interrupted" : "done";
+  const { seconds, residentPeakBytes, skipped } = spent();
+  const { weights, steps } = outcome;
+  const { testAccuracy } = summary;
+  folder.close({ status, steps, skipped, testAccuracy, weights, residentPeakBytes });
+  return {
+    id,
+    path: folder.path,
+    status,
+    weights,
+    profile,
+    threads,
+    seconds,
+    residentPeakBytes,
+    skipped,
+    summary,
+  };
+}

@@ -1,0 +1,233 @@
+/**
+ * Frequencies for an entropy coder (rANS): counts scaled so that each context's sum to 2^11, their bytes in a frame,
+ * and the coder itself.
+ *
+ *   encode  x ← ⌊x/f⌋·2^11 + x mod f + start        decode  slot = x mod 2^11;  x ← f·⌊x/2^11⌋ + slot − start
+ *
+ * Eight coders, one a lane, share one sequence of 16-bit words: a state is kept in [2^16, 2^32) by giving its low
+ * half away before a step that would overflow, and taking it back in the mirrored step of the decoder. Encoding runs
+ * from the last symbol to the first, so that decoding runs forwards.
+ *
+ * proofs: Rans.decode_encode, Rans.state_range, Rans.lookup_start
+ */
+import { FrameError } from "../../error.js";
+import type { ByteReader, ByteWriter } from "../bytes.js";
+
+export const contexts = 16;
+export const symbols = 256;
+/** The symbol of integers that have none; their own value follows elsewhere. */
+export const escapeSymbol = 255;
+export const totalBits = 11;
+const total = 1 << totalBits;
+export const leastState = 0x10000;
+
+/** Of each context: the largest symbol with a code, and the frequencies of 0 … top and of the escape. */
+export interface Tables {
+  top: Uint8Array;
+  /** contexts × symbols. */
+  frequency: Uint16Array;
+}
+
+/** log2 of a whole number from 1 to 2^32 − 1, by IEEE operations alone, so that every engine chooses alike; right to about 1e-4. */
+export function log2(x: number): number {
+  const exponent = 31 - Math.clz32(x);
+  const m = x / 2 ** exponent;
+  const t = (m - 1) / (m + 1);
+  const t2 = t * t;
+  return exponent + 2.8853900817779268 * t * (1 + t2 * (1 / 3 + t2 * (1 / 5 + t2 / 7)));
+}
+
+/** n·log2 n of small n, as they come up. */
+const weighed = new Float64Array(4096);
+
+function weigh(n: number): number {
+  if (n >= weighed.length) return n * log2(n);
+  if (n > 1 && weighed[n] === 0) weighed[n] = n * log2(n);
+  return weighed[n]!;
+}
+
+/** The bits that the counted symbols would take at their own frequencies, tables included. */
+export function costOf(counts: Uint32Array): number {
+  let bits = 0;
+  for (let c = 0; c < contexts; c++) {
+    let sum = 0;
+    let weighted = 0;
+    let kinds = 0;
+    for (let s = c * symbols; s < (c + 1) * symbols; s++) {
+      const count = counts[s]!;
+      if (count === 0) continue;
+      sum += count;
+      weighted += weigh(count);
+      kinds++;
+    }
+    if (sum > 0) bits += weigh(sum) - weighted + 6 * kinds;
+  }
+  return bits;
+}
+
+/** Scales counts to frequencies. Every symbol up to the largest counted one gets at least 1, and so does the escape. */
+export function tablesOf(counts: Uint32Array): Tables {
+  const top = new Uint8Array(contexts);
+  const frequency = new Uint16Array(contexts * symbols);
+  for (let c = 0; c < contexts; c++) {
+    const own = counts.subarray(c * symbols, (c + 1) * symbols);
+    const f = frequency.subarray(c * symbols, (c + 1) * symbols);
+    let largest = 0;
+    for (let s = 0; s < escapeSymbol; s++) if (own[s]! > 0) largest = s;
+    top[c] = largest;
+    let sum = own[escapeSymbol]!;
+    for (let s = 0; s <= largest; s++) sum += own[s]!;
+    const room = total - (largest + 2);
+    const share = (count: number) => 1 + (sum > 0 ? Math.floor((count * room) / sum) : 0);
+    let used = 0;
+    let most = 0;
+    for (let s = 0; s <= largest; s++) {
+      f[s] = share(own[s]!);
+      used += f[s]!;
+      if (f[s]! > f[most]!) most = s;
+    }
+    f[escapeSymbol] = share(own[escapeSymbol]!);
+    used += f[escapeSymbol]!;
+    if (f[escapeSymbol]! > f[most]!) most = escapeSymbol;
+    // What rounding left over goes to the most frequent symbol.
+    f[most]! += total - used;
+  }
+  return { top, frequency };
+}
+
+/** Elias gamma: ⌊log2 f⌋ zeros, then f from its highest bit on. */
+export function writeTables(out: ByteWriter, { top, frequency }: Tables): void {
+  let held = 0;
+  let count = 0;
+  /** At most 23 bits, of which the highest go out first. */
+  const put = (bits: number, length: number) => {
+    held = (held << length) | bits;
+    for (count += length; count >= 8; count -= 8) out.u8((held >>> (count - 8)) & 255);
+    held &= (1 << count) - 1;
+  };
+  for (let c = 0; c < contexts; c++) {
+    put(top[c]!, 8);
+    // The escape's frequency is what is missing to 2^11.
+    for (let s = 0; s <= top[c]!; s++) {
+      const f = frequency[c * symbols + s]!;
+      put(f, 63 - 2 * Math.clz32(f));
+    }
+  }
+  if (count > 0) put(0, 8 - count);
+}
+
+export function readTables(input: ByteReader): Tables {
+  const top = new Uint8Array(contexts);
+  const frequency = new Uint16Array(contexts * symbols);
+  const { bytes, at: from } = input;
+  const end = 8 * (bytes.length - from);
+  /** The next bit. */
+  let at = 0;
+  const fail = (got: string): never => {
+    throw new FrameError({
+      where: "tables",
+      expected: `frequencies with sum ${total}`,
+      got,
+      remedy: "encode the tensor again: these bytes are damaged",
+    });
+  };
+  /** Says that the frame ends too soon if `count` more bits are not there. */
+  const need = (count: number) => {
+    if (at + count <= end) return;
+    input.take(bytes.length - from, "tables");
+    input.u8("tables");
+  };
+  /** The next 24 bits, of which the first is the highest; zeros behind the last byte. */
+  const ahead = () => {
+    const k = from + (at >>> 3);
+    const word = (bytes[k]! << 24) | (bytes[k + 1]! << 16) | (bytes[k + 2]! << 8) | bytes[k + 3]!;
+    return (word << (at & 7)) >>> 8;
+  };
+  for (let c = 0; c < contexts; c++) {
+    need(8);
+    top[c] = ahead() >>> 16;
+    at += 8;
+    if (top[c] === escapeSymbol) fail("the escape among the symbols");
+    let sum = 0;
+    for (let s = 0; s <= top[c]!; s++) {
+      const window = ahead();
+      const zeros = Math.clz32(window) - 8;
+      if (zeros > totalBits) {
+        need(totalBits + 1);
+        fail("one that is larger");
+      }
+      need(2 * zeros + 1);
+      const f = window >>> (23 - 2 * zeros);
+      frequency[c * symbols + s] = f;
+      sum += f;
+      at += 2 * zeros + 1;
+    }
+    if (sum >= total) fail(String(sum));
+    frequency[c * symbols + escapeSymbol] = total - sum;
+  }
+  input.take(Math.ceil(at / 8), "tables");
+  return { top, frequency };
+}
+
+/** start[c][s]: what the symbols before s take of context c's 2^11 slots; the escape comes last. */
+export function startsOf({ top, frequency }: Tables): Uint16Array {
+  const start = new Uint16Array(contexts * symbols);
+  for (let c = 0; c < contexts; c++) {
+    let sum = 0;
+    for (let s = 0; s <= top[c]!; s++) {
+      start[c * symbols + s] = sum;
+      sum += frequency[c * symbols + s]!;
+    }
+    start[c * symbols + escapeSymbol] = sum;
+  }
+  return start;
+}
+
+/** The words and the final states of a segment's symbols; symbol i belongs to lane i mod 8. */
+export function encodeSymbols(
+  coded: Uint8Array,
+  context: Uint8Array,
+  tables: Tables,
+): { words: number[]; states: number[] } {
+  const start = startsOf(tables);
+  const words: number[] = [];
+  const states = new Array<number>(8).fill(leastState);
+  for (let i = coded.length - 1; i >= 0; i--) {
+    const entry = context[i]! * symbols + coded[i]!;
+    const f = tables.frequency[entry]!;
+    let x = states[i & 7]!;
+    if (x >= f * 2 ** 21) {
+      words.push(x & 0xffff);
+      x >>>= 16;
+    }
+    states[i & 7] = Math.floor(x / f) * total + (x % f) + start[entry]!;
+  }
+  return { words: words.reverse(), states };
+}
+
+/** One decoder over a segment's words; `next(i, context)` gives symbol i. Words behind the last are 0. */
+export function decoderOf(words: Uint16Array, states: Uint32Array, tables: Tables) {
+  const start = startsOf(tables);
+  const slots = new Uint8Array(contexts * total);
+  for (let c = 0; c < contexts; c++) {
+    for (const s of [...Array(tables.top[c]! + 1).keys(), escapeSymbol]) {
+      const from = c * total + start[c * symbols + s]!;
+      slots.fill(s, from, from + tables.frequency[c * symbols + s]!);
+    }
+  }
+  let at = 0;
+  return {
+    next(i: number, context: number): number {
+      const x = states[i & 7]!;
+      const slot = x & (total - 1);
+      const s = slots[context * total + slot]!;
+      const entry = context * symbols + s;
+      let after = tables.frequency[entry]! * (x >>> totalBits) + slot - start[entry]!;
+      if (after < leastState) after = after * 65536 + (words[at++] ?? 0);
+      states[i & 7] = after;
+      return s;
+    },
+    /** All words are used, and each state is where its encoder began. */
+    finished: () => at === words.length && states.every((x) => x === leastState),
+  };
+}

@@ -1,0 +1,74 @@
+/**
+ * The codec on the device: frames of one tensor are made and read side by side, each with scratch of its own that lives for
+ * as long as that takes, and so never through a kernel. Bytes and values do not depend on how many go at a time. Nothing can
+ * happen to a frame on the device that would not happen to weights as well: it has no checksum.
+ */
+
+import { sideBySide, type Work } from "../codec/coroutine.js";
+import { frameCapacity } from "../codec/room.js";
+import { WasmCodec } from "../codec/wasm.js";
+import type { Block } from "../device/device.js";
+import type { Engine } from "../engine/op.js";
+import type { DeviceCodec } from "./store.js";
+
+const unsealed = { sealed: false };
+
+export function deviceCodec({ device, team }: Engine): DeviceCodec {
+  const { scratchBytes } = WasmCodec;
+  const most = (parts: number) => Math.min(team?.size ?? 1, parts);
+  /** Lends so many codecs, or one. */
+  const lend = <T>(wanted: number, use: (codecs: readonly WasmCodec[]) => T): T => {
+    // One will do, only slower.
+    const count = device.fits(wanted * scratchBytes) ? wanted : 1;
+    const scratch = device.allocate(count * scratchBytes, "workspace", "codec");
+    const addresses = Array.from({ length: count }, (_, i) => scratch.address + i * scratchBytes);
+    try {
+      return use(addresses.map((address) => new WasmCodec(device.exports, device.memory, address)));
+    } finally {
+      device.free(scratch);
+    }
+  };
+  /** Each work has the codec of its number. */
+  const run = <T>(codecs: readonly WasmCodec[], works: Work<T>[]): T[] =>
+    team && works.length > 1
+      ? sideBySide(works, (kernel, calls) => team.run(kernel, calls))
+      : works.map((work, i) => codecs[i]!.run(work));
+  return {
+    workspaceBytes: (team?.size ?? 1) * scratchBytes,
+    choose: ({ x, length, shape, options }) =>
+      lend(1, ([codec]) => codec!.chooseAt(x, length, shape, options)),
+    encode: (parts, category, site) =>
+      lend(most(parts.length), (codecs) => {
+        const blocks: Block[] = [];
+        try {
+          while (blocks.length < parts.length) {
+            const rest = parts.slice(blocks.length, blocks.length + codecs.length);
+            const wanted = frameCapacity(rest[0]!.length);
+            const made = device.fill(category, site, { wanted, most: rest.length }, (rooms) => {
+              const works = rooms.map(({ address, bytes }, i) => {
+                const { x, length, shape, options } = rest[i]!;
+                return codecs[i]!.encoding(x, length, shape, options, address, bytes, unsealed);
+              });
+              return run(codecs, works);
+            });
+            blocks.push(...made);
+          }
+          return blocks;
+        } catch (error) {
+          for (const block of blocks) device.free(block);
+          throw error;
+        }
+      }),
+    decode: (parts) =>
+      lend(most(parts.length), (codecs) => {
+        for (let first = 0; first < parts.length; first += codecs.length) {
+          const works = parts
+            .slice(first, first + codecs.length)
+            .map(({ frame, out, ...how }, i) =>
+              codecs[i]!.decoding(frame.address, frame.bytes, out, { ...how, ...unsealed }),
+            );
+          run(codecs, works);
+        }
+      }),
+  };
+}

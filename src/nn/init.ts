@@ -1,0 +1,74 @@
+/** How a layer gets its first weights. */
+import type { Engine } from "../engine/op.js";
+import { Tensor } from "../engine/tensor.js";
+import { createRng, type Rng } from "../rng.js";
+import { NamedParameter } from "./module.js";
+
+/** What layers are built with: where their weights live, and where their first values come from. */
+export interface Build {
+  engine: Engine;
+  /** Null: weights of unspecified content, for who fills them from a file or wants their shapes only. */
+  rng: Rng | null;
+  /** In place of what the layers themselves say; null: as they say. */
+  init: Init | null;
+}
+
+export const build = (engine: Engine, seed: number, init: Init | null = null): Build => ({
+  engine,
+  rng: createRng(seed).fork("weights"),
+  init,
+});
+
+export const blank = (engine: Engine): Build => ({ engine, rng: null, init: null });
+
+export function filled({ engine }: Build, shape: readonly number[], value: number, site: string): Tensor {
+  const tensor = Tensor.empty(engine, shape, site, "parameters");
+  engine.kernels.fill(tensor.data, value);
+  return tensor;
+}
+
+/** U(−limit, limit): uniform rather than normal because it needs no logarithm, so it is the same everywhere. */
+export function uniform(
+  { engine, rng }: Build,
+  shape: readonly number[],
+  limit: number,
+  site: string,
+): NamedParameter {
+  const tensor = Tensor.empty(engine, shape, site, "parameters");
+  const { data } = tensor;
+  if (rng && limit > 0) for (let i = 0; i < data.length; i++) data[i] = (2 * rng.uniform() - 1) * limit;
+  else if (rng) engine.kernels.fill(data, 0);
+  return new NamedParameter(site, tensor);
+}
+
+/**
+ * First weights, all uniform and of mean 0:
+ *
+ *   "torch"     U(±1/√fanIn), PyTorch's default; the bias likewise
+ *   "lecun"     variance 1/fanIn, three times that of "torch": forward, a linear network keeps its signal's (LeCun et al., 1998)
+ *   "he"        variance 2/fanIn: forward, a ReLU network keeps its signal's variance (He et al., 2015)
+ *   "fan-out"   variance 2/fanOut: backward, it keeps its gradient's
+ *   a number    this standard deviation
+ *
+ * With all but the first the bias begins at 0. fanIn = C/groups·R·S, fanOut = K·R·S.
+ */
+export type Init = (typeof inits)[number] | number;
+
+export const inits = ["torch", "lecun", "he", "fan-out"] as const;
+
+/** Variance · fanIn, or · fanOut. */
+const variances = { torch: 1 / 3, lecun: 1, he: 2, "fan-out": 2 } as const;
+
+export interface LayerOptions {
+  bias?: boolean;
+  init?: Init;
+}
+
+/** The limit of a uniform distribution is √3 times its standard deviation. */
+export function limit(init: Init, fanIn: number, fanOut: number): number {
+  if (typeof init === "number") return Math.sqrt(3) * init;
+  return Math.sqrt((3 * variances[init]) / (init === "fan-out" ? fanOut : fanIn));
+}
+
+export const biasLimit = (init: Init, fanIn: number): number =>
+  init === "torch" ? limit(init, fanIn, 0) : 0;

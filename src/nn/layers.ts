@@ -1,0 +1,194 @@
+/** The layers that networks are built from: modules around the ops. */
+import { sizeOf, type Tensor } from "../engine/tensor.js";
+import { sigmoid, silu } from "../ops/activation.js";
+import { adaptiveAvgPool2d } from "../ops/adaptive.js";
+import { type Conv2dOptions, conv2d, conv2dWeightShape, linear } from "../ops/conv.js";
+import { stochasticDepth } from "../ops/depth.js";
+import { batchNorm2d } from "../ops/norm.js";
+import { dropout, flatten, relu } from "../ops/pointwise.js";
+import { avgPool2d, maxPool2d, type PoolOptions } from "../ops/pool.js";
+import { deriveSeed } from "../rng.js";
+
+import { type Build, biasLimit, filled, type LayerOptions, limit, uniform } from "./init.js";
+import { Module, NamedParameter } from "./module.js";
+
+export class Conv2d extends Module {
+  readonly #options: Conv2dOptions;
+
+  constructor(
+    b: Build,
+    inChannels: number,
+    outChannels: number,
+    kernel: number,
+    options: Conv2dOptions & LayerOptions = {},
+  ) {
+    super();
+    const { bias = true } = options;
+    const init = b.init ?? options.init ?? "torch";
+    const shape = conv2dWeightShape("Conv2d", [inChannels, outChannels, kernel], options);
+    const fanIn = sizeOf(shape.slice(1));
+    this.#options = options;
+    const fanOut = outChannels * kernel * kernel;
+    this.parameters.weight = uniform(b, shape, limit(init, fanIn, fanOut), "conv weight");
+    if (bias) this.parameters.bias = uniform(b, [outChannels], biasLimit(init, fanIn), "conv bias");
+  }
+
+  forward(x: Tensor): Tensor {
+    return conv2d(x, this.parameters.weight!, this.parameters.bias ?? null, this.#options, this.path);
+  }
+}
+
+export class Linear extends Module {
+  constructor(
+    b: Build,
+    inFeatures: number,
+    outFeatures: number,
+    { bias = true, init: own = "torch" }: LayerOptions = {},
+  ) {
+    super();
+    const init = b.init ?? own;
+    const limits = [limit(init, inFeatures, outFeatures), biasLimit(init, inFeatures)] as const;
+    this.parameters.weight = uniform(b, [outFeatures, inFeatures], limits[0], "linear weight");
+    if (bias) this.parameters.bias = uniform(b, [outFeatures], limits[1], "linear bias");
+  }
+
+  forward(x: Tensor): Tensor {
+    return linear(x, this.parameters.weight!, this.parameters.bias ?? null, this.path);
+  }
+}
+
+export class BatchNorm2d extends Module {
+  readonly #eps: number;
+  readonly #momentum: number;
+
+  constructor(b: Build, channels: number, { eps = 1e-5, momentum = 0.1 } = {}) {
+    super();
+    this.#eps = eps;
+    this.#momentum = momentum;
+    this.parameters.weight = new NamedParameter("gamma", filled(b, [channels], 1, "batch norm weight"));
+    this.parameters.bias = new NamedParameter("beta", filled(b, [channels], 0, "batch norm bias"));
+    this.buffers.running_mean = filled(b, [channels], 0, "batch norm running_mean");
+    this.buffers.running_var = filled(b, [channels], 1, "batch norm running_var");
+    this.buffers.num_batches_tracked = filled(b, [], 0, "batch norm num_batches_tracked");
+  }
+
+  forward(x: Tensor): Tensor {
+    const state = {
+      weight: this.parameters.weight!,
+      bias: this.parameters.bias!,
+      runningMean: this.buffers.running_mean!,
+      runningVar: this.buffers.running_var!,
+      eps: this.#eps,
+      momentum: this.#momentum,
+      training: this.training,
+    };
+    if (this.training) this.buffers.num_batches_tracked!.data[0]!++;
+    return batchNorm2d(x, state, this.path);
+  }
+}
+
+export class ReLU extends Module {
+  forward(x: Tensor): Tensor {
+    return relu(x, this.path);
+  }
+}
+
+export class SiLU extends Module {
+  forward(x: Tensor): Tensor {
+    return silu(x, this.path);
+  }
+}
+
+export class Sigmoid extends Module {
+  forward(x: Tensor): Tensor {
+    return sigmoid(x, this.path);
+  }
+}
+
+export class Dropout extends Module {
+  readonly #p: number;
+
+  constructor(p: number) {
+    super();
+    this.#p = p;
+  }
+
+  /** The mask depends on the step's seed and on the layer's path only. */
+  forward(x: Tensor): Tensor {
+    if (!this.training) return x;
+    return dropout(x, this.#p, deriveSeed(x.engine.stepSeed, this.path) >>> 0, this.path);
+  }
+}
+
+/** Leaves out whole images of a residual branch; which ones depends on the step's seed and on the layer's path only. */
+export class StochasticDepth extends Module {
+  readonly #p: number;
+
+  constructor(p: number) {
+    super();
+    this.#p = p;
+  }
+
+  forward(x: Tensor): Tensor {
+    if (!this.training) return x;
+    return stochasticDepth(x, this.#p, deriveSeed(x.engine.stepSeed, this.path) >>> 0, this.path);
+  }
+}
+
+export class MaxPool2d extends Module {
+  readonly #options: PoolOptions;
+
+  constructor(options: PoolOptions) {
+    super();
+    this.#options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return maxPool2d(x, this.#options, this.path);
+  }
+}
+
+export class AvgPool2d extends Module {
+  readonly #options: PoolOptions;
+
+  constructor(options: PoolOptions) {
+    super();
+    this.#options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return avgPool2d(x, this.#options, this.path);
+  }
+}
+
+/** To `extent` × `extent`, whatever comes in. */
+export class AdaptiveAvgPool2d extends Module {
+  readonly #extent: number;
+
+  constructor(extent: number) {
+    super();
+    this.#extent = extent;
+  }
+
+  forward(x: Tensor): Tensor {
+    return adaptiveAvgPool2d(x, this.#extent, this.path);
+  }
+}
+
+export class Flatten extends Module {
+  forward(x: Tensor): Tensor {
+    return flatten(x, this.path);
+  }
+}
+
+/** One module after the other; named by position, as PyTorch does, or by the names given. */
+export class Sequential extends Module {
+  constructor(modules: readonly Module[] | Readonly<Record<string, Module>>) {
+    super();
+    for (const [key, module] of Object.entries(modules)) this.child(key, module);
+  }
+
+  forward(x: Tensor): Tensor {
+    return Object.values(this.children).reduce((y, module) => module.forward(y), x);
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * Checkpoints: all that the rest of a run depends on, in a folder that is there whole or not at all.
+ *
+ *   RUN/checkpoints/epoch1-batch20/   20 batches of epoch 1 are done (epochs count from 0)
+ *     weights.safetensors             parameters and running statistics, by PyTorch's names
+ *     momentum.safetensors            the optimiser's tensors, by their parameters' names
+ *     average.safetensors             the weights' moving average, if the run has one
+ *     state.json                      everything else: see State
+ *     SHA256SUMS                      of these files, for us and for `sha256sum -c`
+ *
+ * No random generator has a state to keep. Each random number comes from the seed, a name and a counter (src/rng.ts):
+ * the order of an epoch, the crop of an image, the dropout and the dither of a step.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { makeFolderAtomically, removeFolderAtomically, writeAtomically } from "../files/atomic.js";
+import type { SavedSite } from "../comet/controller.js";
+import type { SavedPlan } from "../comet/budget/plan.js";
+import { DataError } from "../error.js";
+import { parseExactly, stringifyExactly } from "../files/exact.js";
+import { makeFolder } from "../files/folder.js";
+import type { Mark } from "./log.js";
+import { readSafetensors, writeSafetensors } from "../files/safetensors.js";
+import { loadWeights, saveWeights } from "../models/weights.js";
+import type { Session, Settings } from "../training/session.js";
+import type { Position } from "../training/loop.js";
+
+/** Of the run, beyond what the session holds. */
+export interface RunState {
+  position: Position;
+  /** metrics.jsonl up to here. */
+  log: Mark;
+  /** Damaged images left out so far. */
+  skipped: readonly string[];
+  /** Spent so far, over all processes that had a part in the run. */
+  seconds: number;
+  residentPeakBytes: number;
+}
+
+/** What state.json holds. */
+export interface State extends RunState {
+  settings: Settings;
+  /** What the controller knows; null for a plain run. */
+  sites: SavedSite[] | null;
+  /** Of policies spread and budget. */
+  plan: SavedPlan | null;
+  meanGradient: [parameter: string, mean: number][];
+}
+
+/** A checkpoint on disk whose sums are right. */
+export interface Checkpoint {
+  path: string;
+  state: State;
+}
+
+const sumsFile = "SHA256SUMS";
+
+/** The latest ones that are kept: should the last be damaged, there is one before it. */
+const kept = 2;
+
+export const checkpointsOf = (run: string): string => join(run, "checkpoints");
+
+const nameOf = ({ epoch, batch }: Position): string => `epoch${epoch}-batch${batch}`;
+
+/** Names of checkpoints below a run, the latest first; whether they are whole is not looked at. */
+export async function listCheckpoints(run: string): Promise<string[]> {
+  const found = (await readdir(checkpointsOf(run)).catch(() => [])).flatMap((name) => {
+    const [, epoch, batch] = /^epoch(\d+)-batch(\d+)$/.exec(name) ?? [];
+    return epoch ? [{ name, epoch: Number(epoch), batch: Number(batch) }] : [];
+  });
+  return found.sort((a, b) => b.epoch - a.epoch || b.batch - a.batch).map(({ name }) => name);
+}
+
+/** Adds a checkpoint to a run and removes those that are no longer needed. */
+export async function writeCheckpoint(run: string, session: Session, so: RunState): Promise<void> {
+  const name = nameOf(so.position);
+  makeFolder(checkpointsOf(run));
+  // A run that is stopped just where it goes on has this one.
+  if (!(await listCheckpoints(run)).includes(name)) {
+    await makeFolderAtomically(join(checkpointsOf(run), name), (folder) => fill(folder, session, so));
+  }
+  await discardCheckpoints(run);
+}
+
+/** Removes those that are `damaged`, and of the others all but the latest. */
+export async function discardCheckpoints(run: string, damaged: readonly string[] = []): Promise<void> {
+  const all = await listCheckpoints(run);
+  const latest = all.filter((name) => !damaged.includes(name)).slice(0, kept);
+  for (const name of all.filter((name) => !latest.includes(name))) {
+    await removeFolderAtomically(join(checkpointsOf(run), name));
+  }
+}
+
+async function fill(folder: string, session: Session, so: RunState): Promise<void> {
+  const { settings, model, optimizer, average, comet } = session;
+  const { momentum, meanGradient } = optimizer.state;
+  const state: State = {
+    ...so,
+    settings,
+    sites: comet?.controller.state ?? null,
+    plan: comet?.controller.plan?.state ?? null,
+    meanGradient: [...meanGradient],
+  };
+  await saveWeights(model, join(folder, "weights.safetensors"));
+  await writeSafetensors(join(folder, "momentum.safetensors"), momentum);
+  if (average) await writeSafetensors(join(folder, "average.safetensors"), average.state());
+  await writeAtomically(join(folder, "state.json"), stringifyExactly(state));
+  await writeAtomically(join(folder, sumsFile), await sumsOf(folder));
+}
+
+/** Of all files there: lines as sha256sum prints them. */
+async function sumsOf(folder: string): Promise<string> {
+  let lines = "";
+  for (const file of (await readdir(folder)).filter((name) => name !== sumsFile).sort()) {
+    const hash = createHash("sha256");
+    for await (const part of createReadStream(join(folder, file))) hash.update(part as Buffer);
+    lines += `${hash.digest("hex")}  ${file}\n`;
+  }
+  return lines;
+}
+
+/** A DataError unless every byte is the one that was written. */
+export async function readCheckpoint(run: string, name: string): Promise<Checkpoint> {
+  const path = join(checkpointsOf(run), name);
+  const damaged = (got: string) =>
+    new DataError({ where: path, expected: "a whole checkpoint", got, remedy: `remove ${path}` });
+  let [wanted, found]: [string[], string[]] = [[], []];
+  try {
+    wanted = (await readFile(join(path, sumsFile), "utf8")).split("\n");
+    found = (await sumsOf(path)).split("\n");
+  } catch (cause) {
+    throw damaged(cause instanceof Error ? cause.message : String(cause));
+  }
+  const wrong = [...wanted, ...found].find((line) => !(wanted.includes(line) && found.includes(line)));
+  if (wrong !== undefined) {
+    throw damaged(`a ${wrong.slice(66) || "list of sums"} that is not what ${sumsFile} says, or is missing`);
+  }
+  return { path, state: parseExactly(await readFile(join(path, "state.json"), "utf8")) as State };
+}
+
+/** Gives a new session of the same model the checkpoint's weights and momentum; its controller knows nothing of them. */
+export async function restoreNetwork(session: Session, { path, state }: Checkpoint): Promise<void> {
+  const { model, optimizer } = session;
+  await loadWeights(model, join(path, "weights.safetensors"));
+  const { tensors } = await readSafetensors(join(path, "momentum.safetensors"));
+  optimizer.restore({
+    momentum: new Map([...tensors].map(([name, { data }]) => [name, data])),
+    meanGradient: new Map(state.meanGradient),
+  });
+}
+
+/** Puts a new session of the same settings where the checkpoint's was. */
+export async function restore(session: Session, checkpoint: Checkpoint): Promise<void> {
+  const { model, average, comet } = session;
+  const { path, state } = checkpoint;
+  await restoreNetwork(session, checkpoint);
+  comet?.controller.restore(state.sites ?? [], model.allParameters());
+  if (average) {
+    const { tensors: averages } = await readSafetensors(join(path, "average.safetensors"));
+    average.restore(new Map([...averages].map(([name, { data }]) => [name, data])));
+  }
+  if (state.plan) comet?.controller.plan?.restore(state.plan);
+}

@@ -1,0 +1,81 @@
+/**
+ * metrics.jsonl: one JSON line an event. A log only grows, but can be cut back to a mark when a run goes on from a
+ * checkpoint: what was told after that will be told again.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { DataError } from "../error.js";
+import type { TrainRecord } from "../training/records.js";
+
+/** A place in a log: how much is before it, and its SHA-256. */
+export interface Mark {
+  bytes: number;
+  sha256: string;
+}
+
+export class Log {
+  readonly #file: number;
+  #bytes: number;
+  readonly #hash: Hash;
+
+  /** A new file, or one that is there, cut back to `kept`: its first bytes. */
+  constructor(path: string, kept?: Uint8Array) {
+    this.#file = openSync(path, kept ? "a" : "ax");
+    if (kept) ftruncateSync(this.#file, kept.length);
+    this.#bytes = kept?.length ?? 0;
+    this.#hash = createHash("sha256").update(kept ?? "");
+  }
+
+  append(record: TrainRecord): void {
+    const line = Buffer.from(`${JSON.stringify(record)}\n`);
+    // A disk that is nearly full may take a part.
+    for (let from = 0; from < line.length; ) from += writeSync(this.#file, line, from);
+    this.#hash.update(line);
+    this.#bytes += line.length;
+  }
+
+  /** The log so far, which is on the disk when this returns. */
+  mark(): Mark {
+    fsyncSync(this.#file);
+    return { bytes: this.#bytes, sha256: this.#hash.copy().digest("hex") };
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}
+
+/** The bytes before a mark. A DataError if the file does not hold them as they were. */
+export function readToMark(path: string, mark: Mark): Uint8Array {
+  const bytes = read(path).subarray(0, mark.bytes);
+  if (bytes.length === mark.bytes && createHash("sha256").update(bytes).digest("hex") === mark.sha256) {
+    return bytes;
+  }
+  throw complaint(path, `other text in its first ${mark.bytes} bytes than was written`);
+}
+
+/** The records of a whole log; a last line that was cut off is left out. */
+export const readLog = (path: string): TrainRecord[] => recordsOf(read(path), path);
+
+/** `where` names the file in errors. */
+export function recordsOf(bytes: Uint8Array, where: string): TrainRecord[] {
+  const lines = new TextDecoder().decode(bytes).split("\n").slice(0, -1);
+  return lines.map((line, i) => {
+    try {
+      return JSON.parse(line) as TrainRecord;
+    } catch {
+      throw complaint(where, `line ${i + 1} that is no JSON`);
+    }
+  });
+}
+
+function read(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw complaint(path, String((cause as NodeJS.ErrnoException).code));
+  }
+}
+
+const complaint = (where: string, got: string): DataError =>
+  new DataError({ where, expected: "a run's records", got, remedy: "restore the file or train again" });

@@ -1,0 +1,131 @@
+/**
+ * Going on with a run: where it stands, and whether what is asked for leads to the weights that it would have had
+ * without the interruption. Whatever would not is refused.
+ */
+import { join } from "node:path";
+import { type Checkpoint, checkpointsOf, listCheckpoints, readCheckpoint } from "./checkpoint.js";
+import type { Dataset } from "../data/dataset.js";
+import { DataError, UsageError } from "../error.js";
+import { readToMark } from "./log.js";
+import type { Manifest } from "./run.js";
+import { type Settings, scheduleOf } from "../training/session.js";
+import { endOf, stepsDone, totalSteps } from "../training/loop.js";
+
+/** Where a run stands on disk. */
+export interface Standing {
+  /** Null before the first one: the run begins again. */
+  checkpoint: Checkpoint | null;
+  /** What of metrics.jsonl belongs to it. */
+  log: Uint8Array;
+  /** Later ones, and what is wrong with them. */
+  damaged: readonly { name: string; damage: string }[];
+}
+
+/**
+ * The latest checkpoint that is whole, with the records up to it. A DataError if there are some and none is whole.
+ * Changes nothing.
+ */
+export async function findStanding(run: string): Promise<Standing> {
+  const damaged: { name: string; damage: string }[] = [];
+  for (const name of await listCheckpoints(run)) {
+    try {
+      const checkpoint = await readCheckpoint(run, name);
+      const log = readToMark(join(run, "metrics.jsonl"), checkpoint.state.log);
+      return { checkpoint, log, damaged };
+    } catch (cause) {
+      if (!(cause instanceof DataError)) throw cause;
+      damaged.push({ name, damage: `${cause.got} (${cause.where})` });
+    }
+  }
+  if (damaged.length > 0) {
+    throw new DataError({
+      where: checkpointsOf(run),
+      expected: "a whole checkpoint",
+      got: damaged.map(({ name, damage }) => `in ${name} ${damage}`).join(", "),
+      remedy: "remove the folder to begin again at the first step",
+    });
+  }
+  return { checkpoint: null, log: new Uint8Array(), damaged };
+}
+
+/** What may be asked of a run that goes on. Its threads and its memory decide nothing, how long it is only the rest. */
+const free: ReadonlySet<string> = new Set(["threads", "memory", "stopAfter", "epochs", "steps"]);
+
+const optionOf = (setting: string): string =>
+  `--${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/**
+ * The settings with which a run goes on: those it began with, and what is `asked` of it. A UsageError for what would
+ * make other weights than those of one run in one piece, or where nothing is left to do.
+ */
+export function settingsToGoOn(
+  path: string,
+  { settings: began, data, status, steps, measured }: Manifest,
+  checkpoint: Checkpoint | null,
+  asked: Readonly<Record<string, unknown>>,
+): Settings {
+  const before: Readonly<Record<string, unknown>> = { ...began, ...data, ...measured };
+  for (const [setting, value] of Object.entries(asked)) {
+    if (free.has(setting) || value === before[setting]) continue;
+    throw new UsageError({
+      where: optionOf(setting),
+      expected: setting in before ? `${before[setting]}, as the run began` : "none with --resume",
+      got: String(value),
+      remedy: "leave it out, or begin a new run",
+    });
+  }
+  const done = checkpoint ? stepsDone(checkpoint.state.position, began, data.train) : 0;
+  // Where it was told to stop it need not stop again.
+  const stopAfter = done < began.stopAfter && status !== "done" ? began.stopAfter : 0;
+  const wished = Object.fromEntries(Object.entries(asked).filter(([setting]) => free.has(setting)));
+  const settings: Settings = { ...began, stopAfter, ...wished };
+  if (checkpoint) checkHistory(path, checkpoint.state.settings, settings, done, data.train);
+  const end = endOf(settings, data.train);
+  if (done > end || (status === "done" && steps >= end)) {
+    throw new UsageError({
+      where: path,
+      expected: "a run with steps left",
+      got: `one that has done ${Math.max(done, steps)} of ${end}`,
+      remedy: "look at it with comet report, or ask for more with --epochs if its --schedule is constant",
+    });
+  }
+  return settings;
+}
+
+/** The steps that are done must have been those of a run under `settings`. */
+function checkHistory(path: string, then: Settings, settings: Settings, done: number, images: number): void {
+  const other = (Object.keys(then) as (keyof Settings)[]).find(
+    (key) => !free.has(key) && then[key] !== settings[key],
+  );
+  if (other !== undefined) {
+    throw new DataError({
+      where: join(path, "manifest.json"),
+      expected: `${other} ${then[other]}, as its checkpoint says`,
+      got: String(settings[other]),
+      remedy: "restore the file, or begin a new run",
+    });
+  }
+  const rates = (of: Settings) => {
+    const [schedule, total] = [scheduleOf(of), totalSteps(of, images)];
+    return Array.from({ length: done }, (_, step) => schedule(step, total));
+  };
+  const wanted = rates(settings);
+  if (rates(then).every((rate, step) => rate === wanted[step])) return;
+  throw new UsageError({
+    where: settings.epochs === then.epochs ? "--steps" : "--epochs",
+    expected: `${totalSteps(then, images)} steps in all, to which the learning rate has been falling`,
+    got: `${totalSteps(settings, images)}`,
+    remedy: "leave it out, or begin a new run; one with --schedule constant can be made longer",
+  });
+}
+
+/** A DataError unless it is the data that the run began with. */
+export function checkData({ data }: Manifest, dataset: Dataset): void {
+  if (dataset.hash === data.hash) return;
+  throw new DataError({
+    where: "--data",
+    expected: `the data that the run began with, SHA-256 ${data.hash.slice(0, 16)}…`,
+    got: `${dataset.name}, ${dataset.hash.slice(0, 16)}…`,
+    remedy: "restore its files, say where they are with --data, or begin a new run",
+  });
+}

@@ -1,0 +1,178 @@
+/**
+ * A run on disk: `runs/ID/` with
+ *
+ *   manifest.json   what is needed to repeat it: settings, seed, versions, data hash, profile; and how it ended
+ *   metrics.jsonl   one TrainRecord a line, in the order of events
+ *   checkpoints/    from which the run can go on: see checkpoint.ts
+ *   lock            while a process writes the run
+ *   report.html     see report/
+ *
+ * The manifest is replaced as a whole (written beside, then renamed); metrics only grow, so whatever ends a run, what
+ * was done so far can be read.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { removeUnfinished, writeAtomicallySync } from "../files/atomic.js";
+import { checkpointsOf } from "./checkpoint.js";
+import type { Profile } from "../device/module.js";
+import { DataError, UsageError } from "../error.js";
+import { makeNewFolder } from "../files/folder.js";
+import { takeLock } from "../files/lock.js";
+import { Log, type Mark, readLog } from "./log.js";
+import type { TrainRecord } from "../training/records.js";
+import type { Settings } from "../training/session.js";
+
+/** Raised when a reader of today could not understand it. */
+export const manifestVersion = 1;
+
+/** What `comet train` was told of where its data is and how to read it. */
+export interface DataSource {
+  source: string;
+  image: number;
+  skipBad: boolean;
+}
+
+export interface Manifest {
+  version: typeof manifestVersion;
+  id: string;
+  /** Of comet-ts, Node, and the machine's architecture. */
+  versions: { comet: string; node: string; arch: string };
+  /** What computed: the settings ask, this says what was there. */
+  profile: Profile;
+  threads: number;
+  settings: Settings;
+  data: { name: string; hash: string; train: number; test: number } & DataSource;
+  /** Every how many steps gradients and frames were compared with the originals. */
+  measured: { probeEvery: number; auditEvery: number };
+  /** Steps from one checkpoint to the next; 0: one after each epoch; null: none at all. */
+  checkpointEvery: number | null;
+  /** When it went on, at which step, and under which versions. */
+  resumed?: readonly { at: string; step: number; versions: Manifest["versions"] }[];
+  /** Damaged images that were left out, sorted; absent where none was. */
+  skipped?: readonly string[];
+  /** ISO times. */
+  started: string;
+  ended: string | null;
+  status: "running" | "done" | "interrupted" | "failed";
+  /** Why, if it failed. */
+  error: string | null;
+  steps: number;
+  /** Share of the test split classified rightly, at the end of the last epoch, whole or cut short by --steps. */
+  testAccuracy: number | null;
+  /** SHA-256 of weights and running statistics at the end. */
+  weights: string | null;
+  /** The most resident memory seen, in bytes: the operating system's figure for the whole process. */
+  residentPeakBytes: number;
+}
+
+/** An open run, for writing by this process alone. */
+export class RunFolder {
+  readonly path: string;
+  manifest: Manifest;
+  readonly #unlock: () => void;
+  #log: Log | null = null;
+
+  /** A new folder. Where `manifest.id` is taken, the run is `id-2`, `id-3`, … */
+  static create(out: string, manifest: Manifest): RunFolder {
+    try {
+      const id = makeNewFolder(out, manifest.id);
+      const folder = new RunFolder(join(out, id), { ...manifest, id });
+      folder.begin();
+      return folder;
+    } catch (cause) {
+      throw unwritable("--out", out, cause);
+    }
+  }
+
+  /** A run that is there; nothing changes before `begin`. */
+  static open(path: string): RunFolder {
+    const manifest = readManifest(path);
+    try {
+      const folder = new RunFolder(path, manifest);
+      for (const part of [path, checkpointsOf(path)]) removeUnfinished(part);
+      return folder;
+    } catch (cause) {
+      if (cause instanceof UsageError) throw cause;
+      throw unwritable(path, path, cause);
+    }
+  }
+
+  private constructor(path: string, manifest: Manifest) {
+    this.path = path;
+    this.manifest = manifest;
+    this.#unlock = takeLock(join(path, "lock"));
+  }
+
+  /** `kept`: the first bytes of metrics.jsonl, which a run that goes on keeps; the rest is cut off. */
+  begin(changes: Partial<Manifest> = {}, kept?: Uint8Array): void {
+    this.#log = new Log(join(this.path, "metrics.jsonl"), kept);
+    this.update(changes);
+  }
+
+  append(record: TrainRecord): void {
+    this.#log!.append(record);
+  }
+
+  /** How far metrics.jsonl goes; it is on the disk so far. */
+  mark(): Mark {
+    return this.#log!.mark();
+  }
+
+  update(changes: Partial<Manifest>): void {
+    this.manifest = { ...this.manifest, ...changes };
+    writeAtomicallySync(join(this.path, "manifest.json"), `${JSON.stringify(this.manifest, null, 2)}\n`);
+  }
+
+  /** Tells how the run ended, if it had begun, and lets go of the folder. */
+  close(changes: Partial<Manifest> = {}): void {
+    if (this.#log) this.update({ ended: new Date().toISOString(), ...changes });
+    this.#log?.close();
+    this.#log = null;
+    this.#unlock();
+  }
+}
+
+const unwritable = (where: string, folder: string, cause: unknown): UsageError =>
+  new UsageError({
+    where,
+    expected: "a folder that can be written to",
+    got: `${folder} (${(cause as NodeJS.ErrnoException).code ?? cause})`,
+    remedy: "choose another folder",
+  });
+
+export interface Run {
+  path: string;
+  manifest: Manifest;
+  records: TrainRecord[];
+}
+
+/** A run as it is on disk, finished or not. */
+export const readRun = (path: string): Run => ({
+  path,
+  manifest: readManifest(path),
+  records: readLog(join(path, "metrics.jsonl")),
+});
+
+/** A DataError for what is no run, or a newer one than this comet-ts knows. */
+export function readManifest(path: string): Manifest {
+  const file = join(path, "manifest.json");
+  const complain = (got: string, remedy: string) =>
+    new DataError({ where: file, expected: "a run's file", got, remedy });
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw complain(String(code), "name a folder that comet train wrote, such as runs/ID");
+  }
+  let manifest: Manifest;
+  try {
+    manifest = JSON.parse(text) as Manifest;
+  } catch {
+    throw complain("text that is no JSON", "run the training again");
+  }
+  if (manifest.version !== manifestVersion) {
+    throw complain(`version ${manifest.version}`, "use the comet-ts that wrote it, or a newer one");
+  }
+  return manifest;
+}

@@ -1,0 +1,100 @@
+/** A run in a few figures, from its records. */
+import type { ProbeRecord, StepRecord, TrainRecord } from "../training/records.js";
+
+export interface SigmaRow {
+  parameter: string;
+  /** Root mean squares over all probed steps. */
+  predicted: number;
+  measured: number;
+  /** The least and the largest predicted ÷ measured of a single probed step. */
+  least: number;
+  most: number;
+}
+
+export interface Summary {
+  steps: number;
+  finalLoss: number | null;
+  testAccuracy: number | null;
+  /** The most that any step that was not audited held for its backward pass, and held on the device at all, in bytes. */
+  savedPeakBytes: number;
+  devicePeakBytes: number;
+  /** What frames and masks saved in the step of the device's peak: their tensors' bytes less their own. */
+  packingSavedBytes: number;
+  /** Inputs of convolutions over the whole run: float32 bytes ÷ stored bytes; null for a plain run. */
+  convRatio: number | null;
+  /**
+   * Seconds in steps: no loading of data, no evaluation, no probes. An audited step counts as the mean of the others,
+   * since its own time holds the audit's.
+   */
+  stepSeconds: number;
+  /** Over all audited frames; null where none was. */
+  worstErrorRatio: number | null;
+  auditedFrames: number;
+  sigma: SigmaRow[];
+}
+
+/** Takes records as they come. */
+export class Summarizer {
+  readonly #steps: StepRecord[] = [];
+  readonly #squares = new Map<string, SigmaRow & { count: number }>();
+  #accuracy: number | null = null;
+  #worst: number | null = null;
+  #frames = 0;
+
+  add(record: TrainRecord): void {
+    if (record.kind === "step") this.#steps.push(record);
+    else if (record.kind === "epoch") this.#accuracy = record.testAccuracy;
+    else if (record.kind === "probe") this.#addProbe(record);
+    else if (record.kind === "audit" && record.frames > 0) {
+      this.#worst = Math.max(this.#worst ?? 0, record.worst);
+      this.#frames += record.frames;
+    }
+  }
+
+  #addProbe({ rows }: ProbeRecord): void {
+    for (const { parameter, predicted, measured } of rows) {
+      const squares = this.#squares.get(parameter) ?? {
+        parameter,
+        predicted: 0,
+        measured: 0,
+        least: Number.POSITIVE_INFINITY,
+        most: 0,
+        count: 0,
+      };
+      squares.least = Math.min(squares.least, predicted / measured);
+      squares.most = Math.max(squares.most, predicted / measured);
+      squares.predicted += predicted ** 2;
+      squares.measured += measured ** 2;
+      squares.count++;
+      this.#squares.set(parameter, squares);
+    }
+  }
+
+  get summary(): Summary {
+    const steps = this.#steps;
+    const undisturbed = steps.filter(({ audited }) => !audited);
+    const sum = (key: "ms" | "convRawBytes" | "convPackedBytes", over = steps) =>
+      over.reduce((total, record) => total + record[key], 0);
+    const most = (key: "savedPeakBytes" | "devicePeakBytes") =>
+      undisturbed.reduce((largest, record) => Math.max(largest, record[key]), 0);
+    const packed = sum("convPackedBytes");
+    const peak = undisturbed.find(({ devicePeakBytes }) => devicePeakBytes === most("devicePeakBytes"));
+    return {
+      steps: steps.length,
+      finalLoss: steps.at(-1)?.loss ?? null,
+      testAccuracy: this.#accuracy,
+      savedPeakBytes: most("savedPeakBytes"),
+      devicePeakBytes: most("devicePeakBytes"),
+      packingSavedBytes: peak ? peak.rawBytes - peak.packedBytes : 0,
+      convRatio: packed > 0 ? sum("convRawBytes") / packed : null,
+      stepSeconds: (sum("ms", undisturbed) / 1000) * (steps.length / Math.max(undisturbed.length, 1)),
+      worstErrorRatio: this.#worst,
+      auditedFrames: this.#frames,
+      sigma: [...this.#squares.values()].map(({ count, ...row }) => ({
+        ...row,
+        predicted: Math.sqrt(row.predicted / count),
+        measured: Math.sqrt(row.measured / count),
+      })),
+    };
+  }
+}

@@ -1,0 +1,98 @@
+/** A batch through the network: its images, its loss, and how many are classified rightly; and all of a split so. */
+import type { Split } from "../data/dataset.js";
+import { Tensor } from "../engine/tensor.js";
+import { crossEntropy } from "../ops/loss.js";
+import type { Rng } from "../rng.js";
+import type { Session } from "./session.js";
+
+export interface Batch {
+  images: Tensor;
+  labels: Tensor;
+}
+
+export async function loadBatch(
+  { engine, dataset }: Session,
+  split: Split,
+  indices: Uint32Array,
+  augmentation: Rng | null,
+): Promise<Batch> {
+  const { channels, height, width } = dataset;
+  const images = Tensor.empty(engine, [indices.length, channels, height, width], "images");
+  const labels = Tensor.empty(engine, [indices.length], "labels");
+  await split.batch(indices, images.data, labels.data, augmentation);
+  return { images, labels };
+}
+
+/** How many images of a batch have their label first, and among the first five. */
+interface Seen {
+  right: number;
+  rightOfFive: number;
+}
+
+/** The mean loss of a batch, on the tape. Consumes both. Adds to `seen`. */
+export function lossOf(
+  { model, settings }: Session,
+  images: Tensor,
+  labels: Tensor,
+  seen: Seen = { right: 0, rightOfFive: 0 },
+): Tensor {
+  const logits = model.forward(images);
+  for (const rank of ranks(logits, labels)) {
+    if (rank < 1) seen.right++;
+    if (rank < 5) seen.rightOfFive++;
+  }
+  return crossEntropy(logits, labels, { smoothing: settings.smoothing });
+}
+
+/** The place of each row's label in the order of its scores, from 0; equal scores in the order of classes, no number last. */
+function ranks(logits: Tensor, labels: Tensor): number[] {
+  const [values, wanted] = [logits.data, labels.data];
+  const classes = logits.shape[1]!;
+  return Array.from(wanted, (label, row) => {
+    const scores = values.subarray(row * classes, (row + 1) * classes);
+    const own = scores[label]!;
+    let before = 0;
+    for (let j = 0; j < classes; j++) {
+      const behind = scores[j]! < own || (scores[j] === own && j >= label);
+      if (!behind && j !== label) before++;
+    }
+    return before;
+  });
+}
+
+export interface Evaluation {
+  /** Mean over the images. */
+  loss: number;
+  /** Share of the images whose label has the highest score. */
+  accuracy: number;
+  /** Share of those whose label is among the five highest. */
+  accuracyOfFive: number;
+}
+
+/** Over a split, with running statistics and without the tape. */
+export async function evaluate(session: Session, split: Split): Promise<Evaluation> {
+  const { engine, model, settings } = session;
+  engine.recording = false;
+  model.train(false);
+  const seen = { right: 0, rightOfFive: 0 };
+  let loss = 0;
+  const indices = (start: number) =>
+    Uint32Array.from({ length: Math.min(settings.batch, split.length - start) }, (_, i) => start + i);
+  for (let start = 0; start < split.length; start += settings.batch) {
+    const { images, labels } = await loadBatch(session, split, indices(start), null);
+    const next = start + settings.batch;
+    if (next < split.length) split.prepare?.(indices(next), null);
+    const n = labels.size;
+    const mean = lossOf(session, images, labels, seen);
+    loss += mean.data[0]! * n;
+    mean.dispose();
+  }
+  engine.recording = true;
+  model.train(true);
+  const share = (count: number) => count / split.length;
+  return {
+    loss: share(loss),
+    accuracy: share(seen.right),
+    accuracyOfFive: share(seen.rightOfFive),
+  };
+}

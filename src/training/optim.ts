@@ -1,0 +1,142 @@
+/** Stochastic gradient descent, and the schedules of its learning rate. */
+
+import type { Engine, Parameter } from "../engine/op.js";
+import { Tensor } from "../engine/tensor.js";
+import { UsageError } from "../error.js";
+
+export interface SgdOptions {
+  lr: number;
+  momentum?: number;
+  weightDecay?: number;
+  nesterov?: boolean;
+}
+
+/** What a step depends on besides weights and gradients, by parameter name; parameters that had no step yet are not in it. */
+export interface SgdState<Momentum> {
+  momentum: Map<string, Momentum>;
+  /** Without momentum only: the mean |gradient| of the last step. */
+  meanGradient: Map<string, number>;
+}
+
+/**
+ * PyTorch's SGD: m ← momentum·m + g, w ← w − lr·m (Nesterov: w − lr·(g + momentum·m)), with g ← g + weightDecay·w
+ * first. Frees each gradient as it is used.
+ */
+export class Sgd {
+  readonly #engine: Engine;
+  readonly #parameters: readonly Parameter[];
+  readonly #options: Required<SgdOptions>;
+  readonly #momentum = new Map<Parameter, Tensor>();
+  /** Kept where there is no momentum, since each gradient is freed as it is used. */
+  readonly #meanGradient = new Map<Parameter, number>();
+
+  constructor(engine: Engine, parameters: Iterable<Parameter>, options: SgdOptions) {
+    const { lr, momentum = 0.9, weightDecay = 0, nesterov = false } = options;
+    for (const [name, value] of Object.entries({ lr, momentum, weightDecay })) {
+      if (!(value >= 0 && Number.isFinite(value))) {
+        throw new UsageError({
+          where: `--${name === "weightDecay" ? "weight-decay" : name}`,
+          expected: "a finite number of at least 0",
+          got: String(value),
+          remedy: `give for example ${name === "lr" ? 0.1 : name === "momentum" ? 0.9 : 0.0005}`,
+        });
+      }
+    }
+    this.#engine = engine;
+    this.#parameters = [...parameters];
+    this.#options = { lr, momentum, weightDecay, nesterov };
+  }
+
+  /** Updates every parameter that has a gradient. `lrFactor` scales the learning rate: see the schedules. */
+  step(lrFactor = 1): void {
+    const { lr, momentum, weightDecay, nesterov } = this.#options;
+    for (const parameter of this.#parameters) {
+      const { gradient, value } = parameter;
+      if (gradient === null) continue;
+      if (momentum === 0) this.#meanGradient.set(parameter, this.#meanAbs(gradient));
+      const m = momentum > 0 ? this.#buffer(parameter).data : null;
+      const step = { lr: Math.fround(lr * lrFactor), momentum, weightDecay, nesterov };
+      this.#engine.kernels.sgd(value.data, gradient.data, m, step);
+      gradient.dispose();
+      parameter.gradient = null;
+    }
+  }
+
+  /** The mean |m| of a parameter, 0 before its first step. Without momentum m is the last gradient. */
+  meanMomentum(parameter: Parameter): number {
+    const buffer = this.#momentum.get(parameter);
+    return buffer ? this.#meanAbs(buffer) : (this.#meanGradient.get(parameter) ?? 0);
+  }
+
+  /** Borrowed: the tensors are those that the next step changes. */
+  get state(): SgdState<Tensor> {
+    const named = <T>(map: ReadonlyMap<Parameter, T>) =>
+      new Map([...map].map(([{ name }, value]): [string, T] => [name, value]));
+    return { momentum: named(this.#momentum), meanGradient: named(this.#meanGradient) };
+  }
+
+  /** Takes up the state of another Sgd of the same parameters. */
+  restore({ momentum, meanGradient }: Readonly<SgdState<Float32Array>>): void {
+    for (const parameter of this.#parameters) {
+      const [m, mean] = [momentum.get(parameter.name), meanGradient.get(parameter.name)];
+      if (m !== undefined) this.#buffer(parameter).data.set(m);
+      if (mean !== undefined) this.#meanGradient.set(parameter, mean);
+    }
+  }
+
+  #meanAbs(tensor: Tensor): number {
+    return this.#engine.kernels.sumAbs(tensor.data) / tensor.size;
+  }
+
+  #buffer(parameter: Parameter): Tensor {
+    const known = this.#momentum.get(parameter);
+    if (known) return known;
+    const buffer = Tensor.empty(
+      this.#engine,
+      parameter.value.shape,
+      `${parameter.name} momentum`,
+      "optimiser",
+    );
+    this.#engine.kernels.fill(buffer.data, 0);
+    this.#momentum.set(parameter, buffer);
+    return buffer;
+  }
+}
+
+/** The learning rate's factor at a step; `steps` is the length of the whole run. */
+export type Schedule = (step: number, steps: number) => number;
+
+export const constant: Schedule = () => 1;
+
+/** ×`gamma` at each of the given fractions of the run; by products, for engines differ in the last bit of a power. */
+export const stepwise =
+  (fractions: readonly number[] = [0.5, 0.75], gamma = 0.1): Schedule =>
+  (step, steps) =>
+    fractions.reduce((factor, fraction) => (step >= fraction * steps ? factor * gamma : factor), 1);
+
+/**
+ * cos x for 0 ≤ x ≤ π by its Taylor series, 1e-13 off at most: sums and products only, so that every engine gives the
+ * same learning rate (Math.cos may differ in its last bit).
+ */
+function cos(x: number): number {
+  let [term, sum] = [1, 1];
+  for (let k = 2; k <= 26; k += 2) {
+    term *= -(x * x) / (k * (k - 1));
+    sum += term;
+  }
+  return sum;
+}
+
+/** ½(1 + cos πt), t the share of the run that is over. */
+export const cosine: Schedule = (step, steps) => (1 + cos(Math.PI * Math.min(step / steps, 1))) / 2;
+
+/** Rises linearly over the first `warmSteps` steps, then follows `schedule` over the rest. */
+export const warmUp =
+  (warmSteps: number, schedule: Schedule): Schedule =>
+  (step, steps) =>
+    step < warmSteps
+      ? (step + 1) / (warmSteps + 1)
+      : schedule(step - warmSteps, Math.max(steps - warmSteps, 1));
+
+/** By name, as the command line gives it. */
+export const schedules: Readonly<Record<string, Schedule>> = { constant, step: stepwise(), cosine };

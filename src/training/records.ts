@@ -1,0 +1,109 @@
+/** What a run tells while it goes on: one record an event, and a line of metrics.jsonl each. */
+import type { ProbeRow } from "../comet/probe.js";
+import type { Bytes } from "../device/ledger.js";
+
+export interface StepRecord {
+  kind: "step";
+  step: number;
+  epoch: number;
+  /** Mean cross entropy of the batch, and share of it classified rightly. */
+  loss: number;
+  accuracy: number;
+  lr: number;
+  ms: number;
+  /** The step's peaks, in bytes of the device. */
+  savedPeakBytes: number;
+  devicePeakBytes: number;
+  /** Inputs of convolutions: as float32, and as stored. */
+  convRawBytes: number;
+  convPackedBytes: number;
+  /** Whether the step was audited: then its time and peaks hold the audit's decoding as well. */
+  audited: boolean;
+  /** All tensors that were packed, masks included. */
+  rawBytes: number;
+  packedBytes: number;
+}
+
+export interface SiteRecord {
+  kind: "sites";
+  step: number;
+  sites: {
+    name: string;
+    bound: number | null;
+    acceptedSigma: number;
+    nonZero: number;
+    rawBytes: number;
+    packedBytes: number;
+  }[];
+}
+
+/** Before the first step, what policies `spread` and `budget` expect of it. */
+export interface PlanRecord {
+  kind: "plan";
+  /** All saved tensors together. */
+  savedBytes: number;
+  /** With every tensor at the loosest bound of use. */
+  leastBytes: number;
+  /** 0 for policy `spread`. */
+  budgetBytes: number;
+  /** Total relative gradient noise ρ; and what policy `law` would have. */
+  noise: number;
+  lawNoise: number;
+}
+
+export interface EpochRecord {
+  kind: "epoch";
+  epoch: number;
+  testLoss: number;
+  testAccuracy: number;
+  seconds: number;
+  /** SHA-256 of all weights and running statistics. */
+  weights: string;
+}
+
+/** The device's live bytes after each allocation of one step. */
+export interface MemoryRecord {
+  kind: "memory";
+  step: number;
+  timeline: Bytes[];
+}
+
+export interface ProbeRecord {
+  kind: "probe";
+  step: number;
+  rows: ProbeRow[];
+}
+
+/** A channel of a saved tensor before and after, at most 64 × 64 of it. */
+export interface SampleRecord {
+  kind: "sample";
+  step: number;
+  site: string;
+  bound: number;
+  height: number;
+  width: number;
+  original: number[];
+  decoded: number[];
+}
+
+/** What an audited step saw: every frame against its original. */
+export interface AuditRecord {
+  kind: "audit";
+  step: number;
+  frames: number;
+  values: number;
+  /** The largest |x − x̂| ÷ bound. */
+  worst: number;
+  /** Values that became zero, or zeros that became something. */
+  moved: number;
+}
+
+export type TrainRecord =
+  | StepRecord
+  | SiteRecord
+  | PlanRecord
+  | EpochRecord
+  | MemoryRecord
+  | ProbeRecord
+  | SampleRecord
+  | AuditRecord;

@@ -1,0 +1,117 @@
+/** The commands that measure memory: what they print, and the search for the largest batch. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { largest } from "../../src/cli/maxbatch.js";
+import type { Row } from "../../src/cli/memory.js";
+import { type Packed, PlainStore, type Recipe, type SavedTensor } from "../../src/engine/store.js";
+import type { Tensor } from "../../src/engine/tensor.js";
+import { models } from "../../src/models/models.js";
+import { torchSavedBytes } from "../../src/models/torch.js";
+import { stopwatch } from "../../src/stores/stopwatch.js";
+
+const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+const comet = (...args: string[]) => execFileSync(process.execPath, [main, ...args], { encoding: "utf8" });
+
+test("the largest batch that fits is found, whatever it is", async () => {
+  for (let limit = 0; limit <= 20; limit++) {
+    assert.equal(await largest(16, async (n) => n <= limit), Math.min(limit, 16), `limit ${limit}`);
+  }
+});
+
+test("comet memory tells each store's bytes, and says that its input is random", () => {
+  const printed = comet("memory", "--model", "resnet8", "--batch", "2", "--image", "16", "--threads", "1");
+  assert.match(printed, /^resnet8, batch 2, 16 × 16, random input/);
+  for (const store of ["plain", "lean", "comet-conv", "comet"])
+    assert.match(printed, new RegExp(`│ ${store} +│`));
+});
+
+test("each store's memory is measured in a process of its own, and its time is a share of the step", () => {
+  const args = ["memory", "--model", "resnet8", "--batch", "4", "--image", "16", "--threads", "1", "--json"];
+  const [row, ...others] = JSON.parse(comet(...args, "--store", "comet", "--policy", "spread")) as Row[];
+  assert.equal(others.length, 0);
+  assert.ok(row!.storeShare > 0.02 && row!.storeShare < 0.98, `share ${row!.storeShare}`);
+  assert.ok(row!.residentPeakBytes > row!.last.devicePeakBytes);
+  assert.throws(() => comet(...args, "--store", "plain", "--policy", "budget"), /budget/);
+});
+
+test("--from measures a trained network under any store, with the bounds that were asked for", () => {
+  const out = mkdtempSync(join(tmpdir(), "comet-"));
+  try {
+    const begin = (store: string) => {
+      const args = ["--model", "resnet8", "--batch", "32", "--steps", "6", "--threads", "1", "--out", out];
+      return (JSON.parse(comet("train", ...args, "--store", store, "--json")) as { path: string }).path;
+    };
+    const saved = (run: string, ...args: string[]) => {
+      const common = ["memory", "--from", run, "--threads", "1", "--memory", "1GiB", "--json"];
+      const [row] = JSON.parse(comet(...common, ...args)) as [Row];
+      assert.equal(row.last.step, 8);
+      return row.last.savedPeakBytes;
+    };
+    const [plain, trained] = [begin("plain"), begin("comet")];
+    const raw = saved(trained, "--store", "plain");
+    for (const run of [plain, trained]) {
+      const kept = saved(run, "--store", "comet");
+      assert.ok(kept < raw / 4, `${kept} of ${raw}`);
+      assert.ok(saved(run, "--store", "comet", "--share", "0.1") < 0.8 * kept);
+      const limit = ["--policy", "budget", "--saved-bytes", "500KiB"];
+      assert.ok(saved(run, "--store", "comet", ...limit) <= 500 * 1024);
+    }
+    assert.throws(
+      () => comet("memory", "--from", trained, "--batch", "8"),
+      /--batch: expected none with --from/,
+    );
+    assert.throws(() => comet("memory", "--from", out), /manifest\.json/);
+  } finally {
+    rmSync(out, { recursive: true });
+  }
+});
+
+test("a stopwatch counts packing and unpacking, nested calls once, and nothing in between", () => {
+  let clock = 0;
+  const taking = <T>(ms: number, result: () => T) => {
+    return () => {
+      clock += ms;
+      return result();
+    };
+  };
+  const tensor = {} as Tensor;
+  const source: Packed = { images: 1, range: taking(2, () => tensor), free() {} };
+  const made: Packed = { images: 1, range: taking(1, () => source.range(0, 1)), free() {} };
+  const store = new PlainStore();
+  store.pack = taking(4, () => source);
+  store.derive = taking(0, () => made);
+  const elapsed = stopwatch(store, () => clock);
+  store.pack(tensor);
+  clock += 100;
+  assert.equal(store.derive({} as SavedTensor, {} as Recipe).range(0, 1), tensor);
+  assert.equal(elapsed(), 4 + 1 + 2);
+});
+
+test("comet max-batch finds that more fits when less is kept", () => {
+  const printed = comet(
+    ...[
+      "max-batch",
+      "--model",
+      "resnet8",
+      "--image",
+      "32",
+      "--memory",
+      "4MiB",
+      "--threads",
+      "1",
+      "--most",
+      "8",
+    ],
+  );
+  const batch = (store: string) => Number(new RegExp(`│ ${store} +│ +(\\d+)`).exec(printed)![1]);
+  assert.ok(batch("plain") > 0 && batch("lean") > batch("plain") && batch("comet") > batch("plain"), printed);
+});
+
+test("PyTorch's bytes are known of networks that there are", () => {
+  for (const model of Object.keys(torchSavedBytes)) assert.ok(model in models, model);
+});

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { DataError } from "../../src/error.js";
+import { decodeNpy, encodeNpy } from "../../src/files/npy.js";
+import { seed } from "../arbitrary/seed.js";
+
+test("decode(encode(array)) has the same shape and bits, and values start at a multiple of 64 bytes", () => {
+  const array = fc.array(fc.nat(4), { maxLength: 4 }).chain((shape) => {
+    const length = shape.reduce((a, b) => a * b, 1);
+    return fc
+      .uint32Array({ minLength: length, maxLength: length })
+      .map((bits) => ({ shape, data: new Float32Array(bits.buffer) }));
+  });
+  fc.assert(
+    fc.property(array, ({ shape, data }) => {
+      const bytes = encodeNpy({ shape, data });
+      assert.equal((bytes.length - data.byteLength) % 64, 0);
+      const got = decodeNpy(bytes, "file");
+      assert.deepEqual(got.shape, shape);
+      assert.deepEqual(new Uint32Array(got.data.buffer), new Uint32Array(data.buffer));
+    }),
+    { seed, numRuns: 200 },
+  );
+});
+
+/** A file as numpy.save lays it out: the header is padded so that values start at byte 128. */
+function file(
+  descr: string,
+  body: Uint8Array,
+  { version = 1, order = "False", shape = "(1, 3)" } = {},
+): Uint8Array {
+  const header = `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': ${shape}, }`;
+  const lengthBytes = version === 1 ? 2 : 4;
+  const padded = `${header.padEnd(128 - 8 - lengthBytes - 1)}\n`;
+  const length = Buffer.alloc(lengthBytes);
+  length.writeUIntLE(padded.length, 0, lengthBytes);
+  return Buffer.concat([
+    Buffer.from("\x93NUMPY", "latin1"),
+    Buffer.of(version, 0),
+    length,
+    Buffer.from(padded),
+    body,
+  ]);
+}
+
+test("arrays of other types and versions come back as float32", () => {
+  const numbers = [1, -2, 3];
+  for (const [descr, values] of [
+    ["<f4", Float32Array.from(numbers)],
+    ["<f8", Float64Array.from(numbers)],
+    ["<i4", Int32Array.from(numbers)],
+    ["|i1", Int8Array.from(numbers)],
+    ["<i8", BigInt64Array.from(numbers.map(BigInt))],
+  ] as const) {
+    for (const version of [1, 2, 3]) {
+      const got = decodeNpy(file(descr, new Uint8Array(values.buffer), { version }), "file");
+      assert.deepEqual(got, { shape: [1, 3], data: Float32Array.from(numbers) });
+    }
+  }
+  const scalar = decodeNpy(file("|u1", Uint8Array.of(9), { shape: "()" }), "file");
+  assert.deepEqual(scalar, { shape: [], data: Float32Array.of(9) });
+});
+
+const values = new Uint8Array(Float32Array.of(1, 2, 3).buffer);
+for (const [what, bytes, message] of [
+  ["another format", Buffer.from("PK\x03\x04 and so on and on"), /expected a file that starts with/],
+  ["version 4", file("<f4", values, { version: 4 }), /expected .npy version 1, 2 or 3, got version 4/],
+  ["a cut header", file("<f4", values).subarray(0, 60), /expected a header of 118 bytes, got 50/],
+  ["a header without shape", file("<f4", values, { shape: "None" }), /expected a header with 'descr'/],
+  [
+    "Fortran order",
+    file("<f4", values, { order: "True" }),
+    /got Fortran order; save numpy.ascontiguousarray/,
+  ],
+  ["big-endian values", file(">f4", values), /expected one of the types .* got >f4/],
+  ["too few values", file("<f4", values.subarray(0, 11)), /expected 12 bytes of <f4 \(1, 3\), got 11/],
+  [
+    "a value beyond float32",
+    file("<f8", new Uint8Array(Float64Array.of(1, 0.1, 3).buffer)),
+    /got 0.1 at index 1/,
+  ],
+] as const) {
+  test(`${what}: refused`, () => {
+    assert.throws(
+      () => decodeNpy(bytes, "a.npy"),
+      (error) =>
+        error instanceof DataError && error.message.startsWith("a.npy: ") && message.test(error.message),
+    );
+  });
+}

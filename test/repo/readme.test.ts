@@ -1,0 +1,68 @@
+/** The README keeps its word: its example prints what its comments say, and the commands it names exist. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const readme = readFileSync(join(root, "README.md"), "utf8");
+
+test("the example prints what it says", () => {
+  const code = /```js\n([\s\S]*?)```/.exec(readme)![1]!;
+  assert.ok(code.split("\n").filter((line) => line.trim() !== "").length <= 12);
+  const expected = [...code.matchAll(/\/\/ prints (.*)/g)].map((match) => match[1]!.trim());
+  assert.equal(expected.length, 3);
+  // Inside the package, so that its own name resolves to it.
+  const folder = mkdtempSync(join(root, "dist", "readme-"));
+  try {
+    writeFileSync(join(folder, "example.mjs"), code);
+    const printed = execFileSync(process.execPath, [join(folder, "example.mjs")], {
+      encoding: "utf8",
+      cwd: folder,
+    });
+    assert.deepEqual(printed.trim().split("\n"), expected);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+for (const name of readdirSync(join(root, "examples")).filter((file) => file.endsWith(".ts"))) {
+  test(`examples/${name} prints what it says`, () => {
+    const source = readFileSync(join(root, "examples", name), "utf8");
+    const expected = [...source.matchAll(/\/\/ prints (.*)/g)].map((match) => match[1]!.trim());
+    const compiled = join(root, "dist", "examples", name.replace(/\.ts$/, ".js"));
+    const printed = execFileSync(process.execPath, [compiled], { encoding: "utf8" });
+    assert.deepEqual(printed.trim().split("\n"), expected);
+  });
+}
+
+test("the command lines it shows work, in this order", (t) => {
+  const [, block] = /```sh\n(npm run comet[\s\S]*?)```/.exec(readme)!;
+  const folder = mkdtempSync(join(root, "dist", "readme-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const comet = `"${process.execPath}" "${join(root, "dist", "src", "cli", "main.js")}"`;
+  const lines = block!.trim().split("\n");
+  assert.ok(lines.length > 3);
+  for (const line of lines.filter((line) => !line.includes(" train "))) {
+    execFileSync("sh", ["-c", line.replace("npm run comet --", comet)], { cwd: folder, stdio: "pipe" });
+  }
+  assert.ok(existsSync(join(folder, "x.cmt")));
+  assert.doesNotMatch(readme, /npx comet/, "npx builds the package anew before it runs");
+});
+
+test("the README has no placeholder left", () => {
+  assert.doesNotMatch(readme, /^[A-Z]+$/m);
+});
+
+test("every npm script that the README names exists", () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  const named = [...readme.matchAll(/npm run ([a-z:]+)/g)].map((match) => match[1]!);
+  for (const name of named) assert.ok(name in scripts, `npm run ${name}`);
+  for (const path of readme.matchAll(/`((?:src|docs|proofs|test|assembly|examples)\/[\w./-]+)`/g)) {
+    assert.ok(existsSync(join(root, path[1]!)), path[1]);
+  }
+});

@@ -1,0 +1,129 @@
+/** The repository's own laws: layers, names, sizes of files. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { mutants } from "../mutants/mutations.js";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+function filesBelow(folder: string, extension: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(extension))
+    .map((name) => join(folder, name));
+}
+
+/** From low to high; a file belongs to the first entry that is its name or a folder above it. */
+const layers: readonly (readonly string[])[] = [
+  ["error.ts", "rng.ts", "suggest.ts"],
+  ["files/"],
+  ["device/"],
+  ["codec/"],
+  ["kernels/"],
+  ["engine/", "noise/"],
+  ["ops/"],
+  ["nn/"],
+  ["data/"],
+  ["models/"],
+  ["comet/"],
+  ["stores/"],
+  ["training/"],
+  ["runs/"],
+  ["report/"],
+  ["cli/", "index.ts", "portable.ts"],
+];
+
+function layerOf(file: string): number {
+  const layer = layers.findIndex((members) =>
+    members.some((member) => (member.endsWith("/") ? file.startsWith(member) : file === member)),
+  );
+  assert.notEqual(layer, -1, `src/${file} belongs to no layer; add it to test/repo/repo.test.ts`);
+  return layer;
+}
+
+/** Imports that exist at run time or in types, as paths below src. */
+function importsOf(file: string): string[] {
+  const source = readFileSync(join(root, "src", file), "utf8");
+  const text = source.replaceAll('"#platform"', `"./${relative(dirname(file), "device/platform.js")}"`);
+  const found = [...text.matchAll(/from "(\.[^"]+)\.js"/g), ...text.matchAll(/import\("(\.[^"]+)\.js"\)/g)];
+  return found.map((match) => normalize(join(dirname(file), `${match[1]}.ts`)));
+}
+
+/** The names of files below src that import a higher layer. */
+function climbers(imports: (file: string) => string[]): string[] {
+  return filesBelow("src", ".ts")
+    .map((file) => relative("src", file))
+    .filter((file) => imports(file).some((target) => layerOf(target) > layerOf(file)));
+}
+
+test("a lower layer never imports a higher one", () => {
+  assert.deepEqual(climbers(importsOf), []);
+});
+
+test("the layer law catches a climber", () => {
+  const withClimber = (file: string) =>
+    file === "engine/tensor.ts" ? ["training/loop.ts"] : importsOf(file);
+  assert.deepEqual(climbers(withClimber), ["engine/tensor.ts"]);
+});
+
+test("the codec imports nothing but the errors", () => {
+  const outside = filesBelow("src/codec", ".ts")
+    .map((file) => relative("src", file))
+    .flatMap(importsOf)
+    .filter((target) => !target.startsWith("codec/") && target !== "error.ts");
+  assert.deepEqual(outside, []);
+});
+
+test("random numbers come from rng.ts alone, so that a run has no other state to keep", () => {
+  const others = filesBelow("src", ".ts").filter((file) =>
+    /Math\.random|random(Bytes|UUID|Int|FillSync)|getRandomValues|"pure-rand/.test(
+      readFileSync(join(root, file), "utf8"),
+    ),
+  );
+  assert.deepEqual(others, [join("src", "rng.ts")]);
+});
+
+/** What ECMAScript leaves to the engine: its bits may differ from one to the next. */
+const approximate = /Math\.(log|exp|pow|sin|cos|tan|asin|acos|atan|sinh|cosh|tanh|cbrt|hypot)[0-9a-z]*\(/;
+
+test("no number of a run comes from a function whose bits an engine may choose", () => {
+  const printed = ["src/codec/anatomy.ts", "src/device/ledger.ts"];
+  const others = filesBelow("src", ".ts").filter(
+    (file) => approximate.test(readFileSync(join(root, file), "utf8")) && !file.startsWith("src/report/"),
+  );
+  assert.deepEqual(others, printed);
+});
+
+test("whatever package the published types name is installed with them, and its types too", () => {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    dependencies: Record<string, string>;
+    devDependencies: Record<string, string>;
+  };
+  const named = filesBelow("dist/src", ".d.ts").flatMap((file) =>
+    [...readFileSync(join(root, file), "utf8").matchAll(/(?:from |import\()"([^."][^"]*)"/g)].map(
+      (m) => m[1]!,
+    ),
+  );
+  assert.ok(named.includes("ndarray"));
+  for (const name of named) {
+    assert.ok(name in dependencies, name);
+    assert.ok(!(`@types/${name}` in devDependencies), `@types/${name} must be a dependency`);
+  }
+});
+
+test("no file is a drawer for odds and ends, and none is too long to be one concept", () => {
+  const files = [...filesBelow("src", ".ts"), ...filesBelow("assembly", ".ts"), ...filesBelow("test", ".ts")];
+  for (const file of files) {
+    assert.doesNotMatch(file, /(util|helper|common|misc)s?(\/|\.ts$)/);
+    const lines = readFileSync(join(root, file), "utf8").split("\n").length;
+    assert.ok(lines <= 400, `${file} has ${lines} lines`);
+  }
+});
+
+test("each mutant finds the one place that it breaks", () => {
+  for (const { file, fault, from } of mutants) {
+    const places = readFileSync(join(root, "dist/src", `${file}.js`), "utf8").split(from).length - 1;
+    assert.equal(places, 1, `${file}, "${fault}": "${from}"`);
+  }
+});

@@ -1,0 +1,85 @@
+/** Runs on disk: each has a folder of its own, and files are whole or not there. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { writeAtomically, writeAtomicallySync } from "../../src/files/atomic.js";
+import { UsageError } from "../../src/error.js";
+import { makeFolder } from "../../src/files/folder.js";
+import { RunFolder, readRun } from "../../src/runs/run.js";
+import { manifest } from "../report/runs.js";
+
+const folder = mkdtempSync(join(tmpdir(), "comet-run-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+test("equal runs of one second have a folder each, and their manifests say which", () => {
+  const out = join(folder, "deep", "runs");
+  const runs = [1, 2, 3].map(() => RunFolder.create(out, manifest("comet", { id: "run" })));
+  runs.forEach((run, i) => {
+    run.append({ kind: "step", step: i } as never);
+    run.close({ status: "done", skipped: [`${i}.jpg`] });
+  });
+  assert.deepEqual(readdirSync(out).sort(), ["run", "run-2", "run-3"]);
+  for (const [i, { path }] of runs.entries()) {
+    const { manifest: own, records } = readRun(path);
+    assert.equal(join(out, own.id), path);
+    assert.deepEqual([own.status, own.skipped, records.length], ["done", [`${i}.jpg`], 1]);
+    assert.deepEqual(readdirSync(path).sort(), ["manifest.json", "metrics.jsonl"]);
+  }
+});
+
+test("a folder that cannot be made is an error at once", () => {
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  for (const out of [file, join(file, "below"), "/proc/comet", "/proc/comet/runs"]) {
+    if (out.startsWith("/proc") && !existsSync("/proc/self")) continue;
+    // In a process of its own, for what is feared is that it never ends.
+    const code = `import { RunFolder } from ${JSON.stringify(new URL("../../src/runs/run.js", import.meta.url).href)};
+      try { RunFolder.create(${JSON.stringify(out)}, { id: "x" }) } catch (error) { console.log(String(error)) }`;
+    const { stdout, error } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
+      encoding: "utf8",
+      timeout: 60_000,
+    });
+    assert.equal(error, undefined, out);
+    assert.match(
+      stdout,
+      /UsageError: --out: expected a folder that can be written to, got .*; choose another/,
+    );
+  }
+  assert.throws(() => makeFolder(file), { code: "EEXIST" });
+  makeFolder(folder);
+  makeFolder("/");
+});
+
+const writers: readonly [string, (path: string, text: string) => void | Promise<void>][] = [
+  ["writeAtomically", writeAtomically],
+  ["writeAtomicallySync", writeAtomicallySync],
+];
+
+for (const [title, write] of writers) {
+  test(`${title} replaces a file whole, or leaves everything as it was`, async () => {
+    const place = join(folder, title);
+    mkdirSync(join(place, "taken"), { recursive: true });
+    const file = join(place, "file");
+    await write(file, "one");
+    await write(file, "two");
+    assert.equal(readFileSync(file, "utf8"), "two");
+    for (const path of [join(place, "taken"), join(place, "no", "folder")]) {
+      await assert.rejects(
+        async () => write(path, "three"),
+        (error: Error) => error instanceof UsageError && error.message.startsWith(`${path}: expected a file`),
+      );
+    }
+    assert.deepEqual(readdirSync(place).sort(), ["file", "taken"]);
+  });
+}
