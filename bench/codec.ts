@@ -12,11 +12,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
+import { layoutOf } from "../src/codec/dense/layout.js";
+import { contextOf, symbolOf, thresholdsFor } from "../src/codec/dense/model.js";
 import type { EncodeOptions } from "../src/codec/index.js";
-import { layoutOf } from "../src/codec/layout.js";
 import { instantiate } from "../src/codec/module.js";
 import { scratchBytes } from "../src/codec/room.js";
-import { contextOf, symbolOf, thresholdsFor } from "../src/codec/stages/model.js";
 import { expect, zigzag } from "../src/codec/stages/predict.js";
 import { contexts, symbols } from "../src/codec/stages/rans.js";
 import { WasmCodec } from "../src/codec/wasm.js";
@@ -113,7 +113,7 @@ export function contextBits(z: Uint16Array, width: number, plane: number): numbe
   const mean = sum / z.length;
   let low = 0;
   while (mean >= 16 * 2 ** low) low++;
-  const plan = { predictor: 3, gapless: false, low, ...thresholdsFor(mean / 2 ** low) };
+  const model = { predictor: 3, gapless: false, low, ...thresholdsFor(mean / 2 ** low) };
   const counts = new Float64Array(contexts * symbols);
   let lows = 0;
   // One lane of the model at a time: eight symbols apart, as in a column.
@@ -124,7 +124,7 @@ export function contextBits(z: Uint16Array, width: number, plane: number): numbe
       for (let x = 0; x < width && row + x < z.length; x++) {
         own[8 * x] = Math.min(255, symbolOf(z[row + x]!, low));
         if (own[8 * x]! > 0) lows += low;
-        counts[contextOf(own, above, 8 * x, plan) * symbols + own[8 * x]!]!++;
+        counts[contextOf(own, above, 8 * x, model) * symbols + own[8 * x]!]!++;
       }
       above = own;
     }

@@ -1,4 +1,4 @@
-// Fast mode, chunk by chunk; src/codec/chunk.ts is the same in plain TypeScript, docs/format.md draws the bytes.
+// Fast mode, chunk by chunk; src/codec/fast/chunk.ts is the same in plain TypeScript, docs/format.md draws the bytes.
 import { blocksBytes, GROUPED, readBlocks, writeBlocks } from "./blocks";
 import { restore16, restore32, UNSIGNED } from "./predict";
 import { quantizeNarrow, quantizeWide, TOO_WIDE } from "./checked";
@@ -26,7 +26,7 @@ const EXACT: u32 = 16;
 const HAS_ESCAPES: u32 = 32;
 const GAPLESS: u32 = 64;
 
-/** What decodeFast answers where the payload is damaged; src/codec/answers.ts names the fields. */
+/** What decodeFast answers where the payload is damaged; src/codec/wasm/results.ts names the fields. */
 const TRUNCATED: i32 = -1;
 const BAD_KIND: i32 = -2;
 const BAD_POSITION: i32 = -3;

@@ -1,4 +1,4 @@
-// Dense mode's symbols under their contexts, a row at a time: what the entropy coder encodes. src/codec/stages/model.ts says which
+// Dense mode's symbols under their contexts, a row at a time: what the entropy coder encodes. src/codec/dense/model.ts says which
 // context a symbol has; rans.ts codes it.
 import { ABOVE, PADDED, TOPS, TRUE_SYMBOLS } from "./map";
 import { exceeded, turned } from "./rows";

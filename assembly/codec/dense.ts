@@ -1,4 +1,4 @@
-// Dense mode's segments: rows of symbols, coded, and what goes beside them. The meaning is in src/codec/segment.ts, the
+// Dense mode's segments: rows of symbols, coded, and what goes beside them. The meaning is in src/codec/dense/segment.ts, the
 // bytes in docs/format.md.
 import { codeRow } from "./code";
 import { pack16, packTail } from "./pack";

@@ -1,4 +1,4 @@
-// Eight lanes' rows of floats → columns of eight integers; values.ts goes the other way. src/codec/segment.ts says what it means.
+// Eight lanes' rows of floats → columns of eight integers; values.ts goes the other way. src/codec/dense/segment.ts says what it means.
 //
 //   lane rows   eight times the width and some, 16 bits each, lane after lane   (quantised, or to be dequantised)
 //   row         column by column, eight lanes each: one vector a column         (predicted)

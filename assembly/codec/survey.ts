@@ -1,4 +1,4 @@
-// What a chunk's integers are like, and which form suits them; src/codec/chunk.ts defines the choice.
+// What a chunk's integers are like, and which form suits them; src/codec/fast/chunk.ts defines the choice.
 import { predict, UNSIGNED } from "./predict";
 import { ESCAPES, POSITIONS } from "./scratch";
 import { sparseBits } from "./sparse";
@@ -108,7 +108,7 @@ function countZeros(q: usize, n: usize): i32 {
 }
 
 /**
- * Closes the gap that `support` and `dithered` leave at 0 where next to no value is zero; see src/codec/chunk.ts.
+ * Closes the gap that `support` and `dithered` leave at 0 where next to no value is zero; see src/codec/fast/chunk.ts.
  * Returns how many zeros it noted as escapes, or −1 where there is no gap to close.
  */
 export function closeGap(q: usize, x: usize, n: usize, wide: bool, scratch: usize): i32 {

@@ -1,40 +1,29 @@
 /** The codec's own WebAssembly, loaded once: from the disk in Node, over the network in a browser. */
-/** The exports that assembly/codec.ts lists. */
-export interface CodecExports {
-  checksumStart(lanes: number): void;
-  checksumAdd(lanes: number, bytes: number, length: number): void;
-  checksumFold(lanes: number, length: number): number;
-  initialize(scratch: number): void;
-  configure(scratch: number, quantizer: number, ...rest: number[]): void;
-  encodeFast(scratch: number, x: number, n: number, first: number, out: number, capacity: number): number;
-  trialFast(scratch: number, x: number, n: number, first: number): number;
-  decodeFast(scratch: number, payload: number, bytes: number, x: number, n: number, first: number): number;
-  configureDense(scratch: number, ...layoutAndPlan: number[]): void;
-  tallyDense(scratch: number, x: number, strip: number, y0: number, rows: number, counted: number): number;
-  encodeDense(
-    scratch: number,
-    x: number,
-    first: number,
-    strips: number,
-    out: number,
-    capacity: number,
-  ): number;
-  prepareEncoder(scratch: number): void;
-  prepareDecoder(scratch: number): void;
-  decodeDense(
-    scratch: number,
-    x: number,
-    first: number,
-    strips: number,
-    more: number,
-    from: number,
-    available: number,
-  ): number;
-  startCounts(scratch: number): void;
-  countsAddress(scratch: number): number;
-  codesAddress(scratch: number, encoding: number): number;
-  topsAddress(scratch: number): number;
-}
+
+/** The functions that assembly/codec.ts exports. */
+type KernelName =
+  | "memoryBase"
+  | "initialize"
+  | "configure"
+  | "encodeFast"
+  | "trialFast"
+  | "decodeFast"
+  | "configureDense"
+  | "startCounts"
+  | "tallyDense"
+  | "countsAddress"
+  | "codesAddress"
+  | "topsAddress"
+  | "prepareEncoder"
+  | "encodeDense"
+  | "prepareDecoder"
+  | "decodeDense"
+  | "checksumStart"
+  | "checksumAdd"
+  | "checksumFold";
+
+/** Every kernel takes and returns plain numbers: byte addresses, counts and scalars. */
+export type CodecExports = Readonly<Record<KernelName, (...args: readonly number[]) => number>>;
 
 const url = new URL("../../../build/codec.wasm", import.meta.url);
 
@@ -46,6 +35,6 @@ async function loadBytes(): Promise<BufferSource> {
 
 const module = await WebAssembly.compile(await loadBytes());
 
-export function instantiate(memory: WebAssembly.Memory): WebAssembly.Exports {
-  return new WebAssembly.Instance(module, { env: { memory } }).exports;
+export function instantiate(memory: WebAssembly.Memory): CodecExports {
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as CodecExports;
 }

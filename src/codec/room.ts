@@ -1,6 +1,7 @@
 /** How much room a codec, its windows on tensors and its frames take; docs/format.md, "Limits". */
-import { chunkLength } from "./chunk.js";
-import { segmentLength } from "./layout.js";
+
+import { segmentLength } from "./dense/layout.js";
+import { chunkLength } from "./fast/chunk.js";
 
 /** What a codec needs for itself, whatever it encodes. */
 export const scratchBytes = 524288;

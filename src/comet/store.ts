@@ -4,7 +4,7 @@
  * one bit an element; whatever has no bound yet, or must be exact, stays as it is.
  */
 import type { Quantizer as FrameQuantizer } from "../codec/bound.js";
-import type { Choice } from "../codec/dense.js";
+import type { Choice } from "../codec/dense/choice.js";
 import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
 import type { Site } from "../engine/op.js";

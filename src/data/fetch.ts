@@ -9,7 +9,7 @@ import { CometError, DataError } from "../error.js";
 import { writeAtomically } from "../files/atomic.js";
 import { makeFolder } from "../files/folder.js";
 import { cifar10Classes } from "./cifar.js";
-import { archiveSource, npmSource, type Progress, type Source } from "./source.js";
+import { archiveSource, npmSource, type Progress, type Source } from "./cifar-source.js";
 
 export const cifar10Md5: Readonly<Record<string, string>> = {
   "data_batch_1.bin": "5dd7e06a14cb22eb9f671a540d1b7c25",

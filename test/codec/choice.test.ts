@@ -1,4 +1,4 @@
-/** A choice of plan and tables, found for one tensor, may serve any other: it costs bytes at most, never the bound. */
+/** A choice of model and tables, found for one tensor, may serve any other: it costs bytes at most, never the bound. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { quantizers } from "../../src/codec/bound.js";

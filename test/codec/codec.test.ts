@@ -19,7 +19,7 @@ import {
 import { instantiate } from "../../src/codec/module.js";
 import * as reference from "../../src/codec/reference.js";
 import { scratchBytes, windowLength } from "../../src/codec/room.js";
-import { ResidentSink } from "../../src/codec/stream.js";
+import { ResidentSink } from "../../src/codec/wasm/stream.js";
 import { WasmCodec } from "../../src/codec/wasm.js";
 import { specials } from "../arbitrary/float.js";
 import { seed } from "../arbitrary/seed.js";

@@ -1,21 +1,15 @@
 /**
- * Dense mode: plan, tables, segments. The plan is the one of least cost on a sample of the tensor's strips; what a
- * kernel does with a strip or a segment has two implementations (segment.ts and assembly/codec/dense.ts).
- *
- *   plan (7 bytes) · tables · segment · segment · …
+ * How dense mode chooses its model and tables: it takes the ones of least cost on a sample of the tensor's strips. The kernel
+ * that counts the sample's symbols has two implementations (`tally` in segment.ts, and assembly/codec/dense.ts).
  */
-import { FrameError } from "../error.js";
-import type { Quantization } from "./bound.js";
-import type { ByteReader, ByteWriter } from "./bytes.js";
+import type { Quantization } from "../bound.js";
+import { inHalves } from "../stages/predict.js";
+import { contexts, costOf, escapeSymbol, symbols, tablesOf } from "../stages/rans.js";
 import { heightOf, type Layout, lanes } from "./layout.js";
-import { type Plan, thresholdsFor } from "./stages/model.js";
-import { inHalves, lanePredictors } from "./stages/predict.js";
-import { contexts, costOf, escapeSymbol, symbols, type Tables, tablesOf } from "./stages/rans.js";
+import { type DenseModel, mostLow, thresholdsFor } from "./model.js";
+import { FrameTables } from "./tables.js";
 
-/** Fewer values than this are fast mode's. */
-export const leastDense = 1024;
-const mostLow = 8;
-/** The largest mean of folded residuals at which plans in half steps are tried. */
+/** The largest mean of folded residuals at which models in half steps are tried. */
 const mostHalved = 8;
 /** Above it, a bin's inverse is no longer as exact as the proof of the bound needs. */
 const largestHalved = 2 ** 98;
@@ -34,8 +28,8 @@ export interface Rows {
   rows: number;
 }
 
-/** Σ z of rows under a plan, or −1 for too many raw values. Counts, if given, become those of [context][symbol]. */
-export type Tally = (counts: Uint32Array | null, sample: Rows[], plan: Plan) => number;
+/** Σ z of rows under a model, or −1 for too many raw values. Counts, if given, become those of [context][symbol]. */
+export type Tally = (counts: Uint32Array | null, sample: Rows[], model: DenseModel) => number;
 
 /** A few rows each of strips all over the tensor, somewhere within them: channels differ more than rows do. */
 function sampleOf(layout: Layout, values: number, mostStrips: number): Rows[] {
@@ -71,30 +65,30 @@ function valuesIn(sample: Rows[], { width }: Layout): number {
   return sample.reduce((sum, { y0, rows }) => sum + lanes * width * (y0 > 0 ? rows - 1 : rows), 0);
 }
 
-/** A plan for residuals of this mean, and its bits on the sample. */
-function trial(tallyOf: Tally, sample: Rows[], { plan: first, mean }: Candidate, values: number) {
+/** A model for residuals of this mean, and its bits on the sample. */
+function trial(tallyOf: Tally, sample: Rows[], { model: first, mean }: Candidate, values: number) {
   let low = 0;
   while (mean >= 16 * 2 ** low && low < mostLow) low++;
-  const plan: Plan = { ...first, low, ...thresholdsFor(mean / 2 ** low) };
+  const model: DenseModel = { ...first, low, ...thresholdsFor(mean / 2 ** low) };
   const counts = new Uint32Array(contexts * symbols);
-  tallyOf(counts, sample, plan);
+  tallyOf(counts, sample, model);
   let zeros = 0;
   for (let c = 0; c < contexts; c++) zeros += counts[c * symbols]!;
-  return { plan, counts, cost: costOf(counts) + low * (values - zeros) };
+  return { model, counts, cost: costOf(counts) + low * (values - zeros) };
 }
 
-/** A predictor in a plan of one table, and the mean of its folded residuals. */
+/** A predictor in a model of one table, and the mean of its folded residuals. */
 interface Candidate {
-  plan: Plan;
+  model: DenseModel;
   mean: number;
 }
 
 /** Where the integer 0 is for exact zeros and there are next to none, it is better left out. */
 function isGapless(tallyOf: Tally, sample: Rows[], quantization: Quantization): boolean {
   if (!leavesZeroOut(quantization)) return false;
-  const plan: Plan = { predictor: 0, gapless: false, low: 0, ...undivided };
+  const model: DenseModel = { predictor: 0, gapless: false, low: 0, ...undivided };
   const counts = new Uint32Array(contexts * symbols);
-  tallyOf(counts, sample, plan);
+  tallyOf(counts, sample, model);
   // Folded, 1 and 3 are −1 and −2: without negative values there is no gap to close.
   return counts[0]! * 2048 < sumOf(counts) && counts[1]! + counts[3]! > 0;
 }
@@ -106,8 +100,8 @@ function largeShare(counts: Uint32Array): number {
 }
 
 export interface Choice {
-  plan: Plan;
-  tables: Tables;
+  model: DenseModel;
+  tables: FrameTables;
 }
 
 /** Nothing checks values in half steps (docs/format.md), so they are for bins and bounds that the proof covers. */
@@ -115,15 +109,15 @@ const halvable = ({ quantizer, positive }: Quantization): boolean =>
   quantizer === "paper" && positive.bound < largestHalved;
 
 /** Whether what was chosen for one tensor may serve another. */
-export const suits = ({ plan }: Choice, quantization: Quantization): boolean =>
-  (halvable(quantization) || !inHalves(plan.predictor)) && (leavesZeroOut(quantization) || !plan.gapless);
+export const suits = ({ model }: Choice, quantization: Quantization): boolean =>
+  (halvable(quantization) || !inHalves(model.predictor)) && (leavesZeroOut(quantization) || !model.gapless);
 
 /** Whether the integer 0 is for exact zeros alone. */
 const leavesZeroOut = ({ quantizer }: Quantization): boolean =>
   quantizer !== "lossless" && quantizer !== "paper";
 
 /**
- * The plan of least cost and its tables; null where dense mode does not suit, or where `pays`, asked about the bytes that
+ * The model of least cost and its tables; null where dense mode does not suit, or where `pays`, asked about the bytes that
  * the first sample foretells, says no.
  */
 export function choose(
@@ -137,12 +131,12 @@ export function choose(
   const values = valuesIn(few, layout);
   const gapless = isGapless(tallyOf, few, quantization);
   const candidates: Candidate[] = [];
-  const consider = (predictor: number, plan: Plan) => {
-    const sum = tallyOf(null, few, { ...plan, predictor });
-    if (sum >= 0) candidates.push({ plan: { ...plan, predictor }, mean: sum / values });
+  const consider = (predictor: number, model: DenseModel) => {
+    const sum = tallyOf(null, few, { ...model, predictor });
+    if (sum >= 0) candidates.push({ model: { ...model, predictor }, mean: sum / values });
     return sum >= 0;
   };
-  const first: Plan = { predictor: 0, gapless, low: 0, ...undivided };
+  const first: DenseModel = { predictor: 0, gapless, low: 0, ...undivided };
   for (const predictor of layout.flat ? [0, 1] : [0, 2, 3, 4]) {
     if (!consider(predictor, first)) return null;
   }
@@ -154,18 +148,18 @@ export function choose(
   const hopeful = candidates.filter(({ mean }) => mean <= hopeless * least);
   const trials = hopeful.map((candidate) => trial(tallyOf, few, candidate, values));
   const {
-    plan: best,
+    model: best,
     counts,
     cost,
   } = trials.reduce((best, found) => (found.cost < best.cost ? found : best));
   if (!pays(((cost / values) * layout.length) / 8)) return null;
   const many = sampleOf(layout, counting, 96);
   // Where some channels' residuals are far above the mean, more bits are low: a segment bears few symbols that have no code.
-  let plan = best;
+  let model = best;
   for (;;) {
-    if (tallyOf(counts, many, plan) < 0) return null;
-    if (plan.low === mostLow || largeShare(counts) <= mostLargeShare) break;
-    plan = { ...plan, low: plan.low + 1 };
+    if (tallyOf(counts, many, model) < 0) return null;
+    if (model.low === mostLow || largeShare(counts) <= mostLargeShare) break;
+    model = { ...model, low: model.low + 1 };
   }
   // Sixteen tables pay only where there is enough to code with them.
   const single = new Uint32Array(contexts * symbols);
@@ -174,42 +168,9 @@ export function choose(
   const divided = costOf(counts) * scale + tableBits(counts);
   const together = costOf(single) * scale + tableBits(single);
   return together < divided
-    ? { plan: { ...plan, ...undivided }, tables: tablesOf(single) }
-    : { plan, tables: tablesOf(counts) };
+    ? { model: { ...model, ...undivided }, tables: new FrameTables(tablesOf(single)) }
+    : { model, tables: new FrameTables(tablesOf(counts)) };
 }
-
-export function writePlan(out: ByteWriter, { predictor, gapless, low, area, left }: Plan): void {
-  out.u8(predictor | (gapless ? 8 : 0) | (low << 4));
-  for (const threshold of [...area, ...left]) out.u8(threshold);
-}
-
-export function readPlan(input: ByteReader, { quantizer }: Quantization): Plan {
-  const byte = input.u8("plan");
-  const plan = {
-    predictor: byte & 7,
-    gapless: (byte & 8) !== 0,
-    low: byte >> 4,
-    area: [0, 0, 0],
-    left: [0, 0, 0],
-  };
-  const known =
-    plan.predictor < lanePredictors.length && (quantizer === "paper" || !inHalves(plan.predictor));
-  if (!known || plan.low > mostLow) {
-    throw new FrameError({
-      where: "plan",
-      expected: `a predictor of ${quantizer} and at most ${mostLow} low bits`,
-      got: `predictor ${plan.predictor} and ${plan.low}`,
-      remedy: "encode the tensor again: these bytes are damaged",
-    });
-  }
-  for (const thresholds of [plan.area, plan.left]) {
-    for (let k = 0; k < 3; k++) thresholds[k] = input.u8("plan");
-  }
-  return plan;
-}
-
-/** The bytes of a plan. */
-export const planBytes = 7;
 
 /**
  * The cost model of `auto`: both ways together, a dense value costs about 2 ns more than a fast one, which is worth it

@@ -5,17 +5,17 @@
  *
  * Which integers, which predictor, and whether zeros go into a bitmap of their own is settled per chunk.
  */
-import { FrameError } from "../error.js";
-import type { Quantization } from "./bound.js";
-import { type ByteReader, ByteWriter } from "./bytes.js";
-import { bitLength, blockBytes, blockLength, pack, unpack } from "./stages/pack.js";
-import { type Bits, type Predictor, predict, restore, unzigzag, zigzag } from "./stages/predict.js";
-import { dequantize, orderedBits, quantize, rawValue } from "./stages/quantize.js";
+import { FrameError } from "../../error.js";
+import type { Quantization } from "../bound.js";
+import { type ByteReader, ByteWriter } from "../bytes.js";
+import { bitLength, blockBytes, blockLength, pack, unpack } from "../stages/pack.js";
+import { type Bits, type Predictor, predict, restore, unzigzag, zigzag } from "../stages/predict.js";
+import { dequantize, orderedBits, quantize, rawValue } from "../stages/quantize.js";
 
 export const chunkLength = 16384;
 
 /** The low three bits of the kind byte: 0 to 3 are the predictors, with a fold; these are all unpredicted. */
-const forms = { unsigned: 4, constant: 5, sparse: 6, sparseUnsigned: 7 } as const;
+const formNumbers = { unsigned: 4, constant: 5, sparse: 6, sparseUnsigned: 7 } as const;
 
 /** The other bits of the kind byte. */
 const flags = { wide: 8, exact: 16, escapes: 32, gapless: 64 } as const;
@@ -24,8 +24,8 @@ const flags = { wide: 8, exact: 16, escapes: 32, gapless: 64 } as const;
 export const chunkCapacity = (n: number): number =>
   32 + 6 * (n >> 4) + (n >> 3) + 257 * Math.ceil(n / blockLength);
 
-/** How a chunk's integers become unsigned ones. */
-interface Plan {
+/** How the integers of a chunk become unsigned. */
+interface Form {
   predictor: Predictor;
   sparse: boolean;
   /** No value is negative and nothing is predicted, so nothing needs folding. */
@@ -35,49 +35,49 @@ interface Plan {
 /** Zeros are gone from a sparse chunk, so its integers count from 1. */
 const lift = (sparse: boolean): number => (sparse ? 1 : 0);
 
-/** Estimates each plan's bits from some eight blocks; the least wins, the earliest among equals. */
-function choosePlan(q: Int32Array, lag: number, bits: Bits): Plan {
+/** Estimates each form's bits from some eight blocks; the least wins, the earliest among equals. */
+function chooseForm(q: Int32Array, lag: number, bits: Bits): Form {
   const nonNegative = q.every((value) => value >= 0);
   const blocks = Math.ceil(q.length / blockLength);
   const stride = Math.max(1, blocks >> 3);
   const starts: number[] = [];
   for (let b = stride >> 1; b < blocks; b += stride) starts.push(b * blockLength);
 
-  const plans: (Plan & { cost: number })[] = [];
+  const candidates: (Form & { cost: number })[] = [];
   for (const predictor of [0, 1, 2, 3] as const) {
     if (predictor >= 2 && lag === 0) continue;
-    const plan: Plan = { predictor, sparse: false, unsigned: nonNegative && predictor === 0 };
-    const u = fold(q, plan, lag, bits);
+    const form: Form = { predictor, sparse: false, unsigned: nonNegative && predictor === 0 };
+    const u = fold(q, form, lag, bits);
     let cost = 0;
     for (const start of starts) {
       cost +=
         blockLength *
         bitLength(u.subarray(start, start + blockLength).reduce((all, value) => all | value, 0));
     }
-    plans.push({ ...plan, cost });
+    candidates.push({ ...form, cost });
   }
 
   // Without their zeros the blocks mix, so the widest of all sampled integers counts.
-  const sparse: Plan = { predictor: 0, sparse: true, unsigned: nonNegative };
+  const sparse: Form = { predictor: 0, sparse: true, unsigned: nonNegative };
   const sampled = starts.map((start) => fold(q.subarray(start, start + blockLength), sparse, lag, bits));
   const count = sampled.reduce((sum, u) => sum + u.length, 0);
   const width = bitLength(sampled.reduce((all, u) => u.reduce((or, value) => or | value, all), 0));
-  plans.push({ ...sparse, cost: blockLength * starts.length + count * width });
-  return plans.reduce((best, plan) => (plan.cost < best.cost ? plan : best));
+  candidates.push({ ...sparse, cost: blockLength * starts.length + count * width });
+  return candidates.reduce((best, form) => (form.cost < best.cost ? form : best));
 }
 
-/** The unsigned integers that a plan packs. */
-function fold(q: Int32Array, { predictor, sparse, unsigned }: Plan, lag: number, bits: Bits): Uint32Array {
+/** The unsigned integers that a form packs. */
+function fold(q: Int32Array, { predictor, sparse, unsigned }: Form, lag: number, bits: Bits): Uint32Array {
   const r = new Int32Array(q.length);
   predict(r, q, predictor, lag, bits);
   const kept = sparse ? r.filter((value) => value !== 0) : r;
   return Uint32Array.from(kept, (value) => (unsigned ? value : zigzag(value, bits)) - lift(sparse));
 }
 
-function formOf({ predictor, sparse, unsigned }: Plan, constant: boolean): number {
-  if (constant) return forms.constant;
-  if (sparse) return unsigned ? forms.sparseUnsigned : forms.sparse;
-  return unsigned ? forms.unsigned : predictor;
+function formNumber({ predictor, sparse, unsigned }: Form, constant: boolean): number {
+  if (constant) return formNumbers.constant;
+  if (sparse) return unsigned ? formNumbers.sparseUnsigned : formNumbers.sparse;
+  return unsigned ? formNumbers.unsigned : predictor;
 }
 
 function writeBlocks(out: ByteWriter, values: Uint32Array, wide: boolean): void {
@@ -132,10 +132,10 @@ export function encodeChunk(
   const mayGap = !constant && escapes?.length === 0 && quantization.quantizer !== "paper";
   const zeros = mayGap ? closeGap(q) : null;
   if (zeros !== null) escapes = zeros;
-  const plan: Plan = constant ? { predictor: 0, sparse: false, unsigned: false } : choosePlan(q, lag, bits);
+  const form: Form = constant ? { predictor: 0, sparse: false, unsigned: false } : chooseForm(q, lag, bits);
 
   out.u8(
-    formOf(plan, constant) |
+    formNumber(form, constant) |
       (wide ? flags.wide : 0) |
       (exact ? flags.exact : 0) |
       (escapes?.length ? flags.escapes : 0) |
@@ -150,11 +150,11 @@ export function encodeChunk(
     out.u32(q[0]!);
     return out.written();
   }
-  if (plan.sparse) {
+  if (form.sparse) {
     const bitmap = out.take((x.length + 7) >> 3).fill(0);
     for (let i = 0; i < q.length; i++) if (q[i] !== 0) bitmap[i >> 3]! |= 1 << (i & 7);
   }
-  writeBlocks(out, fold(q, plan, lag, bits), wide);
+  writeBlocks(out, fold(q, form, lag, bits), wide);
   return out.written();
 }
 
@@ -190,11 +190,11 @@ export function decodeChunk(
   const words = new Int32Array(x.buffer, x.byteOffset, x.length);
   const kind = input.u8("kind");
   const has = (bit: number) => (kind & bit) !== 0;
-  const form = kind & 7;
-  const predictor = (form < 4 ? form : 0) as Predictor;
-  const constant = form === forms.constant;
-  const sparse = form === forms.sparse || form === forms.sparseUnsigned;
-  const unsigned = form === forms.unsigned || form === forms.sparseUnsigned;
+  const number = kind & 7;
+  const predictor = (number < 4 ? number : 0) as Predictor;
+  const constant = number === formNumbers.constant;
+  const sparse = number === formNumbers.sparse || number === formNumbers.sparseUnsigned;
+  const unsigned = number === formNumbers.unsigned || number === formNumbers.sparseUnsigned;
   const wide = has(flags.wide);
   const exact = has(flags.exact);
   const bits: Bits = wide ? 32 : 16;

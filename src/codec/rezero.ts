@@ -3,7 +3,7 @@
  * compressor that loses them. It is here to be compared with, and off unless asked for: x may be another bound away from
  * such an x̂, so up to 2·bound from 0. `support` keeps zeros without it.
  */
-import type { Quantization } from "../bound.js";
+import type { Quantization } from "./bound.js";
 
 /** In place: x̂ with |x̂| ≤ bound becomes +0; the negative bound is that of values below zero. */
 export function reZero(values: Float32Array, { quantizer, positive, negative }: Quantization): void {
