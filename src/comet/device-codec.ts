@@ -5,7 +5,7 @@
  */
 
 import { TablesReader } from "../codec/dense/tables.js";
-import { frameCapacity } from "../codec/room.js";
+import { frameCapacity } from "../codec/limits.js";
 import { type Coroutine, sideBySide } from "../codec/wasm/coroutine.js";
 import { WasmCodec } from "../codec/wasm.js";
 import type { Block } from "../device/device.js";

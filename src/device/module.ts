@@ -19,7 +19,7 @@ export interface Exports {
 export type Profile = "strict" | "fused";
 
 /** `release` and `debug` are strict. */
-export type Build = keyof typeof files;
+export type KernelBuild = keyof typeof files;
 
 const files = {
   release: new URL("../../../build/comet.wasm", import.meta.url),
@@ -27,10 +27,10 @@ const files = {
   fused: new URL("../../../build/comet.fused.wasm", import.meta.url),
 } as const;
 
-const compiled = new Map<Build, WebAssembly.Module>();
+const compiled = new Map<KernelBuild, WebAssembly.Module>();
 
 /** One build of the kernels, compiled; the workers are given the same. */
-export function compile(build: Build): WebAssembly.Module {
+export function compile(build: KernelBuild): WebAssembly.Module {
   const known = compiled.get(build);
   if (known) return known;
   const bytes = read(files[build]);
@@ -61,7 +61,7 @@ export const instantiate = (module: WebAssembly.Module, memory: WebAssembly.Memo
   instantiateSync(module, { env: { memory } }).instance.exports as unknown as Exports;
 
 /** Throws if the kernels were built to fuse and this machine does not. */
-export function checkFusing(build: Build, exports: Exports): void {
+export function checkFusing(build: KernelBuild, exports: Exports): void {
   if (build === "fused" && !fuses(exports)) throw noFusing("separate roundings");
 }
 

@@ -16,13 +16,13 @@ export const mostThreads = 64;
 /** The machine's cores. */
 export const defaultThreads = Math.min(platform.cores, mostThreads);
 
-let told = false;
+let warned = false;
 
 /** As many of `threads` as can share a memory here. Where that is one, says why, once. */
 function sharing(threads: number): number {
   if (threads === 1 || platform.unshared === null) return threads;
-  if (!told) platform.warn(`one thread in place of ${threads}: ${platform.unshared}`);
-  told = true;
+  if (!warned) platform.warn(`one thread in place of ${threads}: ${platform.unshared}`);
+  warned = true;
   return 1;
 }
 
@@ -51,7 +51,8 @@ export class Team {
     this.#index = new Map(names.map((name, i) => [name, i]));
     const size = sharing(threads);
     this.#board = size > 1 ? Board.for(size * callsPerThread) : null;
-    for (let thread = 1; thread < size; thread++) this.#workers.push(hire(device, this.#board!, thread));
+    for (let thread = 1; thread < size; thread++)
+      this.#workers.push(startWorker(device, this.#board!, thread));
   }
 
   /** How many threads share the work, the calling one included. */
@@ -98,7 +99,7 @@ export class Team {
   }
 }
 
-function hire(
+function startWorker(
   { module, memory }: Device,
   board: Board,
   thread: number,

@@ -160,7 +160,7 @@ export class Tensor {
     const { category, bytes } = this.storage.block;
     const { device } = this.engine;
     // Who shares it may only be keeping it to save time, and not at the cost of room for another.
-    if (!this.storage.exclusive() && !device.isSpare(bytes)) device.reclaim();
+    if (!this.storage.exclusive() && !device.fitsBelowPeak(bytes)) device.reclaim();
     if (this.storage.exclusive()) return this.move(this.shape, null);
     const fresh = Tensor.empty(
       this.engine,

@@ -6,7 +6,7 @@ import { budget, fixed, law, type Policy, paper, spread } from "../comet/policy.
 import { CometStore, type Mode, type Quantizer } from "../comet/store.js";
 import type { Dataset } from "../data/dataset.js";
 import { parseBytes } from "../device/ledger.js";
-import type { Build, Profile } from "../device/module.js";
+import type { KernelBuild, Profile } from "../device/module.js";
 import { defaultThreads } from "../device/workers.js";
 import { createEngine } from "../engine/engine.js";
 import type { Engine } from "../engine/op.js";
@@ -135,7 +135,7 @@ function allowedBytes({ policy, store, savedBytes }: Settings): number {
 }
 
 /** The build of the kernels that computes as a profile says. */
-const builds: Readonly<Record<Profile, Build>> = { strict: "release", fused: "fused" };
+const builds: Readonly<Record<Profile, KernelBuild>> = { strict: "release", fused: "fused" };
 
 export const profiles = Object.keys(builds) as Profile[];
 

@@ -16,9 +16,9 @@ import {
   numcodec,
   ShapeError,
 } from "../../src/codec/index.js";
+import { scratchBytes, windowLength } from "../../src/codec/limits.js";
 import { instantiate } from "../../src/codec/module.js";
 import * as reference from "../../src/codec/reference.js";
-import { scratchBytes, windowLength } from "../../src/codec/room.js";
 import { ResidentSink } from "../../src/codec/wasm/stream.js";
 import { WasmCodec } from "../../src/codec/wasm.js";
 import { specials } from "../arbitrary/float.js";

@@ -3,7 +3,7 @@
  * rounded to binary64 here, which cannot hide a violation: the bound is a binary64 too, and rounding is monotone.
  */
 import type { EncodeOptions } from "../../src/codec/index.js";
-import { scratchBytes } from "../../src/codec/room.js";
+import { scratchBytes } from "../../src/codec/limits.js";
 import { WasmCodec } from "../../src/codec/wasm.js";
 
 export interface Finding {

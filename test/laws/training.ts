@@ -3,7 +3,7 @@
  * on the store and the profile alone.
  */
 import type { Dataset, Split } from "../../src/data/dataset.js";
-import type { Build } from "../../src/device/module.js";
+import type { KernelBuild } from "../../src/device/module.js";
 import { createEngine } from "../../src/engine/engine.js";
 import type { Kernels } from "../../src/kernels/kernels.js";
 import type { SimdKernels } from "../../src/kernels/simd.js";
@@ -15,7 +15,7 @@ import { createSession, defaults } from "../../src/training/session.js";
 export interface Way {
   store: "plain" | "comet";
   /** "reference": no WebAssembly but the codec's. */
-  build: Build | "reference";
+  build: KernelBuild | "reference";
   threads: number;
 }
 

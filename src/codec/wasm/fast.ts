@@ -1,6 +1,6 @@
 /** Fast mode's payload, some chunks a call. */
 import { type Header, lengthOf } from "../frame.js";
-import { windowsOf } from "../room.js";
+import { windowsOf } from "../limits.js";
 import type { Coroutine } from "./coroutine.js";
 import type { CodecKernels } from "./kernels.js";
 import { type FrameSink, type FrameSource, type OnPart, type Place, reading } from "./stream.js";

@@ -2,6 +2,7 @@
 import { UsageError } from "../../error.js";
 import { checkBits, type Lengths } from "../check.js";
 import type { Kernels } from "../kernels.js";
+import { blockLength } from "../reference/order.js";
 import { addressOf, type Launcher } from "./launch.js";
 
 type Elements = Pick<
@@ -35,8 +36,6 @@ type Elements = Pick<
 
 /** Ranges of elements begin at whole vectors. */
 const vector = { perUnit: 1, grain: 4 };
-/** Length of a block of the one order of sums. */
-const blockLength = 1024;
 
 export function elementKernels(launcher: Launcher): Elements {
   const bytesFor = (n: number, bits: number): number => Math.ceil((n * bits) / 8);

@@ -13,7 +13,7 @@ import { checkDevice, checkLengths, checkOverlap, type Lengths, type View } from
 const shapeBytes = 1024;
 const roomOffset = 512;
 
-export interface Work {
+export interface LaunchOptions {
   /** Elements a unit, or as much work; decides whether splitting pays. */
   perUnit: number;
   /** Ranges begin at multiples of this. */
@@ -65,24 +65,24 @@ export class Launcher {
   }
 
   /** Runs `kernel(...args, begin, end[, workspace])` over `units`; returns each call's result, in ascending order. */
-  launch(kernel: string, args: readonly number[], units: number, work: Work): number[] {
+  launch(kernel: string, args: readonly number[], units: number, options: LaunchOptions): number[] {
     const calls: number[][] = [];
-    for (const [begin, end] of this.split(units, work)) calls.push([...args, begin, end]);
-    return this.run(kernel, calls, work.workspace);
+    for (const [begin, end] of this.split(units, options)) calls.push([...args, begin, end]);
+    return this.run(kernel, calls, options.workspace);
   }
 
   /** How many calls share `units`: at most `callsPerThread` a thread. */
-  parts(units: number, { perUnit, grain = 1, costly = false }: Work): number {
+  parts(units: number, { perUnit, grain = 1, costly = false }: LaunchOptions): number {
     const most = this.threads === 1 || costly ? this.threads : this.threads * callsPerThread;
     const grains = Math.ceil(units / grain);
     return Math.max(1, Math.min(most, grains, Math.floor((units * perUnit) / this.#leastWork)));
   }
 
   /** Cuts [0, units) into the ranges of as many calls. */
-  split(units: number, work: Work): [begin: number, end: number][] {
-    const { grain = 1 } = work;
+  split(units: number, options: LaunchOptions): [begin: number, end: number][] {
+    const { grain = 1 } = options;
     const grains = Math.ceil(units / grain);
-    const parts = this.parts(units, work);
+    const parts = this.parts(units, options);
     if (parts === 1) return units > 0 ? [[0, units]] : [];
     const ranges: [begin: number, end: number][] = [];
     for (let i = 0, begin = 0; i < parts; i++) {
