@@ -3,7 +3,7 @@ import { Conv2dShape, forwardSource, panelsOf } from "./conv2d";
 import { packSteps } from "./pack";
 import { headBytes, slide, slideBytes, Target } from "./slide";
 import { tileLanes } from "./tile";
-import { Source } from "./window";
+import { WindowSource } from "./window";
 import { winograd, winogradBytes } from "./winograd";
 import { winogradLarge, winogradLargeBytes } from "./winograd_large";
 import { winogradPack, winogradPackedBytes } from "./winograd_pack";
@@ -78,9 +78,9 @@ export function conv2dPackForward(
   }
 }
 
-/** `room`: bytes for a Source, scratch. */
+/** `room`: bytes for a WindowSource, scratch. */
 export function conv2dForwardWorkspace(shape: usize, room: usize): i32 {
-  const source = changetype<Source>(room);
+  const source = changetype<WindowSource>(room);
   const s = changetype<Conv2dShape>(shape);
   forwardSource(source, 0, s);
   const side = sideOf(s);
@@ -99,7 +99,7 @@ export function conv2dForward(
   workspace: usize,
 ): void {
   const s = changetype<Conv2dShape>(shape);
-  const source = changetype<Source>(workspace);
+  const source = changetype<WindowSource>(workspace);
   const target = changetype<Target>(workspace + 256);
   forwardSource(source, x, s);
   target.address = y;

@@ -11,7 +11,7 @@
 
 /** `channels` planes of H × W in images of `imageChannels` planes; windows of R × S start at row `top`, column `left`. */
 @unmanaged
-export class Source {
+export class WindowSource {
   address: usize;
   imageChannels: i32;
   channels: i32;
@@ -22,7 +22,7 @@ export class Source {
   /** Position of the first output's window; negative inside the padding. */
   top: i32;
   left: i32;
-  /** Source rows and columns from one output to the next. */
+  /** WindowSource rows and columns from one output to the next. */
   step: i32;
   /** Outputs: a grid of `rows` × `columns` an image. */
   rows: i32;
@@ -48,7 +48,7 @@ const blockOutputs: i32 = 512;
  * Decides the pitches and how much is done at a time. `mostImages`: how many images a block may span. `overreads`:
  * whether up to 3 floats behind a window may be read, for which there is room behind a copy only.
  */
-export function layOut(s: Source, mostImages: i32, overreads: bool): void {
+export function layOut(s: WindowSource, mostImages: i32, overreads: bool): void {
   const bottom = s.top + (s.rows - 1) * s.step + s.R;
   const right = s.left + (s.columns - 1) * s.step + s.S;
   s.direct = s.top >= 0 && s.left >= 0 && bottom <= s.H && right <= s.W && !overreads;
@@ -69,12 +69,12 @@ export function layOut(s: Source, mostImages: i32, overreads: bool): void {
 }
 
 /** Bytes that the copy of a block needs, with some to read behind it. */
-export function copyBytes(s: Source): i32 {
+export function copyBytes(s: WindowSource): i32 {
   return s.direct ? 0 : s.images * <i32>s.imagePitch + 16;
 }
 
 /** taps[(c·R + r)·S + s]; with `reversed`, r and s count from the window's end. */
-export function writeTaps(taps: usize, s: Source, reversed: bool): void {
+export function writeTaps(taps: usize, s: WindowSource, reversed: bool): void {
   for (let c = 0; c < s.channels; c++) {
     for (let r = 0; r < s.R; r++) {
       for (let t = 0; t < s.S; t++, taps += 4) {
@@ -87,7 +87,7 @@ export function writeTaps(taps: usize, s: Source, reversed: bool): void {
 }
 
 /** windows[i]: where the window of the block's output i starts, image by image, row by row. */
-export function writeWindows(windows: usize, s: Source): void {
+export function writeWindows(windows: usize, s: WindowSource): void {
   for (let n = 0; n < s.images; n++) {
     for (let i = 0; i < s.blockRows; i++) {
       for (let j = 0; j < s.columns; j++, windows += 4) {
@@ -99,7 +99,15 @@ export function writeWindows(windows: usize, s: Source): void {
 }
 
 /** The address from which taps and windows count, for rows `row` … of image `n`, channels from `channel`; copies if need be. */
-export function place(copy: usize, s: Source, n: i32, images: i32, row: i32, rows: i32, channel: i32): usize {
+export function place(
+  copy: usize,
+  s: WindowSource,
+  n: i32,
+  images: i32,
+  row: i32,
+  rows: i32,
+  channel: i32,
+): usize {
   const from = s.top + row * s.step;
   if (s.direct) {
     const plane = (n * s.imageChannels + channel) * s.H + from;
@@ -124,7 +132,7 @@ function clear(to: usize, count: i32): void {
 }
 
 /** One row of `width` elements from column `left` on, 0 outside the plane. */
-function copyRow(to: usize, row: usize, s: Source): void {
+function copyRow(to: usize, row: usize, s: WindowSource): void {
   const first = min(max(0, -s.left), s.width);
   const last = max(first, min(s.width, s.W - s.left));
   clear(to, first);

@@ -20,7 +20,7 @@ import {
   storeSome,
   storeSomeColumns,
 } from "./vector";
-import { layOut, place, Source } from "./window";
+import { layOut, place, WindowSource } from "./window";
 import { apart, pitchOfU } from "./winograd_pack";
 
 const points: i32 = 16;
@@ -35,7 +35,7 @@ function tileRowsOf(rows: i32): i32 {
 }
 
 /** Prepares a source of 3×3 windows for blocks of whole quads of tiles: its grid grows to them, with zeros. */
-function layOutTiles(s: Source): void {
+function layOutTiles(s: WindowSource): void {
   const columns = s.columns;
   s.columns = ((columns + 7) >> 3) << 3;
   s.rows = tileRowsOf(s.rows) << 1;
@@ -47,34 +47,34 @@ function layOutTiles(s: Source): void {
   s.imagePitch = s.planePitch * s.channels;
 }
 
-function blockTiles(s: Source): i32 {
+function blockTiles(s: WindowSource): i32 {
   return (s.blockRows >> 1) * (s.columns >> 1);
 }
 
 /** Bytes of V from a point to the next. */
-function pointPitchOf(s: Source): usize {
+function pointPitchOf(s: WindowSource): usize {
   return ((<usize>(blockTiles(s) * s.channels)) << 2) + apart;
 }
 
 /** Tile rows whose M is made at a time: so it stays in the L1 cache until the outputs are made of it. */
-function rowsOfM(s: Source): i32 {
+function rowsOfM(s: WindowSource): i32 {
   return max(1, mostQuads / (s.columns >> 3));
 }
 
 /** Bytes of M from a point to the next. */
-function pitchOfM(s: Source): usize {
+function pitchOfM(s: WindowSource): usize {
   return ((<usize>(rowsOfM(s) * (s.columns >> 3))) << 7) + apart;
 }
 
 /** Workspace: a row of zeros | V | M | copy. */
-export function winogradBytes(s: Source): i32 {
+export function winogradBytes(s: WindowSource): i32 {
   layOutTiles(s);
   return rowBytes + points * <i32>(pointPitchOf(s) + pitchOfM(s)) + <i32>s.imagePitch + 64;
 }
 
 /** Tile rows [begin, end), counted through the images. */
 export function winograd(
-  s: Source,
+  s: WindowSource,
   to: Target,
   packed: usize,
   groups: i32,
@@ -126,7 +126,7 @@ export function winograd(
 }
 
 /** V of a block, four tiles at a time, channel by channel: so what is written fills whole cache lines. */
-function transformInput(v: usize, x: usize, s: Source, rows: i32): void {
+function transformInput(v: usize, x: usize, s: WindowSource, rows: i32): void {
   const pitch = pointPitchOf(s);
   const down = s.rowPitch;
   for (let row = 0; row < rows; row++) {
@@ -212,7 +212,7 @@ function multiplyPoints(
   v: usize,
   u: usize,
   uPitch: usize,
-  s: Source,
+  s: WindowSource,
   quads: i32,
   zeros: usize,
 ): void {
@@ -231,7 +231,7 @@ function writeOutputs(
   y: usize,
   planes: Target,
   m: usize,
-  s: Source,
+  s: WindowSource,
   rows: i32,
   rowsLeft: i32,
   columns: i32,

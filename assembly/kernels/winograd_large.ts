@@ -10,7 +10,7 @@
 import { Target } from "./slide";
 import { multiplyPacked, rowBytes, tileLanes } from "./tile";
 import { joinHigh, joinLow, loadSome, pairHigh, pairLow, storeSome, storeSomeColumns } from "./vector";
-import { layOut, place, Source } from "./window";
+import { layOut, place, WindowSource } from "./window";
 import { apart, pitchOfU } from "./winograd_pack";
 
 const points: i32 = 36;
@@ -27,17 +27,17 @@ function tileRowsOf(rows: i32): i32 {
 }
 
 /** Tile rows of a block. */
-function unitsOf(s: Source): i32 {
+function unitsOf(s: WindowSource): i32 {
   return max(1, min(mostTiles, mostElements / s.channels) / (s.columns >> 2));
 }
 
 /** Quads of a block, at most: each image begins with one of its own. */
-function quadsOf(s: Source): i32 {
+function quadsOf(s: WindowSource): i32 {
   return unitsOf(s) * (((s.columns >> 2) + 3) >> 2);
 }
 
 /** Prepares a source of 3×3 windows: its grid grows to whole tiles, with zeros. */
-function layOutTiles(s: Source): void {
+function layOutTiles(s: WindowSource): void {
   s.columns = ((s.columns + 3) >> 2) << 2;
   s.rows = tileRowsOf(s.rows) << 2;
   layOut(s, 1, true);
@@ -47,7 +47,7 @@ function layOutTiles(s: Source): void {
   s.imagePitch = s.planePitch * s.channels;
 }
 
-function pitchOfV(s: Source): usize {
+function pitchOfV(s: WindowSource): usize {
   return ((<usize>(quadsOf(s) * s.channels)) << 4) + apart;
 }
 
@@ -55,7 +55,7 @@ function pitchOfV(s: Source): usize {
 const pitchOfM: usize = 704;
 
 /** Workspace: scratch | a row of zeros | places | V | M | copy. */
-export function winogradLargeBytes(s: Source): i32 {
+export function winogradLargeBytes(s: WindowSource): i32 {
   layOutTiles(s);
   const head = scratchBytes + rowBytes + quadsOf(s) * 4 * <i32>placeBytes;
   return head + points * <i32>(pitchOfV(s) + pitchOfM) + <i32>s.imagePitch + 64;
@@ -63,7 +63,7 @@ export function winogradLargeBytes(s: Source): i32 {
 
 /** Tile rows [begin, end), counted through the images. */
 export function winogradLarge(
-  s: Source,
+  s: WindowSource,
   to: Target,
   packed: usize,
   groups: i32,
@@ -140,7 +140,7 @@ export function winogradLarge(
   }
 }
 
-function cornerOf(base: usize, s: Source, tile: i32, across: i32): usize {
+function cornerOf(base: usize, s: WindowSource, tile: i32, across: i32): usize {
   return base + s.rowPitch * ((tile / across) << 2) + ((<usize>(tile % across)) << 4);
 }
 
@@ -165,7 +165,15 @@ function writePlaces(
 }
 
 /** V of four tiles, channel by channel. */
-function transformInput(v: usize, a: usize, b: usize, c: usize, d: usize, s: Source, scratch: usize): void {
+function transformInput(
+  v: usize,
+  a: usize,
+  b: usize,
+  c: usize,
+  d: usize,
+  s: WindowSource,
+  scratch: usize,
+): void {
   const pitch = pitchOfV(s);
   for (let channel = 0; channel < s.channels; channel++, v += 16) {
     for (let i: usize = 0; i < 6; i++) {
@@ -238,7 +246,7 @@ function multiplyPoints(
   v: usize,
   u: usize,
   uPitch: usize,
-  s: Source,
+  s: WindowSource,
   quads: i32,
   zeros: usize,
 ): void {
