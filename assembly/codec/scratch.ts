@@ -78,23 +78,23 @@ export class Settings {
  * A word in four lanes, and a half or a byte in all of them. V8 makes a vector anew wherever it is used, in every turn of a
  * loop; one that comes from memory stays in a register.
  */
-@inline
+// @inline
 export function opaque(value: i32, scratch: usize): v128 {
   store<i32>(scratch + CELL, value);
   return v128.load32_splat(scratch + CELL);
 }
 
-@inline
+// @inline
 export function opaque16(value: i32, scratch: usize): v128 {
   return opaque((value & 0xffff) * 0x10001, scratch);
 }
 
-@inline
+// @inline
 export function opaque8(value: i32, scratch: usize): v128 {
   return opaque((value & 0xff) * 0x1010101, scratch);
 }
 
-@inline
+// @inline
 export function opaqueFloat(value: f32, scratch: usize): v128 {
   return opaque(reinterpret<i32>(value), scratch);
 }
@@ -103,7 +103,7 @@ export function opaqueFloat(value: f32, scratch: usize): v128 {
  * The top bits of eight lanes, which are all 0 or all 1. V8's own way to them goes through a register that table look-ups of
  * bytes go through as well, so that one would wait for the other, turn after turn.
  */
-@inline
+// @inline
 export function bitsOf(lanes: v128): usize {
   return i8x16.bitmask(i8x16.narrow_i16x8_s(lanes, i16x8.splat(0))) as usize;
 }
@@ -149,8 +149,8 @@ export function configure(
   s.lag = lag;
   s.rectified = rectified;
   s.twin = twin;
-  const dithered = quantizer == 3 || quantizer == 5;
-  const provable = quantizer != 0 && (bound == negativeBound || quantizer == 5) && max(step, negativeStep) < <f32>1e30;
+  const dithered = quantizer === 3 || quantizer === 5;
+  const provable = quantizer !== 0 && (bound === negativeBound || quantizer === 5) && max(step, negativeStep) < <f32>1e30;
   // An integer under 5120 says that x is within 5120 steps of zero; under dither, one under 2^11 − 1 does for 2^11.
   s.near = !provable ? -1 : dithered ? 2046 : 5119;
 }
@@ -165,7 +165,7 @@ export function initialize(scratch: usize): void {
   v128.store(scratch + MIXING, i32x4.splat(0x7feb352d));
   v128.store(scratch + MIXING, i32x4.splat(0x846ca68b), 16);
   v128.store(scratch + MIXING, f32x4.splat(1.1920928955078125e-7), 32);
-  v128.store(scratch + MIXING, f32x4.splat(-0.499999940395355224609375), 48);
+  v128.store(scratch + MIXING, f32x4.splat(-0.4999999403953552), 48);
   for (let mask = 0; mask < 256; mask++) {
     const gather = scratch + GATHER + (mask << 4);
     const scatter = scratch + SCATTER + (mask << 4);
@@ -176,7 +176,7 @@ export function initialize(scratch: usize): void {
     v128.store(raise, i8x16.splat(-128));
     let count: usize = 0;
     for (let lane: usize = 0; lane < 8; lane++) {
-      if (((mask >> (lane as i32)) & 1) == 0) {
+      if (((mask >> (lane as i32)) & 1) === 0) {
         store<u16>(raise + free * 2, (0x0100 + 0x0202 * lane) as u16);
         free++;
         continue;

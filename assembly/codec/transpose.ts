@@ -4,7 +4,7 @@ import { storeEight } from "./dequantize";
 /** What `spread` leaves integers; otherwise a quantizer. */
 const INTEGERS: u32 = 0;
 
-@inline
+// @inline
 function put(
   to: usize,
   integers: v128,
@@ -17,7 +17,7 @@ function put(
   four: v128,
   scratch: usize,
 ): void {
-  if (kind == INTEGERS) v128.store(to, integers);
+  if (kind === INTEGERS) v128.store(to, integers);
   else storeEight(to, integers, kind, gapless, step, one, other, turn, four, scratch);
 }
 
@@ -25,7 +25,8 @@ function put(
  * Eight vectors of eight integers become eight others, `toStride` bytes from one to the next, or the values of these. `turn` is that
  * of the first one's first four values, `apart` leads to the next one's; the rest is storeEight's.
  */
-@inline
+// biome-ignore format: one row a line
+// @inline
 function spread(
   to: usize,
   toStride: usize,
@@ -83,7 +84,7 @@ function spread(
 }
 
 /** Eight rows of eight integers become eight columns, `toStride` bytes from one to the next. */
-@inline
+// @inline
 export function storeTransposed(
   to: usize,
   toStride: usize,
@@ -116,7 +117,7 @@ export function transpose(to: usize, toStride: usize, from: usize, stride: usize
 }
 
 /** Eight columns from `from` on become eight values each of eight rows, `apart` values from one to the next. */
-@inline
+// @inline
 export function spreadColumns(
   to: usize,
   stride: usize,
