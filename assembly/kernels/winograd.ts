@@ -8,20 +8,11 @@
  * Memory: V: ξ × quads of tiles × channels × 4 tiles; U: see winograd_pack.ts; M of a panel: ξ × some tiles × 8.
  */
 import { Target } from "./slide";
-import { multiplyPacked, rowBytes, tileLanes } from "./tile";
-import {
-  evens,
-  joinHigh,
-  joinLow,
-  loadSome,
-  odds,
-  pairHigh,
-  pairLow,
-  storeSome,
-  storeSomeColumns,
-} from "./vector";
-import { layOut, place, WindowSource } from "./window";
+import { rowBytes, tileLanes } from "./tile";
+import { evens, loadSome, odds, storeCorner } from "./vector";
+import { place, WindowSource } from "./window";
 import { apart, pitchOfU } from "./winograd_pack";
+import { cutBlocks, growGrid, multiplyPoints, tileRowsOf } from "./winograd_tiles";
 
 const points: i32 = 16;
 /** Tiles × channels of a block: V is then at most 1 MiB and stays in the L2 cache. */
@@ -29,22 +20,11 @@ const mostElements: i32 = 16384;
 /** Quads of tiles whose M is made at a time. */
 const mostQuads: i32 = 8;
 
-/** Tile rows of an image: the units. */
-function tileRowsOf(rows: i32): i32 {
-  return (rows + 1) >> 1;
-}
-
-/** Prepares a source of 3×3 windows for blocks of whole quads of tiles: its grid grows to them, with zeros. */
+/** Prepares a source of 3×3 windows for blocks of whole quads of tiles. */
 function layOutTiles(s: WindowSource): void {
-  const columns = s.columns;
-  s.columns = ((columns + 7) >> 3) << 3;
-  s.rows = tileRowsOf(s.rows) << 1;
-  layOut(s, 1, true);
+  growGrid(s, tileRowsOf(s.rows, 2) << 1, ((s.columns + 7) >> 3) << 3);
   const mostRows = max(1, mostElements / (s.channels * (s.columns >> 1)));
-  s.blockRows = max(2, min(s.blockRows & ~1, mostRows << 1));
-  s.blockHeight = s.blockRows + 2;
-  s.planePitch = s.rowPitch * s.blockHeight;
-  s.imagePitch = s.planePitch * s.channels;
+  cutBlocks(s, max(2, min(s.blockRows & ~1, mostRows << 1)));
 }
 
 function blockTiles(s: WindowSource): i32 {
@@ -88,8 +68,10 @@ export function winograd(
   const panels = (to.channels + tileLanes - 1) / tileLanes;
   const zeros = workspace;
   const v = zeros + rowBytes;
-  const m = v + pointPitchOf(s) * points;
-  const copy = m + pitchOfM(s) * points;
+  const vPitch = pointPitchOf(s);
+  const mPitch = pitchOfM(s);
+  const m = v + vPitch * points;
+  const copy = m + mPitch * points;
   memory.fill(zeros, 0, rowBytes);
 
   const tileRows = s.rows >> 1;
@@ -114,7 +96,19 @@ export function winograd(
         for (let row = 0; row < rows; row += some) {
           const taken = min(some, rows - row);
           const quad = row * quadsOfRow;
-          multiplyPoints(m, v + quadPitch * quad, u, uPitch, s, taken * quadsOfRow, zeros);
+          const quads = taken * quadsOfRow;
+          multiplyPoints(
+            points,
+            m,
+            mPitch,
+            v + quadPitch * quad,
+            vPitch,
+            u,
+            uPitch,
+            s.channels,
+            quads,
+            zeros,
+          );
           const p = (first + row) << 1;
           const plane = (n * to.imageChannels + channel) * to.H;
           const y = to.address + ((<usize>((plane + p) * to.W)) << 2);
@@ -206,26 +200,6 @@ function spreadTiles(v: usize, pitch: usize, at: usize, down: usize): void {
   v128.store(v + pitch * 3, f32x4.sub(b3, f32x4.sub(d1, d3)));
 }
 
-/** M of a panel: at each point, tiles × channels times channels × 8. Points of U lie `uPitch` bytes apart. */
-function multiplyPoints(
-  m: usize,
-  v: usize,
-  u: usize,
-  uPitch: usize,
-  s: WindowSource,
-  quads: i32,
-  zeros: usize,
-): void {
-  const quadPitch = (<usize>s.channels) << 4;
-  for (let point = 0; point < points; point++, u += uPitch) {
-    let a = v + pointPitchOf(s) * point;
-    let to = m + pitchOfM(s) * point;
-    for (let i = 0; i < quads; i++, a += quadPitch, to += 128) {
-      multiplyPacked(a, u, 32, s.channels, to, 32, zeros, 0);
-    }
-  }
-}
-
 /** Y of a panel's tiles: `rows` tile rows, of which `rowsLeft` × `columns` outputs exist. */
 function writeOutputs(
   y: usize,
@@ -280,18 +254,7 @@ function writeRow<Row>(
   m2 = row.of(m + pointPitch * 2, down);
   const c = f32x4.add(f32x4.add(f32x4.add(row.of(m, down), m1), m2), bias);
   const d = f32x4.add(f32x4.sub(f32x4.sub(m1, m2), row.of(m + pointPitch * 3, down)), bias);
-  if (wide === 4) {
-    storeSomeColumns(to, pitch, a, b, c, d, lanes);
-    return;
-  }
-  const ab = pairLow(a, b);
-  const cd = pairLow(c, d);
-  storeSome(to, joinLow(ab, cd), wide);
-  if (lanes > 1) storeSome(to + pitch, joinHigh(ab, cd), wide);
-  const ab2 = pairHigh(a, b);
-  const cd2 = pairHigh(c, d);
-  if (lanes > 2) storeSome(to + pitch * 2, joinLow(ab2, cd2), wide);
-  if (lanes > 3) storeSome(to + pitch * 3, joinHigh(ab2, cd2), wide);
+  storeCorner(to, pitch, a, b, c, d, lanes, wide);
 }
 
 /** Rows of Aᵀ times a column of M, whose elements are `down` bytes apart. */

@@ -8,10 +8,11 @@
  * Memory: V: ξ × quads of tiles × channels × 4 tiles; U: ξ × panels × channels × 8; M of a panel: ξ × 16 tiles × 8.
  */
 import { Target } from "./slide";
-import { multiplyPacked, rowBytes, tileLanes } from "./tile";
-import { joinHigh, joinLow, loadSome, pairHigh, pairLow, storeSome, storeSomeColumns } from "./vector";
-import { layOut, place, WindowSource } from "./window";
+import { rowBytes, tileLanes } from "./tile";
+import { joinHigh, joinLow, loadSome, pairHigh, pairLow, storeCorner } from "./vector";
+import { place, WindowSource } from "./window";
 import { apart, pitchOfU } from "./winograd_pack";
+import { cutBlocks, growGrid, multiplyPoints, tileRowsOf } from "./winograd_tiles";
 
 const points: i32 = 36;
 /** Tiles of a block, tiles × channels, and quads of tiles whose M is made at a time. */
@@ -21,10 +22,6 @@ const mostQuads: i32 = 4;
 /** Where a tile's outputs go: offset in bytes from the channel's first, rows and columns that exist; 0 rows of none. */
 const placeBytes: usize = 12;
 const scratchBytes: i32 = 576;
-
-function tileRowsOf(rows: i32): i32 {
-  return (rows + 3) >> 2;
-}
 
 /** Tile rows of a block. */
 function unitsOf(s: WindowSource): i32 {
@@ -36,15 +33,10 @@ function quadsOf(s: WindowSource): i32 {
   return unitsOf(s) * (((s.columns >> 2) + 3) >> 2);
 }
 
-/** Prepares a source of 3×3 windows: its grid grows to whole tiles, with zeros. */
+/** Prepares a source of 3×3 windows for blocks of whole tiles. */
 function layOutTiles(s: WindowSource): void {
-  s.columns = ((s.columns + 3) >> 2) << 2;
-  s.rows = tileRowsOf(s.rows) << 2;
-  layOut(s, 1, true);
-  s.blockRows = min(s.rows, unitsOf(s) << 2);
-  s.blockHeight = s.blockRows + 2;
-  s.planePitch = s.rowPitch * s.blockHeight;
-  s.imagePitch = s.planePitch * s.channels;
+  growGrid(s, tileRowsOf(s.rows, 4) << 2, ((s.columns + 3) >> 2) << 2);
+  cutBlocks(s, min(s.rows, unitsOf(s) << 2));
 }
 
 function pitchOfV(s: WindowSource): usize {
@@ -79,7 +71,8 @@ export function winogradLarge(
   const zeros = scratch + scratchBytes;
   const places = zeros + rowBytes;
   const v = places + <usize>(quadsOf(s) * 4) * placeBytes;
-  const m = v + pitchOfV(s) * points;
+  const vPitch = pitchOfV(s);
+  const m = v + vPitch * points;
   const copy = m + pitchOfM * points;
   memory.fill(zeros, 0, rowBytes);
 
@@ -125,7 +118,8 @@ export function winogradLarge(
         const y = to.address + planeBytes * channel;
         for (let quad = 0; quad < quads; quad += mostQuads) {
           const some = min(mostQuads, quads - quad);
-          multiplyPoints(m, v + ((<usize>(quad * s.channels)) << 4), u, uPitch, s, some, zeros);
+          const from = v + ((<usize>(quad * s.channels)) << 4);
+          multiplyPoints(points, m, pitchOfM, from, vPitch, u, uPitch, s.channels, some, zeros);
           const at = places + <usize>(quad * 4) * placeBytes;
           for (let half = 0; half < lanes; half += 4) {
             const out = y + planeBytes * half;
@@ -240,27 +234,6 @@ function spread(to: usize, pitch: usize, a: v128, b: v128, c: v128, d: v128, e: 
   v128.store(to + pitch * 5, f32x4.sub(f32x4.sub(f, d), f32x4.mul(four, db)));
 }
 
-/** M of a panel: at each point, tiles × channels times channels × 8. Points of U lie `uPitch` bytes apart. */
-function multiplyPoints(
-  m: usize,
-  v: usize,
-  u: usize,
-  uPitch: usize,
-  s: WindowSource,
-  quads: i32,
-  zeros: usize,
-): void {
-  const quadPitch = (<usize>s.channels) << 4;
-  const vPitch = pitchOfV(s);
-  for (let point = 0; point < points; point++, u += uPitch, v += vPitch, m += pitchOfM) {
-    let a = v;
-    let to = m;
-    for (let i = 0; i < quads; i++, a += quadPitch, to += 128) {
-      multiplyPacked(a, u, 32, s.channels, to, 32, zeros, 0);
-    }
-  }
-}
-
 /** Y of some tiles, the first `lanes` of 4 channels. */
 function writeTiles(
   y: usize,
@@ -320,16 +293,5 @@ function collectRow(to: usize, pitch: usize, t: usize, bias: v128, lanes: i32, c
   const c = f32x4.add(f32x4.add(sum, f32x4.mul(f32x4.splat(4), sum2)), bias);
   const last = f32x4.add(difference, f32x4.mul(f32x4.splat(8), difference2));
   const d = f32x4.add(f32x4.add(last, v128.load(t, 80)), bias);
-  if (columns === 4) {
-    storeSomeColumns(to, pitch, a, b, c, d, lanes);
-    return;
-  }
-  const ab = pairLow(a, b);
-  const cd = pairLow(c, d);
-  storeSome(to, joinLow(ab, cd), columns);
-  if (lanes > 1) storeSome(to + pitch, joinHigh(ab, cd), columns);
-  const ab2 = pairHigh(a, b);
-  const cd2 = pairHigh(c, d);
-  if (lanes > 2) storeSome(to + pitch * 2, joinLow(ab2, cd2), columns);
-  if (lanes > 3) storeSome(to + pitch * 3, joinHigh(ab2, cd2), columns);
+  storeCorner(to, pitch, a, b, c, d, lanes, columns);
 }
