@@ -12,6 +12,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
+import type { Choice } from "../src/codec/dense/choice.js";
 import { layoutOf } from "../src/codec/dense/layout.js";
 import { contextOf, symbolOf, thresholdsFor } from "../src/codec/dense/model.js";
 import type { EncodeOptions } from "../src/codec/index.js";
@@ -149,7 +150,14 @@ function entropies(tensor: Named, step: number): { order0: number; context: numb
   return { order0: entropyOf(order0) / z.length, context: contextBits(z, width, plane) / z.length };
 }
 
-class Bench {
+interface BenchOptions extends Omit<EncodeOptions, "shape"> {
+  bound: number;
+  /** The model and tables of dense mode; without it, the encoder chooses. */
+  choice?: Choice | null;
+}
+
+/** A codec on a memory that holds a tensor, its frame and the decoded values. */
+export class CodecBench {
   readonly #memory = new WebAssembly.Memory({ initial: 32, maximum: 65536 });
   readonly #codec: WasmCodec;
   readonly #base: number;
@@ -161,7 +169,7 @@ class Bench {
     this.#base = scratch + scratchBytes;
   }
 
-  run({ shape, data }: Named, options: Omit<EncodeOptions, "shape"> & { bound: number }, rounds: number) {
+  run({ shape, data }: Named, options: BenchOptions, rounds: number) {
     const bytes = data.byteLength;
     const x = this.#base;
     const out = x + Math.ceil(bytes / 64) * 64;
@@ -209,7 +217,7 @@ export async function bench(args: string[]): Promise<void> {
     },
   });
   const tensors = options.tensors === undefined ? await fromTraining() : fromFolder(options.tensors);
-  const bench = new Bench();
+  const bench = new CodecBench();
   const rows = [];
   for (const tensor of tensors) {
     const largest = tensor.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
