@@ -124,8 +124,8 @@ export class WasmCodec {
   }
 
   /**
-   * encoding for values that `place` makes available, into the frame that `sink` receives. Returns the
-   * frame's bytes, or −1 if they do not fit. The caller must still call sealHeader.
+   * Encodes values that `place` makes available, and passes the frame to `sink`. Returns the frame's bytes,
+   * or −1 if they do not fit. The caller must still call sealHeader.
    */
   *encodingTo(sink: Sink, place: Place, values: Float32Array, options: Guided): Work<number> {
     const header = headerFor(values, options);
@@ -246,7 +246,7 @@ export class WasmCodec {
     return this.headerOf(this.#bytes(frame, frameBytes), checksum);
   }
 
-  /** headerAt for bytes outside the memory. */
+  /** Reads the header of a frame outside the memory. Throws a FrameError that names the field. */
   headerOf(bytes: Uint8Array, checksum: (from8: Uint8Array) => number): Header & { payload: number } {
     const header = readHeader(bytes, checksum);
     leastPayload(lengthOf(header.shape), bytes.length - header.payload, header.mode);
@@ -280,8 +280,8 @@ export class WasmCodec {
   }
 
   /**
-   * decoding for values that go to the address that `place` returns. `onPart` is called after each part, and
-   * may copy the part away before the next one replaces it.
+   * Decodes to the addresses that `place` returns. `onPart` is called after each part, and may copy the part
+   * away before the next one replaces it.
    */
   *decodingFrom(
     source: Source,
