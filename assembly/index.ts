@@ -1,10 +1,11 @@
 /**
- * The engine's kernels in WebAssembly SIMD. src/kernels/simd.ts calls them; src/kernels/reference defines what they
- * compute.
+ * The engine's kernels in WebAssembly SIMD. src/kernels/simd.ts calls them; src/kernels/reference defines
+ * what they compute.
  *
- * Arguments: addresses in the device's memory, then sizes and scalars, then the range of units to compute (begin, end),
- * then the address of a workspace that only this caller uses. A unit's outputs depend on no other unit, so any split of
- * the range over workers gives the same bits. Shapes are read from memory, as i32 in the order of their classes.
+ * Arguments: addresses in the device's memory, then sizes and scalars, then the range of units to compute
+ * (begin, end), then the address of a workspace that only this caller uses. A unit's outputs depend on no
+ * other unit, so any split of the range over workers gives the same bits. Shapes are read from memory, as i32
+ * in the order of their classes.
  */
 export * from "./codec";
 export * from "./kernels/activation";

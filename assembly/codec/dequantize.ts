@@ -62,8 +62,9 @@ function opened(q: v128, gapless: bool): v128 {
 }
 
 /**
- * Stores the values of eight integers, with one step for both signs except under SIGNED. `one` and `other` are aidOf and
- * otherAidOf. `turn` belongs to the first four values, and adding `four` gives that of the next four.
+ * Stores the values of eight integers, with one step for both signs except under SIGNED. `one` and `other`
+ * are aidOf and otherAidOf. `turn` belongs to the first four values, and adding `four` gives that of the next
+ * four.
  *
  *   dithered  a positive integer q stands for q − 1, and 0 stays 0
  *   signed    every integer stands for the one next to it towards zero

@@ -1,5 +1,5 @@
-// Rows of floats of eight lanes → columns of eight integers; values.ts is the inverse. src/codec/segment.ts defines the
-// order.
+// Rows of floats of eight lanes → columns of eight integers; values.ts is the inverse. src/codec/segment.ts
+// defines the order.
 //
 //   lane rows   the rows of the eight lanes one after another, 16 bits each, laneBytes apart   (quantised)
 //   row         column by column, eight lanes each: one vector a column                       (to be predicted)

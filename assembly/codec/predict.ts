@@ -1,5 +1,5 @@
-// Integers ↔ folded residuals, in blocks of 64; src/codec/stages/predict.ts defines the predictors. `lag` is in bytes
-// here. Zeros lie before the chunk, so that all neighbours are plain loads.
+// Integers ↔ folded residuals, in blocks of 64; src/codec/stages/predict.ts defines the predictors. `lag` is
+// in bytes here. Zeros lie before the chunk, so that all neighbours are plain loads.
 //
 //   lorenzo   r = (v − left) − (up − corner)          corner  up
 //                                                     left    v

@@ -69,7 +69,8 @@ function signsOf(x0: v128, x1: v128, one: v128, minusOne: v128): v128 {
 }
 
 /**
- * Eight values that need no check → 16-bit integers: ±(⌊|x|·inverse⌋ + 1), computed as x·inverse truncated, plus x's sign.
+ * Eight values that need no check → 16-bit integers: ±(⌊|x|·inverse⌋ + 1), computed as x·inverse truncated,
+ * plus x's sign.
  *
  * proofs: Narrow.support_near, Narrow.paper_near, Narrow.dithered_near
  */

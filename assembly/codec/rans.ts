@@ -72,14 +72,14 @@ function highHalves(a: v128, b: v128): v128 {
 }
 
 /**
- * x ← ⌊x/f⌋·2^11 + x mod f + start, without a division. The quotient q is below 2^21. The product (x + 1 >> 1) · 2/f in
- * binary32 lies between x/f and (x + 1)/f, apart from three roundings that sum to less than ⅜. So the integer nearest to it,
- * minus 1, is q or q − 1, and the remainder, which is below 2f, shows which:
+ * x ← ⌊x/f⌋·2^11 + x mod f + start, without a division. The quotient q is below 2^21. The product (x + 1 >>
+ * 1) · 2/f in binary32 lies between x/f and (x + 1)/f, apart from three roundings that sum to less than ⅜. So
+ * the integer nearest to it, minus 1, is q or q − 1, and the remainder, which is below 2f, shows which:
  *
  *   q·2^11 + rest + start + (2^11 − f if rest ≥ f)
  *
- * Remainders need only their low 16 bits. `below` is 2^23 − 1 in binary32: adding it rounds to an integer and subtracts the
- * 1, and the low bits of the sum 2^23 + q are those of q.
+ * Remainders need only their low 16 bits. `below` is 2^23 − 1 in binary32: adding it rounds to an integer and
+ * subtracts the 1, and the low bits of the sum 2^23 + q are those of q.
  */
 @inline
 function step(x: v128, code: v128, twofold: v128, low: v128, below: v128, total: v128): v128 {

@@ -1,5 +1,5 @@
-// Dense mode, a row of columns at a time: integers ↔ folded residuals ↔ symbols. src/codec/segment.ts defines them;
-// lanes.ts makes the columns.
+// Dense mode, a row of columns at a time: integers ↔ folded residuals ↔ symbols. src/codec/segment.ts defines
+// them; lanes.ts makes the columns.
 //
 //   row      column by column, eight lanes each: one vector a column   (predicted)
 //   symbols  one byte each, in the row's order                         (coded)

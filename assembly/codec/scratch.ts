@@ -1,6 +1,6 @@
 /**
- * The codec's working memory of 512 KiB, at an address that the caller chooses. The only state between two calls is the
- * tables, which `initialize` writes, and the settings.
+ * The codec's working memory of 512 KiB, at an address that the caller chooses. The only state between two
+ * calls is the tables, which `initialize` writes, and the settings.
  *
  *        0  gather table   256 × 16 bytes: shuffles that move the lanes of the set bits down
  *     4096  scatter table  256 × 16 bytes: shuffles that move lanes up to the set bits

@@ -1,5 +1,5 @@
-// Moves the non-zero integers together and marks them in a bitmap, and the inverse. Eight 16-bit integers move at once by a
-// table of shuffles; 32-bit integers move one at a time.
+// Moves the non-zero integers together and marks them in a bitmap, and the inverse. Eight 16-bit integers
+// move at once by a table of shuffles; 32-bit integers move one at a time.
 //
 //   v      0  7  0  0  3  0  9  0      bitmap byte 0b01010010
 //   packed 7  3  9                     the next ones follow the 9

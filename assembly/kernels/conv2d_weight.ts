@@ -4,8 +4,8 @@
  *   tile:  4 window elements (c, r, s)  ×  8 output channels
  *   chain: over the outputs (n, p, q): x is read at the output's window + tap, dy from a packed panel
  *
- * A group with few output channels uses taps as lanes instead: see narrow.ts. Large 3×3 convolutions use Winograd's
- * transforms: see winograd_weight.ts.
+ * A group with few output channels uses taps as lanes instead: see narrow.ts. Large 3×3 convolutions use
+ * Winograd's transforms: see winograd_weight.ts.
  */
 import { Conv2dShape, forwardSource } from "./conv2d";
 import { fewChannels, firstTapOf, multiplyTaps, tapsIn, tapVectors } from "./narrow";

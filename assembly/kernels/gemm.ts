@@ -3,12 +3,12 @@
  *
  * Blocked: the operands are cut so that each piece stays in the cache from which it is read.
  *     a: 256 rows × ≤ 512 steps, half of a typical L2 cache
- *     b: a panel, ≤ 512 × 8, read from the L1 cache by all tiles of the block; two neighbouring panels are packed at once
- *   If there are few rows, all of a is packed at once and the pieces of a panel follow each other, so that b is read in the
- *   order in which it lies in memory.
+ *     b: a panel, ≤ 512 × 8, read from the L1 cache by all tiles of the block; two panels are packed at once
+ *   If there are few rows, all of a is packed at once and the pieces of a panel follow each other, so that b is
+ *   read in the order in which it lies in memory.
  *
- * Streaming, if each element of b is used for few rows or the chains are short: b is not packed. It is read, and c is
- * written, row by row, with 8 steps of the chain at a time.
+ * Streaming, if each element of b is used for few rows or the chains are short: b is not packed. It is read, and
+ * c is written, row by row, with 8 steps of the chain at a time.
  */
 import { packLanes, packLines, packSteps } from "./pack";
 import {

@@ -72,8 +72,8 @@ export function dropoutMask(mask: usize, n: i32, threshold: u32, seed: i32, begi
 }
 
 /**
- * Packs 8 bytes into 8 values of `bits` (b) bits, in one 64-bit word. Three steps each close the gap between neighbours;
- * unpackBits opens the gaps in the reverse order.
+ * Packs 8 bytes into 8 values of `bits` (b) bits, in one 64-bit word. Three steps each close the gap between
+ * neighbours; unpackBits opens the gaps in the reverse order.
  *
  *   8 × 8    |    b |    b |    b |    b |    b |    b |    b |    b |
  *   4 × 16   |        2b |        2b |        2b |        2b |

@@ -1,6 +1,6 @@
 /**
- * Products for groups with few output channels, as in depthwise convolution. Lanes filled with channels would be partly
- * empty, so the lanes here are neighbours in a row.
+ * Products for groups with few output channels, as in depthwise convolution. Lanes filled with channels would
+ * be partly empty, so the lanes here are neighbours in a row.
  *
  *   windows:  y[q … q+3]        += w[tap] · x[window of q … q+3, at tap]     one channel, 16 or 4 windows of a row
  *   pairs:    as above for two channels and 16 windows, which share the values read from x

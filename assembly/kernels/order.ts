@@ -5,8 +5,8 @@
  *   fold:           s0+s2, s1+s3; (s0+s2)+(s1+s3); lanes j+2, then j+1    (lane j += j+8, j+4, j+2, j+1)
  *   total:          blocks ascending in binary64
  *
- * The term is a class with `of(x, z, u, w)`, which returns four terms from four x and, if `pair()` is true, four z; u and w
- * are constants.
+ * The term is a class with `of(x, z, u, w)`, which returns four terms from four x and, if `pair()` is true,
+ * four z; u and w are constants.
  */
 import { lanesBelow, loadSome } from "./vector";
 

@@ -5,7 +5,8 @@
  *   for each ξ of 36   M[ξ] = V[ξ]·U[ξ]: 36 matrix products, some tiles × channels by channels × 8
  *   for each tile      Y = Aᵀ M A + bias, four channels at a time
  *
- * Memory: V: ξ × quads of tiles × channels × 4 tiles; U: ξ × panels × channels × 8; M of a panel: ξ × 16 tiles × 8.
+ * Memory: V: ξ × quads of tiles × channels × 4 tiles; U: ξ × panels × channels × 8; M of a panel: ξ × 16
+ * tiles × 8.
  */
 import { Target } from "./slide";
 import { multiplyPacked, rowBytes, tileLanes } from "./tile";

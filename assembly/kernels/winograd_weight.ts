@@ -7,8 +7,8 @@
  *       for each ξ of 16  M[ξ] = V[ξ]·D[ξ]: 4 input channels × tiles by tiles × 8
  *       for each channel  ∇w += Gᵀ M G    four output channels at a time
  *
- * Memory: copy of x: rows × columns × 4 channels; V: ξ × quads of channels × tiles × 4; D: ξ × tiles × 8;
- * M: quads of channels × ξ × 4 × 8.
+ * Memory: copy of x: rows × columns × 4 channels; V: ξ × quads of channels × tiles × 4; D: ξ × tiles × 8; M:
+ * quads of channels × ξ × 4 × 8.
  */
 import { Conv2dShape, panelsOf } from "./conv2d";
 import { multiplyPacked, rowBytes, tileBytes, tileLanes, tileRows } from "./tile";

@@ -1,5 +1,6 @@
 /**
- * Turns the bound that a caller asks for into the numbers that the quantisers use. All arithmetic is binary32.
+ * Turns the bound that a caller asks for into the numbers that the quantisers use. All arithmetic is
+ * binary32.
  *
  *   bound    the caller's number, rounded DOWN to float32, at most 2^126
  *   step     fl(bound · (2 − 2^−8)): the width of a bin. It is a little under 2·bound, so that rounding errors of

@@ -1,7 +1,8 @@
 /**
- * A 32-bit checksum. It always changes when up to four neighbouring bytes of one aligned word change, and almost
- * always otherwise. Sixteen accumulators take turns over the little-endian words; zeros fill the last stripe of
- * 64 bytes. Each step is a bijection of the accumulator and of the word, and so is each step of the final fold.
+ * A 32-bit checksum. It always changes when up to four neighbouring bytes of one aligned word change, and
+ * almost always otherwise. Sixteen accumulators take turns over the little-endian words; zeros fill the last
+ * stripe of 64 bytes. Each step is a bijection of the accumulator and of the word, and so is each step of the
+ * final fold.
  *
  *   lane ← rotl(lane + word·P, 13)·Q      for word k: lane k mod 16
  *   sum  ← mix(rotl(sum, 5) + lane)       over the lanes, starting from the number of bytes

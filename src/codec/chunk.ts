@@ -1,6 +1,6 @@
 /**
- * Fast mode: each chunk of 16,384 values is coded independently. Its values are quantised, predicted, folded to
- * unsigned integers and packed in blocks of 64.
+ * Fast mode: each chunk of 16,384 values is coded independently. Its values are quantised, predicted, folded
+ * to unsigned integers and packed in blocks of 64.
  *
  *   kind · [escapes] · constant | [bitmap] widths blocks
  *

@@ -1,6 +1,7 @@
 /**
- * Encoding and decoding as coroutines. Where a kernel has to run, the coroutine yields the call and continues with
- * its result. A driver that holds several coroutines can therefore run their calls together, one on each thread.
+ * Encoding and decoding as coroutines. Where a kernel has to run, the coroutine yields the call and continues
+ * with its result. A driver that holds several coroutines can therefore run their calls together, one on each
+ * thread.
  *
  *   frame 0   header · encodeDense ─────── encodeDense ─────── checksum
  *   frame 1   header · encodeDense ─────── encodeDense ─────── checksum

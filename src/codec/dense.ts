@@ -1,6 +1,7 @@
 /**
- * Dense mode: plan, tables, segments. The plan with the least cost on a sample of the tensor's strips is chosen. The
- * kernels for a strip or a segment have two implementations (segment.ts and assembly/codec/dense.ts).
+ * Dense mode: plan, tables, segments. The plan with the least cost on a sample of the tensor's strips is
+ * chosen. The kernels for a strip or a segment have two implementations (segment.ts and
+ * assembly/codec/dense.ts).
  *
  *   plan (7 bytes) · tables · segment · segment · …
  */

@@ -1,7 +1,7 @@
 /**
- * The order in which dense mode walks a tensor. Eight lanes run side by side, so that eight independent values are
- * coded at once. Rows of `width` values are numbered through the whole tensor. A lane is `height` consecutive rows
- * (a plane, or a part of a large one), a strip is eight lanes, and a segment is some strips.
+ * The order in which dense mode walks a tensor. Eight lanes run side by side, so that eight independent
+ * values are coded at once. Rows of `width` values are numbered through the whole tensor. A lane is `height`
+ * consecutive rows (a plane, or a part of a large one), a strip is eight lanes, and a segment is some strips.
  *
  *   strip   lane 0  rows      0 …   h−1        step (y, x) codes value x of row y of each lane,
  *           lane 1  rows      h … 2·h−1        lane 0 first, then x + 1, then y + 1

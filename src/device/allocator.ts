@@ -1,12 +1,13 @@
 /**
- * Manages the free bytes of the device: best fit, 64-byte alignment, and neighbouring free ranges are joined at once.
+ * Manages the free bytes of the device: best fit, 64-byte alignment, and neighbouring free ranges are joined
+ * at once.
  *
  *   low                                                            high
  *   | static | tensor | tensor |  free …                 | frame | frame |
  *              placed "low" →                              ← placed "high"
  *
- * Tensors are allocated from the low end, and frames (small and longer-lived) from the high end, so that a few frames do
- * not split the space that tensors need.
+ * Tensors are allocated from the low end, and frames (small and longer-lived) from the high end, so that a
+ * few frames do not split the space that tensors need.
  */
 
 /** The size of a cache line; no vector needs more. */

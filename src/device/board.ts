@@ -1,6 +1,7 @@
 /**
- * How threads share the calls of a kernel: a board in shared memory. The calling thread writes the calls on it. Every
- * thread, including the calling one, claims the next call as soon as it is free, so a slow or late thread claims fewer.
+ * How threads share the calls of a kernel: a board in shared memory. The calling thread writes the calls on
+ * it. Every thread, including the calling one, claims the next call as soon as it is free, so a slow or late
+ * thread claims fewer.
  *
  *   word 0  round    incremented by the caller for each kernel; the workers sleep on it
  *        1  open     the unclaimed calls: from the low half up to, but without, the high half
@@ -15,8 +16,9 @@
  *   256 …   the calls, 32 numbers of binary64 each: the arguments, and the result in the last number
  *   then    the error's text, UTF-8
  *
- * A claim is one compare-and-exchange of `open`. The call itself is read after the claim, because it stays on the board
- * until all calls have ended. So a thread that arrives late from an old round claims a call of the current one, or none.
+ * A claim is one compare-and-exchange of `open`. The call itself is read after the claim, because it stays on
+ * the board until all calls have ended. So a thread that arrives late from an old round claims a call of the
+ * current one, or none.
  */
 import { platform } from "#platform";
 import type { Exports, Kernel } from "./module.js";

@@ -1,15 +1,17 @@
 /**
  * The hot loops of the engine, as one interface with two implementations that return the same bits:
- * `reference` (plain TypeScript, Math.fround after every float32 operation; read this one) and `simd` (AssemblyScript).
+ * `reference` (plain TypeScript, Math.fround after every float32 operation; read this one) and `simd`
+ * (AssemblyScript).
  *
- * All float arguments are float32 views. The SIMD kernels need views into the device's memory: floats at any multiple of
- * 4 bytes, and bytes at any address. Outputs must not overlap inputs or each other unless a kernel says that one may be
- * an input; otherwise a UsageError names both ranges. The number of images, planes, rows or elements may be 0: the result
- * is then empty, a sum over nothing is 0, and a mean of nothing is NaN.
- * The order of a sum is part of a kernel's definition. It is written beside the reference, and both follow it.
+ * All float arguments are float32 views. The SIMD kernels need views into the device's memory: floats at any
+ * multiple of 4 bytes, and bytes at any address. Outputs must not overlap inputs or each other unless a
+ * kernel says that one may be an input; otherwise a UsageError names both ranges. The number of images,
+ * planes, rows or elements may be 0: the result is then empty, a sum over nothing is 0, and a mean of nothing
+ * is NaN. The order of a sum is part of a kernel's definition. It is written beside the reference, and both
+ * follow it.
  *
- * Letters: N batch, C input channels, H W input rows and columns, K output channels, R S window rows and columns,
- * P Q output rows and columns. Tensors are NCHW, weights K × C/groups × R × S, all contiguous.
+ * Letters: N batch, C input channels, H W input rows and columns, K output channels, R S window rows and
+ * columns, P Q output rows and columns. Tensors are NCHW, weights K × C/groups × R × S, all contiguous.
  */
 
 /** A convolution: P = ⌊(H + 2·padding − R)/stride⌋ + 1, and Q likewise. */
@@ -123,9 +125,9 @@ export interface Kernels {
     accumulate?: boolean,
   ): void;
   /**
-   * energy[k] = Σ_{n,p,q} dy² · (share of the window's C/groups·R·S inputs that are not zero; padding counts as zero).
-   * This is Σδ² over the non-zero inputs, averaged over the weights of output channel k: the only reduction that the
-   * error law needs.
+   * energy[k] = Σ_{n,p,q} dy² · (share of the window's C/groups·R·S inputs that are not zero; padding counts
+   * as zero). This is Σδ² over the non-zero inputs, averaged over the weights of output channel k: the only
+   * reduction that the error law needs.
    */
   conv2dNoiseEnergy(energy: Float32Array, dy: Float32Array, x: Float32Array, shape: Conv2dShape): void;
 
@@ -137,8 +139,8 @@ export interface Kernels {
   /** Batch mean and biased variance of each channel. */
   channelMoments(mean: Float32Array, variance: Float32Array, x: Float32Array, shape: ChannelShape): void;
   /**
-   * y = (x − mean)·invStd·gamma + beta, computed as x·scale + shift with scale = gamma·invStd and
-   * shift = beta − mean·scale. y may be x.
+   * y = (x − mean)·invStd·gamma + beta, computed as x·scale + shift with scale = gamma·invStd and shift =
+   * beta − mean·scale. y may be x.
    */
   batchNormForward(
     y: Float32Array,
@@ -150,8 +152,8 @@ export interface Kernels {
     shape: ChannelShape,
   ): void;
   /**
-   * With x̂ = (x − mean)·invStd and M = N·size: dbeta = Σdy, dgamma = Σdy·x̂,
-   * dx = gamma·invStd·(dy − dbeta/M − x̂·dgamma/M). dx may be dy.
+   * With x̂ = (x − mean)·invStd and M = N·size: dbeta = Σdy, dgamma = Σdy·x̂, dx = gamma·invStd·(dy − dbeta/M
+   * − x̂·dgamma/M). dx may be dy.
    */
   batchNormBackward(
     dx: Float32Array,
@@ -255,8 +257,8 @@ export interface Kernels {
 
   // ── optimiser ──
   /**
-   * One pass, in PyTorch's order: g += weightDecay·w; m = momentum·m + g; w −= lr·(nesterov ? g + momentum·m : m).
-   * The array g itself is not changed. With m null (momentum 0): w −= lr·g.
+   * One pass, in PyTorch's order: g += weightDecay·w; m = momentum·m + g; w −= lr·(nesterov ? g + momentum·m
+   * : m). The array g itself is not changed. With m null (momentum 0): w −= lr·g.
    */
   sgd(w: Float32Array, g: Float32Array, m: Float32Array | null, step: SgdStep): void;
 

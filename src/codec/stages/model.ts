@@ -1,6 +1,6 @@
 /**
- * Chooses which of sixteen tables codes a symbol: four classes of the symbols above it times four classes of the symbol
- * left of it, all within its own lane.
+ * Chooses which of sixteen tables codes a symbol: four classes of the symbols above it times four classes of
+ * the symbol left of it, all within its own lane.
  *
  *   area = ul + 2·u + ur, each at most 63      class = how many of three thresholds it exceeds
  *        l   s

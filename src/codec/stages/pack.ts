@@ -1,8 +1,10 @@
 /**
- * Packs blocks of 64 unsigned integers in the fewest whole bits that hold the largest of them, and unpacks them.
+ * Packs blocks of 64 unsigned integers in the fewest whole bits that hold the largest of them, and unpacks
+ * them.
  *
- * A width w is split into planes: whole bytes first, then 4, 2 and 1 bits as the binary digits of w mod 8 say.
- * A block is four rows of sixteen integers. A plane of fewer than 8 bits puts several rows into one byte:
+ * A width w is split into planes: whole bytes first, then 4, 2 and 1 bits as the binary digits of w mod 8
+ * say. A block is four rows of sixteen integers. A plane of fewer than 8 bits puts several rows into one
+ * byte:
  *
  *   8 bits  64 bytes  row 0 | row 1 | row 2 | row 3
  *   4 bits  32 bytes  row 0 + 16·row 1 | row 2 + 16·row 3

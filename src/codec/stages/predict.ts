@@ -1,12 +1,13 @@
 /**
- * Predicts integers from their neighbours and keeps the small differences, and the inverse. A chunk is one flat
- * sequence. `lag` is the distance to the value above (usually the row length); values before the chunk count as 0.
+ * Predicts integers from their neighbours and keeps the small differences, and the inverse. A chunk is one
+ * flat sequence. `lag` is the distance to the value above (usually the row length); values before the chunk
+ * count as 0.
  *
  *   none     r[i] = q[i]                       left     r[i] = q[i] − q[i−1]
  *   up       r[i] = q[i] − q[i−lag]            lorenzo  r[i] = q[i] − q[i−1] − q[i−lag] + q[i−lag−1]
  *
- * All arithmetic wraps at 16 or 32 bits, so that every residual has an inverse. zigzag folds signed integers to
- * unsigned ones: 0, −1, 1, −2, … → 0, 1, 2, 3, …
+ * All arithmetic wraps at 16 or 32 bits, so that every residual has an inverse. zigzag folds signed integers
+ * to unsigned ones: 0, −1, 1, −2, … → 0, 1, 2, 3, …
  *
  * proofs: Predict.restore_predict (for any causal guess), Predict.scan_predict, Predict.unzigzag_zigzag
  */
@@ -62,8 +63,8 @@ export const lanePredictors = [
 export const inHalves = (predictor: number): boolean => predictor >= 5;
 
 /**
- * The value that dense mode predicts for q[i], in 16-bit arithmetic; x = i mod width. Beyond the left end of a row,
- * neighbours take the value above the row's first one; beyond the right end, the row's last one above.
+ * The value that dense mode predicts for q[i], in 16-bit arithmetic; x = i mod width. Beyond the left end of
+ * a row, neighbours take the value above the row's first one; beyond the right end, the row's last one above.
  *
  *   corner c | up u | ur | urr      median  the middle one of l, u and l + u − c
  *   ll l     | q[i]                 smooth  halfway between the median and (l + u)/2

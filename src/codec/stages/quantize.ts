@@ -1,5 +1,6 @@
 /**
- * Maps values to integers and back. This reference takes one value at a time and applies Math.fround to each result.
+ * Maps values to integers and back. This reference takes one value at a time and applies Math.fround to each
+ * result.
  *
  *   support   zero is 0; else m = ⌊|x|/step⌋ + 1 with x's sign, and back ±(m − ½)·step: zeros and signs are exact
  *   paper     q = round(x/step), and back q·step
@@ -111,9 +112,9 @@ export function quantize(
 const largestFloor = 4095;
 
 /**
- * Quantises for `paper` in half steps: f = ⌊2·x/step⌋. Both f and f + 1, times step/2, lie within the bound of x, so the
- * encoder may take whichever is an even number of half steps from the prediction. Returns NaN where x stays raw.
- * proofs: Narrow.halves_near
+ * Quantises for `paper` in half steps: f = ⌊2·x/step⌋. Both f and f + 1, times step/2, lie within the bound
+ * of x, so the encoder may take whichever is an even number of half steps from the prediction. Returns NaN
+ * where x stays raw. proofs: Narrow.halves_near
  */
 export function floorOf(x: number, { inverse }: Bin): number {
   const floor = Math.floor(f32(x * (2 * inverse)));
@@ -144,7 +145,7 @@ function isBelowZero(word: number): boolean {
 }
 
 /**
- * Maps float bits to integers in the same order: the magnitude bits of negative floats flip. It is its own inverse, so
- * all bits survive. proofs: Quantize.orderedBits_involutive
+ * Maps float bits to integers in the same order: the magnitude bits of negative floats flip. It is its own
+ * inverse, so all bits survive. proofs: Quantize.orderedBits_involutive
  */
 export const orderedBits = (bits: number): number => bits ^ ((bits >> 31) & 0x7fffffff);

@@ -1,12 +1,12 @@
 /**
- * An entropy coder (rANS): the frequencies of each context, scaled so that they sum to 2^11, their bytes in a frame, and
- * the coder itself.
+ * An entropy coder (rANS): the frequencies of each context, scaled so that they sum to 2^11, their bytes in a
+ * frame, and the coder itself.
  *
  *   encode  x ← ⌊x/f⌋·2^11 + x mod f + start        decode  slot = x mod 2^11;  x ← f·⌊x/2^11⌋ + slot − start
  *
- * Eight coders, one per lane, share one sequence of 16-bit words. A state stays in [2^16, 2^32): before a step that would
- * overflow, the encoder writes its low half out, and the decoder reads it back in the mirrored step. The encoder runs
- * from the last symbol to the first, so that the decoder runs forwards.
+ * Eight coders, one per lane, share one sequence of 16-bit words. A state stays in [2^16, 2^32): before a
+ * step that would overflow, the encoder writes its low half out, and the decoder reads it back in the
+ * mirrored step. The encoder runs from the last symbol to the first, so that the decoder runs forwards.
  *
  * proofs: Rans.decode_encode, Rans.state_range, Rans.lookup_start
  */

@@ -5,8 +5,8 @@
  *   dx[n,c,h,w] = Σ_{k,r,s} dy[n,k, (h+padding−r)/stride, (w+padding−s)/stride] · w[k,c,r,s]   where both divide
  *   dw[k,c,r,s] = Σ_{n,p,q} dy[n,k,p,q] · x[n,c, p·stride+r−padding, q·stride+s−padding]
  *
- * Each output is one chain in the order of its indices. Values outside x or dy are 0, and their products are added like
- * any other: an infinite weight gives ∞ · 0 = NaN. c and k run inside the group of the output.
+ * Each output is one chain in the order of its indices. Values outside x or dy are 0, and their products are
+ * added like any other: an infinite weight gives ∞ · 0 = NaN. c and k run inside the group of the output.
  * Large 3×3 convolutions are summed differently: see winograd.ts.
  */
 import type { Conv2dShape } from "../kernels.js";

@@ -5,8 +5,8 @@
  *   fold:           lane j += lane j+8, then j+4, j+2, j+1            (float32)
  *   total:          blocks in ascending order                          (binary64)
  *
- * The lanes are sixteen independent chains, which SIMD can compute side by side. The chains are short, which keeps the
- * rounding error small, and adding the blocks in binary64 makes their number harmless.
+ * The lanes are sixteen independent chains, which SIMD can compute side by side. The chains are short, which
+ * keeps the rounding error small, and adding the blocks in binary64 makes their number harmless.
  */
 
 export const lanes = 16;

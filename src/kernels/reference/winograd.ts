@@ -1,6 +1,7 @@
 /**
- * Winograd's F(2×2, 3×3) (Lavin and Gray, 2016): 16 products for 4 outputs, where a plain 3×3 window takes 36. Planes of
- * at least 8×8 with not too many weights use F(4×4, 3×3): 36 products for 16 outputs, where a plain window takes 144.
+ * Winograd's F(2×2, 3×3) (Lavin and Gray, 2016): 16 products for 4 outputs, where a plain 3×3 window takes
+ * 36. Planes of at least 8×8 with not too many weights use F(4×4, 3×3): 36 products for 16 outputs, where a
+ * plain window takes 144.
  *
  *   for each channel   V = Bᵀ d B   (d: 4×4 inputs, tiles overlap by 2)     U = G g Gᵀ (g: 3×3 weights)
  *   for each ξ of 16   M[ξ] = Σ_c V[ξ]·U[ξ], a chain over the channels
@@ -18,10 +19,12 @@
  *        ⎢0  2 −1 −2  1  0⎥        ⎢1/24 −1/12 ⅙ ⎥         ⎣0  1 −1  8 −8  1⎦
  *        ⎣0  4  0 −5  0  1⎦        ⎣ 0    0    1 ⎦
  *
- * It is used for convolutions with stride 1 and for their input gradients, which are convolutions of dy with the rotated
- * window. Both equal the definition up to rounding, but they round differently from a single chain of products.
+ * It is used for convolutions with stride 1 and for their input gradients, which are convolutions of dy with
+ * the rotated window. Both equal the definition up to rounding, but they round differently from a single
+ * chain of products.
  *
- * The weight gradient F(3×3, 2×2) comes from the same bilinear form, solved for another of its three arguments:
+ * The weight gradient F(3×3, 2×2) comes from the same bilinear form, solved for another of its three
+ * arguments:
  *
  *   for each channel   V = Bᵀ d B                          D = A δ Aᵀ (δ: 2×2 output gradients)
  *   for each ξ of 16   M[ξ] = Σ V[ξ]·D[ξ], a chain over the tiles of a part of an image, row by row

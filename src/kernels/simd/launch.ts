@@ -3,7 +3,8 @@
  *
  *   launch("relu", [y, x], units)   →   relu(y, x, 0, m)   relu(y, x, m, 2m)   …   relu(y, x, …, units)
  *
- * The outputs of a unit depend on that unit alone, so every split gives the same bits, whichever thread runs which call.
+ * The outputs of a unit depend on that unit alone, so every split gives the same bits, whichever thread runs
+ * which call.
  */
 import type { Device } from "../../device/device.js";
 import { callsPerThread, type Team } from "../../device/workers.js";
