@@ -153,10 +153,7 @@ function storeBytes(to: usize, a: v128, b: v128, c: v128, d: v128): usize {
   return to + 64;
 }
 
-/**
- * Packs 64 integers of `width` ≤ 16 bits, eight per vector. Returns the address after the last byte. Each
- * width gets its own branch-free code.
- */
+/** Packs 64 integers of `width` ≤ 16 bits, eight per vector, with branch-free code for each width. */
 @inline
 function packVectors(
   to: usize,
@@ -216,9 +213,7 @@ export function pack16(to: usize, block: usize, width: u32, scratch: usize): usi
   );
 }
 
-/**
- * The width of the largest of 64 16-bit integers, given all of them or-ed together. A width of 15 becomes 16.
- */
+/** The width of the largest of 64 integers that are or-ed together in `all`. A width of 15 becomes 16. */
 @inline
 function widthOf(all: v128): u32 {
   const two = i64x2.extract_lane(all, 0) | i64x2.extract_lane(all, 1);
@@ -227,10 +222,7 @@ function widthOf(all: v128): u32 {
   return width + ((width == 15) as u32);
 }
 
-/**
- * Packs blocks of 16-bit integers one after another. Their widths go to `widths` from index `first` on, a
- * nibble each.
- */
+/** Packs blocks of 16-bit integers. Their widths go to `widths` from index `first` on, a nibble each. */
 export function packBlocks(to: usize, widths: usize, first: usize, from: usize, blocks: usize, scratch: usize): usize {
   let at = to;
   for (let k: usize = 0; k < blocks; k++) {
@@ -296,9 +288,7 @@ export function unpack16(block: usize, from: usize, width: u32, scratch: usize):
   unpackOne(block, from, width, scratch);
 }
 
-/**
- * The inverse of packBlocks; the widths must have been checked. Returns the address after the last byte read.
- */
+/** The inverse of packBlocks, with checked widths. Returns the address after the last byte read. */
 export function unpackBlocks(to: usize, widths: usize, first: usize, from: usize, blocks: usize, scratch: usize): usize {
   let at = from;
   for (let k: usize = 0; k < blocks; k++) {
@@ -369,9 +359,7 @@ export function unpack32(block: usize, from: usize, width: u32, rows: usize, scr
   }
 }
 
-/**
- * Packs fewer than 64 integers of 16 or 32 bits as a string of bits. Returns the address after the last byte.
- */
+/** Packs fewer than 64 integers of 16 or 32 bits as a string of bits; returns its end. */
 export function packTail(to: usize, block: usize, count: usize, width: u32, wide: bool): usize {
   let at = to;
   let held: u64 = 0;
