@@ -24,8 +24,8 @@ export function complain(answer: number): number {
   if (answer >= 0) return answer;
   throw new FrameError({
     where: complaints[-1 - answer] ?? "payload",
-    expected: "what an encoder writes",
-    got: "something else",
+    expected: "bytes that an encoder writes",
+    got: "other bytes",
     remedy: "encode the tensor again: these bytes are damaged",
   });
 }

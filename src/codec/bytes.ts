@@ -88,7 +88,7 @@ export class ByteReader {
     throw new FrameError({
       where: field,
       expected: "a varint of at most 7 bytes",
-      got: "a longer one",
+      got: "a longer varint",
       remedy: "decode the whole frame as encode returned it",
     });
   }

@@ -107,9 +107,9 @@ export function readHeader(
   if (frameBytes !== bytes.length) {
     fail(
       "frame bytes",
-      `${bytes.length}, as given`,
+      `${bytes.length}, the number of bytes given`,
       String(frameBytes),
-      "decode the whole frame, and nothing behind it",
+      "decode exactly the bytes of the frame",
     );
   }
   const actual = checksum(bytes.subarray(8));
@@ -127,11 +127,11 @@ export function readHeader(
   const kind = quantizers[layout & 3]!;
   const signed = (layout & signedBit) !== 0;
   if (signed && kind !== "dithered")
-    fail("layout", "signs kept apart in dithered alone", kind, "use a newer comet-ts");
+    fail("layout", "bit 3 only together with dithered", kind, "use a newer comet-ts");
   const quantizer = signed ? "signed" : kind;
   const twoBounds = (layout & 16) !== 0;
   if (twoBounds && !keepsSigns(quantizer))
-    fail("layout", "two bounds in support and signed alone", quantizer, "use a newer comet-ts");
+    fail("layout", "two bounds only with support or signed", quantizer, "use a newer comet-ts");
   const rank = input.u8("rank");
   if (rank > mostDimensions)
     fail("rank", `at most ${mostDimensions}`, String(rank), "encode with fewer dimensions");

@@ -250,13 +250,13 @@ export function decodeSegment(
   }
   if (nextLarge !== large.length) fail("segment large symbols", String(nextLarge), String(large.length));
   if (nextLow !== lows.length) fail("segment low bits", String(nextLow), String(lows.length));
-  if (!decoder.finished()) fail("segment states", "the encoder's first", "others");
+  if (!decoder.finished()) fail("segment states", "the encoder's initial states", "other states");
 
   const from = first * lanes * layout.height * layout.width;
   const bits = new Uint32Array(x.buffer, x.byteOffset, x.length);
   for (const { index, word } of escapes) {
     if (index < from || index >= Math.min(from + total, x.length))
-      fail("segment escapes", "within it", String(index));
+      fail("segment escapes", "an index within the segment", String(index));
     bits[index] = rawValue(word, quantization);
   }
 }

@@ -44,7 +44,7 @@ async function checkTestClasses(folder: string, classes: string[]): Promise<void
     throw new DataError({
       where: join(folder, unknown),
       expected: "a class that train/ has too",
-      got: "one that it lacks",
+      got: "a class that train/ does not have",
       remedy: "give both the same class folders",
     });
   }

@@ -25,12 +25,12 @@ export async function decodePicture(bytes: Uint8Array, where: string): Promise<P
     if (bytes[0] === 0x89 && bytes[1] === 0x50) {
       return decodePng(bytes);
     }
-    throw new Error(bytes.length === 0 ? "an empty file" : "a file that starts like neither");
+    throw new Error(bytes.length === 0 ? "an empty file" : "a file that does not start like either");
   } catch (cause) {
     throw new DataError({
       where,
       expected: "a whole JPEG or PNG image",
-      got: cause instanceof Error ? cause.message : complaints.join(", ") || "one that cannot be decoded",
+      got: cause instanceof Error ? cause.message : complaints.join(", ") || "a file that cannot be decoded",
       remedy: "replace or remove the file, or leave damaged files out with --skip-bad",
     });
   }

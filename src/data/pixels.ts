@@ -25,7 +25,7 @@ export function checkLabels(where: string, labels: Uint8Array, classes: number):
       where,
       expected: `labels 0 to ${classes - 1}`,
       got: `label ${labels[record]} at record ${record}`,
-      remedy: "fetch the file again, or open it as the data set that it is",
+      remedy: "fetch the file again, or open it as the data set to which it belongs",
     });
   }
 }

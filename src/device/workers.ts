@@ -120,6 +120,6 @@ function ended(kernel: string, error: string): CometError {
     where: `kernel ${kernel}`,
     expected: "a result",
     got: error,
-    remedy: "report it with the shapes; --threads 1 tells whether a worker is to blame",
+    remedy: "report it with the shapes; --threads 1 shows whether a worker thread is the cause",
   });
 }

@@ -25,7 +25,7 @@ export function takeLock(path: string): () => void {
       if (holder === own || isLiving(holder)) {
         throw new UsageError({
           where: path,
-          expected: "no other process at work on this run",
+          expected: "no other process working on this run",
           got: `process ${holder.split(" ")[0]}`,
           remedy: "wait until it has ended, or end it",
         });

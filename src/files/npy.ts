@@ -49,7 +49,7 @@ export function encodeNpy({ shape, data }: NpyArray): Uint8Array {
 /** `where` names the file in errors. */
 export function decodeNpy(bytes: Uint8Array, where: string): NpyArray {
   if (bytes.length < 12 || !magic.every((byte, i) => byte === bytes[i])) {
-    throw damaged(where, "a file that starts with \\x93NUMPY", `${bytes.length} bytes that do not`);
+    throw damaged(where, "a file that starts with \\x93NUMPY", `${bytes.length} bytes that start otherwise`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const major = bytes[6]!;

@@ -33,7 +33,7 @@ export function checkDevice(where: string, buffer: ArrayBufferLike, lengths: Len
       throw new UsageError({
         where,
         expected: "buffers in the device's memory",
-        got: "one outside",
+        got: "a buffer outside",
         remedy: "allocate it with device.allocate and view it with device.f32 or device.u8",
       });
     }

@@ -155,14 +155,14 @@ export function readTables(input: ByteReader): Tables {
     need(8);
     top[c] = ahead() >>> 16;
     at += 8;
-    if (top[c] === escapeSymbol) fail("the escape among the symbols");
+    if (top[c] === escapeSymbol) fail("the escape symbol among the others");
     let sum = 0;
     for (let s = 0; s <= top[c]!; s++) {
       const window = ahead();
       const zeros = Math.clz32(window) - 8;
       if (zeros > totalBits) {
         need(totalBits + 1);
-        fail("one that is larger");
+        fail("a larger frequency");
       }
       need(2 * zeros + 1);
       const f = window >>> (23 - 2 * zeros);
