@@ -30,7 +30,7 @@ const excludable = [
 ];
 const columns = ["per plane", "channel", "its error", "half of it"] as const;
 
-/** Folded residuals of every predictor: the spatial ones, then those of the channel before. */
+/** Folded residuals of every predictor: first the spatial ones, then those that use the previous channel. */
 function residualsOf(tensor: Named, step: number) {
   const { q, width, plane } = integersOf(tensor, step);
   const channels = tensor.shape.at(-3) ?? 1;
@@ -55,7 +55,7 @@ function residualsOf(tensor: Named, step: number) {
   return { folded, width, plane };
 }
 
-/** Each plane's residuals under the predictor that makes them smallest. */
+/** The residuals of each plane with the predictor that makes them smallest. */
 function bestPerPlane(folded: Uint16Array[], plane: number): Uint16Array {
   const mixed = new Uint16Array(folded[0]!.length);
   for (let start = 0; start < mixed.length; start += plane) {

@@ -24,7 +24,7 @@ import {
   ResidentSource,
 } from "./wasm/stream.js";
 
-/** With what `chooseAt` found. */
+/** Encoding options with the model and tables that `chooseAt` returned. */
 interface Guided extends EncodeOptions {
   choice?: Choice | null;
 }
@@ -45,8 +45,8 @@ export class WasmCodec {
   static readonly scratchBytes = scratchBytes;
 
   /**
-   * Encodes `length` float32 at `x` (4-byte aligned) to `out`. Returns the frame's bytes, or −1 if `capacity` does not
-   * hold them; what lies at `out` is then undefined, and nothing behind `capacity` is touched.
+   * Encodes `length` float32 values at `x` (4-byte aligned) to `out`. Returns the frame's bytes, or −1 if
+   * they exceed `capacity`; the bytes at `out` are then undefined, and nothing beyond `capacity` is touched.
    */
   encodeAt(
     x: number,
@@ -60,8 +60,8 @@ export class WasmCodec {
   }
 
   /**
-   * The same, to go on beside others that have scratch of their own. Without `sealed` the frame lacks its checksum: it is
-   * not to leave this memory.
+   * encodeAt as a coroutine, which can run beside others that have a scratch of their own. With `sealed:
+   * false` the frame has no checksum and must not leave this memory.
    */
   *encoding(
     x: number,
@@ -89,9 +89,10 @@ export class WasmCodec {
   }
 
   /**
-   * How `encodeAt` would encode these values: null is fast mode. Given back to it in `choice`, with the same mode,
-   * quantizer and bound, it spares the search, which for small tensors takes longer than all the rest: parts of one
-   * tensor can share one. A choice that does not suit costs bytes, never the bound.
+   * The model and tables with which `encodeAt` would encode these values; null means fast mode. If they are
+   * passed back to `encodeAt` as `choice`, with the same mode, quantizer and bound, it skips the search,
+   * which takes longer than the rest for small tensors. Parts of one tensor can share one choice. A choice
+   * that fits badly costs bytes; it never breaks the bound.
    */
   chooseAt(
     x: number,
@@ -107,8 +108,8 @@ export class WasmCodec {
   }
 
   /**
-   * The same for `values` that `place` brings along, and a frame that `sink` takes. Returns its bytes, −1 if they do not
-   * fit; sealHeader has its last word.
+   * Encodes values that `place` makes available, and passes the frame to `sink`. Returns the frame's bytes,
+   * or −1 if they do not fit. The caller must still call sealHeader.
    */
   *encodingTo(sink: FrameSink, place: Place, values: Float32Array, options: Guided): Coroutine<number> {
     const header = headerFor(values, options);
@@ -132,13 +133,13 @@ export class WasmCodec {
     return payload < 0 ? payload : head + payload;
   }
 
-  /** The header of the frame at `frame`. Throws a FrameError that names the field. */
+  /** Reads the header of the frame at address `frame`. Throws a FrameError that names the field. */
   headerAt(frame: number, frameBytes: number): Header & { payload: number } {
     const checksum = () => this.checksum(frame + 8, frameBytes - 8);
     return this.headerOf(this.#kernels.bytes(frame, frameBytes), checksum);
   }
 
-  /** The same of any bytes. */
+  /** Reads the header of a frame outside the memory. Throws a FrameError that names the field. */
   headerOf(bytes: Uint8Array, checksum: (from8: Uint8Array) => number): Header & { payload: number } {
     const header = readHeader(bytes, checksum);
     leastPayload(lengthOf(header.shape), bytes.length - header.payload, header.mode);
@@ -146,16 +147,17 @@ export class WasmCodec {
   }
 
   /**
-   * Decodes the frame at `frame` to `out`, where the header's values must fit. `rectified`: what was below zero becomes 0,
-   * of quantisers that keep signs. Throws a FrameError.
+   * Decodes the frame at address `frame` to `out`, where there must be room for its values. `rectified`
+   * returns 0 for negative values; it needs a quantizer that keeps signs. Throws a FrameError.
    */
   decodeAt(frame: number, frameBytes: number, out: number, rectified = false): void {
     this.run(this.decoding(frame, frameBytes, out, { rectified }));
   }
 
   /**
-   * The same, to go on beside others that have scratch of their own. `positive`: an address to which values go rectified as
-   * well. A frame that was not `sealed` has 0 for its checksum.
+   * decodeAt as a coroutine, which can run beside others that have a scratch of their own. `positive` is an
+   * address to which a rectified copy of the values is written as well. A frame encoded with `sealed: false`
+   * has 0 as its checksum.
    */
   *decoding(
     frame: number,
@@ -170,7 +172,10 @@ export class WasmCodec {
     yield* this.decodingFrom(new ResidentSource(this.#kernels.bytes(frame, frameBytes)), header, () => out);
   }
 
-  /** The same for values that go where `place` says; `onPart` may take them away before its next call. */
+  /**
+   * Decodes to the addresses that `place` returns. `onPart` is called after each part, and may copy the part
+   * away before the next one replaces it.
+   */
   *decodingFrom(
     source: FrameSource,
     header: Header & { payload: number },

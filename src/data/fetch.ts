@@ -1,6 +1,7 @@
 /**
- * Brings CIFAR-10 to a folder. Every file is checked against its official MD5 before it gets its name, so a folder never
- * holds a part of one; a fetch that was interrupted is simply run again, and keeps the files that are there and right.
+ * Downloads CIFAR-10 to a folder. A file gets its final name only after it has been checked against its
+ * official MD5, so a folder never holds a partial file. An interrupted fetch can simply be run again; it
+ * keeps the files that are already correct.
  */
 import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
@@ -25,7 +26,7 @@ const archiveUrl = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz";
 export const sourceNames = ["auto", "archive", "npm"] as const;
 export type SourceName = (typeof sourceNames)[number];
 
-/** Tried in this order. */
+/** The sources in the order in which they are tried. */
 export function cifar10Sources(name: SourceName): [string, CifarSource][] {
   const archive: [string, CifarSource] = ["archive", archiveSource(archiveUrl)];
   const npm: [string, CifarSource] = ["npm", npmSource()];
@@ -33,7 +34,7 @@ export function cifar10Sources(name: SourceName): [string, CifarSource][] {
 }
 
 export interface Fetched {
-  /** The source that served, or null when everything was there. */
+  /** The source that was used, or null if all files were there already. */
   source: string | null;
 }
 
@@ -71,7 +72,10 @@ export async function fetchFiles(
   });
 }
 
-/** Writes the files that the source yields and the table asks for; all must have come in the end. */
+/**
+ * Writes the files that the source yields and the table lists. Throws a DataError if one is missing at the
+ * end.
+ */
 async function take(
   folder: string,
   md5: Readonly<Record<string, string>>,

@@ -1,48 +1,48 @@
 /**
- * The device: one WebAssembly.Memory, created at its full budget and never grown, that plays the accelerator's
- * memory. Untouched pages cost nothing, and no view ever detaches. Everything that training needs lives here, so
- * the ledger's peak is an exact number and running out of memory is real.
+ * The device is one WebAssembly.Memory that stands for the accelerator's memory. It is created at its full
+ * size and never grows, so no view ever detaches; pages that are not touched cost nothing. All tensors of
+ * training live in it, so the ledger's peak is exact and running out of memory is real.
  */
 import { MemoryError, UsageError } from "../error.js";
 import { Allocator, alignment, alignUp } from "./allocator.js";
 import { type Category, formatBytes, Ledger } from "./ledger.js";
 import { checkFusing, compile, type Exports, instantiate, type KernelBuild, type Profile } from "./module.js";
 
-/** A piece of the device. `bytes` is what was asked for; the allocator rounds up to its alignment. */
+/** An allocated range. `bytes` is the requested size; the allocator rounds it up to its alignment. */
 export interface Block {
   readonly address: number;
   readonly bytes: number;
-  /** Changes only through `device.recategorise`. */
+  /** Changed only by `device.recategorise`. */
   category: Category;
   readonly site: string;
 }
 
-/** Free space that is lent to be written to. */
+/** A free range that a writer may use temporarily; see `fill`. */
 export interface Room {
   readonly address: number;
   readonly bytes: number;
 }
 
 export interface DeviceOptions {
-  /** Bytes, a multiple of 64 KiB or rounded down to one. At most 4 GiB − 64 KiB. */
+  /** Bytes, rounded down to a multiple of 64 KiB. At most 4 GiB − 64 KiB. */
   memory: number;
-  /** Which build of the kernels to load. */
+  /** The build of the kernels to load. */
   build?: KernelBuild;
 }
 
 const pageBytes = 65_536;
 const maxPages = 65_535;
 
-/** What a block really occupies. */
+/** The bytes that a block occupies, with rounding. */
 const taken = ({ bytes }: Pick<Block, "bytes">): number => alignUp(Math.max(bytes, 1));
 
 export class Device {
   readonly ledger = new Ledger();
   readonly memory: WebAssembly.Memory;
-  /** That of `memory`, which never grows. */
+  /** The buffer of `memory`, which never changes. */
   readonly buffer: ArrayBufferLike;
   readonly module: WebAssembly.Module;
-  /** The kernels' exports, running on this memory. */
+  /** The kernels' exports, bound to this memory. */
   readonly exports: Exports;
   readonly budget: number;
   readonly build: KernelBuild;
@@ -75,7 +75,7 @@ export class Device {
     return this.build === "fused" ? "fused" : "strict";
   }
 
-  /** Takes `bytes` for `site`. Throws a MemoryError that prints the ledger when there is no room. */
+  /** Allocates `bytes` for `site`. Throws a MemoryError that prints the ledger if there is no room. */
   allocate(bytes: number, category: Category, site: string, place: "low" | "high" = "low"): Block {
     if (this.releasers.size > 0 && !this.fitsBelowPeak(bytes)) this.reclaim();
     let address = this.#allocator.take(taken({ bytes }), place);
@@ -100,12 +100,15 @@ export class Device {
     for (const release of this.releasers) release();
   }
 
-  /** Whether there is a piece of so many bytes. */
+  /** True if there is a free range of this many bytes. */
   fits(bytes: number): boolean {
     return this.#allocator.largest().bytes >= alignUp(bytes);
   }
 
-  /** The same bytes, now held for another purpose: an activation that only the backward pass still needs is "saved". */
+  /**
+   * Moves a block to another category: for example, an activation that only the backward pass still needs
+   * becomes "saved".
+   */
   recategorise(block: Block, category: Category): void {
     if (block.category === category) return;
     this.ledger.move(block.category, category, taken(block));

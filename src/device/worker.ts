@@ -1,4 +1,6 @@
-/** A worker: puts the kernels on the device's memory, then helps with whatever comes up on the board, for ever. */
+/**
+ * A worker thread: instantiates the kernels on the device's memory, then runs calls from the board for ever.
+ */
 import { platform } from "#platform";
 import { Board, kernelNames } from "./board.js";
 import { instantiate, type Kernel } from "./module.js";
@@ -7,7 +9,7 @@ export interface WorkerSetup {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
   board: SharedArrayBuffer;
-  /** Its number in the team, from 1. */
+  /** The worker's number in the team, from 1. */
   thread: number;
 }
 

@@ -1,12 +1,12 @@
 /**
- * Frequencies for an entropy coder (rANS): counts scaled so that each context's sum to 2^11, their bytes in a frame,
- * and the coder itself.
+ * An entropy coder (rANS): the frequencies of each context, scaled so that they sum to 2^11, their bytes in a
+ * frame, and the coder itself.
  *
  *   encode  x ← ⌊x/f⌋·2^11 + x mod f + start        decode  slot = x mod 2^11;  x ← f·⌊x/2^11⌋ + slot − start
  *
- * Eight coders, one a lane, share one sequence of 16-bit words: a state is kept in [2^16, 2^32) by giving its low
- * half away before a step that would overflow, and taking it back in the mirrored step of the decoder. Encoding runs
- * from the last symbol to the first, so that decoding runs forwards.
+ * Eight coders, one per lane, share one sequence of 16-bit words. A state stays in [2^16, 2^32): before a
+ * step that would overflow, the encoder writes its low half out, and the decoder reads it back in the
+ * mirrored step. The encoder runs from the last symbol to the first, so that the decoder runs forwards.
  *
  * proofs: Rans.decode_encode, Rans.state_range, Rans.lookup_start
  */
@@ -15,20 +15,25 @@ import type { ByteReader, ByteWriter } from "../bytes.js";
 
 export const contexts = 16;
 export const symbols = 256;
-/** The symbol of integers that have none; their own value follows elsewhere. */
+/** The symbol of integers that have no code; their own value is stored elsewhere. */
 export const escapeSymbol = 255;
 export const totalBits = 11;
 const total = 1 << totalBits;
 export const leastState = 0x10000;
 
-/** Of each context: the largest symbol with a code, and the frequencies of 0 … top and of the escape. */
+/**
+ * For each context: the largest symbol with a code, and the frequencies of symbols 0 … top and of the escape.
+ */
 export interface Tables {
   top: Uint8Array;
   /** contexts × symbols. */
   frequency: Uint16Array;
 }
 
-/** log2 of a whole number from 1 to 2^32 − 1, by IEEE operations alone, so that every engine chooses alike; right to about 1e-4. */
+/**
+ * log2 of a whole number from 1 to 2^32 − 1, accurate to about 1e-4. It uses only basic IEEE operations, so
+ * that every JavaScript engine makes the same choices.
+ */
 export function log2(x: number): number {
   const exponent = 31 - Math.clz32(x);
   const m = x / 2 ** exponent;
@@ -42,7 +47,7 @@ const weights = Float64Array.from({ length: 4096 }, (_, n) => (n > 1 ? n * log2(
 
 const weigh = (n: number): number => (n < weights.length ? weights[n]! : n * log2(n));
 
-/** The bits that the counted symbols would take at their own frequencies, tables included. */
+/** The bits that the counted symbols would take at their own frequencies, plus an estimate for the tables. */
 export function costOf(counts: Uint32Array): number {
   let bits = 0;
   for (let c = 0; c < contexts; c++) {
@@ -85,17 +90,17 @@ export function tablesOf(counts: Uint32Array): Tables {
     f[escapeSymbol] = share(own[escapeSymbol]!);
     used += f[escapeSymbol]!;
     if (f[escapeSymbol]! > f[most]!) most = escapeSymbol;
-    // What rounding left over goes to the most frequent symbol.
+    // The most frequent symbol takes the remainder left by rounding.
     f[most]! += total - used;
   }
   return { top, frequency };
 }
 
-/** Elias gamma: ⌊log2 f⌋ zeros, then f from its highest bit on. */
+/** Writes the tables in Elias gamma code: ⌊log2 f⌋ zeros, then f from its highest bit on. */
 export function writeTables(out: ByteWriter, { top, frequency }: Tables): void {
   let held = 0;
   let count = 0;
-  /** At most 23 bits, of which the highest go out first. */
+  /** `held` keeps at most 23 bits; whole bytes are written out, highest bits first. */
   const put = (bits: number, length: number) => {
     held = (held << length) | bits;
     for (count += length; count >= 8; count -= 8) out.u8((held >>> (count - 8)) & 255);
@@ -103,7 +108,7 @@ export function writeTables(out: ByteWriter, { top, frequency }: Tables): void {
   };
   for (let c = 0; c < contexts; c++) {
     put(top[c]!, 8);
-    // The escape's frequency is what is missing to 2^11.
+    // The escape's frequency is not stored: it makes the sum 2^11.
     for (let s = 0; s <= top[c]!; s++) {
       const f = frequency[c * symbols + s]!;
       put(f, 63 - 2 * Math.clz32(f));
@@ -117,7 +122,7 @@ export function readTables(input: ByteReader): Tables {
   const frequency = new Uint16Array(contexts * symbols);
   const { bytes, at: from } = input;
   const end = 8 * (bytes.length - from);
-  /** The next bit. */
+  /** Index of the next bit. */
   let at = 0;
   const fail = (got: string): never => {
     throw new FrameError({
@@ -127,13 +132,13 @@ export function readTables(input: ByteReader): Tables {
       remedy: "encode the tensor again: these bytes are damaged",
     });
   };
-  /** Says that the frame ends too soon if `count` more bits are not there. */
+  /** Throws the error of a frame that ends too soon if fewer than `count` bits are left. */
   const need = (count: number) => {
     if (at + count <= end) return;
     input.take(bytes.length - from, "tables");
     input.u8("tables");
   };
-  /** The next 24 bits, of which the first is the highest; zeros behind the last byte. */
+  /** The next 24 bits, the first one highest; zeros after the last byte. */
   const ahead = () => {
     const k = from + (at >>> 3);
     const word = (bytes[k]! << 24) | (bytes[k + 1]! << 16) | (bytes[k + 2]! << 8) | bytes[k + 3]!;

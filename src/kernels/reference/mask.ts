@@ -2,7 +2,7 @@
  * Masks and small integers in the fewest whole bits.
  *
  *   bit      0       b       2b      3b
- *            | v0    | v1    | v2    | …        b = bits an item, little-endian across bytes
+ *            | v0    | v1    | v2    | …        b = bits per item, little-endian across bytes
  */
 import { mix } from "../../codec/stages/quantize.js";
 
@@ -18,7 +18,7 @@ export function applyMask(dx: Float32Array, dy: Float32Array, mask: Uint8Array, 
   for (let i = 0; i < dx.length; i++) dx[i] = (mask[i >> 3]! >> (i & 7)) & 1 ? dy[i]! * by : 0;
 }
 
-/** Dropped where mix(mix(seed) + i) < p·2³². 0 ≤ p < 1. */
+/** Bit i is 0 (dropped) where mix(mix(seed) + i) < p·2³², with 0 ≤ p < 1. */
 export function dropoutMask(mask: Uint8Array, n: number, p: number, seed: number): void {
   const threshold = Math.floor(p * 2 ** 32);
   const start = mix(seed);
