@@ -102,7 +102,7 @@ async function take(
     throw new DataError({
       where: source,
       expected: missing.join(", "),
-      got: "an end before them",
+      got: "a source that ended without them",
       remedy: "choose another --source",
     });
   }

@@ -120,7 +120,7 @@ export class Device {
       throw new UsageError({
         where: `device.free(${block.site})`,
         expected: "a live block",
-        got: "one that is freed already",
+        got: "a block that has been freed",
         remedy: "free each block once",
       });
     }

@@ -228,7 +228,7 @@ export function decodeChunk(
       const bitmap = input.take((x.length + 7) >> 3, "bitmap");
       set = [];
       for (let i = 0; i < 8 * bitmap.length; i++) if ((bitmap[i >> 3]! >> (i & 7)) & 1) set.push(i);
-      if (set.length > 0 && set.at(-1)! >= x.length) fail("bitmap", "zeros behind the last value", "a one");
+      if (set.length > 0 && set.at(-1)! >= x.length) fail("bitmap", "zeros after the last value", "a one");
     }
     const values = readBlocks(input, set?.length ?? x.length, wide);
     for (let k = 0; k < values.length; k++) {

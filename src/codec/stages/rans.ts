@@ -111,6 +111,7 @@ export function writeTables(out: ByteWriter, { top, frequency }: Tables): void {
     // The escape's frequency is not stored: it makes the sum 2^11.
     for (let s = 0; s <= top[c]!; s++) {
       const f = frequency[c * symbols + s]!;
+      // ⌊log2 f⌋ zeros and the ⌊log2 f⌋ + 1 bits of f are 63 − 2·clz32(f) bits.
       put(f, 63 - 2 * Math.clz32(f));
     }
   }
@@ -148,14 +149,14 @@ export function readTables(input: ByteReader): Tables {
     need(8);
     top[c] = ahead() >>> 16;
     at += 8;
-    if (top[c] === escapeSymbol) fail("the escape among the symbols");
+    if (top[c] === escapeSymbol) fail("the escape symbol among the others");
     let sum = 0;
     for (let s = 0; s <= top[c]!; s++) {
       const window = ahead();
       const zeros = Math.clz32(window) - 8;
       if (zeros > totalBits) {
         need(totalBits + 1);
-        fail("one that is larger");
+        fail("a larger frequency");
       }
       need(2 * zeros + 1);
       const f = window >>> (23 - 2 * zeros);

@@ -26,8 +26,8 @@ export function checkedBytes(result: number): number {
   if (result >= 0) return result;
   throw new FrameError({
     where: damagedFields[-1 - result] ?? "payload",
-    expected: "what an encoder writes",
-    got: "something else",
+    expected: "bytes that an encoder writes",
+    got: "other bytes",
     remedy: "encode the tensor again: these bytes are damaged",
   });
 }
