@@ -136,6 +136,7 @@ function narrowRun(x: usize, n: usize, at0: usize, count0: u32, most: u32, scrat
   }
   const range = range16(least, largest);
   s.range = range;
+  // Narrowing saturates, so an extreme lane may stand for a larger integer.
   const saturated = (range as i32) >> 16 == 32767 || (range & 0xffff) == 0x8000;
   return saturated ? TOO_WIDE : count;
 }

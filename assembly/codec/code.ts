@@ -46,6 +46,7 @@ export function codeRow(to: usize, large: usize, limit: usize, scratch: usize): 
   const left0 = turned(s.left, 0, scratch);
   const left1 = turned(s.left, 1, scratch);
   const left2 = turned(s.left, 2, scratch);
+  // Byte comparisons are signed, so that values and thresholds have their top bits flipped (see `turned`).
   const top = opaque8(128, scratch);
   const byte = opaque16(255, scratch);
   const most = opaque8(63, scratch);

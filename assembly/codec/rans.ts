@@ -125,6 +125,7 @@ export function encodeSymbols(count: usize, scratch: usize): usize {
     at -= 16;
     v128.store(at, i8x16.swizzle(halves, v128.load(scratch + RAISE + (kept << 4))));
     at += popcnt(kept as u32) << 1;
+    // A kept lane is all ones, so min_u takes the state itself; of a full one it takes the upper half.
     a = step(i32x4.min_u(a, v128.or(upperA, keptA)), codeA, lowHalves(e01, e23), low, below, total);
     b = step(i32x4.min_u(b, v128.or(upperB, keptB)), codeB, lowHalves(e45, e67), low, below, total);
   }

@@ -118,6 +118,7 @@ export function writeTables(out: ByteWriter, { top, frequency }: Tables): void {
     // The escape's frequency is not stored: it makes the sum 2^11.
     for (let s = 0; s <= top[c]!; s++) {
       const f = frequency[c * symbols + s]!;
+      // ⌊log2 f⌋ zeros and the ⌊log2 f⌋ + 1 bits of f are 63 − 2·clz32(f) bits.
       put(f, 63 - 2 * Math.clz32(f));
     }
   }
