@@ -20,7 +20,8 @@ const page = 65536;
 
 /**
  * The codec's own memory: static data, scratch, a window of the tensor and a part of the frame. It grows to
- * the size that a mode needs (docs/format.md, "Limits") and never shrinks.
+ * the size that a mode needs (docs/format.md, "Limits") and never shrinks. The functions below share it because
+ * each call would otherwise pay for a new memory and for the tables that `initialize` writes.
  */
 const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
 const exports = instantiate(memory);
