@@ -51,13 +51,20 @@ export class Launcher {
     return this.#team.size;
   }
 
-  /** Checks the lengths of a kernel's buffers, that they lie in the device, and that they do not overlap. */
-  check(where: string, outputs: Lengths, inputs: Lengths, inPlace = false): void {
+  /**
+   * Checks the lengths of a kernel's buffers, that they lie in the device, and that they do not overlap. Returns their
+   * addresses in the order given, which is the order of the kernel's arguments.
+   */
+  check(where: string, outputs: Lengths, inputs: Lengths, inPlace = false): number[] {
     checkLengths(where, outputs);
     checkLengths(where, inputs);
     checkDevice(where, this.#device.buffer, outputs);
     checkDevice(where, this.#device.buffer, inputs);
     checkOverlap(where, outputs, inputs, inPlace);
+    const addresses: number[] = [];
+    for (const name in outputs) addresses.push(addressOf(outputs[name]![0]));
+    for (const name in inputs) addresses.push(addressOf(inputs[name]![0]));
+    return addresses;
   }
 
   /** Writes a shape's integers where the kernels read them, and returns the address. */
