@@ -6,13 +6,13 @@ import { rectifying, twinned } from "./bound.js";
 import { type Choice, suits } from "./dense/choice.js";
 import { TablesReader } from "./dense/tables.js";
 import { type Header, lengthOf, readHeader, writeChecksum, writeHeader, writeLength } from "./frame.js";
+import type { CodecExports } from "./instantiate.js";
 import { scratchBytes } from "./limits.js";
-import type { CodecExports } from "./module.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
+import { CodecKernels } from "./wasm/codec-kernels.js";
 import type { Coroutine } from "./wasm/coroutine.js";
 import { chooseDense, decodingDense, encodingDense } from "./wasm/dense.js";
 import { decodingFast, encodingFast } from "./wasm/fast.js";
-import { CodecKernels } from "./wasm/kernels.js";
 import { checkedBytes, payloadEnd, unsuited } from "./wasm/results.js";
 import {
   type FrameSink,

@@ -5,8 +5,15 @@
  */
 import { MemoryError, UsageError } from "../error.js";
 import { Allocator, alignment, alignUp } from "./allocator.js";
+import {
+  checkFusing,
+  compile,
+  type Exports,
+  instantiate,
+  type KernelBuild,
+  type Profile,
+} from "./kernel-module.js";
 import { type Category, formatBytes, Ledger } from "./ledger.js";
-import { checkFusing, compile, type Exports, instantiate, type KernelBuild, type Profile } from "./module.js";
 
 /** An allocated range. `bytes` is the requested size; the allocator rounds it up to its alignment. */
 export interface Block {

@@ -9,7 +9,7 @@ import { platform } from "#platform";
 import { CometError, UsageError } from "../error.js";
 import { Board, kernelNames, type Workspace } from "./board.js";
 import type { Device } from "./device.js";
-import type { Kernel } from "./module.js";
+import type { Kernel } from "./kernel-module.js";
 
 /** Kernels do not scale to more threads than this. */
 export const mostThreads = 64;

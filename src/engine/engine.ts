@@ -1,7 +1,7 @@
 /** Putting an engine together: a device, kernels on it, and a store. */
 import { Device } from "../device/device.js";
+import type { KernelBuild } from "../device/kernel-module.js";
 import { parseBytes } from "../device/ledger.js";
-import type { KernelBuild } from "../device/module.js";
 import { UsageError } from "../error.js";
 import { referenceKernels } from "../kernels/reference.js";
 import { simdKernels } from "../kernels/simd.js";

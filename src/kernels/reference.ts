@@ -11,9 +11,9 @@ import * as conv2d from "./reference/conv2d.js";
 import * as elementwise from "./reference/elementwise.js";
 import * as gemm from "./reference/gemm.js";
 import * as mask from "./reference/mask.js";
-import * as observation from "./reference/observation.js";
 import * as plane from "./reference/plane.js";
 import * as pool from "./reference/pool.js";
+import * as reduction from "./reference/reduction.js";
 import * as sgd from "./reference/sgd.js";
 import * as shortcut from "./reference/shortcut.js";
 
@@ -32,5 +32,5 @@ export const referenceKernels: Kernels = {
   ...shortcut,
   ...classification,
   ...sgd,
-  ...observation,
+  ...reduction,
 };

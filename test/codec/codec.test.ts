@@ -16,8 +16,8 @@ import {
   numcodec,
   ShapeError,
 } from "../../src/codec/index.js";
+import { instantiate } from "../../src/codec/instantiate.js";
 import { scratchBytes, windowLength } from "../../src/codec/limits.js";
-import { instantiate } from "../../src/codec/module.js";
 import * as reference from "../../src/codec/reference.js";
 import { ResidentSink } from "../../src/codec/wasm/stream.js";
 import { WasmCodec } from "../../src/codec/wasm.js";

@@ -3,7 +3,7 @@
  * depend only on the store and the profile.
  */
 import type { Dataset, Split } from "../../src/data/dataset.js";
-import type { KernelBuild } from "../../src/device/module.js";
+import type { KernelBuild } from "../../src/device/kernel-module.js";
 import { createEngine } from "../../src/engine/engine.js";
 import type { Kernels } from "../../src/kernels/kernels.js";
 import type { SimdKernels } from "../../src/kernels/simd.js";

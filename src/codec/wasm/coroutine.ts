@@ -6,7 +6,7 @@
  *   frame 0   header · encodeDense ─────── encodeDense ─────── checksum
  *   frame 1   header · encodeDense ─────── encodeDense ─────── checksum
  */
-import type { CodecExports } from "../module.js";
+import type { CodecExports } from "../instantiate.js";
 
 export type Call = readonly [kernel: keyof CodecExports, args: readonly number[]];
 

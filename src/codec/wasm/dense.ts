@@ -5,8 +5,8 @@ import { layoutOf, valuesOf } from "../dense/layout.js";
 import { type DenseModel, modelBytes, readModel, writeModel } from "../dense/model.js";
 import type { TablesReader } from "../dense/tables.js";
 import { type Header, lengthOf } from "../frame.js";
+import type { CodecKernels } from "./codec-kernels.js";
 import type { Coroutine } from "./coroutine.js";
-import type { CodecKernels } from "./kernels.js";
 import { type FrameSink, type FrameSource, type OnPart, type Place, put, reading } from "./stream.js";
 
 /** The model and tables of least cost; null if fast mode serves the tensor better. */

@@ -1,8 +1,8 @@
 /** Fast mode's payload, some chunks a call. */
 import { type Header, lengthOf } from "../frame.js";
 import { windowsOf } from "../limits.js";
+import type { CodecKernels } from "./codec-kernels.js";
 import type { Coroutine } from "./coroutine.js";
-import type { CodecKernels } from "./kernels.js";
 import { type FrameSink, type FrameSource, type OnPart, type Place, reading } from "./stream.js";
 
 /** Returns the payload's bytes; −1 if they do not fit. */

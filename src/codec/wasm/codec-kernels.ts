@@ -4,8 +4,8 @@ import type { Layout } from "../dense/layout.js";
 import type { DenseModel } from "../dense/model.js";
 import type { FrameTables } from "../dense/tables.js";
 import { type Header, lagOf } from "../frame.js";
+import type { CodecExports } from "../instantiate.js";
 import { scratchBytes } from "../limits.js";
-import type { CodecExports } from "../module.js";
 import { alone, type Coroutine } from "./coroutine.js";
 
 /** The checksum's lanes lie at the end of the scratch. */
