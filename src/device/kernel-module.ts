@@ -27,7 +27,7 @@ const files = {
   fused: new URL("../../../build/comet.fused.wasm", import.meta.url),
 } as const;
 
-/** The files never change, so each build is compiled once in a process, however many devices it opens. */
+/** The files never change, so each process compiles a build once, however many devices it opens. */
 const compiled = new Map<KernelBuild, WebAssembly.Module>();
 
 /** Compiles one build of the kernels, once; the workers receive the same module. */

@@ -17,7 +17,7 @@ export const mostThreads = 64;
 /** Number of the machine's cores, limited to mostThreads. */
 export const defaultThreads = Math.min(platform.cores, mostThreads);
 
-/** The warning below concerns the machine and not one team, so it is printed once in a process. */
+/** The warning below concerns the machine and not one team, so each process prints it once. */
 let warned = false;
 
 /** The number of `threads` that can share memory here. If that is only one, warns why, once. */
