@@ -16,7 +16,8 @@ export interface Exports {
  * How products are added up. `strict`: product and sum rounded each, the reference's bits on every machine. `fused`:
  * rounded once, on machines that can.
  */
-export type Profile = "strict" | "fused";
+export const profiles = ["strict", "fused"] as const;
+export type Profile = (typeof profiles)[number];
 
 /** `release` and `debug` are strict. */
 export type Build = keyof typeof files;

@@ -2,7 +2,14 @@
  * What the engine asks of the place it runs in. `#platform` is platform/node.ts in Node and platform/browser.ts
  * elsewhere (package.json, "imports"); whatever else the engine consists of knows neither.
  */
-import type { WorkerSetup } from "./worker.js";
+/** What a worker thread is given. */
+export interface WorkerSetup {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  board: SharedArrayBuffer;
+  /** Its number in the team, from 1. */
+  thread: number;
+}
 
 export interface Platform {
   /** Threads that run at the same time. */

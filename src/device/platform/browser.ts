@@ -1,8 +1,7 @@
 /** The engine in a page, or better in a worker of one, which may sleep and keeps the page responsive. */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import type { Platform } from "../platform.js";
-import type { WorkerSetup } from "../worker.js";
+import type { Platform, WorkerSetup } from "../platform.js";
 
 export const platform: Platform = {
   cores: navigator.hardwareConcurrency,

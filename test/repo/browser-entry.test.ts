@@ -1,4 +1,4 @@
-/** What a page loads: no module behind the portable names needs Node, and one place tells the two worlds apart. */
+/** What a page loads: no module behind the public names needs Node, and one place tells the two worlds apart. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
@@ -30,7 +30,7 @@ function reached(from: readonly string[], text: (file: string) => string) {
 }
 
 /** What a page loads: the library's names, and the worker that it starts. */
-const entries = ["portable.js", "device/worker.js"];
+const entries = ["browser.js", "device/worker.js"];
 
 /** The modules of Node that a page would be asked for. */
 const needed = (text: (file: string) => string): string[] =>
@@ -39,7 +39,7 @@ const needed = (text: (file: string) => string): string[] =>
 test("nothing that a page loads needs Node", () => {
   const { own } = reached(entries, compiled);
   for (const file of [
-    "engine/op.js",
+    "engine/tape.js",
     "training/loop.js",
     "models/resnet.js",
     "comet/store.js",
