@@ -1,12 +1,13 @@
 /**
  * `npm run bench -- codec [--json] [--tensors DIR] [--bounds 0.1,0.01] [--modes fast,dense] [--quantizers support,paper]`
  *
- * Each tensor at bounds relative to its largest magnitude: ratio, bits a value, speed ÷ memory.copy of the same array
- * in the same rounds (the best of each: a busy machine only ever adds time), and the entropies that a coder of median
- * residuals could reach: of order 0, and in dense mode's sixteen contexts. Every value is checked before anything is timed.
+ * Measures each tensor at bounds relative to its largest magnitude: ratio, bits per value, and speed ÷
+ * memory.copy of the same array in the same rounds (the best of each, because other load only adds time). It
+ * also prints the entropies that a coder of median residuals could reach: of order 0, and in dense mode's
+ * sixteen contexts. Every value is checked.
  *
- * --tensors: a folder of .npy files, or of raw .f32 files with an index.json of [{ file, shape }]. Without it, the
- * tensors that the convolutions of a ResNet-8 saved after 30 steps on the embedded data.
+ * --tensors is a folder of .npy files, or of raw .f32 files with an index.json of [{ file, shape }]. The
+ * default is the tensors that the convolutions of a ResNet-8 saved after 30 steps on the embedded data.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -63,7 +64,7 @@ export function fromFolder(folder: string): Named[] {
   });
 }
 
-/** What a short training run saves: of each shape, the last tensor. */
+/** The tensors that a short training run saves: for each shape, the last tensor. */
 export async function fromTraining(): Promise<Named[]> {
   const dataset = await openDataset("fashion-mnist");
   const session = createSession(
@@ -100,7 +101,10 @@ function entropyOf(counts: Float64Array): number {
   return sum > 0 ? sum * Math.log2(sum) - weighted : 0;
 }
 
-/** A tensor's integers at this step, its row, and the planes that are predicted on their own. */
+/**
+ * A tensor's integers at this step, the length of its rows, and the size of the planes that are predicted
+ * separately.
+ */
 export function integersOf({ shape, data }: Named, step: number) {
   const { width } = layoutOf(shape, data.length);
   const sizes = shape.filter((size) => size !== 1);
@@ -109,7 +113,7 @@ export function integersOf({ shape, data }: Named, step: number) {
   return { q, width, plane };
 }
 
-/** The bits that folded residuals take in dense mode's sixteen contexts. */
+/** The bits of folded residuals in dense mode's sixteen contexts. */
 export function contextBits(z: Uint16Array, width: number, plane: number): number {
   let sum = 0;
   for (const value of z) sum += value;
@@ -119,7 +123,7 @@ export function contextBits(z: Uint16Array, width: number, plane: number): numbe
   const plan = { predictor: 3, gapless: false, low, ...thresholdsFor(mean / 2 ** low) };
   const counts = new Float64Array(contexts * symbols);
   let lows = 0;
-  // One lane of the model at a time: eight symbols apart, as in a column.
+  // The lanes of a column are eight symbols apart; only the first lane is used here.
   for (let start = 0; start < z.length; start += plane) {
     let above = new Uint8Array(8 * width);
     for (let row = start; row < Math.min(start + plane, z.length); row += width) {
@@ -137,7 +141,7 @@ export function contextBits(z: Uint16Array, width: number, plane: number): numbe
   return bits;
 }
 
-/** Bits a value of median residuals at this step: of order 0, and in sixteen contexts. */
+/** Bits per value of median residuals at this step: of order 0, and in sixteen contexts. */
 function entropies(tensor: Named, step: number): { order0: number; context: number } {
   const { q, width, plane } = integersOf(tensor, step);
   const z = new Uint16Array(q.length);

@@ -1,4 +1,4 @@
-/** The codec's own WebAssembly, loaded once: from the disk in Node, over the network in a browser. */
+/** The codec's WebAssembly module, loaded once: from disk in Node, over the network in a browser. */
 /** The exports that assembly/codec.ts lists. */
 export interface CodecExports {
   checksumStart(lanes: number): void;

@@ -1,4 +1,4 @@
-/** Loading the kernels' WebAssembly onto a device's memory. */
+/** Loads the kernels' WebAssembly onto a device's memory. */
 import { instantiateSync } from "@assemblyscript/loader";
 import { platform } from "#platform";
 import { UsageError } from "../error.js";
@@ -7,14 +7,14 @@ import { UsageError } from "../error.js";
 export type Kernel = (...args: number[]) => number;
 
 export interface Exports {
-  /** The first byte behind the module's static data. */
+  /** The first byte after the module's static data. */
   readonly __heap_base: WebAssembly.Global;
   readonly [kernel: string]: Kernel | WebAssembly.Global;
 }
 
 /**
- * How products are added up. `strict`: product and sum rounded each, the reference's bits on every machine. `fused`:
- * rounded once, on machines that can.
+ * How products are added up. `strict` rounds each product and each sum, and gives the reference's bits on
+ * every machine. `fused` rounds once per product and sum, on machines that can.
  */
 export const profiles = ["strict", "fused"] as const;
 export type Profile = (typeof profiles)[number];
@@ -30,7 +30,7 @@ const files = {
 
 const compiled = new Map<Build, WebAssembly.Module>();
 
-/** One build of the kernels, compiled; the workers are given the same. */
+/** Compiles one build of the kernels, once; the workers receive the same module. */
 export function compile(build: Build): WebAssembly.Module {
   const known = compiled.get(build);
   if (known) return known;
@@ -57,16 +57,19 @@ function read(url: URL): Uint8Array<ArrayBuffer> {
   }
 }
 
-/** The kernels on a memory: as they are, without the loader's own functions around them, which count arguments. */
+/** Instantiates the kernels without the loader's wrapper functions, which count arguments at every call. */
 export const instantiate = (module: WebAssembly.Module, memory: WebAssembly.Memory): Exports =>
   instantiateSync(module, { env: { memory } }).instance.exports as unknown as Exports;
 
-/** Throws if the kernels were built to fuse and this machine does not. */
+/** Throws a UsageError if the build is fused and this machine does not fuse. */
 export function checkFusing(build: Build, exports: Exports): void {
   if (build === "fused" && !fuses(exports)) throw noFusing("separate roundings");
 }
 
-/** Whether this processor rounds x² − (1 + 2⁻¹¹) once: with x = 1 + 2⁻¹² something is left then. */
+/**
+ * True if the processor computes x² − (1 + 2⁻¹¹) with one rounding: for x = 1 + 2⁻¹² the result is then not
+ * 0.
+ */
 function fuses(exports: Exports): boolean {
   return (exports.squareRemainder as Kernel)(1 + 2 ** -12) !== 0;
 }

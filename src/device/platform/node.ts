@@ -1,4 +1,4 @@
-/** The engine in Node. */
+/** The platform of Node. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -12,7 +12,7 @@ export const platform: Platform = {
   unshared: null,
   maySleep: true,
   readFile: readFileSync,
-  // Node 20 has the flag; it may be set until WebAssembly first uses what it allows.
+  // Node 20 has this flag. It can be set until WebAssembly first uses the feature.
   allowRelaxedSimd: () => setFlagsFromString("--experimental-wasm-relaxed-simd"),
   startWorker(setup, onError) {
     const worker = new Worker(new URL("../worker.js", import.meta.url), { workerData: setup, execArgv: [] });
