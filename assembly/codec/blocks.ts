@@ -1,16 +1,19 @@
-// A run of integers as widths and blocks of 64; docs/format.md draws both.
+// A run of integers as widths and blocks of 64; docs/format.md describes both.
 //
-// Sixteen-bit integers pass in groups of blocks that stay in the first cache, each step a loop of its own:
+// Groups of blocks with 16-bit integers stay in the first-level cache, and each step is a loop of its own:
 //
 //   write  integers → folded residuals (GROUP) → planes        read  planes → folded residuals → integers → values
 import { nibbleWidth, pack32, packBlocks, packTail, putWidth, unpack32, unpackBlocks, unpackTail } from "./pack";
 import { predict, predictRun, UNSIGNED } from "./predict";
 import { BLOCK, GROUP, STAGING } from "./scratch";
 
-/** Blocks in a group. */
+/** Number of blocks in a group. */
 export const GROUPED: usize = 16;
 
-/** Writes widths and blocks of `count` integers, predicted by `plan` or taken as they are. Returns the end. */
+/**
+ * Writes widths and blocks of `count` integers, predicted as `plan` says. Returns the address after the last
+ * byte.
+ */
 export function writeBlocks(to: usize, from: usize, count: usize, lag: usize, wide: bool, plan: u32, scratch: usize): usize {
   const block = scratch + BLOCK;
   const whole = count >> 6;
@@ -35,14 +38,17 @@ export function writeBlocks(to: usize, from: usize, count: usize, lag: usize, wi
   let width = predict(block, from + whole * (wide ? 256 : 128), lag, wide, plan, rest);
   if (wide) store<u8>(to + whole, width);
   else {
-    // A narrow width is a nibble, and 15 of them means 16.
+    // A narrow width is stored as a nibble, in which 15 stands for 16.
     if (width === 15) width = 16;
     putWidth(to, whole, width);
   }
   return packTail(at, block, rest, width, wide);
 }
 
-/** Blocks first … first + some − 1 of a run of `count` integers, from `from` on, to `to`. Returns where they end. */
+/**
+ * Reads blocks first … first + some − 1 of a run of `count` integers. They begin at `from` and go to `to`.
+ * Returns the address after the last byte read.
+ */
 export function readBlocks(
   to: usize,
   widths: usize,
@@ -70,7 +76,7 @@ export function readBlocks(
   return at + bytesOf(width, count & 63);
 }
 
-/** The bytes of `count` integers whose blocks' widths are given; −1 where a width is beyond 32. */
+/** The bytes of the blocks of `count` integers with the given widths, or −1 if a width exceeds 32. */
 export function blocksBytes(widths: usize, count: usize, wide: bool): i32 {
   let sum: u32 = 0;
   for (let b: usize = 0; b << 6 < count; b++) {

@@ -1,5 +1,5 @@
-// Values → integers, each checked by reconstruction: what the decoder will make of it must lie within the bound. The
-// formulas are those of src/codec/stages/quantize.ts, lane by lane in the same order.
+// Values → integers, each checked by reconstruction: the decoded value must lie within the bound. The
+// formulas are those of src/codec/stages/quantize.ts, applied to each lane in the same order.
 import { mix } from "./checksum";
 import { valueOf } from "./dequantize";
 import { dither, further, turnOf } from "./dither";
@@ -8,10 +8,13 @@ import { ESCAPES, POSITIONS, Q, Settings, settings } from "./scratch";
 
 const LARGEST_QUOTIENT: f32 = 4194304;
 
-/** No integer: the value escapes. */
+/** Marks a value that has no integer and escapes. */
 const ESCAPED: i32 = -0x80000000;
 
-/** Four values' integers; ESCAPED where there is none. `turn`: turnOf their first number; `magic`: what magicOf gives. */
+/**
+ * The integers of four values, or ESCAPED where there is none. `turn` is turnOf their first index; `magic` is
+ * magicOf's result.
+ */
 // @inline
 export function checkedFour(value: v128, turn: v128, magic: v128, s: Settings, scratch: usize, quantizer: u32): v128 {
   const zero = i32x4.splat(0);
@@ -53,7 +56,10 @@ export function checkedFour(value: v128, turn: v128, magic: v128, s: Settings, s
   return v128.bitselect(integer, i32x4.splat(ESCAPED), within);
 }
 
-/** Notes what the set bits of `bad` say of the values from place `at` of the chunk on; −1 for more than `most`. */
+/**
+ * Stores an escape for each set bit of `bad`: its word, and its position in the chunk, which starts at `at`.
+ * Returns the new count, or −1 for more than `most`.
+ */
 function note(bad: u32, x: usize, at: usize, count0: u32, most: u32, scratch: usize): i32 {
   let count = count0;
   for (let rest = bad; rest !== 0; rest &= rest - 1) {
@@ -88,8 +94,8 @@ function wideRun(x: usize, n: usize, at0: usize, count0: u32, most: u32, scratch
 }
 
 /**
- * Writes 32-bit integers from place `at0` of scratch + Q on, notes escapes behind the `count` there are, and returns how
- * many there are then, or −1 if more than `most`. n is a multiple of 8.
+ * Writes 32-bit integers to scratch + Q from position `at0` on, and appends escapes to the `count` existing
+ * ones. Returns the new count, or −1 if it exceeds `most`. n is a multiple of 8.
  */
 export function quantizeWide(x: usize, n: usize, at0: usize, count: u32, most: u32, scratch: usize, first: u32): i32 {
   const quantizer = settings(scratch).quantizer;
@@ -99,7 +105,7 @@ export function quantizeWide(x: usize, n: usize, at0: usize, count: u32, most: u
   return wideRun(x, n, at0, count, most, scratch, first, DITHERED);
 }
 
-/** What quantizeNarrow answers beside quantizeWide's: some integer does not fit 16 bits. */
+/** An additional return value of quantizeNarrow: some integer does not fit in 16 bits. */
 export const TOO_WIDE: i32 = -2;
 
 // @inline
@@ -130,11 +136,14 @@ function narrowRun(x: usize, n: usize, at0: usize, count0: u32, most: u32, scrat
   }
   const range = range16(least, largest);
   s.range = range;
+  // Narrowing saturates, so an extreme lane may stand for a larger integer.
   const saturated = (range as i32) >> 16 === 32767 || (range & 0xffff) === 0x8000;
   return saturated ? TOO_WIDE : count;
 }
 
-/** The same for 16-bit integers, where all of them fit. Leaves the least and the largest in the settings' `range`. */
+/**
+ * quantizeWide for 16-bit integers. Also stores the least and the largest integer in the settings' `range`.
+ */
 export function quantizeNarrow(x: usize, n: usize, at0: usize, count: u32, most: u32, scratch: usize, first: u32): i32 {
   const quantizer = settings(scratch).quantizer;
   if (quantizer === SUPPORT) return narrowRun(x, n, at0, count, most, scratch, first, SUPPORT);

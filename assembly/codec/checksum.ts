@@ -1,4 +1,5 @@
-// Sixteen accumulators in four vectors; see src/codec/checksum.ts. Lanes live in memory between calls.
+// Sixteen accumulators in four vectors; see src/codec/checksum.ts. The lanes are kept in memory between
+// calls.
 
 // @inline
 function step(lane: v128, word: v128): v128 {
@@ -19,7 +20,10 @@ export function checksumStart(lanes: usize): void {
   for (let k: u32 = 0; k < 16; k++) store<u32>(lanes + ((k as usize) << 2), mix(k + 1));
 }
 
-/** Takes whole stripes of 64 bytes; a ragged end is padded with zeros, so it must be the last. */
+/**
+ * Adds whole stripes of 64 bytes. An incomplete last stripe is padded with zeros, so only the last call may
+ * have one.
+ */
 export function checksumAdd(lanes: usize, bytes: usize, length: usize): void {
   let a = v128.load(lanes);
   let b = v128.load(lanes, 16);

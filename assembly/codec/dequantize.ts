@@ -1,11 +1,11 @@
-// Integers → values: the way back from quantize.ts. The formulas are those of src/codec/stages/quantize.ts, lane by lane in the same
-// order.
+// Integers → values, the inverse of quantize.ts. The formulas are those of src/codec/stages/quantize.ts,
+// applied to each lane in the same order.
 import { mix } from "./checksum";
 import { dither, further, turnOf } from "./dither";
 import { DITHERED, dithers, isSigned, PAPER, SIGNED, SUPPORT, TWINS } from "./quantize";
 import { opaque16, opaqueFloat, settings } from "./scratch";
 
-/** An integer clamped to ±½: half a step towards zero, and 0 for 0. */
+/** An integer clamped to ±½: half a step with the integer's sign, and 0 for 0. */
 // @inline
 function clamped(q: v128, half: v128, minusHalf: v128): v128 {
   return f32x4.pmax(f32x4.pmin(q, half), minusHalf);
@@ -24,12 +24,12 @@ export function valueOf(integer: v128, quantizer: u32, step: v128, negativeStep:
     const r = f32x4.convert_i32x4_s(i32x4.sub(i32x4.add(integer, i32x4.gt_s(integer, zero)), below));
     return v128.and(f32x4.mul(f32x4.sub(r, u), side), i32x4.ne(integer, zero));
   }
-  // Comparison lanes are −1 where true: adding one takes 1 from the positive integers.
+  // A comparison lane is −1 where true, so adding it takes 1 from the positive integers.
   const shifted = f32x4.convert_i32x4_s(i32x4.add(integer, i32x4.gt_s(integer, zero)));
   return v128.and(f32x4.mul(f32x4.sub(shifted, u), step), i32x4.ne(integer, zero));
 }
 
-/** A value that was kept raw has its own bits; rectified, it is 0 where they are below zero. */
+/** Stores the bits of a raw value. If rectified, negative values become 0. */
 // @inline
 export function placeRaw(to: usize, word: u32, scratch: usize): void {
   const s = settings(scratch);
@@ -38,7 +38,7 @@ export function placeRaw(to: usize, word: u32, scratch: usize): void {
   if (s.twin !== 0) store<u32>(to + s.twin, positive);
 }
 
-/** The same of n values in place; n is a multiple of 4. */
+/** Sets the negative ones of n values to 0, in place; n is a multiple of 4. */
 export function rectify(x: usize, n: usize): void {
   const zero = f32x4.splat(0);
   for (let i: usize = 0; i < n * 4; i += 16) {
@@ -47,7 +47,7 @@ export function rectify(x: usize, n: usize): void {
   }
 }
 
-/** Bits → integers in the order of the floats, and back; n is a multiple of 4. */
+/** Maps float bits to integers in the order of the floats, and back; n is a multiple of 4. */
 export function orderBits(to: usize, from: usize, n: usize): void {
   for (let i: usize = 0; i < n * 4; i += 16) {
     const bits = v128.load(from + i);
@@ -55,18 +55,19 @@ export function orderBits(to: usize, from: usize, n: usize): void {
   }
 }
 
-/** Integers above 0 and 0 itself move up where zero is no integer. */
+/** Undoes closeGap: moves integers ≥ 0 up by one if the frame leaves zero out. */
 // @inline
 function opened(q: v128, gapless: bool): v128 {
   return gapless ? i16x8.sub(q, i16x8.ge_s(q, i16x8.splat(0))) : q;
 }
 
 /**
- * Eight integers' values, with one step for both signs but under SIGNED. `one` and `other`: aidOf and otherAidOf; `turn` is that of the first
- * four, and `four` leads to the next ones'.
+ * Stores the values of eight integers, with one step for both signs except under SIGNED. `one` and `other`
+ * are aidOf and otherAidOf. `turn` belongs to the first four values, and adding `four` gives that of the next
+ * four.
  *
- *   dithered  integers above 0 stand for one less than they say; what is 0 stays so
- *   signed    all stand for one nearer to zero
+ *   dithered  a positive integer q stands for q − 1, and 0 stays 0
+ *   signed    every integer stands for the one next to it towards zero
  */
 // @inline
 export function storeEight(
@@ -113,12 +114,13 @@ export function storeEight(
   }
 }
 
-/** What storeEight needs beside the step: ½, and −½; under SIGNED the step below zero, and the least integer that counts. */
+/** The first constant that storeEight needs besides the step: the negative step under SIGNED, otherwise ½. */
 // @inline
 export function aidOf(quantizer: u32, scratch: usize): v128 {
   return opaqueFloat(isSigned(quantizer) ? settings(scratch).negativeStep : 0.5, scratch);
 }
 
+/** The second constant: the least integer that is kept under SIGNED (0 when rectified), otherwise −½. */
 // @inline
 export function otherAidOf(quantizer: u32, scratch: usize): v128 {
   if (quantizer !== SIGNED) return opaqueFloat(-0.5, scratch);
@@ -141,7 +143,7 @@ function valueRun(to: usize, from: usize, count: usize, first: u32, scratch: usi
   }
 }
 
-/** The values of `count` (a multiple of 8) sixteen-bit integers, number `first` first. */
+/** Writes the values of `count` (a multiple of 8) 16-bit integers, the first of which has index `first`. */
 export function dequantize16(to: usize, from: usize, count: usize, gapless: bool, first: u32, scratch: usize): void {
   const s = settings(scratch);
   if (s.quantizer === DITHERED) {
@@ -169,13 +171,13 @@ export function dequantize16(to: usize, from: usize, count: usize, gapless: bool
   }
 }
 
-/** The same of `signed` integers, with rectified values beside the others. */
+/** dequantize16 for `signed`, which also writes a rectified copy. */
 export function dequantizeTwins(to: usize, from: usize, count: usize, gapless: bool, first: u32, scratch: usize): void {
   if (gapless) valueRun(to, from, count, first, scratch, TWINS, true);
   else valueRun(to, from, count, first, scratch, TWINS, false);
 }
 
-/** The same of 64 integers of 32 bits. */
+/** Writes the values of 64 integers of 32 bits. */
 export function dequantize32(to: usize, from: usize, gapless: bool, first: u32, scratch: usize): void {
   const s = settings(scratch);
   const steps = f32x4.splat(s.step);

@@ -1,7 +1,8 @@
-// Eight lanes' rows of floats → columns of eight integers; values.ts goes the other way. src/codec/segment.ts says what it means.
+// Rows of floats of eight lanes → columns of eight integers; values.ts is the inverse. src/codec/segment.ts
+// defines the order.
 //
-//   lane rows   eight times the width and some, 16 bits each, lane after lane   (quantised, or to be dequantised)
-//   row         column by column, eight lanes each: one vector a column         (predicted)
+//   lane rows   the rows of the eight lanes one after another, 16 bits each, laneBytes apart   (quantised)
+//   row         column by column, eight lanes each: one vector a column                       (to be predicted)
 import { checkedFour } from "./checked";
 import { mix } from "./checksum";
 import { further, turnOf } from "./dither";
@@ -11,24 +12,24 @@ import { inHalves, rowAt } from "./rows";
 import { opaque16, opaqueFloat, Settings, settings } from "./scratch";
 import { storeTransposed, transpose } from "./transpose";
 
-/** No integer of dense mode: what stays raw, until it is noted. */
+/** No integer of dense mode has this value; it marks values that stay raw. */
 const NONE: i32 = -32768;
-/** Floors beyond it stay raw. */
+/** Larger floors stay raw. */
 const LARGEST_FLOOR: i16 = 4095;
 
-/** Bytes from one lane row to the next. */
+/** Bytes from one lane row to the next: 2·width and at least 16 more, a multiple of 16. */
 // @inline
 export function laneBytes(width: usize): usize {
   return ((width << 1) + 31) & ~15;
 }
 
-/** Integers beyond ±32767 become NONE too. */
+/** Replaces integers beyond ±32767 by NONE. */
 // @inline
 function fitting(integer: v128): v128 {
   return v128.bitselect(i32x4.splat(NONE), integer, i32x4.gt_s(i32x4.abs(integer), i32x4.splat(32767)));
 }
 
-/** `count` values' floors in half steps, NONE where they are too far from zero. */
+/** The floors of `count` values in half steps; NONE where they are too far from zero. */
 function floorRow(from: usize, count: usize, to: usize, scratch: usize): void {
   const scale = opaqueFloat(settings(scratch).inverse, scratch);
   const magic = magicOf(scratch);
@@ -41,7 +42,9 @@ function floorRow(from: usize, count: usize, to: usize, scratch: usize): void {
   }
 }
 
-/** `count` values, number `index` first, to 16-bit integers, NONE where there is none. */
+/**
+ * The 16-bit integers of `count` values, the first of which has index `index`; NONE where a value has none.
+ */
 // @inline
 function checkedRow(from: usize, count: usize, index: u32, to: usize, scratch: usize, quantizer: u32): void {
   const s = settings(scratch);
@@ -58,14 +61,15 @@ function checkedRow(from: usize, count: usize, index: u32, to: usize, scratch: u
 }
 
 /**
- * A lane's row of `count` values, number `index` in the tensor first, to sixteen-bit integers at `to`; zeros fill up
- * to `width` and a vector beyond. Notes raw values behind the `raw` there are; returns how many, or −1 for too many.
+ * Quantises a lane's row of `count` values to 16-bit integers at `to`; the first value has index `index`. Up
+ * to 15 integers more may be written. Appends raw values to the `raw` existing ones. Returns the new number,
+ * or −1 for too many.
  */
 function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, raw: i32, scratch: usize): i32 {
   const s = settings(scratch);
   let from = x;
   const bytes = count << 2;
-  // Vectors read up to 60 bytes beyond the row: where that is beyond the tensor, from a copy.
+  // Vectors read up to 60 bytes beyond the row. If that is beyond the tensor, a padded copy is read instead.
   if (x + bytes + 60 > end) {
     from = scratch + PADDED;
     memory.copy(from, x, bytes);
@@ -84,7 +88,9 @@ function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, 
   return noteRaw(from, count, index, to, raw, s, scratch);
 }
 
-/** What stays raw goes to the list, and the integers above 0 move down where zero is no integer. */
+/**
+ * Appends the values that stay raw to the list, and moves integers above 0 down if the plan leaves zero out.
+ */
 function noteRaw(x: usize, count: usize, index: u32, to: usize, raw: i32, s: Settings, scratch: usize): i32 {
   const none = i16x8.splat(NONE as i16);
   const zero = i16x8.splat(0);
@@ -114,15 +120,16 @@ function noteRaw(x: usize, count: usize, index: u32, to: usize, raw: i32, s: Set
 const FAR: u32 = 1;
 const ZEROS: u32 = 2;
 
-/** Integers above 0 move down. */
+/** Moves integers above 0 down by one. */
 // @inline
 function closed(v: v128): v128 {
   return i16x8.add(v, i16x8.gt_s(v, i16x8.splat(0)));
 }
 
 /**
- * Eight rows that need no check, `stride` bytes apart, straight to columns. FAR where one needs it after all; ZEROS where that
- * is not so, but there are some, and `gapless`.
+ * Quantises eight rows, `stride` bytes apart, to columns without checking each value. Returns FAR if some
+ * value does need a check. Otherwise returns ZEROS if there are zeros and `gapless` is set, and 0 in all
+ * other cases.
  */
 // @inline
 function nearColumns(x: usize, stride: usize, first: u32, row: usize, scratch: usize, gapless: bool, quantizer: u32): u32 {
@@ -179,7 +186,7 @@ function nearColumns(x: usize, stride: usize, first: u32, row: usize, scratch: u
   return gapless && v128.any_true(zeros) ? ZEROS : 0;
 }
 
-/** A row of `count` values whose zeros stay raw, as noteRaw notes them. */
+/** Appends the zeros of a row of `count` values to the raw values, as noteRaw does. */
 function noteZeros(x: usize, count: usize, index: u32, raw: i32, scratch: usize): i32 {
   const zero = f32x4.splat(0);
   let found = raw;
@@ -197,7 +204,7 @@ function noteZeros(x: usize, count: usize, index: u32, raw: i32, scratch: usize)
   return found;
 }
 
-/** nearColumns of the quantizer in use. */
+/** nearColumns for the quantizer in use. */
 // @inline
 function nearRow(x: usize, stride: usize, first: u32, row: usize, scratch: usize, gapless: bool, quantizer: u32): u32 {
   if (quantizer === SUPPORT) return nearColumns(x, stride, first, row, scratch, gapless, SUPPORT);
@@ -205,7 +212,10 @@ function nearRow(x: usize, stride: usize, first: u32, row: usize, scratch: usize
   return nearColumns(x, stride, first, row, scratch, gapless, DITHERED);
 }
 
-/** Row y of strip `strip` (lanes of `height` rows): floats to folded residuals at TRUE_SYMBOLS. Raw values, or −1. */
+/**
+ * Quantises row y of strip `strip` (lanes of `height` rows) to columns at rowAt. Returns the number of raw
+ * values so far, or −1 for too many.
+ */
 export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, scratch: usize): i32 {
   const s = settings(scratch);
   const width = s.width as usize;
@@ -241,7 +251,7 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
     if (count === 0) continue;
     found = quantizeRow(x + ((index as usize) << 2), end, count as usize, index, to, found, scratch);
     if (found < 0) return -1;
-    // A ragged row's vectors went beyond its values.
+    // The vectors of an incomplete row wrote past its values; these integers are cleared.
     if (count < s.width) memory.fill(to + ((count as usize) << 1), 0, (width + 8 - (count as usize)) << 1);
   }
   const row = rowAt(scratch, y);

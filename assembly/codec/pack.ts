@@ -1,10 +1,11 @@
-// Blocks of 64 unsigned integers ↔ planes of 8, 4, 2 and 1 bits; src/codec/stages/pack.ts draws them.
-// A row is sixteen values, one byte of each: the bits of the plane at hand, lowest first.
+// Blocks of 64 unsigned integers ↔ planes of 8, 4, 2 and 1 bits; src/codec/stages/pack.ts draws them. A row
+// here is a vector with one byte of each of sixteen integers; the bits of the current plane are its lowest.
 import { opaque } from "./scratch";
 
 /**
- * The last planes: `bits` < 8 low bits of four rows; `fifteen`, `three`, `one` in all bytes. Returns the end. Shifting moves
- * bits of neighbouring bytes in at the top, where the masks of the planes to come leave them out.
+ * Writes the last planes: the `bits` < 8 low bits of four rows. `fifteen`, `three` and `one` hold these
+ * numbers in every byte. Returns the address after the last byte. 16-bit shifts move bits of the neighbouring
+ * byte in at the top of each byte; the masks of the following planes remove them.
  */
 // @inline
 export function packRows(
@@ -52,12 +53,12 @@ export function packRows(
   return at;
 }
 
-/** What becomes of four rows of bytes: they stay bytes, or are 16-bit integers, or the high bytes of such. */
+/** What the four rows of bytes become: bytes, 16-bit integers, or the high bytes of 16-bit integers. */
 const BYTES: u32 = 0;
 const INTEGERS: u32 = 1;
 const HIGH: u32 = 2;
 
-/** Sixteen integers of a row at `to`; `low`: where the low bytes of HIGH ones are. */
+/** Stores the sixteen integers of a row at `to`; for HIGH, the low bytes are at `low`. */
 // @inline
 function storeRow(to: usize, row: v128, kind: u32, low: usize): void {
   if (kind === BYTES) {
@@ -124,14 +125,14 @@ function byteRow(a: v128, b: v128): v128 {
   return i8x16.narrow_i16x8_u(a, b);
 }
 
-/** Two vectors of any 16-bit integers as one row of their low bytes. */
+/** The low bytes of two vectors of 16-bit integers, as one row. */
 // @inline
 function lowRow(a: v128, b: v128): v128 {
   const mask = i16x8.splat(255);
   return i8x16.narrow_i16x8_u(v128.and(a, mask), v128.and(b, mask));
 }
 
-/** … and of their high bytes. */
+/** The high bytes of two vectors of 16-bit integers, as one row. */
 // @inline
 function highRow(a: v128, b: v128): v128 {
   return i8x16.narrow_i16x8_u(i16x8.shr_u(a, 8), i16x8.shr_u(b, 8));
@@ -143,7 +144,7 @@ function storeBytes(to: usize, a: v128, b: v128, c: v128, d: v128): usize {
   return to + 64;
 }
 
-/** 64 integers of `width` ≤ 16 bits, eight a vector. Returns the end of what was written; one straight line a width. */
+/** Packs 64 integers of `width` ≤ 16 bits, eight per vector, with branch-free code for each width. */
 // @inline
 function packVectors(
   to: usize,
@@ -187,7 +188,7 @@ function packVectors(
   return width === 16 ? storeBytes(at, e, f, g, h) : packRows(at, e, f, g, h, width & 7, fifteen, three, one);
 }
 
-/** 64 16-bit integers at `block`. Returns the end of what was written. */
+/** Packs 64 16-bit integers at `block`. Returns the address after the last byte. */
 export function pack16(to: usize, block: usize, width: u32, scratch: usize): usize {
   return packVectors(
     to,
@@ -204,7 +205,7 @@ export function pack16(to: usize, block: usize, width: u32, scratch: usize): usi
   );
 }
 
-/** The largest of 64 16-bit integers decides how many bits each takes, and where that would be 15, it is 16. */
+/** The width of the largest of 64 integers that are or-ed together in `all`. A width of 15 becomes 16. */
 // @inline
 function widthOf(all: v128): u32 {
   const two = i64x2.extract_lane(all, 0) | i64x2.extract_lane(all, 1);
@@ -213,7 +214,7 @@ function widthOf(all: v128): u32 {
   return width + ((width === 15) as u32);
 }
 
-/** Blocks of 16-bit integers one behind the other; their widths, a nibble each, go to `widths` from `first` on. */
+/** Packs blocks of 16-bit integers. Their widths go to `widths` from index `first` on, a nibble each. */
 export function packBlocks(to: usize, widths: usize, first: usize, from: usize, blocks: usize, scratch: usize): usize {
   let at = to;
   for (let k: usize = 0; k < blocks; k++) {
@@ -280,7 +281,7 @@ export function unpack16(block: usize, from: usize, width: u32, scratch: usize):
   unpackOne(block, from, width, scratch);
 }
 
-/** The inverse of packBlocks; the widths have been checked. Returns the end of what was read. */
+/** The inverse of packBlocks, with checked widths. Returns the address after the last byte read. */
 export function unpackBlocks(to: usize, widths: usize, first: usize, from: usize, blocks: usize, scratch: usize): usize {
   let at = from;
   for (let k: usize = 0; k < blocks; k++) {
@@ -291,7 +292,7 @@ export function unpackBlocks(to: usize, widths: usize, first: usize, from: usize
   return at;
 }
 
-/** Byte `index` of sixteen 32-bit integers. */
+/** Byte `index` of sixteen 32-bit integers, as one row. */
 // @inline
 function row32(block: usize, k: usize, index: i32): v128 {
   const at = block + k * 64;
@@ -304,7 +305,7 @@ function row32(block: usize, k: usize, index: i32): v128 {
   return i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_u(a, b), i16x8.narrow_i32x4_u(c, d));
 }
 
-/** 64 32-bit integers; width ≤ 32. */
+/** Packs 64 32-bit integers; width ≤ 32. */
 export function pack32(to: usize, block: usize, width: u32, scratch: usize): usize {
   let at = to;
   let index = 0;
@@ -327,7 +328,7 @@ export function pack32(to: usize, block: usize, width: u32, scratch: usize): usi
   );
 }
 
-/** `rows`: 64 bytes of working space. */
+/** The inverse of pack32; `rows` is 64 bytes of working space. */
 export function unpack32(block: usize, from: usize, width: u32, rows: usize, scratch: usize): void {
   memory.fill(block, 0, 256);
   const whole = width >> 3;
@@ -351,7 +352,7 @@ export function unpack32(block: usize, from: usize, width: u32, rows: usize, scr
   }
 }
 
-/** Fewer than 64 integers, of 16 or 32 bits each: a string of bits. Returns its end. */
+/** Packs fewer than 64 integers of 16 or 32 bits as a string of bits; returns its end. */
 export function packTail(to: usize, block: usize, count: usize, width: u32, wide: bool): usize {
   let at = to;
   let held: u64 = 0;

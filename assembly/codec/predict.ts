@@ -1,10 +1,10 @@
-// Integers ↔ folded residuals, a block of 64 at a time; src/codec/stages/predict.ts defines the predictors.
-// `lag` is in bytes here, and zeros lie before the chunk, so that neighbours are plain loads.
+// Integers ↔ folded residuals, in blocks of 64; src/codec/stages/predict.ts defines the predictors. `lag` is
+// in bytes here. Zeros lie before the chunk, so that all neighbours are plain loads.
 //
 //   lorenzo   r = (v − left) − (up − corner)          corner  up
 //                                                     left    v
 
-/** Forms 0 to 3 are the predictors, with a fold; this one is `none` without. */
+/** Forms 0 to 3 are the predictors with folding; this one is `none` without folding. */
 export const UNSIGNED: u32 = 4;
 
 // @inline
@@ -12,7 +12,7 @@ export function zigzag16(r: v128): v128 {
   return v128.xor(i16x8.shl(r, 1), i16x8.shr_s(r, 15));
 }
 
-/** The lowest bit in all places says whether to turn the others over. */
+/** Spreads the lowest bit over all bits: the result says whether to invert the other bits. */
 // @inline
 export function unzigzag16(u: v128): v128 {
   return v128.xor(i16x8.shr_u(u, 1), i16x8.shr_s(i16x8.shl(u, 15), 15));
@@ -94,13 +94,13 @@ export function or16(lanes: v128): u32 {
   return (word | (word >>> 16)) & 0xffff;
 }
 
-/** The bits that the largest lane needs. */
+/** The number of bits that the largest lane needs. */
 // @inline
 function widthOf(all: v128, wide: bool): u32 {
   return 32 - clz(wide ? or32(all) : or16(all));
 }
 
-/** The residuals of `count` integers (the rest of the block becomes 0), folded. Returns their width. */
+/** Writes the folded residuals of `count` integers; the rest of the block becomes 0. Returns their width. */
 export function predict(to: usize, at: usize, lag: usize, wide: bool, plan: u32, count: usize): u32 {
   let all = wide ? predictEach(to, at, lag, true, plan) : predictEach(to, at, lag, false, plan);
   if (count >= 64) return widthOf(all, wide);
@@ -111,20 +111,20 @@ export function predict(to: usize, at: usize, lag: usize, wide: bool, plan: u32,
   return widthOf(all, wide);
 }
 
-/** Eight integers less what is above them, if the plan looks there. */
+/** Eight integers minus the ones above them, if the plan uses those. */
 // @inline
 function lessUp(at: usize, lag: usize, plan: u32): v128 {
   const v = v128.load(at);
   return plan === 3 || plan === 2 ? i16x8.sub(v, v128.load(at - lag)) : v;
 }
 
-/** What stands left of eight integers; `before`: the eight before them. */
+/** The left neighbours of eight integers; `before` holds the eight integers before them. */
 // @inline
 function leftOf(before: v128, v: v128): v128 {
   return i8x16.shuffle(before, v, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29);
 }
 
-/** lorenzo is left's difference of up's differences. */
+/** Predicts a run of 16-bit integers. The residual of lorenzo is left's difference of up's differences. */
 // @inline
 function runWith(to: usize, at: usize, bytes: usize, lag: usize, plan: u32): void {
   let before = plan === 1 || plan === 3 ? lessUp(at - 16, lag, plan) : i16x8.splat(0);
@@ -145,7 +145,7 @@ function runWith(to: usize, at: usize, bytes: usize, lag: usize, plan: u32): voi
   }
 }
 
-/** The folded residuals of a run of 16-bit integers, whole blocks of them. */
+/** Writes the folded residuals of a run of whole blocks of 16-bit integers. */
 export function predictRun(to: usize, at: usize, bytes: usize, lag: usize, plan: u32): void {
   if (plan === UNSIGNED) runWith(to, at, bytes, lag, UNSIGNED);
   else if (plan === 0) runWith(to, at, bytes, lag, 0);
@@ -154,7 +154,9 @@ export function predictRun(to: usize, at: usize, bytes: usize, lag: usize, plan:
   else runWith(to, at, bytes, lag, 3);
 }
 
-/** Running sums of eight 16-bit integers. */
+/**
+ * Running sums of eight 16-bit integers, in three steps: each lane adds the lane 1, 2 and 4 places before it.
+ */
 // @inline
 function prefix16(r: v128): v128 {
   const zero = i32x4.splat(0);
@@ -170,7 +172,7 @@ function prefix32(r: v128): v128 {
   return i32x4.add(s, i8x16.shuffle(zero, s, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23));
 }
 
-/** The last lane in all lanes. */
+/** The last lane, copied to all lanes. */
 // @inline
 function last16(v: v128): v128 {
   return i8x16.shuffle(v, v, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15, 14, 15);
@@ -200,7 +202,7 @@ function restoreWith(at: usize, from: usize, bytes: usize, lag: usize, wide: boo
   return carry;
 }
 
-/** Integers from their folded residuals. Takes and returns the running sum in all lanes. */
+/** Restores integers from their folded residuals. Takes and returns the running sum, in all lanes. */
 // @inline
 function restoreEach(at: usize, from: usize, bytes: usize, lag: usize, wide: bool, plan: u32, carry: v128): v128 {
   if (plan === UNSIGNED) return restoreWith(at, from, bytes, lag, wide, UNSIGNED, carry);

@@ -1,5 +1,5 @@
-// Dense mode's segments on their way back. Symbols first, of two segments in step where there are two, since what slows
-// their decoder is waiting; then, segment by segment, rows of values. docs/format.md draws the bytes.
+// Decodes dense mode's segments. First come the symbols of two segments in step, because the symbol decoder
+// mostly waits for memory; then the rows of values, segment by segment. docs/format.md describes the bytes.
 import { heightOf } from "./dense";
 import { placeRaw } from "./dequantize";
 import { LOWS, MOST_LARGE, MOST_RAW, SEGMENTS, TRUE_SYMBOLS } from "./map";
@@ -14,7 +14,7 @@ const BAD_COUNT: i32 = -7;
 const BAD_STATE: i32 = -8;
 const BAD_INDEX: i32 = -9;
 
-/** Which strips a segment holds, how many symbols they have, and where its parts lie. */
+/** The strips of a segment, the number of their symbols, and the addresses of its parts. */
 @unmanaged
 class Segment {
   first: u32;
@@ -33,7 +33,10 @@ function segmentOf(scratch: usize, k: usize): Segment {
   return changetype<Segment>(scratch + SEGMENTS + (k << 6));
 }
 
-/** A varint of at most three bytes, its length in the upper half; −1 where the bytes end or it is longer. */
+/**
+ * Reads a varint of at most three bytes. The upper half of the result is its length; −1 if the bytes end or
+ * it is longer.
+ */
 function takeVarint(at: usize, end: usize): i64 {
   let value: u32 = 0;
   for (let k: u32 = 0; k < 3; k++) {
@@ -45,7 +48,7 @@ function takeVarint(at: usize, end: usize): i64 {
   return -1;
 }
 
-/** Finds a segment's parts in the bytes from `from` to `end`. 0, or what is wrong. */
+/** Finds a segment's parts in the bytes from `from` to `end`. Returns 0 or a negative error. */
 function openSegment(segment: Segment, first: u32, strips: u32, from: usize, end: usize, scratch: usize): i32 {
   const s = settings(scratch);
   let total: usize = 0;
@@ -81,7 +84,7 @@ function openSegment(segment: Segment, first: u32, strips: u32, from: usize, end
   return segment.end > end ? TRUNCATED : 0;
 }
 
-/** A segment's words, and the states behind them. */
+/** Opens the decoder of a segment: its words, and the states stored after them. */
 function openStream(segment: Segment, scratch: usize, k: usize): Stream {
   const stream = streamOf(scratch, k);
   stream.at = segment.words;
@@ -96,7 +99,7 @@ function isFinished(stream: Stream): bool {
   return true;
 }
 
-/** Low bits, a byte each, to LOWS. */
+/** Unpacks the low bits to LOWS, one byte each. */
 function unpackLows(segment: Segment, low: u32, scratch: usize): void {
   const block = scratch + TRUE_SYMBOLS;
   let at = segment.lows;
@@ -112,7 +115,7 @@ function unpackLows(segment: Segment, low: u32, scratch: usize): void {
   }
 }
 
-/** Whether a row of symbols holds escapes. */
+/** True if a row of symbols contains escapes. */
 function escapesIn(symbols: usize, width: usize): bool {
   let most = i8x16.splat(0);
   const end = symbols + (width << 3);
@@ -122,7 +125,10 @@ function escapesIn(symbols: usize, width: usize): bool {
   return v128.any_true(i8x16.eq(most, i8x16.splat(-1)));
 }
 
-/** Bytes at `symbols` → 16-bit symbols at TRUE_SYMBOLS, escapes replaced from `large` on. Returns the end of these. */
+/**
+ * Widens the symbols to 16 bits at TRUE_SYMBOLS and replaces escapes by the symbols at `large`. Returns the
+ * end of those used.
+ */
 function widen(symbols: usize, width: usize, large: usize, end: usize, escapes: bool, scratch: usize): usize {
   const truth = scratch + TRUE_SYMBOLS;
   for (let i: usize = 0; i < width << 3; i += 8) v128.store(truth + (i << 1), v128.load8x8_u(symbols + i));
@@ -136,7 +142,7 @@ function widen(symbols: usize, width: usize, large: usize, end: usize, escapes: 
   return at;
 }
 
-/** A segment's values from its symbols. 0, or what is wrong. */
+/** Decodes a segment's values from its symbols. Returns 0 or a negative error. */
 function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 {
   const s = settings(scratch);
   const width = s.width as usize;
@@ -169,8 +175,8 @@ function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 
 }
 
 /**
- * Fills the strips from `first` on: a segment of `strips`, and another of `more` if that is not 0. Returns the bytes read
- * of the `available` ones, or what is wrong.
+ * Decodes the strips from `first` on: a segment of `strips` strips, and another of `more` if that is not 0.
+ * Returns the bytes read of the `available` ones, or a negative error.
  */
 export function decodeDense(scratch: usize, x: usize, first: u32, strips: u32, more: u32, from: usize, available: usize): i32 {
   const s = settings(scratch);

@@ -1,4 +1,5 @@
-// Dense mode's way back: a row's columns of eight integers → eight lanes' rows of floats. lanes.ts goes there.
+// Dense mode's decoding of a row: columns of eight integers → rows of floats in eight lanes; the inverse of
+// lanes.ts.
 import { mix } from "./checksum";
 import { aidOf, dequantize16, otherAidOf } from "./dequantize";
 import { further, turnOf } from "./dither";
@@ -8,7 +9,7 @@ import { DITHERED, dithers, PAPER, SIGNED, SUPPORT, TWINS } from "./quantize";
 import { opaqueFloat, settings } from "./scratch";
 import { spreadColumns, transpose } from "./transpose";
 
-/** Whole columns of eight, and up to seven values beyond each row. */
+/** Writes whole vectors of eight, and so up to seven values beyond each row. */
 // @inline
 function spreadWith(to: usize, stride: usize, first: u32, row: usize, scratch: usize, quantizer: u32, gapless: bool): void {
   const s = settings(scratch);
@@ -26,7 +27,7 @@ function spreadWith(to: usize, stride: usize, first: u32, row: usize, scratch: u
   }
 }
 
-/** Eight lanes' rows, `stride` bytes apart, from number `first` on. */
+/** Writes the rows of eight lanes, `stride` bytes apart; the first value has index `first`. */
 function spreadRow(to: usize, stride: usize, first: u32, row: usize, scratch: usize): void {
   const s = settings(scratch);
   const gapless = s.gapless !== 0;
@@ -45,15 +46,15 @@ function spreadRow(to: usize, stride: usize, first: u32, row: usize, scratch: us
 }
 
 /**
- * The columns at `row` become row y of a strip, whose lanes have `height` rows; and rectified ones where these are wanted
- * beside them.
+ * Decodes the columns at `row` to row y of a strip whose lanes have `height` rows; also to a rectified copy
+ * if the settings ask for one.
  */
 export function placeRow(x: usize, strip: u32, height: u32, y: u32, row: usize, scratch: usize): void {
   const s = settings(scratch);
   const width = s.width as usize;
   const first = (strip * 8 * s.height + y) * s.width;
   const apart = height * s.width;
-  // What goes beyond a row lies in its lane's next one, which comes later.
+  // Values written beyond a row lie in the lane's next row, which is written later.
   const beyond = (width & 7) !== 0;
   const end = first + 7 * apart + ((s.width + 7) & ~7);
   const suited = s.quantizer === SIGNED || (s.step === s.negativeStep && s.rectified === 0);
@@ -67,7 +68,7 @@ export function placeRow(x: usize, strip: u32, height: u32, y: u32, row: usize, 
   s.rectified = 0;
 }
 
-/** Lane after lane, and no value beyond the tensor's. */
+/** Decodes lane by lane, and writes no value beyond the tensor's end. */
 function placeLanes(x: usize, strip: u32, height: u32, y: u32, row: usize, scratch: usize): void {
   const s = settings(scratch);
   const width = s.width as usize;

@@ -13,7 +13,7 @@ const [, profile, threads] = process.argv.slice(2);
 await serve(async ({ batch, channels, size, classes }, name) => {
   const kernels = profile === "fused" ? "fused" : "release";
   const engine = createEngine({ memory: "2GiB", threads: Number(threads), build: kernels });
-  // Workers start while this thread waits for its turn.
+  // The workers start while this thread waits.
   while (engine.kernels.ready() < Number(threads)) await new Promise((done) => setTimeout(done, 5));
   const model = createModel(name, build(engine, 1), { channels, height: size, width: size, classes });
   const optimizer = new Sgd(engine, model.allParameters(), {

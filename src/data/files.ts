@@ -1,9 +1,9 @@
-/** Reading the files of a data set: what is missing or damaged is named. */
+/** Reads the files of a data set. Errors name the file that is missing or damaged. */
 import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 import { DataError } from "../error.js";
 
-/** Reads the first of `paths` that exists. `remedy` says how to get the file. */
+/** Reads the first of `paths` that exists. `remedy` tells the user how to get the file. */
 export async function readFirst(
   paths: readonly string[],
   remedy: string,
@@ -20,7 +20,7 @@ export async function readFirst(
   throw new DataError({ where: paths[0]!, expected: "a file", got: "nothing there", remedy });
 }
 
-/** A file's contents, gzipped or not. `where` names it in errors. */
+/** Returns a file's contents, unzipped if the file is gzipped. `where` names it in errors. */
 export function unzipped(file: Uint8Array, where: string): Uint8Array {
   if (!(file[0] === 0x1f && file[1] === 0x8b)) return file;
   try {

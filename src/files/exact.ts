@@ -1,10 +1,10 @@
 /**
- * JSON that loses nothing: numbers that JSON has no text for become { "$number": "NaN" }, float32 arrays
- * { "$float32": base64 of their little-endian bytes }. Every other number comes back as it was, since JavaScript writes
- * as many digits as that takes.
+ * JSON without loss. Numbers that JSON cannot express become { "$number": "NaN" }, and float32 arrays become
+ * { "$float32": base64 of their little-endian bytes }. All other numbers are exact, because JavaScript writes
+ * enough digits.
  */
 
-/** `value`: plain data, and Float32Arrays in it. */
+/** `value` is plain data that may contain Float32Arrays. */
 export function stringifyExactly(value: unknown): string {
   return JSON.stringify(
     value,
@@ -19,7 +19,7 @@ export function stringifyExactly(value: unknown): string {
   );
 }
 
-/** Throws a SyntaxError on text that is no JSON. */
+/** Throws a SyntaxError if the text is not JSON. */
 export function parseExactly(text: string): unknown {
   return JSON.parse(text, (_, part: unknown) => {
     if (typeof part !== "object" || part === null || Object.keys(part).length !== 1) return part;

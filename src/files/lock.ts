@@ -1,11 +1,14 @@
 /**
- * One writer at a time: a file that names the process that holds it. A process that ended, in whatever way, holds
- * nothing, and its lock is taken over.
+ * A lock that allows one writer at a time: a file that names the process that holds it. If that process has
+ * ended, for whatever reason, the lock is taken over.
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { UsageError } from "../error.js";
 
-/** Makes the lock file; returns what removes it. A UsageError while another living process holds it. */
+/**
+ * Makes the lock file and returns a function that removes it. Throws a UsageError while another living
+ * process holds the lock.
+ */
 export function takeLock(path: string): () => void {
   const own = `${process.pid} ${birthOf(process.pid)}`;
   for (;;) {
@@ -22,7 +25,7 @@ export function takeLock(path: string): () => void {
       if (holder === own || isLiving(holder)) {
         throw new UsageError({
           where: path,
-          expected: "no other process at work on this run",
+          expected: "no other process working on this run",
           got: `process ${holder.split(" ")[0]}`,
           remedy: "wait until it has ended, or end it",
         });
@@ -51,14 +54,17 @@ function lives(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (cause) {
-    // Somebody else's process cannot be signalled, and lives.
+    // A process of another user cannot be signalled, but it is alive.
     return (cause as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 
-/** When a process began, in ticks since the system did: numbers of processes come again. "" where Linux's /proc is not. */
+/**
+ * The start time of a process in ticks since boot, which tells apart processes that got the same number. ""
+ * where there is no /proc.
+ */
 function birthOf(pid: number): string {
-  // The command's name, in parentheses, may hold spaces; field 3 follows it.
+  // The command's name, in parentheses, may contain spaces; field 3 follows it.
   const fields = read(`/proc/${pid}/stat`)?.split(") ").at(-1)?.split(" ");
   return fields?.[22 - 3] ?? "";
 }

@@ -1,11 +1,14 @@
-/** LeNet-5 with ReLU and max pooling (LeCun et al., 1998, in today's usual form); any input of at least 16 × 16. */
+/**
+ * LeNet-5 with ReLU and max pooling (LeCun et al., 1998, in its present usual form), for any input of at
+ * least 16 × 16.
+ */
 import { type Build, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential } from "../nn/index.js";
 import { pooledExtent } from "../ops/pool.js";
 import { outputExtent } from "../ops/window.js";
 import type { Input } from "./input.js";
 
 const kernel = 5;
-/** The first convolution keeps its image's extent. */
+/** The first convolution preserves the image's size. */
 const same = { padding: 2 };
 const pool = { kernel: 2 };
 

@@ -1,7 +1,8 @@
 /**
- * Residual networks for small images (He et al., 2016, section 4.2): three stages of n basic blocks with 16, 32 and 64
- * channels, 6n + 2 weighted layers. Shortcuts between stages are the paper's option A: every second pixel, new
- * channels zero, no parameters; so they are an exact copy and save nothing.
+ * Residual networks for small images (He et al., 2016, section 4.2): three stages of n basic blocks with 16,
+ * 32 and 64 channels, so 6n + 2 weighted layers. Shortcuts between stages are the paper's option A: every
+ * second pixel, with new channels zero. They have no parameters and copy values exactly, so they save nothing
+ * for the backward pass.
  */
 
 import type { Tensor } from "../engine/tensor.js";
@@ -49,7 +50,7 @@ export const basicBlock = (b: Build, inChannels: number, channels: number, strid
     stride === 1 ? {} : { shortcut: new Downsample(stride, channels) },
   );
 
-/** `depth` = 6n + 2: 8, 20, 32, 44, 56. */
+/** `depth` is 6n + 2: 8, 20, 32, 44, 56. */
 export function cifarResnet(depth: number) {
   const n = (depth - 2) / 6;
   return (b: Build, { channels, classes }: Input): Sequential => {

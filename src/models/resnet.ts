@@ -1,7 +1,8 @@
 /**
- * Residual networks for ImageNet (He et al., 2016, table 1) as torchvision defines them: four stages of blocks, each
- * stage half the extent and twice the channels of the one before. Where a block changes either, its shortcut is a
- * 1 × 1 convolution (option B). A bottleneck takes its stride in the 3 × 3 convolution, as torchvision does.
+ * Residual networks for ImageNet (He et al., 2016, table 1) as torchvision defines them: four stages of
+ * blocks, each with half the extent and twice the channels of the stage before. If a block changes either,
+ * its shortcut is a 1 × 1 convolution (option B). A bottleneck has its stride in the 3 × 3 convolution, as in
+ * torchvision.
  */
 import {
   AdaptiveAvgPool2d,
@@ -18,7 +19,7 @@ import {
 import type { Input } from "./input.js";
 import { Residual } from "./residual.js";
 
-/** Makes a block of `inChannels` to expansion·`width` channels. */
+/** Makes a block from `inChannels` to expansion·`width` channels. */
 interface Block {
   expansion: number;
   main(b: Build, inChannels: number, width: number, stride: number): Record<string, Module>;
@@ -65,7 +66,7 @@ function residual(b: Build, block: Block, inChannels: number, width: number, str
   return new Residual(main, { downsample });
 }
 
-/** `depths`: the blocks of each stage. */
+/** `depths` is the number of blocks in each stage. */
 const resnet =
   (block: Block, depths: readonly [number, number, number, number]) =>
   (b: Build, { channels, classes }: Input): Sequential => {

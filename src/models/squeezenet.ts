@@ -1,6 +1,7 @@
 /**
- * SqueezeNet 1.0 (Iandola et al., 2016) as torchvision defines it. A fire module squeezes to few channels, then expands
- * by 1 × 1 and 3 × 3 convolutions side by side. The classifier is a convolution, whose maps are averaged.
+ * SqueezeNet 1.0 (Iandola et al., 2016) as torchvision defines it. A fire module squeezes its input to few
+ * channels, then expands it with 1 × 1 and 3 × 3 convolutions side by side. The classifier is a convolution
+ * whose maps are averaged.
  */
 
 import { caffeNormalization } from "../data/normalize.js";
@@ -71,10 +72,16 @@ export const squeezenet = (b: Build, { channels, classes }: Input): Sequential =
     flatten: new Flatten(),
   });
 
-/** The positions of the fire modules among the features; the paper counts the first convolution as 1. */
+/**
+ * The positions of the fire modules among the features. The paper numbers them from 2, after the first
+ * convolution.
+ */
 const fires = [3, 4, 5, 7, 8, 9, 10, 12];
 
-/** The names of the authors' weights, which were trained with Caffe: `fire2/squeeze1x1.bias` is `features.3.squeeze.bias`. */
+/**
+ * The names of the authors' weights, trained with Caffe: `fire2/squeeze1x1.bias` is
+ * `features.3.squeeze.bias`.
+ */
 export const caffeSqueezenet: Published = {
   normalization: caffeNormalization,
   size: 227,

@@ -98,7 +98,7 @@ test("bytes with another MD5 never get the name", async (t) => {
   const incomplete = yields({ "a.bin": files["a.bin"] });
   await assert.rejects(
     fetchFiles(folder, md5, [["one", incomplete]], quiet),
-    /one: expected b.bin, got an end/,
+    /one: expected b.bin, got a source that ended without/,
   );
 });
 

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createEngine } from "../../src/engine/engine.js";
-import { assertNothingLeaks, backward } from "../../src/engine/op.js";
+import { assertNothingLeaks, backward } from "../../src/engine/tape.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { readSafetensors } from "../../src/files/safetensors.js";
 import { mix } from "../../src/kernels/reference/mask.js";

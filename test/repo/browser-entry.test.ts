@@ -1,12 +1,12 @@
-/** What a page loads: no module behind the portable names needs Node, and one place tells the two worlds apart. */
+/** What a page loads: no module behind the public names needs Node, and one place tells the two worlds apart. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import * as inPage from "../../src/browser.js";
 import * as inNode from "../../src/index.js";
-import * as inPage from "../../src/portable.js";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const compiled = (file: string) => readFileSync(join(root, "dist/src", file), "utf8");
@@ -32,7 +32,7 @@ function reached(from: readonly string[], text: (file: string) => string) {
 }
 
 /** What a page loads: the library's names, and the worker that it starts. */
-const entries = ["portable.js", "device/worker.js"];
+const entries = ["browser.js", "device/worker.js"];
 
 /** The modules of Node that a page would be asked for. */
 const needed = (text: (file: string) => string): string[] =>
@@ -41,7 +41,7 @@ const needed = (text: (file: string) => string): string[] =>
 test("nothing that a page loads needs Node", () => {
   const { own } = reached(entries, compiled);
   for (const file of [
-    "engine/op.js",
+    "engine/tape.js",
     "training/loop.js",
     "models/resnet.js",
     "comet/store.js",
