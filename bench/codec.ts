@@ -22,13 +22,15 @@ import { scratchBytes } from "../src/codec/limits.js";
 import { expect, zigzag } from "../src/codec/stages/predict.js";
 import { contexts, symbols } from "../src/codec/stages/rans.js";
 import { WasmCodec } from "../src/codec/wasm.js";
+import type { DeviceCodec } from "../src/comet/coding.js";
 import { deviceCodec } from "../src/comet/device-codec.js";
-import { CometStore, type DeviceCodec } from "../src/comet/store.js";
+import { CometStore } from "../src/comet/store.js";
 import { openDataset } from "../src/data/open.js";
 import { UsageError } from "../src/error.js";
 import { decodeNpy } from "../src/files/npy.js";
 import { train } from "../src/training/loop.js";
-import { createSession, defaults } from "../src/training/session.js";
+import { createSession } from "../src/training/session.js";
+import { defaults } from "../src/training/settings.js";
 
 export interface Named {
   name: string;
@@ -70,7 +72,8 @@ export async function fromTraining(): Promise<Named[]> {
     { ...defaults, store: "comet", policy: "fixed", bound: 1e-3, steps: 30, threads: 1 },
     dataset,
   );
-  const { engine, comet } = session;
+  const { engine } = session;
+  const { controller } = engine.store as CometStore;
   const codec = deviceCodec(engine);
   const saved = new Map<string, Named>();
   const capturing: DeviceCodec = {
@@ -84,7 +87,7 @@ export async function fromTraining(): Promise<Named[]> {
       return codec.encode(parts, ...rest);
     },
   };
-  engine.store = new CometStore(capturing, comet!.controller, { mode: "fast" });
+  engine.store = new CometStore(capturing, controller, { mode: "fast" });
   await train(session);
   return [...saved.values()].filter(({ data }) => data.length >= 10_000);
 }

@@ -6,18 +6,21 @@
  * at the peak, and the total relative gradient noise ρ, measured by probes and predicted. Both policies aim
  * at the same noise for the collected step; the last row compares them at the same measured noise.
  */
+
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { relativeNoise } from "../src/comet/budget/cost.js";
-import { probe } from "../src/comet/probe.js";
+import type { CometStore } from "../src/comet/store.js";
 import type { Dataset } from "../src/data/dataset.js";
 import { openDataset } from "../src/data/open.js";
 import { formatBytes } from "../src/device/ledger.js";
 import { Tensor } from "../src/engine/tensor.js";
 import { modelNamed } from "../src/models/models.js";
+import { probe } from "../src/stores/probe.js";
 import { loadBatch, lossOf } from "../src/training/evaluation.js";
 import { train } from "../src/training/loop.js";
-import { createSession, defaults, type Session, type Settings } from "../src/training/session.js";
+import { createSession, type Session } from "../src/training/session.js";
+import { defaults, type Settings } from "../src/training/settings.js";
 
 /** Means over the batches; for ρ, root mean squares. */
 export interface PolicyRow {
@@ -52,7 +55,7 @@ export async function comparePolicies(settings: Settings, dataset: Dataset): Pro
 /** Measures with the plan's bounds multiplied by `factor`. */
 async function under(policy: string, session: Session, factor: number): Promise<PolicyRow> {
   const { engine, model, settings, dataset } = session;
-  const comet = session.comet!;
+  const comet = engine.store as CometStore;
   const { controller } = comet;
   const { ledger } = engine.device;
   controller.plan!.factor = factor;
@@ -68,8 +71,8 @@ async function under(policy: string, session: Session, factor: number): Promise<
     const again = (x: Tensor) => Tensor.from(engine, x.data, x.shape);
     let passes = 0;
     let bytes = 0;
-    comet.onPack = ({ kind, packedBytes }) => {
-      if (kind === "frame") bytes += packedBytes;
+    comet.onPack = ({ packed }) => {
+      if (packed.kind === "frame") bytes += packed.bytes;
     };
     const forward = () => {
       // The last pass computes exact gradients without the store.
@@ -77,7 +80,7 @@ async function under(policy: string, session: Session, factor: number): Promise<
       if (passes === draws + 1) savedBytes += (ledger.peak.saved - before) / batches;
       return lossOf(session, again(images), again(labels));
     };
-    const rows = probe(engine, comet, model, forward, draws);
+    const rows = probe(engine, model, forward, draws);
     frameBytes += bytes / draws / batches;
     const squareOf = (sigma: "measured" | "predicted") =>
       relativeNoise(controller.sites.values(), new Map(rows.map((row) => [row.parameter, row[sigma]]))) ** 2;

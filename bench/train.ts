@@ -10,7 +10,7 @@
 import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { createEngine, type EngineOptions } from "../src/engine/engine.js";
-import { backward, type Engine } from "../src/engine/op.js";
+import { backward, type Engine } from "../src/engine/tape.js";
 import { Tensor } from "../src/engine/tensor.js";
 import type { ChannelShape, Kernels } from "../src/kernels/kernels.js";
 import type { SimdKernels } from "../src/kernels/simd.js";

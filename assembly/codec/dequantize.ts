@@ -120,6 +120,7 @@ export function aidOf(quantizer: u32, scratch: usize): v128 {
   return opaqueFloat(isSigned(quantizer) ? settings(scratch).negativeStep : 0.5, scratch);
 }
 
+/** The second constant: the least integer that is kept under SIGNED (0 when rectified), otherwise −½. */
 // @inline
 export function otherAidOf(quantizer: u32, scratch: usize): v128 {
   if (quantizer !== SIGNED) return opaqueFloat(-0.5, scratch);

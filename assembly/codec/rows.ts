@@ -69,6 +69,9 @@ export function rowAt(scratch: usize, y: u32): usize {
   return scratch + ROWS + 16 + (y & 1 ? ROW_BYTES : 0);
 }
 
+/**
+ * The address of the row above. In a lane's first row the left neighbour is used, which lies 16 bytes before.
+ */
 // @inline
 function aboveOf(scratch: usize, y: u32, first: bool): usize {
   return first ? rowAt(scratch, y) - 16 : rowAt(scratch, y + 1);

@@ -8,6 +8,7 @@ import { registerDemo } from "./demo.js";
 import { registerEvaluate } from "./evaluate.js";
 import { registerMaxBatch } from "./maxbatch.js";
 import { registerMemory } from "./memory.js";
+import { asOptions } from "./options.js";
 import { registerReplay } from "./replay.js";
 import { registerReport } from "./report.js";
 import { registerTrain } from "./train.js";
@@ -35,6 +36,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof CometError)) throw error;
-  process.stderr.write(`comet: ${error.name}: ${error.message}\n`);
+  process.stderr.write(`comet: ${error.name}: ${asOptions(error.message)}\n`);
   process.exitCode = 1;
 }

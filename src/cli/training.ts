@@ -7,10 +7,14 @@ import { recordsOf } from "../runs/log.js";
 import { checkData, findStanding, settingsToGoOn } from "../runs/resume.js";
 import { type DataSource, type Manifest, manifestVersion, RunFolder } from "../runs/run.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
-import { endOf, type Outcome, type Position, stepsDone, type TrainHooks, train } from "../training/loop.js";
+import { storeNamed } from "../stores/registry.js";
+import type { TrainHooks } from "../training/hooks.js";
+import { type Outcome, train } from "../training/loop.js";
+import { endOf, type Position, stepsDone } from "../training/position.js";
 import type { TrainRecord } from "../training/records.js";
-import { createSession, type Session, type Settings } from "../training/session.js";
-import type { Places } from "./options.js";
+import { createSession, type Session } from "../training/session.js";
+import type { Settings } from "../training/settings.js";
+import { asOptions, type Places } from "./options.js";
 import { Progress } from "./progress.js";
 
 export interface Result {
@@ -37,9 +41,11 @@ const versions = (): Manifest["versions"] => ({
 });
 
 /** `resnet8-comet-law-s1-20261123T141500` */
-function runId({ model, store, policy, profile, seed }: Settings, started: Date): string {
+function runId(settings: Settings, started: Date): string {
+  const { model, store, profile, seed } = settings;
   const time = started.toISOString().replace(/[-:]|\.\d+Z/g, "");
-  const parts = [model, store, store.startsWith("comet") ? policy : "", profile === "fused" ? profile : ""];
+  const stored = storeNamed(store)?.slug?.(settings) ?? store;
+  const parts = [model, stored, profile === "fused" ? profile : ""];
   return [...parts.filter((part) => part !== ""), `s${seed}`, time].join("-");
 }
 
@@ -197,7 +203,7 @@ async function trainIn(folder: RunFolder, session: Session, past: Past): Promise
   } catch (error) {
     const { residentPeakBytes } = spent();
     const { steps } = summarizer.summary;
-    folder.close({ status: "failed", error: (error as Error).message, steps, residentPeakBytes });
+    folder.close({ status: "failed", error: asOptions((error as Error).message), steps, residentPeakBytes });
     throw error;
   } finally {
     progress.stop();

@@ -2,7 +2,14 @@
  * The functions that differ between Node and browsers. `#platform` resolves to platform/node.ts in Node and
  * to platform/browser.ts elsewhere (package.json, "imports"); no other file of the engine depends on either.
  */
-import type { WorkerSetup } from "./worker.js";
+/** What a worker thread is given. */
+export interface WorkerSetup {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  board: SharedArrayBuffer;
+  /** Its number in the team, from 1. */
+  thread: number;
+}
 
 export interface Platform {
   /** Number of threads that can run at the same time. */

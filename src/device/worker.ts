@@ -5,14 +5,6 @@ import { platform } from "#platform";
 import { Board, kernelNames } from "./board.js";
 import { instantiate, type Kernel } from "./kernel-module.js";
 
-export interface WorkerSetup {
-  module: WebAssembly.Module;
-  memory: WebAssembly.Memory;
-  board: SharedArrayBuffer;
-  /** The worker's number in the team, from 1. */
-  thread: number;
-}
-
 platform.receiveSetup(({ module, memory, board: buffer, thread }) => {
   const exports = instantiate(module, memory);
   const kernels = kernelNames(exports).map((name) => exports[name] as Kernel);

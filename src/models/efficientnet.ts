@@ -20,7 +20,7 @@ import {
   SiLU,
   StochasticDepth,
 } from "../nn/index.js";
-import { excite } from "../ops/excite.js";
+import { squeezeExcitation } from "../ops/excitation.js";
 import { add } from "../ops/pointwise.js";
 import type { Input } from "./input.js";
 
@@ -61,7 +61,7 @@ class SqueezeExcitation extends Module {
 
   forward(x: Tensor): Tensor {
     const s = Object.values(this.children).reduce((y, module) => module.forward(y), x.ref);
-    return excite(x, s, this.path);
+    return squeezeExcitation(x, s, this.path);
   }
 }
 

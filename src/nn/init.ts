@@ -1,5 +1,5 @@
 /** How a layer gets its first weights. */
-import type { Engine } from "../engine/op.js";
+import type { Engine } from "../engine/tape.js";
 import { Tensor } from "../engine/tensor.js";
 import { createRng, type Rng } from "../rng.js";
 import { NamedParameter } from "./module.js";

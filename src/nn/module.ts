@@ -3,7 +3,7 @@
  *
  * A module's path in the model is also the name of its sites. `name(model)` gives each module its path, once.
  */
-import type { Parameter } from "../engine/op.js";
+import type { Parameter } from "../engine/parameter.js";
 import type { Tensor } from "../engine/tensor.js";
 
 export abstract class Module {

@@ -5,7 +5,8 @@
  * are left to plain TypeScript.
  */
 
-import { apply, type Op } from "../engine/op.js";
+import type { Op } from "../engine/op.js";
+import { apply } from "../engine/tape.js";
 import { sizeOf, type Tensor } from "../engine/tensor.js";
 import type { ChannelShape } from "../kernels/kernels.js";
 import { checkWhole, imageExtents } from "./window.js";

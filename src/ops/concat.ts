@@ -4,7 +4,8 @@
  *   y[n] = a[n] b[n]        image by image: all channels of a, then all of b
  */
 
-import { apply, type Op } from "../engine/op.js";
+import type { Op } from "../engine/op.js";
+import { apply } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
 import { ShapeError } from "../error.js";
 

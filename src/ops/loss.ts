@@ -4,7 +4,8 @@
  *   L = −(1/N) Σ_i log softmax(x_i)[label_i]        ∇x = (softmax(x) − onehot(label))/N
  */
 
-import { apply, type Op } from "../engine/op.js";
+import type { Op } from "../engine/op.js";
+import { apply } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
 import { DataError, ShapeError } from "../error.js";
 

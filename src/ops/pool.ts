@@ -3,7 +3,8 @@
  * that backward needs. Average pooling needs nothing.
  */
 
-import { apply, type Op } from "../engine/op.js";
+import type { Op } from "../engine/op.js";
+import { apply } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
 import { ShapeError } from "../error.js";
 import type { PoolShape } from "../kernels/kernels.js";
@@ -63,18 +64,18 @@ export const maxPool2dOp: Op<PoolAttributes> = {
   name: "maxPool2d",
   saves: { index: "bits" },
   forward(run, [x], { pool, output }) {
-    const { kernels, device, recording } = run.engine;
+    const { kernels, device } = run.engine;
     const y = run.empty(output);
     const places = device.allocate(y.size, "activations", run.site);
     kernels.maxPool(y.data, device.u8(places), x!.data, pool);
     const bits = indexBits(pool);
     const index = device.allocate(
-      recording ? Math.ceil((y.size * bits) / 8) : 1,
+      run.recording ? Math.ceil((y.size * bits) / 8) : 1,
       "activations",
       run.site,
       "high",
     );
-    if (recording) kernels.packBits(device.u8(index), device.u8(places), bits);
+    if (run.recording) kernels.packBits(device.u8(index), device.u8(places), bits);
     device.free(places);
     return { y, saved: { index } };
   },

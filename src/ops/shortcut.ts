@@ -5,7 +5,8 @@
  *   y[n, c + before, p, q] = x[n, c, stride·p, stride·q],   before = ⌊(K − C)/2⌋
  */
 
-import { apply, type Backward, type Forward, type Op } from "../engine/op.js";
+import type { Backward, Forward, Op } from "../engine/op.js";
+import { apply } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
 import type { DownsampleShape } from "../kernels/kernels.js";
 
@@ -20,16 +21,20 @@ const downsampleOp: Op<DownsampleShape> = {
     dy.dispose();
     return [dx];
   },
-  cheap: {
-    recompute(again, [x], shape) {
-      const y = downsampled(again, x!, { ...shape, N: x!.shape[0]! });
+  recomputable: {
+    recompute(run, [x], shape) {
+      const y = downsampled(run, x!, { ...shape, N: x!.shape[0]! });
       x!.dispose();
       return y;
     },
   },
 };
 
-function downsampled({ engine, empty }: Forward, x: Tensor, shape: DownsampleShape): Tensor {
+function downsampled(
+  { engine, empty }: Pick<Forward, "engine" | "empty">,
+  x: Tensor,
+  shape: DownsampleShape,
+): Tensor {
   const y = empty([shape.N, shape.K, shape.P, shape.Q]);
   engine.kernels.downsample(y.data, x.data, shape);
   return y;

@@ -1,6 +1,7 @@
 /** The head of a page: the runs, how they ended, and caveats for comparing them. */
 import type { Manifest, Run } from "../runs/run.js";
-import type { Settings } from "../training/session.js";
+import { reads, storeSettings } from "../stores/registry.js";
+import type { Settings } from "../training/settings.js";
 import { of } from "./series.js";
 
 /** How a run ended. It states only what the manifest records. */
@@ -26,25 +27,17 @@ export interface Setting {
   differs: boolean;
 }
 
-/** All settings of all runs. A setting that only compression uses is a dash for a plain run. */
+/** All settings of all runs. A setting that a run does not read is a dash. */
 export function settingsOf(manifests: readonly Manifest[]): Setting[] {
-  const names = [
-    ...new Set(manifests.flatMap(({ settings }) => Object.keys(settings))),
-  ] as (keyof Settings)[];
+  const names = [...new Set(manifests.flatMap(({ settings }) => Object.keys(settings)))];
   return names.map((name) => {
-    const applies = ({ settings }: Manifest) =>
-      cometOnly.has(name) ? settings.store !== "plain" : name !== "bound" || settings.policy === "fixed";
-    const values = manifests.map((manifest) =>
-      applies(manifest) && (name !== "bound" || manifest.settings.policy === "fixed")
-        ? String(manifest.settings[name] ?? "–")
-        : "–",
+    const values = manifests.map(({ settings }) =>
+      reads(settings, name) ? String(settings[name as keyof Settings] ?? "–") : "–",
     );
     const meant = values.filter((value) => value !== "–");
     return { name, values, differs: new Set(meant).size > 1 };
   });
 }
-
-const cometOnly: ReadonlySet<string> = new Set(["policy", "bound", "every", "share", "quantizer", "mode"]);
 
 /** Caveats, as sentences. */
 export function notes(runs: readonly Run[], labels: readonly string[]): string[] {
@@ -66,7 +59,8 @@ export function notes(runs: readonly Run[], labels: readonly string[]): string[]
   const manifests = runs.map(({ manifest }) => manifest);
   const differing = settingsOf(manifests)
     .filter(
-      ({ name, differs }) => differs && name !== "store" && name !== "stopAfter" && !cometOnly.has(name),
+      ({ name, differs }) =>
+        differs && name !== "store" && name !== "stopAfter" && !Object.hasOwn(storeSettings, name),
     )
     .map(({ name }) => name);
   if (new Set(manifests.map(({ data }) => data.hash)).size > 1) differing.push("data");

@@ -5,6 +5,7 @@
  */
 import type { Bytes } from "../device/ledger.js";
 import type { Run } from "../runs/run.js";
+import { storeNamed } from "../stores/registry.js";
 import type { ProbeRecord, SampleRecord, SiteRecord, StepRecord, TrainRecord } from "../training/records.js";
 import { type Histogram, histogram } from "./histogram.js";
 
@@ -141,7 +142,7 @@ export function of<K extends TrainRecord["kind"]>(
 export function labels(runs: readonly Run[]): string[] {
   const models = new Set(runs.map(({ manifest }) => manifest.settings.model)).size > 1;
   const names = runs.map(({ manifest: { settings } }) => {
-    const store = settings.store === "plain" ? "plain" : `COMET, ${settings.policy}`;
+    const store = storeNamed(settings.store)?.label(settings) ?? settings.store;
     return models ? `${settings.model}, ${store}` : store;
   });
   const namesakes = (all: readonly string[], i: number) => runs.filter((_, j) => all[j] === all[i]);

@@ -16,16 +16,15 @@ import { createReadStream } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { makeFolderAtomically, removeFolderAtomically, writeAtomically } from "../files/atomic.js";
-import type { SavedSite } from "../comet/controller.js";
-import type { SavedPlan } from "../comet/budget/plan.js";
 import { DataError } from "../error.js";
 import { parseExactly, stringifyExactly } from "../files/exact.js";
 import { makeFolder } from "../files/folder.js";
 import type { Mark } from "./log.js";
 import { readSafetensors, writeSafetensors } from "../files/safetensors.js";
 import { loadWeights, saveWeights } from "../models/weights.js";
-import type { Session, Settings } from "../training/session.js";
-import type { Position } from "../training/loop.js";
+import { type Position } from "../training/position.js";
+import { type Session } from "../training/session.js";
+import { type Settings } from "../training/settings.js";
 
 /** Of the run, beyond what the session holds. */
 export interface RunState {
@@ -42,10 +41,8 @@ export interface RunState {
 /** What state.json holds. */
 export interface State extends RunState {
   settings: Settings;
-  /** What the controller knows; null for a plain run. */
-  sites: SavedSite[] | null;
-  /** Of policies spread and budget. */
-  plan: SavedPlan | null;
+  /** What the store's controller knows; null for a store without one. */
+  store: unknown;
   meanGradient: [parameter: string, mean: number][];
 }
 
@@ -94,13 +91,12 @@ export async function discardCheckpoints(run: string, damaged: readonly string[]
 }
 
 async function fill(folder: string, session: Session, so: RunState): Promise<void> {
-  const { settings, model, optimizer, average, comet } = session;
+  const { settings, model, optimizer, average, engine } = session;
   const { momentum, meanGradient } = optimizer.state;
   const state: State = {
     ...so,
     settings,
-    sites: comet?.controller.state ?? null,
-    plan: comet?.controller.plan?.state ?? null,
+    store: engine.store.controller?.state?.() ?? null,
     meanGradient: [...meanGradient],
   };
   await saveWeights(model, join(folder, "weights.safetensors"));
@@ -153,13 +149,12 @@ export async function restoreNetwork(session: Session, { path, state }: Checkpoi
 
 /** Puts a new session of the same settings where the checkpoint's was. */
 export async function restore(session: Session, checkpoint: Checkpoint): Promise<void> {
-  const { model, average, comet } = session;
+  const { model, average, engine } = session;
   const { path, state } = checkpoint;
   await restoreNetwork(session, checkpoint);
-  comet?.controller.restore(state.sites ?? [], model.allParameters());
+  if (state.store !== null) engine.store.controller?.restore?.(state.store, model.allParameters());
   if (average) {
     const { tensors: averages } = await readSafetensors(join(path, "average.safetensors"));
     average.restore(new Map([...averages].map(([name, { data }]) => [name, data])));
   }
-  if (state.plan) comet?.controller.plan?.restore(state.plan);
 }

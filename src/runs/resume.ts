@@ -8,8 +8,8 @@ import type { Dataset } from "../data/dataset.js";
 import { DataError, UsageError } from "../error.js";
 import { readToMark } from "./log.js";
 import type { Manifest } from "./run.js";
-import { type Settings, scheduleOf } from "../training/session.js";
-import { endOf, stepsDone, totalSteps } from "../training/loop.js";
+import { endOf, stepsDone, totalSteps } from "../training/position.js";
+import { type Settings, scheduleOf } from "../training/settings.js";
 
 /** Where a run stands on disk. */
 export interface Standing {

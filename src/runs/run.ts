@@ -20,7 +20,7 @@ import { makeNewFolder } from "../files/folder.js";
 import { takeLock } from "../files/lock.js";
 import { Log, type Mark, readLog } from "./log.js";
 import type { TrainRecord } from "../training/records.js";
-import type { Settings } from "../training/session.js";
+import { type Settings } from "../training/settings.js";
 
 /** Raised when a reader of today could not understand it. */
 export const manifestVersion = 1;

@@ -2,7 +2,8 @@
  * What a store costs in time: the milliseconds spent on packing saved tensors, on unpacking them and on making them
  * again from others. Packing asks others for values and a recipe asks its sources: only the outermost call is timed.
  */
-import type { Packed, Store } from "../engine/store.js";
+import type { Packed } from "../engine/packed.js";
+import type { Store } from "../engine/store.js";
 
 /** Calls that a plain store answers with what it has. */
 const answers = ["range", "rectified", "gate"] as const;

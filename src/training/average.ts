@@ -3,7 +3,7 @@
  * Tests then see the average; training goes on with the weights themselves.
  */
 
-import type { Engine } from "../engine/op.js";
+import type { Engine } from "../engine/tape.js";
 import { Tensor } from "../engine/tensor.js";
 import type { Module } from "../nn/index.js";
 

@@ -1,6 +1,7 @@
 /** Stochastic gradient descent, and the schedules of its learning rate. */
 
-import type { Engine, Parameter } from "../engine/op.js";
+import type { Parameter } from "../engine/parameter.js";
+import type { Engine } from "../engine/tape.js";
 import { Tensor } from "../engine/tensor.js";
 import { UsageError } from "../error.js";
 

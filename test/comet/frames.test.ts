@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { WasmCodec } from "../../src/codec/wasm.js";
+import type { Quantizer } from "../../src/comet/coding.js";
 import { deviceCodec } from "../../src/comet/device-codec.js";
 import { Frames } from "../../src/comet/frames.js";
-import type { Quantizer } from "../../src/comet/store.js";
 import { createEngine } from "../../src/engine/engine.js";
-import type { Engine } from "../../src/engine/op.js";
+import type { Engine } from "../../src/engine/tape.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { MemoryError } from "../../src/error.js";
 import { createRng } from "../../src/rng.js";

@@ -10,7 +10,7 @@ import { Device } from "../../src/device/device.js";
 import { mostThreads, Team } from "../../src/device/workers.js";
 import { CometError, UsageError } from "../../src/error.js";
 import { simdKernels } from "../../src/kernels/simd.js";
-import { defaults } from "../../src/training/session.js";
+import { defaults } from "../../src/training/settings.js";
 import { seed } from "../arbitrary/seed.js";
 import { agrees, laws, winogradConvolutions } from "../laws/kernels.js";
 import { onDevice } from "../laws/subject.js";

@@ -5,7 +5,11 @@
  * in binary64, are compared with the gradients from the tape. The result is the largest difference, relative
  * to the largest gradient.
  */
-import { apply, backward, type Engine, type Node, type Op, type Parameter } from "../../src/engine/op.js";
+
+import { Application } from "../../src/engine/application.js";
+import type { Op } from "../../src/engine/op.js";
+import type { Parameter } from "../../src/engine/parameter.js";
+import { apply, backward, type Engine } from "../../src/engine/tape.js";
 import { sizeOf, Tensor } from "../../src/engine/tensor.js";
 import { createRng } from "../../src/rng.js";
 
@@ -87,20 +91,17 @@ function leaf(
   gradients: (Float32Array | null)[],
   index: number,
 ): Tensor {
-  const node: Node = {
-    site: "leaf",
-    parents: [],
-    handles: new Map(),
-    gradient: null,
-    error: null,
-    heard: new Map(),
-    senders: [],
-    propagate(dy) {
+  const leafOp: Op<null> = {
+    name: "leaf",
+    saves: {},
+    forward: (_run, [x]) => ({ y: x! }),
+    backward(_run, dy) {
       gradients[index] = dy.data.slice();
       dy.dispose();
       return [];
     },
   };
+  const node = new Application(leafOp, null, "leaf", [], new Map());
   engine.tape.push(node);
   return Tensor.from(engine, values, shape).move(shape, node);
 }

@@ -9,7 +9,8 @@ import type { Kernels } from "../../src/kernels/kernels.js";
 import type { SimdKernels } from "../../src/kernels/simd.js";
 import { createRng } from "../../src/rng.js";
 import { train } from "../../src/training/loop.js";
-import { createSession, defaults } from "../../src/training/session.js";
+import { createSession } from "../../src/training/session.js";
+import { defaults } from "../../src/training/settings.js";
 
 /** A way of computing. */
 export interface Way {
@@ -82,7 +83,7 @@ export async function trainTenSteps(
   });
   const engine = { ...made, kernels: change(made.kernels) };
   const settings = { ...defaults, model: "resnet8", store, batch: 3, epochs: 1, every: 3, warmup: 2 };
-  const session = createSession(settings, dataset, engine);
+  const session = createSession(settings, dataset, { engine });
   await allStarted(made.kernels);
   const { weights } = await train(session);
   await engine.close();

@@ -14,7 +14,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { mix } from "../../src/codec/stages/quantize.js";
 import { createEngine } from "../../src/engine/engine.js";
-import { assertNothingLeaks, backward } from "../../src/engine/op.js";
+import { assertNothingLeaks, backward } from "../../src/engine/tape.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { readSafetensors } from "../../src/files/safetensors.js";
 import { alexnet } from "../../src/models/alexnet.js";

@@ -10,8 +10,8 @@ import { parseExactly, stringifyExactly } from "../../src/files/exact.js";
 import { takeLock } from "../../src/files/lock.js";
 import { checkData, findStanding, settingsToGoOn } from "../../src/runs/resume.js";
 import { type Manifest, RunFolder, readRun } from "../../src/runs/run.js";
-import type { Settings } from "../../src/training/session.js";
-import type { Position } from "../../src/training/loop.js";
+import { type Position } from "../../src/training/position.js";
+import { type Settings } from "../../src/training/settings.js";
 import { manifest } from "../report/runs.js";
 import { dataset, small, state, within } from "./small-runs.js";
 
@@ -29,7 +29,7 @@ const began = (changes: Partial<Settings> = {}, rest: Partial<Manifest> = {}): M
 /** A checkpoint that is so far, of a run with these settings. */
 const at = (settings: Settings, position: Position): Checkpoint => ({
   path: "",
-  state: { ...state(position), settings, sites: null, plan: null, meanGradient: [] },
+  state: { ...state(position), settings, store: null, meanGradient: [] },
 });
 
 test("what changes no result may be asked of a run that goes on, and nothing else", () => {

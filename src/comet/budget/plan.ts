@@ -11,7 +11,7 @@
  * under looser bounds, up to four times. Should it take more under the loosest of use, it does: a step is not stopped.
  */
 
-import { looseness } from "../frames.js";
+import { looseness } from "../coding.js";
 import { errorVariance } from "../law.js";
 import type { Bounds, SiteState } from "../policy.js";
 import {
@@ -29,9 +29,9 @@ import {
 import { costs } from "./cost.js";
 
 /** A site's share in a stored tensor. */
-export interface Claim {
+export interface SiteShare {
   readonly site: string;
-  /** How much of the site's bound an error here may take: see Claimant. */
+  /** How much of the site's bound an error here may take: see SaveRequest. */
   readonly share: number;
   /** Below zero: as elsewhere, where δ = 0, or not at all. */
   readonly below: "bound" | "gated" | "none";
@@ -39,7 +39,7 @@ export interface Claim {
 
 export interface PlannedTensor {
   readonly name: string;
-  claims: readonly Claim[];
+  shares: readonly SiteShare[];
   /** An image's bytes, by trial. */
   curve: Curve;
   /** What the frames of the last step took ÷ what the curve says. */
@@ -165,9 +165,9 @@ export class Plan {
   }
 
   /** What a trial found. `points`: bytes of an image. */
-  collected(name: string, claims: readonly Claim[], points: readonly Point[]): void {
+  collected(name: string, shares: readonly SiteShare[], points: readonly Point[]): void {
     const known = this.#tensors.get(name) ?? { name, correction: 1, noise: 0, slack: 1, bound: null };
-    this.#tensors.set(name, Object.assign(known, { claims, curve: curveThrough(points) }));
+    this.#tensors.set(name, Object.assign(known, { shares, curve: curveThrough(points) }));
   }
 
   /** A tensor of this step has been stored, under `factor` times its bound. */
@@ -243,25 +243,25 @@ export class Plan {
   assess(sites: readonly SiteState[]): void {
     const found = costs(sites);
     const bounds = new Map(sites.map(({ site, bounds }) => [site.name, bounds]));
-    const sum = (claims: readonly Claim[], term: (claim: Claim) => number) =>
-      claims.reduce((total, claim) => total + term(claim), 0);
+    const sum = (shares: readonly SiteShare[], term: (share: SiteShare) => number) =>
+      shares.reduce((total, share) => total + term(share), 0);
     this.#lawNoise = 0;
     this.#layers = sites.filter(({ site, acceptedSigma }) => site.parameter && acceptedSigma > 0).length;
     for (const tensor of this.#tensors.values()) {
-      const { claims } = tensor;
-      const each = sum(claims, ({ site }) => found.get(site)?.each ?? 0);
-      const gated = sum(claims, ({ site, below }) => (below === "gated" ? (found.get(site)?.gated ?? 0) : 0));
+      const { shares } = tensor;
+      const each = sum(shares, ({ site }) => found.get(site)?.each ?? 0);
+      const gated = sum(shares, ({ site, below }) => (below === "gated" ? (found.get(site)?.gated ?? 0) : 0));
       tensor.slack = looseness(Math.sqrt(each / gated));
-      const bent = claims.every(({ below }) => below !== "bound");
+      const bent = shares.every(({ below }) => below !== "bound");
       const noise = (bound: number, slack: number) =>
         errorVariance(bound) * (each + (bent ? (slack ** 2 - 1) * gated : 0));
       tensor.noise = noise(Math.sqrt(3), tensor.slack);
-      const law = claims.map(({ site, share }) => {
+      const law = shares.map(({ site, share }) => {
         const own = bounds.get(site);
         return own ? { bound: share * own.bound, gated: share * own.gated } : { bound: 0, gated: 0 };
       });
       const bound = Math.min(...law.map(({ bound }) => bound));
-      const loose = Math.min(...law.filter((_, i) => claims[i]!.below === "gated").map(({ gated }) => gated));
+      const loose = Math.min(...law.filter((_, i) => shares[i]!.below === "gated").map(({ gated }) => gated));
       if (bound > 0) this.#lawNoise += noise(bound, looseness(loose / bound));
     }
     if (this.limits === "noise") {

@@ -4,8 +4,7 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import type { Platform } from "../platform.js";
-import type { WorkerSetup } from "../worker.js";
+import type { Platform, WorkerSetup } from "../platform.js";
 
 export const platform: Platform = {
   cores: navigator.hardwareConcurrency,

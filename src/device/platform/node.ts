@@ -5,8 +5,7 @@ import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { Worker, workerData } from "node:worker_threads";
-import type { Platform } from "../platform.js";
-import type { WorkerSetup } from "../worker.js";
+import type { Platform, WorkerSetup } from "../platform.js";
 
 export const platform: Platform = {
   cores: availableParallelism(),
