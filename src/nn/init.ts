@@ -5,7 +5,7 @@ import { createRng, type Rng } from "../rng.js";
 import { NamedParameter } from "./module.js";
 
 /** What layers are built with: where their weights live, and where their first values come from. */
-export interface Build {
+export interface Builder {
   engine: Engine;
   /** Null: weights of unspecified content, for who fills them from a file or wants their shapes only. */
   rng: Rng | null;
@@ -13,15 +13,15 @@ export interface Build {
   init: Init | null;
 }
 
-export const build = (engine: Engine, seed: number, init: Init | null = null): Build => ({
+export const build = (engine: Engine, seed: number, init: Init | null = null): Builder => ({
   engine,
   rng: createRng(seed).fork("weights"),
   init,
 });
 
-export const blank = (engine: Engine): Build => ({ engine, rng: null, init: null });
+export const blank = (engine: Engine): Builder => ({ engine, rng: null, init: null });
 
-export function filled({ engine }: Build, shape: readonly number[], value: number, site: string): Tensor {
+export function filled({ engine }: Builder, shape: readonly number[], value: number, site: string): Tensor {
   const tensor = Tensor.empty(engine, shape, site, "parameters");
   engine.kernels.fill(tensor.data, value);
   return tensor;
@@ -29,7 +29,7 @@ export function filled({ engine }: Build, shape: readonly number[], value: numbe
 
 /** U(−limit, limit): uniform rather than normal because it needs no logarithm, so it is the same everywhere. */
 export function uniform(
-  { engine, rng }: Build,
+  { engine, rng }: Builder,
   shape: readonly number[],
   limit: number,
   site: string,

@@ -9,14 +9,14 @@ import { dropout, flatten, relu } from "../ops/pointwise.js";
 import { avgPool2d, maxPool2d, type PoolOptions } from "../ops/pool.js";
 import { deriveSeed } from "../rng.js";
 
-import { type Build, biasLimit, filled, type LayerOptions, limit, uniform } from "./init.js";
+import { type Builder, biasLimit, filled, type LayerOptions, limit, uniform } from "./init.js";
 import { Module, NamedParameter } from "./module.js";
 
 export class Conv2d extends Module {
   readonly #options: Conv2dOptions;
 
   constructor(
-    b: Build,
+    b: Builder,
     inChannels: number,
     outChannels: number,
     kernel: number,
@@ -40,7 +40,7 @@ export class Conv2d extends Module {
 
 export class Linear extends Module {
   constructor(
-    b: Build,
+    b: Builder,
     inFeatures: number,
     outFeatures: number,
     { bias = true, init: own = "torch" }: LayerOptions = {},
@@ -61,7 +61,7 @@ export class BatchNorm2d extends Module {
   readonly #eps: number;
   readonly #momentum: number;
 
-  constructor(b: Build, channels: number, { eps = 1e-5, momentum = 0.1 } = {}) {
+  constructor(b: Builder, channels: number, { eps = 1e-5, momentum = 0.1 } = {}) {
     super();
     this.#eps = eps;
     this.#momentum = momentum;
