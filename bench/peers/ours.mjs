@@ -1,9 +1,9 @@
 /** comet-ts, plain store. Arguments: workload, profile (strict or fused), threads. */
 import { createEngine } from "../../dist/src/engine/engine.js";
-import { backward } from "../../dist/src/engine/op.js";
+import { backward } from "../../dist/src/engine/tape.js";
 import { Tensor } from "../../dist/src/engine/tensor.js";
 import { createModel } from "../../dist/src/models/models.js";
-import { build } from "../../dist/src/nn/layers.js";
+import { build } from "../../dist/src/nn/index.js";
 import { crossEntropy } from "../../dist/src/ops/loss.js";
 import { Sgd } from "../../dist/src/training/optim.js";
 import { serve } from "./workloads.mjs";

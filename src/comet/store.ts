@@ -10,7 +10,7 @@ import { Store } from "../engine/store.js";
 import type { Tensor } from "../engine/tensor.js";
 import { deriveSeed } from "../rng.js";
 import type { Point } from "./budget/allocation.js";
-import type { SiteShare } from "./budget/plan.js";
+import type { SiteShare } from "./budget/tensor.js";
 import type { DeviceCodec, Mode, Quantizer } from "./coding.js";
 import type { Controller } from "./controller.js";
 import { Frames } from "./frames.js";

@@ -1,7 +1,8 @@
 /** One application of an op on the tape, and who may watch its backward. */
+
+import type { Handle } from "./handle.js";
 import type { Op } from "./op.js";
 import type { Parameter } from "./parameter.js";
-import type { Handle } from "./saved.js";
 import type { Node, Tensor } from "./tensor.js";
 
 /** One application of an op, as the tape holds it. */

@@ -6,9 +6,7 @@
  * While it waits, all ops that need it in the backward pass make their requests. Only then is it packed, once, by the
  * store; or, if it has a recipe, it is replaced by that recipe, and its sources receive the requests in its place.
  */
-import type { Block, Device } from "../device/device.js";
 import { type Addend, imagesOf, type Packed, type SaveRequest } from "./packed.js";
-import type { Site } from "./parameter.js";
 import { type LastUse, type Machine, type Storage, Tensor } from "./tensor.js";
 
 /** How one saved tensor is made from others in the backward pass. */
@@ -221,32 +219,5 @@ export class SavedTensor implements LastUse {
   /** The tensor without a share of its own: for use only while another tensor owns the storage. */
   #borrow(): Tensor {
     return new Tensor(this.#engine, this.#storage!, this.shape);
-  }
-}
-
-/** One op's share in a saved tensor. */
-export interface Handle {
-  readonly site: Site;
-  /** Null once the handle was taken or dropped. */
-  saved: SavedTensor | SavedBits | null;
-}
-
-/** Packed bits. A store keeps them as they are. */
-export class SavedBits {
-  readonly #device: Device;
-  readonly #block: Block;
-
-  constructor(device: Device, block: Block) {
-    this.#device = device;
-    this.#block = block;
-    device.recategorise(block, "saved");
-  }
-
-  get bytes(): Uint8Array {
-    return this.#device.u8(this.#block);
-  }
-
-  leave(): void {
-    this.#device.free(this.#block);
   }
 }

@@ -9,12 +9,12 @@
  * (chain.ts). All methods differ only there: plain, recomputation, COMET, its rivals, offload.
  */
 import type { Block, Device } from "../device/device.js";
-import { FreedError } from "../error.js";
 import type { StoreController } from "./controller.js";
 import { Derived } from "./derived.js";
+import { bitsOf, type Handle, SavedBits, tensorOf } from "./handle.js";
 import { type Need, type Packed, Raw, type SaveRequest } from "./packed.js";
 import type { Site } from "./parameter.js";
-import { type Handle, type Packer, type Recipe, SavedBits, SavedTensor } from "./saved.js";
+import { type Packer, type Recipe, SavedTensor } from "./saved.js";
 import type { Tensor } from "./tensor.js";
 
 /** A tensor was packed; its values are still there. */
@@ -88,8 +88,7 @@ export abstract class Store {
 
   /** Saved bits, readable until the handle is dropped. */
   bits(handle: Handle): Uint8Array {
-    if (!(handle.saved instanceof SavedBits)) throw takenTwice(handle);
-    return handle.saved.bytes;
+    return bitsOf(handle).bytes;
   }
 
   /** Another handle on the same tensor. */
@@ -133,20 +132,6 @@ export abstract class Store {
     return packed;
   }
 }
-
-/** The saved tensor behind a handle; a FreedError if the handle was given up. */
-export function tensorOf(handle: Handle): SavedTensor {
-  if (!(handle.saved instanceof SavedTensor)) throw takenTwice(handle);
-  return handle.saved;
-}
-
-const takenTwice = ({ site }: Handle): FreedError =>
-  new FreedError({
-    where: `store.take(${site.name})`,
-    expected: "a handle that is taken for the first time",
-    got: "one that was taken or dropped already",
-    remedy: "put once for each take",
-  });
 
 /** Keeps every tensor as it is, as PyTorch does: the baseline. */
 export class PlainStore extends Store {

@@ -9,10 +9,11 @@ import type { Block } from "../device/device.js";
 import { FreedError, UsageError } from "../error.js";
 import { Application, type BackwardObserver, type Visit } from "./application.js";
 import { linkChain } from "./chain.js";
+import type { Handle } from "./handle.js";
 import type { Backward, Op } from "./op.js";
 import type { Need } from "./packed.js";
 import type { Parameter, Site } from "./parameter.js";
-import { type Handle, SavedTensor } from "./saved.js";
+import { SavedTensor } from "./saved.js";
 import type { Store } from "./store.js";
 import { type Machine, type Node, Tensor } from "./tensor.js";
 

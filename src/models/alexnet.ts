@@ -4,7 +4,7 @@
  */
 import {
   AdaptiveAvgPool2d,
-  type Build,
+  type Builder,
   Conv2d,
   Dropout,
   Flatten,
@@ -18,7 +18,7 @@ import type { Input } from "./input.js";
 const pool = () => new MaxPool2d({ kernel: 3, stride: 2 });
 
 /** `hidden` is the width of the hidden linear layers; a smaller one makes a network for quick tests. */
-export const alexnet = (b: Build, { channels, classes }: Input, hidden = 4096): Sequential =>
+export const alexnet = (b: Builder, { channels, classes }: Input, hidden = 4096): Sequential =>
   new Sequential({
     features: new Sequential([
       new Conv2d(b, channels, 64, 11, { stride: 4, padding: 2 }),

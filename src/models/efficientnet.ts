@@ -9,7 +9,7 @@ import type { Tensor } from "../engine/tensor.js";
 import {
   AdaptiveAvgPool2d,
   BatchNorm2d,
-  type Build,
+  type Builder,
   Conv2d,
   Dropout,
   Flatten,
@@ -33,7 +33,7 @@ interface Layer {
 }
 
 function convNorm(
-  b: Build,
+  b: Builder,
   inChannels: number,
   channels: number,
   { kernel = 1, stride = 1, groups = 1, active = true }: Layer = {},
@@ -50,7 +50,7 @@ function convNorm(
 
 /** x·σ(fc2(silu(fc1(mean of x's planes)))), per channel. */
 class SqueezeExcitation extends Module {
-  constructor(b: Build, channels: number, squeezed: number) {
+  constructor(b: Builder, channels: number, squeezed: number) {
     super();
     this.child("avgpool", new AdaptiveAvgPool2d(1));
     this.child("fc1", new Conv2d(b, channels, squeezed, 1, { init: "fan-out" }));
@@ -78,7 +78,7 @@ class MbConv extends Module {
   /** Null if the block changes its input's shape. */
   readonly #depth: StochasticDepth | null;
 
-  constructor(b: Build, inChannels: number, stage: Stage, stride: number, dropped: number) {
+  constructor(b: Builder, inChannels: number, stage: Stage, stride: number, dropped: number) {
     super();
     const { expand, kernel, channels } = stage;
     const wide = expand * inChannels;
@@ -117,7 +117,7 @@ const blocksInAll = stages.reduce((sum, { blocks }) => sum + blocks, 0);
 /** Block i is skipped with probability 0.2·i/blocks. */
 const mostDropped = 0.2;
 
-export function efficientnet(b: Build, { channels, classes }: Input): Sequential {
+export function efficientnet(b: Builder, { channels, classes }: Input): Sequential {
   let inChannels = 32;
   let made = 0;
   const features: Module[] = [convNorm(b, channels, inChannels, { kernel: 3, stride: 2 })];

@@ -1,6 +1,6 @@
 /** The models by name. */
 import { UsageError } from "../error.js";
-import { type Build, type Module, name } from "../nn/index.js";
+import { type Builder, type Module, name } from "../nn/index.js";
 import { suggestion } from "../suggest.js";
 import { alexnet } from "./alexnet.js";
 import { efficientnet } from "./efficientnet.js";
@@ -13,7 +13,7 @@ import { vgg16 } from "./vgg.js";
 import type { Published } from "./weights.js";
 
 interface Entry {
-  create(b: Build, input: Input): Module;
+  create(b: Builder, input: Input): Module;
   /** The least height and width. */
   least: number;
   /** The layer whose outputs are the classes. */
@@ -61,7 +61,7 @@ export function modelNamed(model: string): Entry {
   });
 }
 
-export function createModel(model: string, b: Build, input: Input): Module {
+export function createModel(model: string, b: Builder, input: Input): Module {
   const entry = modelNamed(model);
   if (Math.min(input.height, input.width) < entry.least) {
     throw new UsageError({

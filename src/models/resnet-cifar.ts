@@ -9,7 +9,7 @@ import type { Tensor } from "../engine/tensor.js";
 import {
   AdaptiveAvgPool2d,
   BatchNorm2d,
-  type Build,
+  type Builder,
   Conv2d,
   Flatten,
   Linear,
@@ -38,7 +38,7 @@ class Downsample extends Module {
 
 const conv3x3 = { padding: 1, bias: false, init: "he" } as const;
 
-export const basicBlock = (b: Build, inChannels: number, channels: number, stride: number): Residual =>
+export const basicBlock = (b: Builder, inChannels: number, channels: number, stride: number): Residual =>
   new Residual(
     {
       conv1: new Conv2d(b, inChannels, channels, 3, { ...conv3x3, stride }),
@@ -53,7 +53,7 @@ export const basicBlock = (b: Build, inChannels: number, channels: number, strid
 /** `depth` is 6n + 2: 8, 20, 32, 44, 56. */
 export function cifarResnet(depth: number) {
   const n = (depth - 2) / 6;
-  return (b: Build, { channels, classes }: Input): Sequential => {
+  return (b: Builder, { channels, classes }: Input): Sequential => {
     const stage = (inChannels: number, width: number, stride: number) =>
       new Sequential(
         Array.from({ length: n }, (_, i) => basicBlock(b, i ? width : inChannels, width, i ? 1 : stride)),

@@ -7,7 +7,7 @@
 import {
   AdaptiveAvgPool2d,
   BatchNorm2d,
-  type Build,
+  type Builder,
   Conv2d,
   Flatten,
   Linear,
@@ -22,10 +22,10 @@ import { Residual } from "./residual.js";
 /** Makes a block from `inChannels` to expansion·`width` channels. */
 interface Block {
   expansion: number;
-  main(b: Build, inChannels: number, width: number, stride: number): Record<string, Module>;
+  main(b: Builder, inChannels: number, width: number, stride: number): Record<string, Module>;
 }
 
-const conv = (b: Build, inChannels: number, channels: number, kernel: number, stride = 1): Conv2d =>
+const conv = (b: Builder, inChannels: number, channels: number, kernel: number, stride = 1): Conv2d =>
   new Conv2d(b, inChannels, channels, kernel, {
     stride,
     padding: (kernel - 1) / 2,
@@ -58,7 +58,7 @@ const bottleneck: Block = {
   }),
 };
 
-function residual(b: Build, block: Block, inChannels: number, width: number, stride: number): Residual {
+function residual(b: Builder, block: Block, inChannels: number, width: number, stride: number): Residual {
   const channels = block.expansion * width;
   const main = block.main(b, inChannels, width, stride);
   if (stride === 1 && inChannels === channels) return new Residual(main);
@@ -69,7 +69,7 @@ function residual(b: Build, block: Block, inChannels: number, width: number, str
 /** `depths` is the number of blocks in each stage. */
 const resnet =
   (block: Block, depths: readonly [number, number, number, number]) =>
-  (b: Build, { channels, classes }: Input): Sequential => {
+  (b: Builder, { channels, classes }: Input): Sequential => {
     let inChannels = 64;
     const stage = (i: number) => {
       const width = 64 * 2 ** i;

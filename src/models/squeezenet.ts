@@ -8,7 +8,7 @@ import { caffeNormalization } from "../data/normalize.js";
 import type { Tensor } from "../engine/tensor.js";
 import {
   AdaptiveAvgPool2d,
-  type Build,
+  type Builder,
   Conv2d,
   Dropout,
   Flatten,
@@ -24,7 +24,7 @@ import type { Published } from "./weights.js";
 const he = { init: "he" } as const;
 
 class Fire extends Module {
-  constructor(b: Build, inChannels: number, squeezed: number, expanded: number) {
+  constructor(b: Builder, inChannels: number, squeezed: number, expanded: number) {
     super();
     this.child("squeeze", new Conv2d(b, inChannels, squeezed, 1, he));
     this.child("squeeze_activation", new ReLU());
@@ -46,7 +46,7 @@ class Fire extends Module {
 
 const pool = () => new MaxPool2d({ kernel: 3, stride: 2, ceil: true });
 
-export const squeezenet = (b: Build, { channels, classes }: Input): Sequential =>
+export const squeezenet = (b: Builder, { channels, classes }: Input): Sequential =>
   new Sequential({
     features: new Sequential([
       new Conv2d(b, channels, 96, 7, { ...he, stride: 2 }),

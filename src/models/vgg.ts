@@ -6,7 +6,7 @@
 import {
   AdaptiveAvgPool2d,
   BatchNorm2d,
-  type Build,
+  type Builder,
   Conv2d,
   Dropout,
   Flatten,
@@ -29,7 +29,7 @@ const stages = [
 /** `hidden` is the width of the hidden linear layers; a smaller one makes a network for quick tests. */
 export const vgg16 =
   (normalised: boolean) =>
-  (b: Build, { channels, classes }: Input, hidden = 4096): Sequential => {
+  (b: Builder, { channels, classes }: Input, hidden = 4096): Sequential => {
     const features: Module[] = [];
     let inChannels = channels;
     for (const stage of stages) {

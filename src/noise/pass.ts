@@ -9,10 +9,9 @@
  */
 import type { Application, BackwardObserver, Visit } from "../engine/application.js";
 import type { Tracer } from "../engine/controller.js";
+import { type Handle, tensorOf } from "../engine/handle.js";
 import type { NoiseRun, Observation } from "../engine/noise.js";
 import type { Parameter, Site } from "../engine/parameter.js";
-import type { Handle } from "../engine/saved.js";
-import { tensorOf } from "../engine/store.js";
 import { deliver, type Engine, engineOf, type Flow, propagate } from "../engine/tape.js";
 import { type Node, Tensor } from "../engine/tensor.js";
 

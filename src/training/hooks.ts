@@ -9,7 +9,7 @@ export interface TrainHooks {
   /** Called after each step. */
   onStep?(record: StepRecord): void;
   /** Called after the evaluation of each epoch. The training ends if it returns false: early stopping. */
-  onEpoch?(record: EpochRecord, model: Module): boolean | void;
+  onEpoch?(record: EpochRecord, model: Module): unknown;
   /** Selects the steps whose gradients are compared with the exact ones. Needs a store that predicts gradient errors. */
   probeAt?(step: number): boolean;
   /** How often a probe compresses its step; default: see `probe`. */

@@ -10,7 +10,7 @@ import type { Store } from "../engine/store.js";
 import type { Engine } from "../engine/tape.js";
 import type { Input } from "../models/input.js";
 import { createModel, models } from "../models/models.js";
-import { type Build as Builder, build, type Init, type Module, name } from "../nn/index.js";
+import { type Builder, build, type Init, type Module, name } from "../nn/index.js";
 import { cometStore } from "../stores/comet.js";
 import { storeNamed } from "../stores/registry.js";
 import { Average } from "./average.js";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { encode } from "fast-png";
 import { listCheckpoints, readCheckpoint, restore, writeCheckpoint } from "../../src/runs/checkpoint.js";
-import type { SavedPlan } from "../../src/comet/budget/plan.js";
+import type { SavedPlan } from "../../src/comet/budget/state.js";
 import type { Dataset } from "../../src/data/dataset.js";
 import { openImageFolder } from "../../src/data/imagefolder.js";
 import { makeFolder } from "../../src/files/folder.js";
