@@ -1,5 +1,5 @@
 /**
- * npm run bench -- resident [--model resnet8] [--batch 64] [--steps 60] [--mode fast]
+ * npm run bench -- resident [--model resnet8] [--data fashion-mnist] [--image SIZE] [--batch 64] [--steps 60] [--mode fast]
  *
  * Says which parts of a training process are resident, by the operating system's count, under the plain store and under
  * COMET. Each store has a process of its own. Linux only, because the pages of the device are read from /proc/self/smaps.
@@ -28,6 +28,8 @@ interface Parts {
   scriptBytes: number;
 }
 
+type Given = Record<"model" | "data" | "image" | "batch" | "steps" | "mode", string>;
+
 /** The resident bytes of the one mapping that has the size of the device's memory. */
 function touchedBytes(budget: number): number {
   const maps = [
@@ -38,13 +40,10 @@ function touchedBytes(budget: number): number {
   return Number(resident) * 1024;
 }
 
-async function partsOf(
-  store: StoreName,
-  given: { model: string; batch: string; steps: string; mode: string },
-) {
+async function partsOf(store: StoreName, given: Given) {
   const { model, mode } = given;
   const [batch, steps] = [Number(given.batch), Number(given.steps)];
-  const { test, ...dataset } = await openDataset("fashion-mnist");
+  const { test, ...dataset } = await openDataset(given.data, { size: Number(given.image) });
   const settings = {
     ...defaults,
     model,
@@ -70,6 +69,7 @@ async function partsOf(
     scriptBytes: heapUsed + external - (external > budget ? budget : 0),
   };
   await session.close();
+  await dataset.close();
   return parts;
 }
 
@@ -78,6 +78,8 @@ export async function bench(args: string[]): Promise<void> {
     args,
     options: {
       model: { type: "string", default: "resnet8" },
+      data: { type: "string", default: "fashion-mnist" },
+      image: { type: "string", default: "224" },
       batch: { type: "string", default: "64" },
       steps: { type: "string", default: "60" },
       mode: { type: "string", default: "fast" },
@@ -104,5 +106,5 @@ export async function bench(args: string[]): Promise<void> {
     const rest = residentBytes - touchedBytes - scriptBytes;
     table.push([name, ...[residentBytes, devicePeakBytes, touchedBytes, scriptBytes, rest].map(formatBytes)]);
   }
-  console.log(`${given.model}, batch ${given.batch}, fashion-mnist, ${given.steps} steps\n${table}`);
+  console.log(`${given.model}, batch ${given.batch}, ${given.data}, ${given.steps} steps\n${table}`);
 }
