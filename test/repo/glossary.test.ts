@@ -68,6 +68,17 @@ for (const page of pages) {
   });
 }
 
+test("the files that the picture of the architecture names are there", () => {
+  const named = [...read("docs/images/architecture.svg").matchAll(/[\w-]+\/[\w-]+\.ts/g)].map(
+    ([path]) => path,
+  );
+  assert.ok(named.length >= 8);
+  assert.deepEqual(
+    named.filter((path) => !existsSync(join(root, "src", path))),
+    [],
+  );
+});
+
 test("the law of links catches a dead link and a dead path", () => {
   const text =
     "See [the walk](walk.md), [theory](theory.md#glossary) and `src/lean.ts`, not https://x.org/y.md.";
