@@ -1,4 +1,11 @@
-/** The public names that a page and Node have in common: all but files. No module behind them needs Node. */
+/**
+ * The public names as a page gets them. No module behind them needs Node. The functions that read and write files have
+ * their names here too, so that one set of types is true in Node, in a page and in a bundle; in a page they fail.
+ */
+import type { openDataset as openFiles } from "./data/open.js";
+import { UsageError } from "./error.js";
+import type * as checkpoint from "./runs/checkpoint.js";
+
 export { decode, encode, inspect } from "./codec/index.js";
 export { Controller } from "./comet/controller.js";
 export * as equations from "./comet/law.js";
@@ -45,3 +52,22 @@ export type { EpochRecord, StepRecord, TrainRecord } from "./training/records.js
 export { createSession, type Session, type SessionParts } from "./training/session.js";
 export { defaults, type Settings } from "./training/settings.js";
 export { hashWeights } from "./training/weights-hash.js";
+
+/** Stands in a page for a function that needs files. */
+const withoutFiles = (where: string, remedy: string) => async (): Promise<never> => {
+  throw new UsageError({ where, expected: "a file system, as in Node", got: "a browser", remedy });
+};
+
+const trainInNode = "train in Node to write and read checkpoints";
+
+export const openDataset: typeof openFiles = withoutFiles("openDataset", "give the bytes to idxDataset");
+export const listCheckpoints: typeof checkpoint.listCheckpoints = withoutFiles(
+  "listCheckpoints",
+  trainInNode,
+);
+export const readCheckpoint: typeof checkpoint.readCheckpoint = withoutFiles("readCheckpoint", trainInNode);
+export const writeCheckpoint: typeof checkpoint.writeCheckpoint = withoutFiles(
+  "writeCheckpoint",
+  trainInNode,
+);
+export const restore: typeof checkpoint.restore = withoutFiles("restore", trainInNode);

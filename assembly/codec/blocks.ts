@@ -26,7 +26,7 @@ export function writeBlocks(to: usize, from: usize, count: usize, lag: usize, wi
       store<u8>(to + b, width);
       at = pack32(at, block, width, scratch);
     }
-  } else if (plan == UNSIGNED) at = packBlocks(at, to, 0, from, whole, scratch);
+  } else if (plan === UNSIGNED) at = packBlocks(at, to, 0, from, whole, scratch);
   else {
     for (let b: usize = 0; b < whole; b += GROUPED) {
       const some = min(GROUPED, whole - b);
@@ -34,12 +34,12 @@ export function writeBlocks(to: usize, from: usize, count: usize, lag: usize, wi
       at = packBlocks(at, to, b, scratch + GROUP, some, scratch);
     }
   }
-  if (rest == 0) return at;
+  if (rest === 0) return at;
   let width = predict(block, from + whole * (wide ? 256 : 128), lag, wide, plan, rest);
   if (wide) store<u8>(to + whole, width);
   else {
     // A narrow width is stored as a nibble, in which 15 stands for 16.
-    if (width == 15) width = 16;
+    if (width === 15) width = 16;
     putWidth(to, whole, width);
   }
   return packTail(at, block, rest, width, wide);
@@ -70,7 +70,7 @@ export function readBlocks(
       at += width << 3;
     }
   }
-  if (whole == some) return at;
+  if (whole === some) return at;
   const width = widthAt(widths, first + whole, wide);
   unpackTail(to + whole * size, at, count & 63, width, wide);
   return at + bytesOf(width, count & 63);
@@ -87,12 +87,12 @@ export function blocksBytes(widths: usize, count: usize, wide: bool): i32 {
   return sum as i32;
 }
 
-@inline
+// @inline
 function bytesOf(width: u32, count: usize): u32 {
   return (width * (min<usize>(64, count) as u32) + 7) >> 3;
 }
 
-@inline
+// @inline
 function widthAt(widths: usize, b: usize, wide: bool): u32 {
   if (wide) return load<u8>(widths + b) as u32;
   return nibbleWidth(widths, b);

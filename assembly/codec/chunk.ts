@@ -1,25 +1,13 @@
 // Fast mode, chunk by chunk. src/codec/chunk.ts is the same in TypeScript; docs/format.md describes the
 // bytes.
 import { blocksBytes, GROUPED, readBlocks, writeBlocks } from "./blocks";
-import { restore16, restore32, UNSIGNED } from "./predict";
 import { quantizeNarrow, quantizeWide, TOO_WIDE } from "./checked";
 import { dequantize16, dequantize32, dequantizeTwins, orderBits, placeRaw, rectify } from "./dequantize";
+import { restore16, restore32, UNSIGNED } from "./predict";
 import { LOSSLESS, PAPER, quantizeNear, SIGNED } from "./quantize";
 import { BLOCK, ESCAPES, GROUP, PACKED, POSITIONS, Q, STAGING, settings, TRIAL } from "./scratch";
 import { gather, scatter } from "./sparse";
-import {
-  ANY_NEGATIVE,
-  ANY_OTHER,
-  ANY_WIDE,
-  choosePlan,
-  closeGap,
-  CONSTANT,
-  integerAt,
-  narrow,
-  SPARSE,
-  survey,
-} from "./survey";
-
+import { ANY_NEGATIVE, ANY_OTHER, ANY_WIDE, CONSTANT, choosePlan, closeGap, integerAt, narrow, SPARSE, survey } from "./survey";
 
 const CHUNK: usize = 16384;
 const WIDE: u32 = 8;
@@ -44,13 +32,13 @@ function narrowIntegers(x: usize, tail: usize, n: usize, first: u32, scratch: us
   const q = scratch + Q;
   const whole = n & ~63;
   const behind = first + (whole as u32);
-  if (whole == n || quantizeNear(tail, 64, q + whole * 2, behind, scratch)) {
+  if (whole === n || quantizeNear(tail, 64, q + whole * 2, behind, scratch)) {
     if (quantizeNear(x, whole, q, first, scratch)) return 0;
   }
   const limit = (n >> 4) as u32;
   const escapes = quantizeNarrow(x, whole, 0, 0, limit, scratch, first);
   const range = s.range;
-  if (whole == n || escapes < 0) return escapes;
+  if (whole === n || escapes < 0) return escapes;
   const all = quantizeNarrow(tail, 64, whole, escapes as u32, limit, scratch, first);
   s.range = range;
   return all;
@@ -61,7 +49,7 @@ function wideIntegers(x: usize, tail: usize, n: usize, first: u32, scratch: usiz
   const limit = (n >> 4) as u32;
   const whole = n & ~63;
   const escapes = quantizeWide(x, whole, 0, 0, limit, scratch, first);
-  if (whole == n || escapes < 0) return escapes;
+  if (whole === n || escapes < 0) return escapes;
   return quantizeWide(tail, 64, whole, escapes as u32, limit, scratch, first);
 }
 
@@ -73,7 +61,7 @@ function flagsOf(range: u32, q: usize, n: usize): u32 {
     least = min(least, integerAt(q, i, false));
     largest = max(largest, integerAt(q, i, false));
   }
-  return (least < 0 ? ANY_NEGATIVE : 0) | (least != largest ? ANY_OTHER : 0);
+  return (least < 0 ? ANY_NEGATIVE : 0) | (least !== largest ? ANY_OTHER : 0);
 }
 
 /**
@@ -90,9 +78,9 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
     memory.copy(tail, x + whole * 4, (n - whole) * 4);
   }
   const padded = (n + 63) & ~63;
-  let exact = s.quantizer == LOSSLESS;
+  let exact = s.quantizer === LOSSLESS;
   let escapes = exact ? -1 : narrowIntegers(x, tail, n, first, scratch);
-  let wide = escapes == TOO_WIDE;
+  let wide = escapes === TOO_WIDE;
   if (wide) escapes = wideIntegers(x, tail, n, first, scratch);
   if (escapes < 0) {
     // If many values have to stay raw, coding the bits themselves is cheaper.
@@ -104,15 +92,15 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
   let flags: u32;
   if (wide) {
     flags = survey(q, n);
-    wide = exact || (flags & ANY_WIDE) != 0;
+    wide = exact || (flags & ANY_WIDE) !== 0;
     if (!wide) narrow(q, padded);
   } else flags = flagsOf(s.range, q, n);
 
-  const constant = (flags & ANY_OTHER) == 0;
+  const constant = (flags & ANY_OTHER) === 0;
   const lag = (s.lag as usize) * (wide ? 4 : 2);
   const none: u32 = flags & ANY_NEGATIVE ? 0 : UNSIGNED;
   let gapless = false;
-  if (!constant && !exact && escapes == 0 && flags & ANY_NEGATIVE && s.quantizer != PAPER) {
+  if (!constant && !exact && escapes === 0 && flags & ANY_NEGATIVE && s.quantizer !== PAPER) {
     const zeros = closeGap(q, x, n, wide, scratch);
     gapless = zeros >= 0;
     if (gapless) escapes = zeros;
@@ -134,7 +122,7 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
     return at + 4 - to;
   }
   if (form < SPARSE) return writeBlocks(at, q, n, lag, wide, form, scratch) - to;
-  const count = gather(at, n, wide, none == UNSIGNED, scratch);
+  const count = gather(at, n, wide, none === UNSIGNED, scratch);
   at += (n + 7) >> 3;
   return writeBlocks(at, scratch + PACKED, count, 0, wide, UNSIGNED, scratch) - to;
 }
@@ -198,12 +186,12 @@ function emit(
   scratch: usize,
 ): void {
   const s = settings(scratch);
-  if (s.twin != 0 && s.quantizer == SIGNED && !wide && b + blocks <= n >> 6) {
+  if (s.twin !== 0 && s.quantizer === SIGNED && !wide && b + blocks <= n >> 6) {
     dequantizeTwins(x + b * 256, at, blocks << 6, gapless, first + (b as u32) * 64, scratch);
     return;
   }
   emitOnce(x, at, b, blocks, n, wide, exact, gapless, first, scratch);
-  if (s.twin == 0) return;
+  if (s.twin === 0) return;
   s.rectified = 1;
   emitOnce(x + s.twin, at, b, blocks, n, wide, exact, gapless, first, scratch);
   s.rectified = 0;
@@ -227,22 +215,13 @@ function emitOnce(
   const whole = min(blocks, (n >> 6) - b);
   const size: usize = wide ? 256 : 128;
   emitWhole(x + b * 256, at, whole, wide, exact, gapless, first + (b as u32) * 64, scratch);
-  if (whole == blocks) return;
+  if (whole === blocks) return;
   const done = b + whole;
   emitWhole(scratch + STAGING, at + whole * size, 1, wide, exact, gapless, first + (done as u32) * 64, scratch);
   memory.copy(x + done * 256, scratch + STAGING, (n - done * 64) * 4);
 }
 
-function emitWhole(
-  x: usize,
-  at: usize,
-  blocks: usize,
-  wide: bool,
-  exact: bool,
-  gapless: bool,
-  first: u32,
-  scratch: usize,
-): void {
+function emitWhole(x: usize, at: usize, blocks: usize, wide: bool, exact: bool, gapless: bool, first: u32, scratch: usize): void {
   if (exact) {
     orderBits(x, at, blocks << 6);
     if (settings(scratch).rectified) rectify(x, blocks << 6);
@@ -262,16 +241,16 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
   const kind = load<u8>(from) as u32;
   const form = kind & 7;
   const sparse = form >= SPARSE;
-  const unsigned = form == UNSIGNED || form == SPARSE + 1;
-  const constant = form == CONSTANT;
-  const wide = (kind & WIDE) != 0;
-  const exact = (kind & EXACT) != 0;
-  const gapless = (kind & GAPLESS) != 0;
+  const unsigned = form === UNSIGNED || form === SPARSE + 1;
+  const constant = form === CONSTANT;
+  const wide = (kind & WIDE) !== 0;
+  const exact = (kind & EXACT) !== 0;
+  const gapless = (kind & GAPLESS) !== 0;
   const lag = (s.lag as usize) * (wide ? 4 : 2);
   if (kind > 127) return BAD_KIND;
-  if ((form == 2 || form == 3) && lag == 0) return BAD_KIND;
+  if ((form === 2 || form === 3) && lag === 0) return BAD_KIND;
   if (exact && (!wide || kind & (HAS_ESCAPES | GAPLESS))) return BAD_KIND;
-  if (!exact && s.quantizer == LOSSLESS) return BAD_KIND;
+  if (!exact && s.quantizer === LOSSLESS) return BAD_KIND;
 
   const end = from + available;
   let at = from + 1;

@@ -2,17 +2,17 @@
 // src/codec/stages/model.ts defines the context of a symbol; rans.ts codes it.
 import { ABOVE, PADDED, TOPS, TRUE_SYMBOLS } from "./map";
 import { exceeded, turned } from "./rows";
-import { opaque16, opaque8, settings } from "./scratch";
+import { opaque8, opaque16, settings } from "./scratch";
 
 /** 4·area + left, from the negated classes. */
-@inline
+// @inline
 function contextsOf(area: v128, left: v128): v128 {
   const twice = i8x16.add(area, area);
   return i8x16.sub(i8x16.sub(i32x4.splat(0), left), i8x16.add(twice, twice));
 }
 
 /** The last column of `before` and the first column of `pair`: the left neighbours of `pair`. */
-@inline
+// @inline
 function leftOf(before: v128, pair: v128): v128 {
   return i8x16.shuffle(before, pair, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23);
 }

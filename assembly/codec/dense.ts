@@ -1,27 +1,12 @@
 // Encodes dense mode's segments: coded rows of symbols, and the data stored beside them. src/codec/segment.ts
 // defines them; docs/format.md describes the bytes.
 import { codeRow } from "./code";
-import { pack16, packTail } from "./pack";
 import { encodeRow } from "./lanes";
-import {
-  ABOVE,
-  CODED,
-  CODES,
-  COUNTS,
-  LARGE,
-  LOWS,
-  MOST_LARGE,
-  MOST_RAW,
-  RAW,
-  READ_CODES,
-  STATES,
-  TOPS,
-  WORDS_END,
-} from "./map";
+import { ABOVE, CODED, CODES, COUNTS, LARGE, LOWS, MOST_LARGE, RAW, READ_CODES, STATES, TOPS, WORDS_END } from "./map";
+import { pack16, packTail } from "./pack";
 import { encodeSymbols } from "./rans";
 import { divideRow, foldRow, inHalves, startStrip, sumRow } from "./rows";
 import { BLOCK, settings } from "./scratch";
-
 
 const UNSUITED: i32 = -2;
 /** Bytes of one table of counts: 4 for each symbol of each context. */
@@ -73,7 +58,7 @@ export function countsAddress(scratch: usize): usize {
   return counts;
 }
 
-@inline
+// @inline
 function count(table: usize, coded: usize): void {
   // An entry of the encoder has eight bytes, a count has four.
   const at = table + ((load<u16>(coded) as usize) >> 1);
@@ -92,7 +77,7 @@ export function topsAddress(scratch: usize): usize {
   return scratch + TOPS;
 }
 
-@inline
+// @inline
 export function heightOf(strip: u32, height: u32, rows: u32): u32 {
   return min(height, (rows - strip * 8 * height + 7) >> 3);
 }
@@ -116,8 +101,8 @@ export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: 
   for (let y = y0; y < y0 + rows; y++) {
     raw = encodeRow(x, strip, height, y, raw, scratch);
     if (raw < 0) return -1;
-    foldRow(y, y == y0, scratch);
-    const within = y > y0 || y == 0;
+    foldRow(y, y === y0, scratch);
+    const within = y > y0 || y === 0;
     if (within) sum += sumRow(scratch) as u64;
     if (!counted) continue;
     if (s.low > 0) divideRow(scratch + LOWS, scratch);
@@ -134,7 +119,7 @@ export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: 
   return sum as f64;
 }
 
-@inline
+// @inline
 function varintBytes(value: u32): usize {
   return value < 128 ? 1 : value < 16384 ? 2 : 3;
 }
@@ -181,7 +166,7 @@ export function encodeDense(scratch: usize, x: usize, first: u32, strips: u32, o
     for (let y: u32 = 0; y < height; y++, count += width << 3) {
       raw = encodeRow(x, strip, height, y, raw, scratch);
       if (raw < 0) return UNSUITED;
-      foldRow(y, y == 0, scratch);
+      foldRow(y, y === 0, scratch);
       if (s.low > 0) lows = divideRow(lows, scratch);
       large = codeRow(scratch + CODED + (count << 1), large, limit, scratch);
       if (large > limit) return UNSUITED;

@@ -6,21 +6,21 @@ import { DITHERED, dithers, isSigned, PAPER, SIGNED, SUPPORT, TWINS } from "./qu
 import { opaque16, opaqueFloat, settings } from "./scratch";
 
 /** An integer clamped to ±½: half a step with the integer's sign, and 0 for 0. */
-@inline
+// @inline
 function clamped(q: v128, half: v128, minusHalf: v128): v128 {
   return f32x4.pmax(f32x4.pmin(q, half), minusHalf);
 }
 
 /** The decoder's formula for four integers. */
-@inline
+// @inline
 export function valueOf(integer: v128, quantizer: u32, step: v128, negativeStep: v128, u: v128): v128 {
   const q = f32x4.convert_i32x4_s(integer);
-  if (quantizer == PAPER) return f32x4.mul(q, step);
+  if (quantizer === PAPER) return f32x4.mul(q, step);
   const below = i32x4.shr_s(integer, 31);
   const side = v128.bitselect(negativeStep, step, below);
-  if (quantizer == SUPPORT) return f32x4.mul(f32x4.sub(q, clamped(q, f32x4.splat(0.5), f32x4.splat(-0.5))), side);
+  if (quantizer === SUPPORT) return f32x4.mul(f32x4.sub(q, clamped(q, f32x4.splat(0.5), f32x4.splat(-0.5))), side);
   const zero = i32x4.splat(0);
-  if (quantizer == SIGNED) {
+  if (quantizer === SIGNED) {
     const r = f32x4.convert_i32x4_s(i32x4.sub(i32x4.add(integer, i32x4.gt_s(integer, zero)), below));
     return v128.and(f32x4.mul(f32x4.sub(r, u), side), i32x4.ne(integer, zero));
   }
@@ -30,12 +30,12 @@ export function valueOf(integer: v128, quantizer: u32, step: v128, negativeStep:
 }
 
 /** Stores the bits of a raw value. If rectified, negative values become 0. */
-@inline
+// @inline
 export function placeRaw(to: usize, word: u32, scratch: usize): void {
   const s = settings(scratch);
   const positive = word > 0x80000000 && word <= 0xff800000 ? 0 : word;
   store<u32>(to, s.rectified ? positive : word);
-  if (s.twin != 0) store<u32>(to + s.twin, positive);
+  if (s.twin !== 0) store<u32>(to + s.twin, positive);
 }
 
 /** Sets the negative ones of n values to 0, in place; n is a multiple of 4. */
@@ -56,7 +56,7 @@ export function orderBits(to: usize, from: usize, n: usize): void {
 }
 
 /** Undoes closeGap: moves integers ≥ 0 up by one if the frame leaves zero out. */
-@inline
+// @inline
 function opened(q: v128, gapless: bool): v128 {
   return gapless ? i16x8.sub(q, i16x8.ge_s(q, i16x8.splat(0))) : q;
 }
@@ -69,7 +69,7 @@ function opened(q: v128, gapless: bool): v128 {
  *   dithered  a positive integer q stands for q − 1, and 0 stays 0
  *   signed    every integer stands for the one next to it towards zero
  */
-@inline
+// @inline
 export function storeEight(
   to: usize,
   integers: v128,
@@ -84,17 +84,17 @@ export function storeEight(
 ): void {
   const zero = i16x8.splat(0);
   let q = opened(integers, gapless);
-  if (quantizer == SIGNED) q = i16x8.max_s(q, other);
+  if (quantizer === SIGNED) q = i16x8.max_s(q, other);
   const below = i16x8.shr_s(q, 15);
   let r = q;
   if (dithers(quantizer)) r = i16x8.add(r, i16x8.gt_s(q, zero));
   if (isSigned(quantizer)) r = i16x8.sub(r, below);
   const a = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(r));
   const b = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(r));
-  if (quantizer == PAPER) {
+  if (quantizer === PAPER) {
     v128.store(to, f32x4.mul(a, step));
     v128.store(to, f32x4.mul(b, step), 16);
-  } else if (quantizer == SUPPORT) {
+  } else if (quantizer === SUPPORT) {
     v128.store(to, f32x4.mul(f32x4.sub(a, clamped(a, one, other)), step));
     v128.store(to, f32x4.mul(f32x4.sub(b, clamped(b, one, other)), step), 16);
   } else {
@@ -105,7 +105,7 @@ export function storeEight(
     const second = f32x4.mul(f32x4.sub(b, dither(i32x4.add(turn, four), scratch)), secondStep);
     v128.store(to, v128.andnot(first, i32x4.extend_low_i16x8_s(none)));
     v128.store(to, v128.andnot(second, i32x4.extend_high_i16x8_s(none)), 16);
-    if (quantizer == TWINS) {
+    if (quantizer === TWINS) {
       const above = i16x8.gt_s(q, zero);
       const beside = to + settings(scratch).twin;
       v128.store(beside, v128.and(first, i32x4.extend_low_i16x8_s(above)));
@@ -115,19 +115,19 @@ export function storeEight(
 }
 
 /** The first constant that storeEight needs besides the step: the negative step under SIGNED, otherwise ½. */
-@inline
+// @inline
 export function aidOf(quantizer: u32, scratch: usize): v128 {
   return opaqueFloat(isSigned(quantizer) ? settings(scratch).negativeStep : 0.5, scratch);
 }
 
 /** The second constant: the least integer that is kept under SIGNED (0 when rectified), otherwise −½. */
-@inline
+// @inline
 export function otherAidOf(quantizer: u32, scratch: usize): v128 {
-  if (quantizer != SIGNED) return opaqueFloat(-0.5, scratch);
+  if (quantizer !== SIGNED) return opaqueFloat(-0.5, scratch);
   return opaque16(settings(scratch).rectified ? 0 : -32768, scratch);
 }
 
-@inline
+// @inline
 function valueRun(to: usize, from: usize, count: usize, first: u32, scratch: usize, quantizer: u32, gapless: bool): void {
   const s = settings(scratch);
   const step = opaqueFloat(s.step, scratch);
@@ -146,14 +146,14 @@ function valueRun(to: usize, from: usize, count: usize, first: u32, scratch: usi
 /** Writes the values of `count` (a multiple of 8) 16-bit integers, the first of which has index `first`. */
 export function dequantize16(to: usize, from: usize, count: usize, gapless: bool, first: u32, scratch: usize): void {
   const s = settings(scratch);
-  if (s.quantizer == DITHERED) {
+  if (s.quantizer === DITHERED) {
     if (gapless) valueRun(to, from, count, first, scratch, DITHERED, true);
     else valueRun(to, from, count, first, scratch, DITHERED, false);
-  } else if (s.quantizer == SIGNED) {
+  } else if (s.quantizer === SIGNED) {
     if (gapless) valueRun(to, from, count, first, scratch, SIGNED, true);
     else valueRun(to, from, count, first, scratch, SIGNED, false);
-  } else if (s.quantizer == PAPER) valueRun(to, from, count, first, scratch, PAPER, false);
-  else if (s.step == s.negativeStep && s.rectified == 0) {
+  } else if (s.quantizer === PAPER) valueRun(to, from, count, first, scratch, PAPER, false);
+  else if (s.step === s.negativeStep && s.rectified === 0) {
     if (gapless) valueRun(to, from, count, first, scratch, SUPPORT, true);
     else valueRun(to, from, count, first, scratch, SUPPORT, false);
   } else {

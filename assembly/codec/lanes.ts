@@ -5,8 +5,8 @@
 //   row         column by column, eight lanes each: one vector a column                       (to be predicted)
 import { checkedFour } from "./checked";
 import { mix } from "./checksum";
-import { LANES, MOST_RAW, PADDED, RAW } from "./map";
 import { further, turnOf } from "./dither";
+import { LANES, MOST_RAW, PADDED, RAW } from "./map";
 import { DITHERED, HALVES, magicOf, nearEight, PAPER, quantizeNear, SIGNED, SUPPORT } from "./quantize";
 import { inHalves, rowAt } from "./rows";
 import { opaque16, opaqueFloat, Settings, settings } from "./scratch";
@@ -18,13 +18,13 @@ const NONE: i32 = -32768;
 const LARGEST_FLOOR: i16 = 4095;
 
 /** Bytes from one lane row to the next: 2·width and at least 16 more, a multiple of 16. */
-@inline
+// @inline
 export function laneBytes(width: usize): usize {
   return ((width << 1) + 31) & ~15;
 }
 
 /** Replaces integers beyond ±32767 by NONE. */
-@inline
+// @inline
 function fitting(integer: v128): v128 {
   return v128.bitselect(i32x4.splat(NONE), integer, i32x4.gt_s(i32x4.abs(integer), i32x4.splat(32767)));
 }
@@ -45,7 +45,7 @@ function floorRow(from: usize, count: usize, to: usize, scratch: usize): void {
 /**
  * The 16-bit integers of `count` values, the first of which has index `index`; NONE where a value has none.
  */
-@inline
+// @inline
 function checkedRow(from: usize, count: usize, index: u32, to: usize, scratch: usize, quantizer: u32): void {
   const s = settings(scratch);
   const magic = magicOf(scratch);
@@ -80,9 +80,9 @@ function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, 
   if (near && !s.gapless) return raw;
   if (!near) {
     if (halves) floorRow(from, count, to, scratch);
-    else if (s.quantizer == SUPPORT) checkedRow(from, count, index, to, scratch, SUPPORT);
-    else if (s.quantizer == PAPER) checkedRow(from, count, index, to, scratch, PAPER);
-    else if (s.quantizer == SIGNED) checkedRow(from, count, index, to, scratch, SIGNED);
+    else if (s.quantizer === SUPPORT) checkedRow(from, count, index, to, scratch, SUPPORT);
+    else if (s.quantizer === PAPER) checkedRow(from, count, index, to, scratch, PAPER);
+    else if (s.quantizer === SIGNED) checkedRow(from, count, index, to, scratch, SIGNED);
     else checkedRow(from, count, index, to, scratch, DITHERED);
   }
   return noteRaw(from, count, index, to, raw, s, scratch);
@@ -94,16 +94,16 @@ function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, 
 function noteRaw(x: usize, count: usize, index: u32, to: usize, raw: i32, s: Settings, scratch: usize): i32 {
   const none = i16x8.splat(NONE as i16);
   const zero = i16x8.splat(0);
-  const gapless = s.gapless != 0;
+  const gapless = s.gapless !== 0;
   let found = raw;
   for (let i: usize = 0; i < count; i += 8) {
     let v = v128.load(to + i * 2);
     let kept = i16x8.eq(v, none);
     if (gapless) kept = v128.or(kept, i16x8.eq(v, zero));
     let bits = i16x8.bitmask(kept);
-    if (bits != 0) {
+    if (bits !== 0) {
       for (let lane: usize = 0; lane < 8; lane++) {
-        if (((bits >> (lane as i32)) & 1) == 0 || i + lane >= count) continue;
+        if (((bits >> (lane as i32)) & 1) === 0 || i + lane >= count) continue;
         if (found >= (MOST_RAW as i32)) return -1;
         store<u32>(scratch + RAW + ((found as usize) << 3), index + ((i + lane) as u32));
         store<u32>(scratch + RAW + ((found as usize) << 3), load<u32>(x + ((i + lane) << 2)), 4);
@@ -121,7 +121,7 @@ const FAR: u32 = 1;
 const ZEROS: u32 = 2;
 
 /** Moves integers above 0 down by one. */
-@inline
+// @inline
 function closed(v: v128): v128 {
   return i16x8.add(v, i16x8.gt_s(v, i16x8.splat(0)));
 }
@@ -131,16 +131,8 @@ function closed(v: v128): v128 {
  * value does need a check. Otherwise returns ZEROS if there are zeros and `gapless` is set, and 0 in all
  * other cases.
  */
-@inline
-function nearColumns(
-  x: usize,
-  stride: usize,
-  first: u32,
-  row: usize,
-  scratch: usize,
-  gapless: bool,
-  quantizer: u32,
-): u32 {
+// @inline
+function nearColumns(x: usize, stride: usize, first: u32, row: usize, scratch: usize, gapless: bool, quantizer: u32): u32 {
   const s = settings(scratch);
   const scale = opaqueFloat(s.inverse, scratch);
   const below = opaqueFloat(s.negativeInverse, scratch);
@@ -189,7 +181,7 @@ function nearColumns(
       storeTransposed(row + (i << 4), 16, closed(a), closed(b), closed(c), closed(d), closed(e), closed(f), closed(g), closed(h));
     }
   }
-  const limit = i16x8.splat(quantizer == HALVES ? LARGEST_FLOOR : (s.near as i16));
+  const limit = i16x8.splat(quantizer === HALVES ? LARGEST_FLOOR : (s.near as i16));
   if (v128.any_true(v128.or(i16x8.gt_s(most, limit), i16x8.lt_s(least, i16x8.neg(limit))))) return FAR;
   return gapless && v128.any_true(zeros) ? ZEROS : 0;
 }
@@ -200,7 +192,7 @@ function noteZeros(x: usize, count: usize, index: u32, raw: i32, scratch: usize)
   let found = raw;
   for (let i: usize = 0; i < count; i += 4) {
     let bits = i32x4.bitmask(f32x4.eq(v128.load(x + (i << 2)), zero));
-    for (; bits != 0; bits &= bits - 1) {
+    for (; bits !== 0; bits &= bits - 1) {
       const at = i + (ctz(bits) as usize);
       if (at >= count) break;
       if (found >= (MOST_RAW as i32)) return -1;
@@ -213,10 +205,10 @@ function noteZeros(x: usize, count: usize, index: u32, raw: i32, scratch: usize)
 }
 
 /** nearColumns for the quantizer in use. */
-@inline
+// @inline
 function nearRow(x: usize, stride: usize, first: u32, row: usize, scratch: usize, gapless: bool, quantizer: u32): u32 {
-  if (quantizer == SUPPORT) return nearColumns(x, stride, first, row, scratch, gapless, SUPPORT);
-  if (quantizer == SIGNED) return nearColumns(x, stride, first, row, scratch, gapless, SIGNED);
+  if (quantizer === SUPPORT) return nearColumns(x, stride, first, row, scratch, gapless, SUPPORT);
+  if (quantizer === SIGNED) return nearColumns(x, stride, first, row, scratch, gapless, SIGNED);
   return nearColumns(x, stride, first, row, scratch, gapless, DITHERED);
 }
 
@@ -236,11 +228,11 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
     const columns = rowAt(scratch, y);
     let state: u32;
     if (inHalves(s.predictor)) state = nearColumns(from, apart, first, columns, scratch, false, HALVES);
-    else if (s.quantizer == PAPER) state = nearColumns(from, apart, first, columns, scratch, false, PAPER);
+    else if (s.quantizer === PAPER) state = nearColumns(from, apart, first, columns, scratch, false, PAPER);
     else if (s.gapless) state = nearRow(from, apart, first, columns, scratch, true, s.quantizer);
     else state = nearRow(from, apart, first, columns, scratch, false, s.quantizer);
-    if (state == 0) return raw;
-    if (state == ZEROS) {
+    if (state === 0) return raw;
+    if (state === ZEROS) {
       let found = raw;
       for (let lane: u32 = 0; lane < 8 && found >= 0; lane++) {
         found = noteZeros(from + (lane as usize) * apart, width, first + lane * height * s.width, found, scratch);
@@ -256,7 +248,7 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
     const to = scratch + LANES + (lane as usize) * stride;
     const count = row < s.rows ? min<u32>(s.width, s.length - index) : 0;
     if (count < s.width) memory.fill(to, 0, (width + 8) << 1);
-    if (count == 0) continue;
+    if (count === 0) continue;
     found = quantizeRow(x + ((index as usize) << 2), end, count as usize, index, to, found, scratch);
     if (found < 0) return -1;
     // The vectors of an incomplete row wrote past its values; these integers are cleared.

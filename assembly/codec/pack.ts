@@ -7,7 +7,7 @@ import { opaque } from "./scratch";
  * numbers in every byte. Returns the address after the last byte. 16-bit shifts move bits of the neighbouring
  * byte in at the top of each byte; the masks of the following planes remove them.
  */
-@inline
+// @inline
 export function packRows(
   to: usize,
   row0: v128,
@@ -59,21 +59,21 @@ const INTEGERS: u32 = 1;
 const HIGH: u32 = 2;
 
 /** Stores the sixteen integers of a row at `to`; for HIGH, the low bytes are at `low`. */
-@inline
+// @inline
 function storeRow(to: usize, row: v128, kind: u32, low: usize): void {
-  if (kind == BYTES) {
+  if (kind === BYTES) {
     v128.store(to, row);
     return;
   }
-  const l = kind == HIGH ? v128.load(low) : row;
-  const h = kind == HIGH ? row : i8x16.splat(0);
+  const l = kind === HIGH ? v128.load(low) : row;
+  const h = kind === HIGH ? row : i8x16.splat(0);
   v128.store(to, i8x16.shuffle(l, h, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
   v128.store(to, i8x16.shuffle(l, h, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), 16);
 }
 
-@inline
+// @inline
 function storeRows(to: usize, kind: u32, low: usize, a: v128, b: v128, c: v128, d: v128): void {
-  const row: usize = kind == BYTES ? 16 : 32;
+  const row: usize = kind === BYTES ? 16 : 32;
   storeRow(to, a, kind, low);
   storeRow(to + row, b, kind, low + 16);
   storeRow(to + row * 2, c, kind, low + 32);
@@ -81,17 +81,8 @@ function storeRows(to: usize, kind: u32, low: usize, a: v128, b: v128, c: v128, 
 }
 
 /** The inverse of packRows. */
-@inline
-function unpackRows(
-  to: usize,
-  from: usize,
-  bits: u32,
-  kind: u32,
-  bytes: usize,
-  fifteen: v128,
-  three: v128,
-  one: v128,
-): void {
+// @inline
+function unpackRows(to: usize, from: usize, bits: u32, kind: u32, bytes: usize, fifteen: v128, three: v128, one: v128): void {
   let at = from;
   let a = i8x16.splat(0);
   let b = a;
@@ -129,32 +120,32 @@ function unpackRows(
 }
 
 /** Two vectors of 16-bit integers below 256 as one row of bytes. */
-@inline
+// @inline
 function byteRow(a: v128, b: v128): v128 {
   return i8x16.narrow_i16x8_u(a, b);
 }
 
 /** The low bytes of two vectors of 16-bit integers, as one row. */
-@inline
+// @inline
 function lowRow(a: v128, b: v128): v128 {
   const mask = i16x8.splat(255);
   return i8x16.narrow_i16x8_u(v128.and(a, mask), v128.and(b, mask));
 }
 
 /** The high bytes of two vectors of 16-bit integers, as one row. */
-@inline
+// @inline
 function highRow(a: v128, b: v128): v128 {
   return i8x16.narrow_i16x8_u(i16x8.shr_u(a, 8), i16x8.shr_u(b, 8));
 }
 
-@inline
+// @inline
 function storeBytes(to: usize, a: v128, b: v128, c: v128, d: v128): usize {
   storeRows(to, BYTES, 0, a, b, c, d);
   return to + 64;
 }
 
 /** Packs 64 integers of `width` ≤ 16 bits, eight per vector, with branch-free code for each width. */
-@inline
+// @inline
 function packVectors(
   to: usize,
   width: u32,
@@ -168,7 +159,7 @@ function packVectors(
   v7: v128,
   scratch: usize,
 ): usize {
-  if (width == 0) return to;
+  if (width === 0) return to;
   const fifteen = opaque(0x0f0f0f0f, scratch);
   const three = opaque(0x03030303, scratch);
   const one = opaque(0x01010101, scratch);
@@ -177,6 +168,7 @@ function packVectors(
     const b = byteRow(v2, v3);
     const c = byteRow(v4, v5);
     const d = byteRow(v6, v7);
+    // biome-ignore format: one width a line
     switch (width) {
       case 1: return packRows(to, a, b, c, d, 1, fifteen, three, one);
       case 2: return packRows(to, a, b, c, d, 2, fifteen, three, one);
@@ -193,7 +185,7 @@ function packVectors(
   const f = highRow(v2, v3);
   const g = highRow(v4, v5);
   const h = highRow(v6, v7);
-  return width == 16 ? storeBytes(at, e, f, g, h) : packRows(at, e, f, g, h, width & 7, fifteen, three, one);
+  return width === 16 ? storeBytes(at, e, f, g, h) : packRows(at, e, f, g, h, width & 7, fifteen, three, one);
 }
 
 /** Packs 64 16-bit integers at `block`. Returns the address after the last byte. */
@@ -214,12 +206,12 @@ export function pack16(to: usize, block: usize, width: u32, scratch: usize): usi
 }
 
 /** The width of the largest of 64 integers that are or-ed together in `all`. A width of 15 becomes 16. */
-@inline
+// @inline
 function widthOf(all: v128): u32 {
   const two = i64x2.extract_lane(all, 0) | i64x2.extract_lane(all, 1);
   const one = (two | (two >>> 32)) as u32;
   const width = 32 - clz((one | (one >>> 16)) & 0xffff);
-  return width + ((width == 15) as u32);
+  return width + ((width === 15) as u32);
 }
 
 /** Packs blocks of 16-bit integers. Their widths go to `widths` from index `first` on, a nibble each. */
@@ -243,25 +235,26 @@ export function packBlocks(to: usize, widths: usize, first: usize, from: usize, 
   return at;
 }
 
-@inline
+// @inline
 export function putWidth(widths: usize, b: usize, width: u32): void {
   const nibble = min<u32>(width, 15);
   const at = widths + (b >> 1);
   store<u8>(at, b & 1 ? (load<u8>(at) as u32) | (nibble << 4) : nibble);
 }
 
-@inline
+// @inline
 export function nibbleWidth(widths: usize, b: usize): u32 {
   const nibble = ((load<u8>(widths + (b >> 1)) as u32) >> (((b as u32) & 1) * 4)) & 15;
-  return nibble + ((nibble == 15) as u32);
+  return nibble + ((nibble === 15) as u32);
 }
 
 /** The inverse of packVectors, to 64 16-bit integers. */
-@inline
+// @inline
 function unpackOne(to: usize, from: usize, width: u32, scratch: usize): void {
   const fifteen = opaque(0x0f0f0f0f, scratch);
   const three = opaque(0x03030303, scratch);
   const one = opaque(0x01010101, scratch);
+  // biome-ignore format: one width a line
   switch (width) {
     case 0: {
       const zero = i8x16.splat(0);
@@ -300,7 +293,7 @@ export function unpackBlocks(to: usize, widths: usize, first: usize, from: usize
 }
 
 /** Byte `index` of sixteen 32-bit integers, as one row. */
-@inline
+// @inline
 function row32(block: usize, k: usize, index: i32): v128 {
   const at = block + k * 64;
   const byte = i32x4.splat(255);
@@ -321,7 +314,7 @@ export function pack32(to: usize, block: usize, width: u32, scratch: usize): usi
     at += 64;
   }
   const rest = width & 7;
-  if (rest == 0) return at;
+  if (rest === 0) return at;
   return packRows(
     at,
     row32(block, 0, index),
@@ -341,8 +334,8 @@ export function unpack32(block: usize, from: usize, width: u32, rows: usize, scr
   const whole = width >> 3;
   for (let index: u32 = 0; index < whole + 1; index++) {
     let source = from + index * 64;
-    if (index == whole) {
-      if ((width & 7) == 0) return;
+    if (index === whole) {
+      if ((width & 7) === 0) return;
       const fifteen = opaque(0x0f0f0f0f, scratch);
       const three = opaque(0x03030303, scratch);
       unpackRows(rows, source, width & 7, BYTES, 0, fifteen, three, opaque(0x01010101, scratch));

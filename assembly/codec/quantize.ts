@@ -15,22 +15,22 @@ export const SIGNED: u32 = 5;
 export const TWINS: u32 = 6;
 
 /** True if every integer stands for the one next to it towards zero. */
-@inline
+// @inline
 export function isSigned(quantizer: u32): bool {
-  return quantizer == SIGNED || quantizer == TWINS;
+  return quantizer === SIGNED || quantizer === TWINS;
 }
 
 /** True if the integer of a value depends on its index. */
-@inline
+// @inline
 export function dithers(quantizer: u32): bool {
-  return quantizer == DITHERED || isSigned(quantizer);
+  return quantizer === DITHERED || isSigned(quantizer);
 }
 
 /** The bits of 1.5·2^23. Adding it to |t| ≤ 2^22 leaves round-half-even(t) in the low mantissa bits. */
 export const MAGIC: i32 = 0x4b400000;
 
 /** The least lane of `low` and the largest of `high`, as the low and high half of the result. */
-@inline
+// @inline
 export function range16(low: v128, high: v128): u32 {
   let least: i32 = i16x8.extract_lane_s(low, 0);
   let most: i32 = i16x8.extract_lane_s(high, 0);
@@ -47,12 +47,12 @@ export function range16(low: v128, high: v128): u32 {
  * The nearest whole numbers, ties to even, of |t| ≤ 2^22. `magic` holds MAGIC; subtracting its bits as an
  * integer converts the sum.
  */
-@inline
+// @inline
 export function nearest(t: v128, magic: v128): v128 {
   return i32x4.sub(f32x4.add(t, magic), magic);
 }
 
-@inline
+// @inline
 function rounded(t0: v128, t1: v128, magic: v128): v128 {
   return i16x8.narrow_i32x4_s(nearest(t0, magic), nearest(t1, magic));
 }
@@ -61,7 +61,7 @@ function rounded(t0: v128, t1: v128, magic: v128): v128 {
  * The signs of eight values, 16 bits each: −1, 0 or 1. The 32-bit patterns are narrowed to 16 bits with
  * saturation, which preserves both zero and the sign. Adding zero first turns −0 into +0.
  */
-@inline
+// @inline
 function signsOf(x0: v128, x1: v128, one: v128, minusOne: v128): v128 {
   const zero = f32x4.splat(0);
   const pattern = i16x8.narrow_i32x4_s(f32x4.add(x0, zero), f32x4.add(x1, zero));
@@ -74,28 +74,20 @@ function signsOf(x0: v128, x1: v128, one: v128, minusOne: v128): v128 {
  *
  * proofs: Narrow.support_near, Narrow.paper_near, Narrow.dithered_near
  */
-@inline
+// @inline
 function nearSupport(x0: v128, x1: v128, scale: v128, magic: v128, one: v128, minusOne: v128): v128 {
   const whole = rounded(f32x4.trunc(f32x4.mul(x0, scale)), f32x4.trunc(f32x4.mul(x1, scale)), magic);
   return i16x8.add_sat_s(whole, signsOf(x0, x1, one, minusOne));
 }
 
-@inline
+// @inline
 export function nearPaper(x0: v128, x1: v128, scale: v128, magic: v128): v128 {
   return rounded(f32x4.mul(x0, scale), f32x4.mul(x1, scale), magic);
 }
 
 /** `turn` belongs to the first four values, and adding `four` gives that of the next four. */
-@inline
-export function nearDithered(
-  x0: v128,
-  x1: v128,
-  scale: v128,
-  magic: v128,
-  turn: v128,
-  four: v128,
-  scratch: usize,
-): v128 {
+// @inline
+export function nearDithered(x0: v128, x1: v128, scale: v128, magic: v128, turn: v128, four: v128, scratch: usize): v128 {
   const u0 = dither(turn, scratch);
   const u1 = dither(i32x4.add(turn, four), scratch);
   const r = rounded(f32x4.add(f32x4.mul(x0, scale), u0), f32x4.add(f32x4.mul(x1, scale), u1), magic);
@@ -108,7 +100,7 @@ export function nearDithered(
  * As nearDithered, but one further from zero, to the side of the value; `below` is the scale of negative
  * values. 0 stays 0. proofs: Narrow.signed_near
  */
-@inline
+// @inline
 export function nearSigned(
   x0: v128,
   x1: v128,
@@ -130,7 +122,7 @@ export function nearSigned(
 }
 
 /** The floors of values in half steps; a floor and the next integer are both within the bound. */
-@inline
+// @inline
 export function floors(x: v128, scale: v128, magic: v128): v128 {
   return nearest(f32x4.floor(f32x4.mul(x, scale)), magic);
 }
@@ -139,7 +131,7 @@ export function floors(x: v128, scale: v128, magic: v128): v128 {
  * Quantises eight values at `at`. `below` is the scale of negative values under SIGNED, `magic` is magicOf's
  * result, and `one` and `minusOne` hold these numbers in all lanes.
  */
-@inline
+// @inline
 export function nearEight(
   at: usize,
   scale: v128,
@@ -154,19 +146,19 @@ export function nearEight(
 ): v128 {
   const x0 = v128.load(at);
   const x1 = v128.load(at, 16);
-  if (quantizer == SUPPORT) return nearSupport(x0, x1, scale, magic, one, minusOne);
-  if (quantizer == PAPER) return nearPaper(x0, x1, scale, magic);
-  if (quantizer == HALVES) return i16x8.narrow_i32x4_s(floors(x0, scale, magic), floors(x1, scale, magic));
-  if (quantizer == SIGNED) return nearSigned(x0, x1, scale, below, magic, one, minusOne, turn, four, scratch);
+  if (quantizer === SUPPORT) return nearSupport(x0, x1, scale, magic, one, minusOne);
+  if (quantizer === PAPER) return nearPaper(x0, x1, scale, magic);
+  if (quantizer === HALVES) return i16x8.narrow_i32x4_s(floors(x0, scale, magic), floors(x1, scale, magic));
+  if (quantizer === SIGNED) return nearSigned(x0, x1, scale, below, magic, one, minusOne, turn, four, scratch);
   return nearDithered(x0, x1, scale, magic, turn, four, scratch);
 }
 
-@inline
+// @inline
 export function magicOf(scratch: usize): v128 {
   return opaque(MAGIC, scratch);
 }
 
-@inline
+// @inline
 function nearRun(x: usize, n: usize, q: usize, first: u32, scratch: usize, quantizer: u32): u32 {
   const s = settings(scratch);
   const scale = opaqueFloat(s.inverse, scratch);
@@ -216,9 +208,9 @@ export function quantizeNear(x: usize, n: usize, q: usize, first: u32, scratch: 
     const number = first + (i as u32);
     let range: u32;
     if (dithers(s.quantizer)) fetch(at, count << 2, scratch);
-    if (s.quantizer == SUPPORT) range = nearRun(at, count, to, number, scratch, SUPPORT);
-    else if (s.quantizer == PAPER) range = nearRun(at, count, to, number, scratch, PAPER);
-    else if (s.quantizer == SIGNED) range = nearRun(at, count, to, number, scratch, SIGNED);
+    if (s.quantizer === SUPPORT) range = nearRun(at, count, to, number, scratch, SUPPORT);
+    else if (s.quantizer === PAPER) range = nearRun(at, count, to, number, scratch, PAPER);
+    else if (s.quantizer === SIGNED) range = nearRun(at, count, to, number, scratch, SIGNED);
     else range = nearRun(at, count, to, number, scratch, DITHERED);
     least = min(least, ((range << 16) as i32) >> 16);
     most = max(most, (range as i32) >> 16);

@@ -25,7 +25,7 @@ const TOTAL_BITS: u32 = 11;
 export const LEAST_STATE: u32 = 0x10000;
 
 /** The class of a symbol as a left neighbour. */
-@inline
+// @inline
 export function besideOf(symbol: u32, left: u32): u32 {
   return ((symbol > (left & 255)) as u32) + ((symbol > ((left >> 8) & 255)) as u32) + ((symbol > ((left >> 16) & 255)) as u32);
 }
@@ -37,36 +37,36 @@ export function besideOf(symbol: u32, left: u32): u32 {
 export function prepareEncoder(scratch: usize): void {
   for (let c: usize = 0; c < 16; c++) {
     const top = load<u8>(scratch + TOPS + c) as u32;
-    for (let symbol: u32 = 0; symbol < 256; symbol = symbol == top ? 255 : symbol + 1) {
+    for (let symbol: u32 = 0; symbol < 256; symbol = symbol === top ? 255 : symbol + 1) {
       const i = (c << 8) | (symbol as usize);
       const code = load<u32>(scratch + CODES + (i << 2));
       const f = code & 0xffff;
       store<f32>(scratch + ENTRIES + (i << 3), <f32>2 / <f32>f);
       store<u16>(scratch + ENTRIES + (i << 3), f as u16, 4);
       store<u16>(scratch + ENTRIES + (i << 3), ((code >> 16) + 2048 - f) as u16, 6);
-      if (symbol == 255) break;
+      if (symbol === 255) break;
     }
   }
 }
 
 /** The entry of lane `lane`'s symbol in the column at `coded`, in the low half. */
-@inline
+// @inline
 function entryOf(entries: usize, coded: usize, lane: usize): v128 {
   return v128.load64_zero(entries + (load<u16>(coded + (lane << 1)) as usize));
 }
 
 /** The first words of two vectors, then their second words. */
-@inline
+// @inline
 function wordsOf(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
 }
 
-@inline
+// @inline
 function lowHalves(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
 }
 
-@inline
+// @inline
 function highHalves(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
 }
@@ -81,7 +81,7 @@ function highHalves(a: v128, b: v128): v128 {
  * Remainders need only their low 16 bits. `below` is 2^23 − 1 in binary32: adding it rounds to an integer and
  * subtracts the 1, and the low bits of the sum 2^23 + q are those of q.
  */
-@inline
+// @inline
 function step(x: v128, code: v128, twofold: v128, low: v128, below: v128, total: v128): v128 {
   const f = v128.and(code, low);
   const half = i32x4.sub(x, i32x4.shr_u(x, 1));
@@ -146,7 +146,7 @@ export function prepareDecoder(scratch: usize): void {
     // Tables of neighbouring area classes are 2^13 bytes apart, those of neighbouring left classes 2^15.
     const c = ((k & 3) << 2) | (k >> 2);
     const top = load<u8>(scratch + TOPS + c) as u32;
-    for (let symbol: u32 = 0; symbol < 256; symbol = symbol == top ? 255 : symbol + 1) {
+    for (let symbol: u32 = 0; symbol < 256; symbol = symbol === top ? 255 : symbol + 1) {
       const f = load<u16>(scratch + READ_CODES + (((c << 8) | (symbol as usize)) << 2)) as u32;
       const entry = i32x4.splat((symbol << 24) | (besideOf(symbol, left) << 22) | f);
       // Writes four slots at a time; the next symbol overwrites the surplus.
@@ -155,7 +155,7 @@ export function prepareDecoder(scratch: usize): void {
         v128.store(slot + (from << 2), i32x4.add(entry, i32x4.shl(offset, 11)));
       }
       slot += f << 2;
-      if (symbol == 255) break;
+      if (symbol === 255) break;
     }
   }
 }
@@ -176,13 +176,13 @@ export class Stream {
 
 export function streamOf(scratch: usize, k: usize): Stream {
   const stream = changetype<Stream>(scratch + STREAMS + (k << 6));
-  stream.symbols = scratch + (k == 0 ? SYMBOLS : SECOND_SYMBOLS);
-  stream.above = scratch + (k == 0 ? ABOVE : SECOND_ABOVE);
-  stream.contexts = scratch + (k == 0 ? ROW_CONTEXTS : SECOND_CONTEXTS);
+  stream.symbols = scratch + (k === 0 ? SYMBOLS : SECOND_SYMBOLS);
+  stream.above = scratch + (k === 0 ? ABOVE : SECOND_ABOVE);
+  stream.contexts = scratch + (k === 0 ? ROW_CONTEXTS : SECOND_CONTEXTS);
   return stream;
 }
 
-@inline
+// @inline
 export function statesOf(stream: Stream): usize {
   return changetype<usize>(stream) + 32;
 }
@@ -191,7 +191,7 @@ export function statesOf(stream: Stream): usize {
  * The slots of four lanes at the addresses `at`. The addresses pass through memory at `spot`, which is faster
  * than extracting the lanes one by one.
  */
-@inline
+// @inline
 function slotsAt(at: v128, spot: usize): v128 {
   v128.store(spot, at);
   const e01 = wordsOf(v128.load32_zero(load<u32>(spot)), v128.load32_zero(load<u32>(spot, 4)));
@@ -200,7 +200,7 @@ function slotsAt(at: v128, spot: usize): v128 {
 }
 
 /** The next state: f·⌊x/2^11⌋ + slot − start. */
-@inline
+// @inline
 function advance(x: v128, entry: v128, eleven: v128): v128 {
   const f = v128.and(entry, eleven);
   const offset = v128.and(i32x4.shr_u(entry, TOTAL_BITS), eleven);
@@ -208,31 +208,31 @@ function advance(x: v128, entry: v128, eleven: v128): v128 {
 }
 
 /** The table offset for the class as a left neighbour (a multiple of 2^15 bytes), added to `tables`. */
-@inline
+// @inline
 function besideAt(entry: v128, beside: v128, tables: v128): v128 {
   return i32x4.add(v128.and(i32x4.shr_u(entry, 7), beside), tables);
 }
 
 /** The symbols of two vectors of entries, in both halves of the result. */
-@inline
+// @inline
 function symbolsOf(a: v128, b: v128): v128 {
   const found = i16x8.narrow_i32x4_s(i32x4.shr_u(a, 24), i32x4.shr_u(b, 24));
   return i8x16.narrow_i16x8_u(found, found);
 }
 
-@inline
+// @inline
 function isShort(x: v128): v128 {
   return i32x4.eq(i32x4.shr_u(x, 16), i32x4.splat(0));
 }
 
 /** The states marked `short` shift in a word; `word` is zero for the others. */
-@inline
+// @inline
 function refill(x: v128, short: v128, word: v128): v128 {
   return v128.or(v128.bitselect(i32x4.shl(x, 16), x, short), word);
 }
 
 /** Writes the table offsets of a row's area classes (multiples of 2^13 bytes), 16 bits each. */
-@inline
+// @inline
 function classRow(stream: Stream, width: usize, area: u32, scratch: usize): void {
   const a0 = turned(area, 0, scratch);
   const a1 = turned(area, 1, scratch);
@@ -252,7 +252,7 @@ function classRow(stream: Stream, width: usize, area: u32, scratch: usize): void
  * Decodes a row of symbols. With `two`, it decodes one row of each of two streams, so that one stream
  * computes while the other waits for its table lookups.
  */
-@inline
+// @inline
 function decodeColumns(one: Stream, other: Stream, two: bool, width: usize, scratch: usize): void {
   const tables = i32x4.splat((scratch + SLOTS) as i32);
   const slots = opaque(8188, scratch);
@@ -326,7 +326,7 @@ function decodeColumns(one: Stream, other: Stream, two: bool, width: usize, scra
 }
 
 /** Stores the row of symbols as the row above the next one, and advances. */
-@inline
+// @inline
 function nextRow(stream: Stream, width: usize, scratch: usize): void {
   keepAbove(stream.symbols, width, stream.above, scratch);
   stream.symbols += width << 3;

@@ -3,22 +3,22 @@
 //
 //   row      column by column, eight lanes each: one vector a column   (predicted)
 //   symbols  one byte each, in the row's order                         (coded)
-import { ABOVE, ROW_BYTES, ROWS, TRUE_SYMBOLS } from "./map";
+import { ROW_BYTES, ROWS, TRUE_SYMBOLS } from "./map";
 import { unzigzag16, zigzag16 } from "./predict";
-import { bitsOf, GATHER, opaque16, opaque8, SCATTER, settings } from "./scratch";
+import { bitsOf, GATHER, opaque8, opaque16, SCATTER, settings } from "./scratch";
 
 /** The prediction for a column, from its left, upper and corner neighbours. */
-@inline
+// @inline
 function expected(left: v128, up: v128, corner: v128, predictor: u32): v128 {
-  if (predictor == 0) return i16x8.splat(0);
-  if (predictor == 1) return left;
-  if (predictor == 2) return up;
+  if (predictor === 0) return i16x8.splat(0);
+  if (predictor === 1) return left;
+  if (predictor === 2) return up;
   const sum = i16x8.add(left, up);
   const plane = i16x8.sub(sum, corner);
   const low = i16x8.min_s(left, up);
   const high = i16x8.max_s(left, up);
   const median = i16x8.max_s(low, i16x8.min_s(high, plane));
-  if (predictor == 3) return median;
+  if (predictor === 3) return median;
   return i16x8.shr_s(i16x8.add(median, i16x8.shr_s(sum, 1)), 1);
 }
 
@@ -26,7 +26,7 @@ function expected(left: v128, up: v128, corner: v128, predictor: u32): v128 {
 export const SMOOTH_HALVES: u32 = 5;
 const WIDE_HALVES: u32 = 6;
 
-@inline
+// @inline
 export function inHalves(predictor: u32): bool {
   return predictor >= SMOOTH_HALVES;
 }
@@ -35,7 +35,7 @@ export function inHalves(predictor: u32): bool {
  * The prediction in half steps. `up` lies above the column, at address `at` in the row above; `before` is
  * left of `left`.
  */
-@inline
+// @inline
 function expectedHalves(
   before: v128,
   left: v128,
@@ -46,7 +46,7 @@ function expectedHalves(
   three: v128,
   predictor: u32,
 ): v128 {
-  if (predictor == SMOOTH_HALVES) return expected(left, up, corner, 4);
+  if (predictor === SMOOTH_HALVES) return expected(left, up, corner, 4);
   const right = first ? up : v128.load(at, 16);
   const further = first ? up : v128.load(at, 32);
   const near = i16x8.shl(i16x8.add(i16x8.add(left, up), right), 1);
@@ -55,7 +55,7 @@ function expectedHalves(
 }
 
 /** Writes the row's last column twice more after its end, as the neighbours to the right. */
-@inline
+// @inline
 function endRow(row: usize, width: usize, last: v128): void {
   v128.store(row + (width << 4), last);
   v128.store(row + (width << 4), last, 16);
@@ -64,7 +64,7 @@ function endRow(row: usize, width: usize, last: v128): void {
 /**
  * The address of row y's columns. Rows alternate between two places, so the row above is in the other one.
  */
-@inline
+// @inline
 export function rowAt(scratch: usize, y: u32): usize {
   return scratch + ROWS + 16 + (y & 1 ? ROW_BYTES : 0);
 }
@@ -72,12 +72,12 @@ export function rowAt(scratch: usize, y: u32): usize {
 /**
  * The address of the row above. In a lane's first row the left neighbour is used, which lies 16 bytes before.
  */
-@inline
+// @inline
 function aboveOf(scratch: usize, y: u32, first: bool): usize {
   return first ? rowAt(scratch, y) - 16 : rowAt(scratch, y + 1);
 }
 
-@inline
+// @inline
 function residualsWith(row: usize, up0: usize, first: bool, width: usize, to: usize, predictor: u32): void {
   // The neighbours beyond the left end of a row have the value above its first column.
   let left = first ? i16x8.splat(0) : v128.load(up0);
@@ -97,16 +97,8 @@ function residualsWith(row: usize, up0: usize, first: bool, width: usize, to: us
  * residualsWith in half steps. Of each floor at `row` and the next integer, the one at an even distance from
  * the prediction is kept.
  */
-@inline
-function halvesWith(
-  row: usize,
-  above: usize,
-  first: bool,
-  width: usize,
-  to: usize,
-  scratch: usize,
-  predictor: u32,
-): void {
+// @inline
+function halvesWith(row: usize, above: usize, first: bool, width: usize, to: usize, scratch: usize, predictor: u32): void {
   const one = opaque16(1, scratch);
   const three = opaque16(3, scratch);
   let left = first ? i16x8.splat(0) : v128.load(above);
@@ -137,15 +129,15 @@ export function foldRow(y: u32, first: bool, scratch: usize): void {
   const width = s.width as usize;
   const to = scratch + TRUE_SYMBOLS;
   const predictor = s.predictor;
-  if (predictor == 0) residualsWith(row, up, first, width, to, 0);
-  else if (predictor == 1) residualsWith(row, up, first, width, to, 1);
-  else if (predictor == 2) residualsWith(row, up, first, width, to, 2);
-  else if (predictor == 3) residualsWith(row, up, first, width, to, 3);
-  else if (predictor == 4) residualsWith(row, up, first, width, to, 4);
+  if (predictor === 0) residualsWith(row, up, first, width, to, 0);
+  else if (predictor === 1) residualsWith(row, up, first, width, to, 1);
+  else if (predictor === 2) residualsWith(row, up, first, width, to, 2);
+  else if (predictor === 3) residualsWith(row, up, first, width, to, 3);
+  else if (predictor === 4) residualsWith(row, up, first, width, to, 4);
   else if (first) {
-    if (predictor == SMOOTH_HALVES) halvesWith(row, up, true, width, to, scratch, SMOOTH_HALVES);
+    if (predictor === SMOOTH_HALVES) halvesWith(row, up, true, width, to, scratch, SMOOTH_HALVES);
     else halvesWith(row, up, true, width, to, scratch, WIDE_HALVES);
-  } else if (predictor == SMOOTH_HALVES) halvesWith(row, up, false, width, to, scratch, SMOOTH_HALVES);
+  } else if (predictor === SMOOTH_HALVES) halvesWith(row, up, false, width, to, scratch, SMOOTH_HALVES);
   else halvesWith(row, up, false, width, to, scratch, WIDE_HALVES);
 }
 
@@ -163,7 +155,7 @@ export function sumRow(scratch: usize): u32 {
 /**
  * Threshold k in sixteen lanes with its top bit flipped, so that signed comparison orders bytes as unsigned.
  */
-@inline
+// @inline
 export function turned(thresholds: u32, k: u32, scratch: usize): v128 {
   return opaque8((thresholds >> (k << 3)) ^ 128, scratch);
 }
@@ -172,13 +164,13 @@ export function turned(thresholds: u32, k: u32, scratch: usize): v128 {
  * Minus the number of three thresholds that each of sixteen bytes exceeds (a comparison is −1 where true).
  * All operands have their top bits flipped.
  */
-@inline
+// @inline
 export function exceeded(value: v128, t0: v128, t1: v128, t2: v128): v128 {
   return i8x16.add(i8x16.gt_s(value, t0), i8x16.add(i8x16.gt_s(value, t1), i8x16.gt_s(value, t2)));
 }
 
 /** ul + 2·u + ur of sixteen symbols, which are two columns. */
-@inline
+// @inline
 export function areaAt(above: usize): v128 {
   const u = v128.load(above);
   return i8x16.add(i8x16.add(u, u), i8x16.add(v128.load(above - 8), v128.load(above, 8)));
@@ -204,7 +196,7 @@ export function keepAbove(symbols: usize, width: usize, above: usize, scratch: u
  * Turns a column's folded residuals at `at` into symbols, and appends their low bits to `lows`. Returns the
  * new end.
  */
-@inline
+// @inline
 function divide(at: usize, lows: usize, low: i32, mask: v128, one: v128, scratch: usize): usize {
   const z = v128.load(at);
   const none = i16x8.eq(z, i16x8.splat(0));
@@ -232,16 +224,16 @@ export function divideRow(lows: usize, scratch: usize): usize {
 }
 
 /** A column's folded residuals, stored as 16 bits or as bytes. */
-@inline
+// @inline
 function foldedAt(from: usize, x: usize, bytes: bool): v128 {
   return bytes ? v128.load8x8_u(from + (x >> 1)) : v128.load(from + x);
 }
 
-@inline
+// @inline
 function restoreWith(row: usize, up0: usize, y: u32, width: usize, from: usize, bytes: bool, predictor: u32): void {
-  let left = y == 0 ? i16x8.splat(0) : v128.load(up0);
+  let left = y === 0 ? i16x8.splat(0) : v128.load(up0);
   let corner = left;
-  if (y == 0) v128.store(row - 16, left);
+  if (y === 0) v128.store(row - 16, left);
   for (let x: usize = 0; x < width << 4; x += 16) {
     const up = v128.load(up0 + x);
     left = i16x8.add(unzigzag16(foldedAt(from, x, bytes)), expected(left, up, corner, predictor));
@@ -250,7 +242,7 @@ function restoreWith(row: usize, up0: usize, y: u32, width: usize, from: usize, 
   }
 }
 
-@inline
+// @inline
 function restoreHalves(
   row: usize,
   above: usize,
@@ -276,18 +268,18 @@ function restoreHalves(
   endRow(row, width, left);
 }
 
-@inline
+// @inline
 function restoreEach(row: usize, up: usize, y: u32, width: usize, from: usize, bytes: bool, scratch: usize): void {
   const predictor = settings(scratch).predictor;
-  if (predictor == 0) restoreWith(row, up, y, width, from, bytes, 0);
-  else if (predictor == 1) restoreWith(row, up, y, width, from, bytes, 1);
-  else if (predictor == 2) restoreWith(row, up, y, width, from, bytes, 2);
-  else if (predictor == 3) restoreWith(row, up, y, width, from, bytes, 3);
-  else if (predictor == 4) restoreWith(row, up, y, width, from, bytes, 4);
-  else if (y == 0) {
-    if (predictor == SMOOTH_HALVES) restoreHalves(row, up, true, width, from, bytes, scratch, SMOOTH_HALVES);
+  if (predictor === 0) restoreWith(row, up, y, width, from, bytes, 0);
+  else if (predictor === 1) restoreWith(row, up, y, width, from, bytes, 1);
+  else if (predictor === 2) restoreWith(row, up, y, width, from, bytes, 2);
+  else if (predictor === 3) restoreWith(row, up, y, width, from, bytes, 3);
+  else if (predictor === 4) restoreWith(row, up, y, width, from, bytes, 4);
+  else if (y === 0) {
+    if (predictor === SMOOTH_HALVES) restoreHalves(row, up, true, width, from, bytes, scratch, SMOOTH_HALVES);
     else restoreHalves(row, up, true, width, from, bytes, scratch, WIDE_HALVES);
-  } else if (predictor == SMOOTH_HALVES) restoreHalves(row, up, false, width, from, bytes, scratch, SMOOTH_HALVES);
+  } else if (predictor === SMOOTH_HALVES) restoreHalves(row, up, false, width, from, bytes, scratch, SMOOTH_HALVES);
   else restoreHalves(row, up, false, width, from, bytes, scratch, WIDE_HALVES);
 }
 
@@ -297,7 +289,7 @@ function restoreEach(row: usize, up: usize, y: u32, width: usize, from: usize, b
  */
 export function restoreRow(y: u32, from: usize, bytes: bool, scratch: usize): usize {
   const row = rowAt(scratch, y);
-  const up = aboveOf(scratch, y, y == 0);
+  const up = aboveOf(scratch, y, y === 0);
   const width = settings(scratch).width as usize;
   if (bytes) restoreEach(row, up, y, width, from, true, scratch);
   else restoreEach(row, up, y, width, from, false, scratch);

@@ -78,23 +78,23 @@ export class Settings {
  * A vector with `value` in all lanes. V8 rebuilds a constant vector at every use, in every loop iteration; a
  * vector loaded from memory stays in a register.
  */
-@inline
+// @inline
 export function opaque(value: i32, scratch: usize): v128 {
   store<i32>(scratch + CELL, value);
   return v128.load32_splat(scratch + CELL);
 }
 
-@inline
+// @inline
 export function opaque16(value: i32, scratch: usize): v128 {
   return opaque((value & 0xffff) * 0x10001, scratch);
 }
 
-@inline
+// @inline
 export function opaque8(value: i32, scratch: usize): v128 {
   return opaque((value & 0xff) * 0x1010101, scratch);
 }
 
-@inline
+// @inline
 export function opaqueFloat(value: f32, scratch: usize): v128 {
   return opaque(reinterpret<i32>(value), scratch);
 }
@@ -103,7 +103,7 @@ export function opaqueFloat(value: f32, scratch: usize): v128 {
  * A mask of the top bits of eight 16-bit lanes that are all 0 or all 1. V8's i16x8.bitmask uses a register
  * that byte shuffles also use, so that one would wait for the other in every iteration.
  */
-@inline
+// @inline
 export function bitsOf(lanes: v128): usize {
   return i8x16.bitmask(i8x16.narrow_i16x8_s(lanes, i16x8.splat(0))) as usize;
 }
@@ -149,8 +149,8 @@ export function configure(
   s.lag = lag;
   s.rectified = rectified;
   s.twin = twin;
-  const dithered = quantizer == 3 || quantizer == 5;
-  const provable = quantizer != 0 && (bound == negativeBound || quantizer == 5) && max(step, negativeStep) < <f32>1e30;
+  const dithered = quantizer === 3 || quantizer === 5;
+  const provable = quantizer !== 0 && (bound === negativeBound || quantizer === 5) && max(step, negativeStep) < <f32>1e30;
   // An integer below 5120 proves that x is within 5120 steps of zero; with dither, one below 2^11 − 1 proves
   // 2^11 steps.
   s.near = !provable ? -1 : dithered ? 2046 : 5119;
@@ -166,7 +166,7 @@ export function initialize(scratch: usize): void {
   v128.store(scratch + MIXING, i32x4.splat(0x7feb352d));
   v128.store(scratch + MIXING, i32x4.splat(0x846ca68b), 16);
   v128.store(scratch + MIXING, f32x4.splat(1.1920928955078125e-7), 32);
-  v128.store(scratch + MIXING, f32x4.splat(-0.499999940395355224609375), 48);
+  v128.store(scratch + MIXING, f32x4.splat(-0.4999999403953552), 48);
   for (let mask = 0; mask < 256; mask++) {
     const gather = scratch + GATHER + (mask << 4);
     const scatter = scratch + SCATTER + (mask << 4);
@@ -177,7 +177,7 @@ export function initialize(scratch: usize): void {
     v128.store(raise, i8x16.splat(-128));
     let count: usize = 0;
     for (let lane: usize = 0; lane < 8; lane++) {
-      if (((mask >> (lane as i32)) & 1) == 0) {
+      if (((mask >> (lane as i32)) & 1) === 0) {
         store<u16>(raise + free * 2, (0x0100 + 0x0202 * lane) as u16);
         free++;
         continue;

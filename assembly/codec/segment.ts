@@ -1,10 +1,10 @@
 // Decodes dense mode's segments. First come the symbols of two segments in step, because the symbol decoder
 // mostly waits for memory; then the rows of values, segment by segment. docs/format.md describes the bytes.
 import { heightOf } from "./dense";
+import { placeRaw } from "./dequantize";
 import { LOWS, MOST_LARGE, MOST_RAW, SEGMENTS, TRUE_SYMBOLS } from "./map";
 import { unpack16, unpackTail } from "./pack";
-import { placeRaw } from "./dequantize";
-import { decodeStrip, LEAST_STATE, statesOf, Stream, streamOf } from "./rans";
+import { decodeStrip, LEAST_STATE, Stream, statesOf, streamOf } from "./rans";
 import { joinLows, restoreRow } from "./rows";
 import { settings } from "./scratch";
 import { placeRow } from "./values";
@@ -64,10 +64,10 @@ function openSegment(segment: Segment, first: u32, strips: u32, from: usize, end
     const read = takeVarint(at, end);
     if (read < 0) return TRUNCATED;
     at += (read >>> 32) as usize;
-    const value = (read as u32) as usize;
-    if (k == 0) wordCount = value;
-    else if (k == 1) largeCount = value;
-    else if (k == 2) rawCount = value;
+    const value = read as u32 as usize;
+    if (k === 0) wordCount = value;
+    else if (k === 1) largeCount = value;
+    else if (k === 2) rawCount = value;
     else lowCount = value;
   }
   if (wordCount > total || largeCount > MOST_LARGE || rawCount > MOST_RAW || lowCount > total) return BAD_COUNT;
@@ -94,8 +94,8 @@ function openStream(segment: Segment, scratch: usize, k: usize): Stream {
 }
 
 function isFinished(stream: Stream): bool {
-  if (stream.at != stream.end) return false;
-  for (let k: usize = 0; k < 32; k += 4) if (load<u32>(statesOf(stream) + k) != LEAST_STATE) return false;
+  if (stream.at !== stream.end) return false;
+  for (let k: usize = 0; k < 32; k += 4) if (load<u32>(statesOf(stream) + k) !== LEAST_STATE) return false;
   return true;
 }
 
@@ -135,7 +135,7 @@ function widen(symbols: usize, width: usize, large: usize, end: usize, escapes: 
   if (!escapes) return large;
   let at = large;
   for (let i: usize = 0; i < width << 3; i++) {
-    if (load<u8>(symbols + i) != 255) continue;
+    if (load<u8>(symbols + i) !== 255) continue;
     if (at < end) store<u16>(truth + (i << 1), load<u16>(at));
     at += 2;
   }
@@ -154,7 +154,7 @@ function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 
     const height = heightOf(strip, s.height, s.rows);
     for (let y: u32 = 0; y < height; y++, symbols += width << 3) {
       const escapes = escapesIn(symbols, width);
-      const bytes = !escapes && s.low == 0;
+      const bytes = !escapes && s.low === 0;
       if (!bytes) {
         large = widen(symbols, width, large, segment.raw, escapes, scratch);
         if (s.low > 0) low = joinLows(low, scratch);
@@ -163,7 +163,7 @@ function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 
       placeRow(x, strip, height, y, row, scratch);
     }
   }
-  if (large != segment.raw || low - scratch - LOWS != segment.lowCount) return BAD_COUNT;
+  if (large !== segment.raw || low - scratch - LOWS !== segment.lowCount) return BAD_COUNT;
   const least = segment.first * 8 * s.height * s.width;
   for (let k: usize = 0; k < segment.rawCount; k++) {
     const at = segment.raw + (k << 3);
@@ -178,29 +178,21 @@ function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 
  * Decodes the strips from `first` on: a segment of `strips` strips, and another of `more` if that is not 0.
  * Returns the bytes read of the `available` ones, or a negative error.
  */
-export function decodeDense(
-  scratch: usize,
-  x: usize,
-  first: u32,
-  strips: u32,
-  more: u32,
-  from: usize,
-  available: usize,
-): i32 {
+export function decodeDense(scratch: usize, x: usize, first: u32, strips: u32, more: u32, from: usize, available: usize): i32 {
   const s = settings(scratch);
   const width = s.width as usize;
   const end = from + available;
   const one = segmentOf(scratch, 0);
   const other = segmentOf(scratch, 1);
   let wrong = openSegment(one, first, strips, from, end, scratch);
-  if (wrong == 0 && more > 0) wrong = openSegment(other, first + strips, more, one.end, end, scratch);
-  if (wrong != 0) return wrong;
+  if (wrong === 0 && more > 0) wrong = openSegment(other, first + strips, more, one.end, end, scratch);
+  if (wrong !== 0) return wrong;
   const stream = openStream(one, scratch, 0);
   const second = openStream(more > 0 ? other : one, scratch, 1);
   for (let k: u32 = 0; k < max(strips, more); k++) {
     const height = k < strips ? heightOf(first + k, s.height, s.rows) : 0;
     const otherHeight = k < more ? heightOf(first + strips + k, s.height, s.rows) : 0;
-    if (height == otherHeight) decodeStrip(stream, second, true, height, width, scratch);
+    if (height === otherHeight) decodeStrip(stream, second, true, height, width, scratch);
     else {
       decodeStrip(stream, second, false, height, width, scratch);
       decodeStrip(second, stream, false, otherHeight, width, scratch);
@@ -208,7 +200,7 @@ export function decodeDense(
   }
   if (!isFinished(stream) || (more > 0 && !isFinished(second))) return BAD_STATE;
   wrong = fill(one, streamOf(scratch, 0).symbols, x, scratch);
-  if (wrong == 0 && more > 0) wrong = fill(other, streamOf(scratch, 1).symbols, x, scratch);
-  if (wrong != 0) return wrong;
+  if (wrong === 0 && more > 0) wrong = fill(other, streamOf(scratch, 1).symbols, x, scratch);
+  if (wrong !== 0) return wrong;
   return ((more > 0 ? other.end : one.end) - from) as i32;
 }

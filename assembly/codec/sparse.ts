@@ -6,13 +6,13 @@
 import { folded16, or16, unfolded16 } from "./predict";
 import { GATHER, GROUP, PACKED, Q, SCATTER } from "./scratch";
 
-@inline
+// @inline
 function fold32(v: u32, unsigned: bool): u32 {
   return unsigned ? v : (v << 1) ^ ((v as i32) >> 31);
 }
 
 /** Eight integers, folded, minus 1; those marked in `mask` are moved together. */
-@inline
+// @inline
 function together(v: v128, mask: usize, unsigned: bool, scratch: usize): v128 {
   const lifted = i16x8.sub(folded16(v, unsigned), i16x8.splat(1));
   return i8x16.swizzle(lifted, v128.load(scratch + GATHER + (mask << 4)));
@@ -22,7 +22,7 @@ function together(v: v128, mask: usize, unsigned: bool, scratch: usize): v128 {
  * gather for 16-bit integers, two bytes of the bitmap at a time. If their number is odd, a zero byte follows,
  * which the widths overwrite later. Returns the end of the packed integers.
  */
-@inline
+// @inline
 function gather16(bitmap: usize, bytes: usize, unsigned: bool, scratch: usize): usize {
   const zero = i16x8.splat(0);
   let to = scratch + PACKED;
@@ -51,7 +51,7 @@ export function gather(bitmap: usize, n: usize, wide: bool, unsigned: bool, scra
     memory.fill(bitmap, 0, bytes);
     for (let i: usize = 0; i < n; i++) {
       const v = load<u32>(q + i * 4);
-      if (v == 0) continue;
+      if (v === 0) continue;
       store<u8>(bitmap + (i >> 3), load<u8>(bitmap + (i >> 3)) | ((1 as u8) << ((i & 7) as u8)));
       store<u32>(to, fold32(v, unsigned) - 1);
       to += 4;
@@ -64,7 +64,7 @@ export function gather(bitmap: usize, n: usize, wide: bool, unsigned: bool, scra
   return (to - scratch - PACKED) >> 1;
 }
 
-@inline
+// @inline
 function scatter16(bitmap: usize, bytes: usize, packed: usize, unsigned: bool, scratch: usize): usize {
   let from = packed;
   let to = scratch + GROUP;
@@ -84,9 +84,7 @@ function scatter16(bitmap: usize, bytes: usize, packed: usize, unsigned: bool, s
 export function scatter(bitmap: usize, n: usize, packed: usize, wide: bool, unsigned: bool, scratch: usize): usize {
   if (!wide) {
     const bytes = (n + 7) >> 3;
-    return unsigned
-      ? scatter16(bitmap, bytes, packed, true, scratch)
-      : scatter16(bitmap, bytes, packed, false, scratch);
+    return unsigned ? scatter16(bitmap, bytes, packed, true, scratch) : scatter16(bitmap, bytes, packed, false, scratch);
   }
   let from = packed;
   for (let i: usize = 0; i < n; i++) {
@@ -111,7 +109,7 @@ export function sparseBits(at: usize, count: usize, wide: bool, unsigned: bool):
   if (wide) {
     for (let i: usize = 0; i < count; i++) {
       const v = load<u32>(at + i * 4);
-      if (v == 0) continue;
+      if (v === 0) continue;
       all |= fold32(v, unsigned) - 1;
       some++;
     }

@@ -7,7 +7,7 @@ import { sparseBits } from "./sparse";
 export const CONSTANT: u32 = 5;
 export const SPARSE: u32 = 6;
 
-@inline
+// @inline
 export function integerAt(q: usize, i: usize, wide: bool): i32 {
   return wide ? load<i32>(q + i * 4) : (load<i16>(q + i * 2) as i32);
 }
@@ -37,8 +37,8 @@ export function survey(q: usize, n: usize): u32 {
   for (; i < n; i++) {
     const v = load<i32>(q + i * 4);
     if (v < 0) flags |= ANY_NEGATIVE;
-    if (v != ((v << 16) >> 16)) flags |= ANY_WIDE;
-    if (v != load<i32>(q)) flags |= ANY_OTHER;
+    if (v !== (v << 16) >> 16) flags |= ANY_WIDE;
+    if (v !== load<i32>(q)) flags |= ANY_OTHER;
   }
   return flags;
 }
@@ -67,11 +67,11 @@ export function choosePlan(q: usize, n: usize, lag: usize, wide: bool, none: u32
     const count = min<usize>(64, n - b * 64);
     costNone += predict(block, at, 0, wide, none, count);
     cost1 += predict(block, at, 0, wide, 1, count);
-    if (lag != 0) {
+    if (lag !== 0) {
       cost2 += predict(block, at, lag, wide, 2, count);
       cost3 += predict(block, at, lag, wide, 3, count);
     }
-    const set = sparseBits(at, count, wide, none == UNSIGNED);
+    const set = sparseBits(at, count, wide, none === UNSIGNED);
     some += (set >>> 32) as u32;
     bits |= set as u32;
     sampled++;
@@ -82,16 +82,16 @@ export function choosePlan(q: usize, n: usize, lag: usize, wide: bool, none: u32
     best = cost1 << 6;
     plan = 1;
   }
-  if (lag != 0 && cost2 << 6 < best) {
+  if (lag !== 0 && cost2 << 6 < best) {
     best = cost2 << 6;
     plan = 2;
   }
-  if (lag != 0 && cost3 << 6 < best) {
+  if (lag !== 0 && cost3 << 6 < best) {
     best = cost3 << 6;
     plan = 3;
   }
   // Without the zeros, block boundaries shift, so the width of the widest sampled integer is used for all.
-  return (sampled << 6) + some * (32 - clz(bits)) < best ? SPARSE + (none == UNSIGNED ? 1 : 0) : plan;
+  return (sampled << 6) + some * (32 - clz(bits)) < best ? SPARSE + (none === UNSIGNED ? 1 : 0) : plan;
 }
 
 /** The number of zeros among n ≤ 2^17 16-bit integers. */
@@ -102,8 +102,9 @@ function countZeros(q: usize, n: usize): i32 {
   // A comparison is −1 where true.
   for (; i + 8 <= n; i += 8) counts = i16x8.sub(counts, i16x8.eq(v128.load(q + i * 2), zero));
   const four = i32x4.extadd_pairwise_i16x8_s(counts);
-  let count = i32x4.extract_lane(four, 0) + i32x4.extract_lane(four, 1) + i32x4.extract_lane(four, 2) + i32x4.extract_lane(four, 3);
-  for (; i < n; i++) if (load<i16>(q + i * 2) == 0) count++;
+  let count =
+    i32x4.extract_lane(four, 0) + i32x4.extract_lane(four, 1) + i32x4.extract_lane(four, 2) + i32x4.extract_lane(four, 3);
+  for (; i < n; i++) if (load<i16>(q + i * 2) === 0) count++;
   return count;
 }
 
@@ -115,14 +116,14 @@ export function closeGap(q: usize, x: usize, n: usize, wide: bool, scratch: usiz
   const limit = (n >> 8) as i32;
   let count = 0;
   if (wide) {
-    for (let i: usize = 0; i < n; i++) if (load<i32>(q + i * 4) == 0) count++;
+    for (let i: usize = 0; i < n; i++) if (load<i32>(q + i * 4) === 0) count++;
   } else {
     for (let i: usize = 0; i < n && count <= limit; i += 1024) count += countZeros(q + i * 2, min<usize>(1024, n - i));
   }
   if (count > limit) return -1;
   let found: usize = 0;
   for (let i: usize = 0; found < (count as usize); i++) {
-    if (integerAt(q, i, wide) != 0) continue;
+    if (integerAt(q, i, wide) !== 0) continue;
     store<u16>(scratch + POSITIONS + found * 2, i as u16);
     store<u32>(scratch + ESCAPES + found * 4, load<u32>(x + i * 4));
     found++;

@@ -4,7 +4,7 @@ import { storeEight } from "./dequantize";
 /** With this kind `spread` stores integers; any other kind is the quantizer that decodes them. */
 const INTEGERS: u32 = 0;
 
-@inline
+// @inline
 function put(
   to: usize,
   integers: v128,
@@ -17,7 +17,7 @@ function put(
   four: v128,
   scratch: usize,
 ): void {
-  if (kind == INTEGERS) v128.store(to, integers);
+  if (kind === INTEGERS) v128.store(to, integers);
   else storeEight(to, integers, kind, gapless, step, one, other, turn, four, scratch);
 }
 
@@ -26,7 +26,8 @@ function put(
  * `turn` belongs to the first four values of the first result, and adding `apart` gives that of the next
  * result. The other arguments are storeEight's.
  */
-@inline
+// biome-ignore format: one row a line
+// @inline
 function spread(
   to: usize,
   toStride: usize,
@@ -84,7 +85,7 @@ function spread(
 }
 
 /** Transposes eight rows of eight integers to columns that are `toStride` bytes apart. */
-@inline
+// @inline
 export function storeTransposed(
   to: usize,
   toStride: usize,
@@ -117,7 +118,7 @@ export function transpose(to: usize, toStride: usize, from: usize, stride: usize
 }
 
 /** Decodes eight columns at `from` to eight values in each of eight rows, which are `apart` values apart. */
-@inline
+// @inline
 export function spreadColumns(
   to: usize,
   stride: usize,

@@ -22,11 +22,10 @@ export type Profile = (typeof profiles)[number];
 /** `release` and `debug` are strict. */
 export type Build = keyof typeof files;
 
-const files = {
-  release: new URL("../../../build/comet.wasm", import.meta.url),
-  debug: new URL("../../../build/comet.debug.wasm", import.meta.url),
-  fused: new URL("../../../build/comet.fused.wasm", import.meta.url),
-} as const;
+/** Bundlers copy a file whose address is written as below. The debug build is no part of the published package. */
+const release = new URL("../../../build/comet.wasm", import.meta.url);
+const fused = new URL("../../../build/comet.fused.wasm", import.meta.url);
+const files = { release, fused, debug: new URL("comet.debug.wasm", release) } as const;
 
 const compiled = new Map<Build, WebAssembly.Module>();
 
@@ -49,10 +48,10 @@ function read(url: URL): Uint8Array<ArrayBuffer> {
     return platform.readFile(url);
   } catch (cause) {
     throw new UsageError({
-      where: url.pathname.slice(url.pathname.lastIndexOf("build/")),
+      where: url.pathname.replace(/^.*(?=build\/)/, ""),
       expected: "the compiled kernels",
       got: cause instanceof Error ? cause.message : String(cause),
-      remedy: "run npm run build; a server must offer build/ beside dist/",
+      remedy: "run npm run build; for a page, serve the package's folder build/ at this address",
     });
   }
 }

@@ -5,6 +5,8 @@ import { isBuiltin } from "node:module";
 import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import * as inPage from "../../src/browser.js";
+import * as inNode from "../../src/index.js";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const compiled = (file: string) => readFileSync(join(root, "dist/src", file), "utf8");
@@ -58,4 +60,19 @@ test("a module that needs Node is found, however deep", () => {
 test("Node's variables are asked for only where Node's modules are", () => {
   for (const file of reached(entries, compiled).own)
     assert.doesNotMatch(compiled(file), /\b(?:process|Buffer|__dirname)\b[.(]/, file);
+});
+
+test("a page gets the same names as Node, so that one set of types is true for both", () => {
+  assert.deepEqual(Object.keys(inPage).sort(), Object.keys(inNode).sort());
+});
+
+test("in a page, what needs files says so when it is called", async () => {
+  const ofNode = new Map<string, unknown>(Object.entries(inNode));
+  const differ = Object.entries(inPage).filter(([name, value]) => value !== ofNode.get(name));
+  assert.ok(differ.some(([name]) => name === "openDataset"));
+  for (const [name, value] of differ)
+    await assert.rejects(
+      (value as () => Promise<never>)(),
+      new RegExp(`^UsageError: ${name}: expected a file system`),
+    );
 });
