@@ -113,14 +113,14 @@ export class Dropout extends Module {
     this.#p = p;
   }
 
-  /** The mask depends on the step's seed and on the layer's path only. */
+  /** The mask depends only on the step's seed and on the layer's path. */
   forward(x: Tensor): Tensor {
     if (!this.training) return x;
     return dropout(x, this.#p, deriveSeed(x.engine.stepSeed, this.path) >>> 0, this.path);
   }
 }
 
-/** Leaves out whole images of a residual branch; which ones depends on the step's seed and on the layer's path only. */
+/** Leaves out whole images of a residual branch. The choice depends only on the step's seed and on the layer's path. */
 export class StochasticDepth extends Module {
   readonly #p: number;
 
@@ -161,7 +161,7 @@ export class AvgPool2d extends Module {
   }
 }
 
-/** To `extent` × `extent`, whatever comes in. */
+/** Averages images of any size to `extent` × `extent`. */
 export class AdaptiveAvgPool2d extends Module {
   readonly #extent: number;
 
@@ -181,7 +181,7 @@ export class Flatten extends Module {
   }
 }
 
-/** One module after the other; named by position, as PyTorch does, or by the names given. */
+/** Applies modules one after the other. They are named by position, as in PyTorch, or by the given names. */
 export class Sequential extends Module {
   constructor(modules: readonly Module[] | Readonly<Record<string, Module>>) {
     super();

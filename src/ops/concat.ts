@@ -1,5 +1,5 @@
 /**
- * Channels of two tensors side by side. It only copies, both ways, and saves nothing.
+ * Puts the channels of two tensors side by side. Forward and backward only copy, and nothing is saved.
  *
  *   y[n] = a[n] b[n]        image by image: all channels of a, then all of b
  */

@@ -1,6 +1,6 @@
 /**
- * Convolution and the fully connected layer: the ops whose weight gradient needs their input, and so the ops that
- * COMET was made for.
+ * Convolution and the fully connected layer. Their weight gradients need their inputs, which are most of what training
+ * saves: COMET was designed for them.
  *
  *   y[n,k,p,q]  = b[k] + Σ_{c,r,s} x[n,c,p·stride+r−pad,q·stride+s−pad] · w[k,c,r,s]
  *   ∇w[k,c,r,s] = Σ_{n,p,q} δ[n,k,p,q] · x[n,c,…]          δ = ∇y
@@ -34,7 +34,7 @@ interface Conv2dAttributes extends Weights {
   shape: Conv2dShape;
 }
 
-/** K × C/groups × R × R; throws a ShapeError for numbers that are no such shape, before anything is allocated. */
+/** K × C/groups × R × R. Throws a ShapeError for numbers that give no such shape, before anything is allocated. */
 export function conv2dWeightShape(
   where: string,
   [inChannels, outChannels, kernel]: readonly [number, number, number],
@@ -59,7 +59,7 @@ export function conv2dWeightShape(
   return [outChannels, inChannels / groups, kernel, kernel];
 }
 
-/** What a convolution makes of an N × C × H × W input; throws a ShapeError that names the layer. */
+/** The shape of a convolution of an N × C × H × W input. Throws a ShapeError that names the layer. */
 export function conv2dShape(
   where: string,
   input: readonly number[],
@@ -98,7 +98,7 @@ export function conv2dShape(
   return { N, C, H, W, K, R, S, P, Q, stride, padding, groups };
 }
 
-/** Bias and its gradient are the same for both ops. */
+/** Adds the gradient of the bias, which is the same for both ops. */
 function accumulateBias(run: Backward, bias: Parameter | null, dy: Tensor, shape: ChannelShape): void {
   if (bias === null) return;
   const db = run.empty([shape.C]);

@@ -3,7 +3,7 @@
  *
  *   y[n] = x[n]·b[n]/(1 − p)        ∇x[n] = δ[n]·b[n]/(1 − p)        b[n] = 0 with probability p, else 1
  *
- * b is a function of the seed, so nothing is kept.
+ * b is a function of the seed, so nothing is saved.
  */
 
 import type { Op } from "../engine/op.js";
@@ -16,7 +16,7 @@ interface Drop {
   seed: number;
 }
 
-/** x·b/(1 − p) of the images from number `first` on, in place where nobody else needs x; consumes x. */
+/** x·b/(1 − p) for images whose first has the number `first`; in place if no other tensor needs x. Consumes x. */
 function drop(engine: Machine, x: Tensor, { p, seed }: Drop, site: string, first = 0): Tensor {
   const { kernels, device } = engine;
   const N = x.shape[0]!;

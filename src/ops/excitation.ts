@@ -1,5 +1,5 @@
 /**
- * Channel-wise multiplication, the end of squeeze-and-excitation (Hu et al., 2018): each plane by a number of its own.
+ * The last step of squeeze-and-excitation (Hu et al., 2018): multiplies each plane by a number of its own.
  *
  *   y[n,c,i] = x[n,c,i]·s[n,c]        ∇x = δ·s        ∇s[n,c] = Σ_i δ[n,c,i]·x[n,c,i]
  *

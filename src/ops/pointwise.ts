@@ -1,9 +1,9 @@
 /**
  * Elementwise ops, and flatten, which only renames the axes.
  *
- *   relu     y = max(x, 0)      ∇x = δ where y ≠ 0: the support of y is all that backward needs (proofs: Gradient.relu_exact)
+ *   relu     y = max(x, 0)      ∇x = δ where y ≠ 0: backward needs only the support of y (proofs: Gradient.relu_exact)
  *   add      y = a + b          ∇a = ∇b = δ
- *   dropout  y = x·m/(1 − p)    ∇x = δ·m/(1 − p), m one bit an element
+ *   dropout  y = x·m/(1 − p)    ∇x = δ·m/(1 − p), m has one bit for each element
  */
 
 import type { Op, Recomputation } from "../engine/op.js";
@@ -25,7 +25,7 @@ export const reluOp: Op<null> = {
   },
 };
 
-/** max(x, 0); consumes x. */
+/** max(x, 0). Consumes x. */
 function rectified({ engine, site }: Pick<Recomputation, "engine" | "site">, x: Tensor): Tensor {
   const values = x.data;
   const y = x.recycle(site);
@@ -53,7 +53,7 @@ export const addOp: Op<null> = {
   },
 };
 
-/** a + b; consumes both. */
+/** a + b. Consumes both. */
 function sum({ engine, site }: Pick<Recomputation, "engine" | "site">, a: Tensor, b: Tensor): Tensor {
   const values = a.data;
   const y = a.recycle(site);
@@ -94,7 +94,7 @@ export const dropoutOp: Op<{ p: number; seed: number }> = {
   },
 };
 
-/** Zeroes each element with probability p and scales the rest by 1/(1 − p). `seed`: 32 bits; one seed, one mask. */
+/** Zeroes each element with probability p and scales the rest by 1/(1 − p). `seed`: 32 bits; equal seeds give equal masks. */
 export function dropout(x: Tensor, p: number, seed: number, site?: string): Tensor {
   if (!(p >= 0 && p < 1)) {
     throw new UsageError({

@@ -1,6 +1,6 @@
 /**
- * The parameter-free shortcut between stages of a residual network (He et al., 2016, option A): every stride-th row
- * and column, with zero channels around the old ones.
+ * The shortcut without parameters between stages of a residual network (He et al., 2016, option A): every stride-th row
+ * and column, with channels of zeros around the old ones.
  *
  *   y[n, c + before, p, q] = x[n, c, stride·p, stride·q],   before = ⌊(K − C)/2⌋
  */
@@ -15,7 +15,7 @@ const downsampleOp: Op<DownsampleShape> = {
   saves: {},
   forward: (run, [x], shape) => ({ y: downsampled(run, x!, shape) }),
   backward(run, dy, shape) {
-    // The main path has usually back-propagated first: most of a tensor of its own would be zeros to add to that.
+    // The main path usually comes first in the backward pass. A tensor of its own would add mostly zeros to that gradient.
     const dx = run.pending(0) ?? zeros(run, [shape.N, shape.C, shape.H, shape.W]);
     run.engine.kernels.downsampleBackward(dx.data, dy.data, shape);
     dy.dispose();

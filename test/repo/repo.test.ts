@@ -151,6 +151,31 @@ test("no file is a drawer for odds and ends, and none is too long to be one conc
   }
 });
 
+test("the heart stays small: few files at the root, short files, few members of what backward works with", () => {
+  const files = filesBelow("src", ".ts").map((file) => relative("src", file));
+  assert.ok(files.filter((file) => !file.includes("/")).length <= 8);
+  for (const file of files.filter((file) => /^(engine|noise|stores|comet)\//.test(file))) {
+    const lines = readFileSync(join(root, "src", file), "utf8").split("\n").length;
+    assert.ok(lines < 250, `src/${file} has ${lines} lines`);
+  }
+  const op = readFileSync(join(root, "src", "engine", "op.ts"), "utf8");
+  const body = /export interface Backward \{\n([\s\S]*?)\n\}/.exec(op)![1]!;
+  const members = body.match(/^ {2}(readonly )?\w+[(:?]/gm)!;
+  assert.ok(members.length <= 10, `Backward has ${members.length} members: ${members}`);
+});
+
+/** What only a store, and what chooses one, may name. */
+const methods = /\bcomet\/|CometStore|"comet"/;
+
+test("engine, ops, networks, training, runs and reports name no method of storing", () => {
+  const others = filesBelow("src", ".ts").filter(
+    (file) =>
+      /^src\/(engine|noise|ops|nn|models|data|training|runs|report)\//.test(file) &&
+      methods.test(readFileSync(join(root, file), "utf8")),
+  );
+  assert.deepEqual(others, [join("src", "training", "session.ts"), join("src", "training", "settings.ts")]);
+});
+
 test("each mutant finds the one place that it breaks", () => {
   for (const { file, fault, from } of mutants) {
     const places = readFileSync(join(root, "dist/src", `${file}.js`), "utf8").split(from).length - 1;
