@@ -1,7 +1,7 @@
 /**
- * docs/extending.md keeps its word. All blocks of the page are applied to a copy of the sources: a store and a policy are a
- * new file, its import and one line in a list. After that, the copy compiles, and the command line knows the new names as if
- * they had always been there: help, checks, training, records, report and resume.
+ * All blocks of docs/extending.md are applied to a copy of the sources: a store and a policy are a new file, its import and
+ * one line in a list. After that, the copy compiles, and the command line treats the new names like all others: help,
+ * checks, training, records, report and resume.
  */
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
