@@ -39,10 +39,10 @@ export * from "./kernels/mask";
 export * from "./kernels/moments";
 export { conv2dNoiseEnergy, conv2dNoiseEnergyWorkspace } from "./kernels/noise";
 export * from "./kernels/norm";
-export * from "./kernels/observation";
 export * from "./kernels/plane";
 export * from "./kernels/pool";
 export { squareRemainder } from "./kernels/product";
+export * from "./kernels/reduction";
 export { sgd } from "./kernels/sgd";
 export * from "./kernels/shortcut";
 // Benchmarks use these two to measure the machine's speed.

@@ -13,11 +13,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
+import type { Choice } from "../src/codec/dense/choice.js";
+import { layoutOf } from "../src/codec/dense/layout.js";
+import { contextOf, symbolOf, thresholdsFor } from "../src/codec/dense/model.js";
 import type { EncodeOptions } from "../src/codec/index.js";
-import { layoutOf } from "../src/codec/layout.js";
-import { instantiate } from "../src/codec/module.js";
-import { scratchBytes } from "../src/codec/room.js";
-import { contextOf, symbolOf, thresholdsFor } from "../src/codec/stages/model.js";
+import { instantiate } from "../src/codec/instantiate.js";
+import { scratchBytes } from "../src/codec/limits.js";
 import { expect, zigzag } from "../src/codec/stages/predict.js";
 import { contexts, symbols } from "../src/codec/stages/rans.js";
 import { WasmCodec } from "../src/codec/wasm.js";
@@ -120,7 +121,7 @@ export function contextBits(z: Uint16Array, width: number, plane: number): numbe
   const mean = sum / z.length;
   let low = 0;
   while (mean >= 16 * 2 ** low) low++;
-  const plan = { predictor: 3, gapless: false, low, ...thresholdsFor(mean / 2 ** low) };
+  const model = { predictor: 3, gapless: false, low, ...thresholdsFor(mean / 2 ** low) };
   const counts = new Float64Array(contexts * symbols);
   let lows = 0;
   // The lanes of a column are eight symbols apart; only the first lane is used here.
@@ -131,7 +132,7 @@ export function contextBits(z: Uint16Array, width: number, plane: number): numbe
       for (let x = 0; x < width && row + x < z.length; x++) {
         own[8 * x] = Math.min(255, symbolOf(z[row + x]!, low));
         if (own[8 * x]! > 0) lows += low;
-        counts[contextOf(own, above, 8 * x, plan) * symbols + own[8 * x]!]!++;
+        counts[contextOf(own, above, 8 * x, model) * symbols + own[8 * x]!]!++;
       }
       above = own;
     }
@@ -156,7 +157,14 @@ function entropies(tensor: Named, step: number): { order0: number; context: numb
   return { order0: entropyOf(order0) / z.length, context: contextBits(z, width, plane) / z.length };
 }
 
-class Bench {
+interface BenchOptions extends Omit<EncodeOptions, "shape"> {
+  bound: number;
+  /** The model and tables of dense mode; without it, the encoder chooses. */
+  choice?: Choice | null;
+}
+
+/** A codec on a memory that holds a tensor, its frame and the decoded values. */
+export class CodecBench {
   readonly #memory = new WebAssembly.Memory({ initial: 32, maximum: 65536 });
   readonly #codec: WasmCodec;
   readonly #base: number;
@@ -168,7 +176,7 @@ class Bench {
     this.#base = scratch + scratchBytes;
   }
 
-  run({ shape, data }: Named, options: Omit<EncodeOptions, "shape"> & { bound: number }, rounds: number) {
+  run({ shape, data }: Named, options: BenchOptions, rounds: number) {
     const bytes = data.byteLength;
     const x = this.#base;
     const out = x + Math.ceil(bytes / 64) * 64;
@@ -216,7 +224,7 @@ export async function bench(args: string[]): Promise<void> {
     },
   });
   const tensors = options.tensors === undefined ? await fromTraining() : fromFolder(options.tensors);
-  const bench = new Bench();
+  const bench = new CodecBench();
   const rows = [];
   for (const tensor of tensors) {
     const largest = tensor.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);

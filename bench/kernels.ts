@@ -9,7 +9,7 @@
  */
 import { parseArgs } from "node:util";
 import { Device } from "../src/device/device.js";
-import type { Kernel } from "../src/device/module.js";
+import type { Kernel } from "../src/device/kernel-module.js";
 import type { Kernels } from "../src/kernels/kernels.js";
 import { referenceKernels } from "../src/kernels/reference.js";
 import { simdKernels } from "../src/kernels/simd.js";

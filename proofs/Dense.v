@@ -8,7 +8,7 @@
     - [aside_back]: what was kept aside for some places of a sequence returns to them, if both sides see which places.
     - [dense_round_trip]: all 16-bit integers come back, whatever predictor, contexts, tables, low bits and lanes.
 
-    models src/codec/segment.ts:encodeSegment src/codec/segment.ts:decodeSegment *)
+    models src/codec/dense/segment.ts:encodeSegment src/codec/dense/segment.ts:decodeSegment *)
 
 From Coq Require Import ZArith List Bool Lia.
 From Comet Require Import Predict.

@@ -1,6 +1,6 @@
 (** * Pipeline: a whole chunk, there and back
 
-    The stages together, as src/codec/chunk.ts composes them: quantise every value with its check, predict, leave zeros out
+    The stages together, as src/codec/fast/chunk.ts composes them: quantise every value with its check, predict, leave zeros out
     where that pays, fold, pack in blocks of 64 with a width each; raw values travel beside, with their positions. Which
     predictor, whether zeros are left out and whether folding is needed is the encoder's free choice: nothing below
     depends on how it chooses.
@@ -21,7 +21,7 @@ Open Scope Z_scope.
 
 (** ** Blocks
 
-    models src/codec/chunk.ts:encodeChunk src/codec/chunk.ts:decodeChunk *)
+    models src/codec/fast/chunk.ts:encodeChunk src/codec/fast/chunk.ts:decodeChunk *)
 
 Definition bitLength (v : Z) : Z := if v =? 0 then 0 else Z.log2 v + 1.
 

@@ -219,7 +219,7 @@ End Stream.
 
 (** ** Symbols and low bits
 
-    models src/codec/stages/model.ts:symbolOf *)
+    models src/codec/dense/model.ts:symbolOf *)
 
 Definition symbolOf (k z : Z) : Z := if z =? 0 then 0 else 1 + (z - 1) / 2 ^ k.
 Definition lowOf (k z : Z) : Z := (z - 1) mod 2 ^ k.

@@ -11,10 +11,10 @@ import { BLOCK, GROUP, STAGING } from "./scratch";
 export const GROUPED: usize = 16;
 
 /**
- * Writes widths and blocks of `count` integers, predicted as `plan` says. Returns the address after the last
+ * Writes widths and blocks of `count` integers, predicted as `form` says. Returns the address after the last
  * byte.
  */
-export function writeBlocks(to: usize, from: usize, count: usize, lag: usize, wide: bool, plan: u32, scratch: usize): usize {
+export function writeBlocks(to: usize, from: usize, count: usize, lag: usize, wide: bool, form: u32, scratch: usize): usize {
   const block = scratch + BLOCK;
   const whole = count >> 6;
   const rest = count & 63;
@@ -22,20 +22,20 @@ export function writeBlocks(to: usize, from: usize, count: usize, lag: usize, wi
   let at = to + (wide ? blocks : (blocks + 1) >> 1);
   if (wide) {
     for (let b: usize = 0; b < whole; b++) {
-      const width = predict(block, from + b * 256, lag, true, plan, 64);
+      const width = predict(block, from + b * 256, lag, true, form, 64);
       store<u8>(to + b, width);
       at = pack32(at, block, width, scratch);
     }
-  } else if (plan === UNSIGNED) at = packBlocks(at, to, 0, from, whole, scratch);
+  } else if (form === UNSIGNED) at = packBlocks(at, to, 0, from, whole, scratch);
   else {
     for (let b: usize = 0; b < whole; b += GROUPED) {
       const some = min(GROUPED, whole - b);
-      predictRun(scratch + GROUP, from + b * 128, some << 7, lag, plan);
+      predictRun(scratch + GROUP, from + b * 128, some << 7, lag, form);
       at = packBlocks(at, to, b, scratch + GROUP, some, scratch);
     }
   }
   if (rest === 0) return at;
-  let width = predict(block, from + whole * (wide ? 256 : 128), lag, wide, plan, rest);
+  let width = predict(block, from + whole * (wide ? 256 : 128), lag, wide, form, rest);
   if (wide) store<u8>(to + whole, width);
   else {
     // A narrow width is stored as a nibble, in which 15 stands for 16.

@@ -1,4 +1,4 @@
-// Fast mode, chunk by chunk. src/codec/chunk.ts is the same in TypeScript; docs/format.md describes the
+// Fast mode, chunk by chunk. src/codec/fast/chunk.ts is the same in TypeScript; docs/format.md describes the
 // bytes.
 import { blocksBytes, GROUPED, readBlocks, writeBlocks } from "./blocks";
 import { quantizeNarrow, quantizeWide, TOO_WIDE } from "./checked";
@@ -7,7 +7,7 @@ import { restore16, restore32, UNSIGNED } from "./predict";
 import { LOSSLESS, PAPER, quantizeNear, SIGNED } from "./quantize";
 import { BLOCK, ESCAPES, GROUP, PACKED, POSITIONS, Q, STAGING, settings, TRIAL } from "./scratch";
 import { gather, scatter } from "./sparse";
-import { ANY_NEGATIVE, ANY_OTHER, ANY_WIDE, CONSTANT, choosePlan, closeGap, integerAt, narrow, SPARSE, survey } from "./survey";
+import { ANY_NEGATIVE, ANY_OTHER, ANY_WIDE, CONSTANT, chooseForm, closeGap, integerAt, narrow, SPARSE, survey } from "./survey";
 
 const CHUNK: usize = 16384;
 const WIDE: u32 = 8;
@@ -15,7 +15,7 @@ const EXACT: u32 = 16;
 const HAS_ESCAPES: u32 = 32;
 const GAPLESS: u32 = 64;
 
-/** The return values of decodeFast for a damaged payload; src/codec/answers.ts names the fields. */
+/** The return values of decodeFast for a damaged payload; src/codec/wasm/results.ts names the fields. */
 const TRUNCATED: i32 = -1;
 const BAD_KIND: i32 = -2;
 const BAD_POSITION: i32 = -3;
@@ -105,7 +105,7 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
     gapless = zeros >= 0;
     if (gapless) escapes = zeros;
   }
-  const form = constant ? CONSTANT : choosePlan(q, n, lag, wide, none, scratch + BLOCK);
+  const form = constant ? CONSTANT : chooseForm(q, n, lag, wide, none, scratch + BLOCK);
   let kind = form | (wide ? WIDE : 0) | (exact ? EXACT : 0);
   kind |= (escapes > 0 ? HAS_ESCAPES : 0) | (gapless ? GAPLESS : 0);
   store<u8>(to, kind);

@@ -1,5 +1,5 @@
 // Dense mode's symbols and their contexts, one row at a time: the input of the entropy coder.
-// src/codec/stages/model.ts defines the context of a symbol; rans.ts codes it.
+// src/codec/dense/model.ts defines the context of a symbol; rans.ts codes it.
 import { ABOVE, PADDED, TOPS, TRUE_SYMBOLS } from "./map";
 import { exceeded, turned } from "./rows";
 import { opaque8, opaque16, settings } from "./scratch";

@@ -1,4 +1,4 @@
-// Encodes dense mode's segments: coded rows of symbols, and the data stored beside them. src/codec/segment.ts
+// Encodes dense mode's segments: coded rows of symbols, and the data stored beside them. src/codec/dense/segment.ts
 // defines them; docs/format.md describes the bytes.
 import { codeRow } from "./code";
 import { encodeRow } from "./lanes";
@@ -12,7 +12,7 @@ const UNSUITED: i32 = -2;
 /** Bytes of one table of counts: 4 for each symbol of each context. */
 const TABLE: usize = 16384;
 
-/** Sets the layout and plan for the following calls. */
+/** Sets the layout and model for the following calls. */
 export function configureDense(
   scratch: usize,
   length: u32,

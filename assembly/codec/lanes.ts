@@ -1,4 +1,4 @@
-// Rows of floats of eight lanes → columns of eight integers; values.ts is the inverse. src/codec/segment.ts
+// Rows of floats of eight lanes → columns of eight integers; values.ts is the inverse. src/codec/dense/segment.ts
 // defines the order.
 //
 //   lane rows   the rows of the eight lanes one after another, 16 bits each, laneBytes apart   (quantised)
@@ -89,7 +89,7 @@ function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, 
 }
 
 /**
- * Appends the values that stay raw to the list, and moves integers above 0 down if the plan leaves zero out.
+ * Appends the values that stay raw to the list, and moves integers above 0 down if the model leaves zero out.
  */
 function noteRaw(x: usize, count: usize, index: u32, to: usize, raw: i32, s: Settings, scratch: usize): i32 {
   const none = i16x8.splat(NONE as i16);

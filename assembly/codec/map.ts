@@ -33,7 +33,7 @@ export const SECOND_ABOVE: usize = 337288;
 export const WORDS_END: usize = 468288;
 export const TRUE_SYMBOLS: usize = 337216;
 export const PADDED: usize = 370176;
-/** While a plan is chosen: four tables of counts, in place of most of the coded data. */
+/** While a model is chosen: four tables of counts, in place of most of the coded data. */
 export const COUNTS: usize = 206016;
 
 /** Symbols without a code, 16 bits each. */

@@ -39,33 +39,33 @@ export function unfolded16(u: v128, unsigned: bool): v128 {
 }
 
 // @inline
-function residual16(at: usize, lag: usize, plan: u32): v128 {
+function residual16(at: usize, lag: usize, form: u32): v128 {
   const v = v128.load(at);
-  if (plan === UNSIGNED) return v;
-  if (plan === 0) return zigzag16(v);
-  if (plan === 1) return zigzag16(i16x8.sub(v, v128.load(at - 2)));
-  if (plan === 2) return zigzag16(i16x8.sub(v, v128.load(at - lag)));
+  if (form === UNSIGNED) return v;
+  if (form === 0) return zigzag16(v);
+  if (form === 1) return zigzag16(i16x8.sub(v, v128.load(at - 2)));
+  if (form === 2) return zigzag16(i16x8.sub(v, v128.load(at - lag)));
   const above = i16x8.sub(v128.load(at - lag), v128.load(at - lag - 2));
   return zigzag16(i16x8.sub(i16x8.sub(v, v128.load(at - 2)), above));
 }
 
 // @inline
-function residual32(at: usize, lag: usize, plan: u32): v128 {
+function residual32(at: usize, lag: usize, form: u32): v128 {
   const v = v128.load(at);
-  if (plan === UNSIGNED) return v;
-  if (plan === 0) return zigzag32(v);
-  if (plan === 1) return zigzag32(i32x4.sub(v, v128.load(at - 4)));
-  if (plan === 2) return zigzag32(i32x4.sub(v, v128.load(at - lag)));
+  if (form === UNSIGNED) return v;
+  if (form === 0) return zigzag32(v);
+  if (form === 1) return zigzag32(i32x4.sub(v, v128.load(at - 4)));
+  if (form === 2) return zigzag32(i32x4.sub(v, v128.load(at - lag)));
   const above = i32x4.sub(v128.load(at - lag), v128.load(at - lag - 4));
   return zigzag32(i32x4.sub(i32x4.sub(v, v128.load(at - 4)), above));
 }
 
 // @inline
-function predictWith(to: usize, at: usize, lag: usize, wide: bool, plan: u32): v128 {
+function predictWith(to: usize, at: usize, lag: usize, wide: bool, form: u32): v128 {
   let all = i32x4.splat(0);
   const bytes: usize = wide ? 256 : 128;
   for (let i: usize = 0; i < bytes; i += 16) {
-    const r = wide ? residual32(at + i, lag, plan) : residual16(at + i, lag, plan);
+    const r = wide ? residual32(at + i, lag, form) : residual16(at + i, lag, form);
     v128.store(to + i, r);
     all = v128.or(all, r);
   }
@@ -73,11 +73,11 @@ function predictWith(to: usize, at: usize, lag: usize, wide: bool, plan: u32): v
 }
 
 // @inline
-function predictEach(to: usize, at: usize, lag: usize, wide: bool, plan: u32): v128 {
-  if (plan === UNSIGNED) return predictWith(to, at, lag, wide, UNSIGNED);
-  if (plan === 0) return predictWith(to, at, lag, wide, 0);
-  if (plan === 1) return predictWith(to, at, lag, wide, 1);
-  if (plan === 2) return predictWith(to, at, lag, wide, 2);
+function predictEach(to: usize, at: usize, lag: usize, wide: bool, form: u32): v128 {
+  if (form === UNSIGNED) return predictWith(to, at, lag, wide, UNSIGNED);
+  if (form === 0) return predictWith(to, at, lag, wide, 0);
+  if (form === 1) return predictWith(to, at, lag, wide, 1);
+  if (form === 2) return predictWith(to, at, lag, wide, 2);
   return predictWith(to, at, lag, wide, 3);
 }
 
@@ -101,8 +101,8 @@ function widthOf(all: v128, wide: bool): u32 {
 }
 
 /** Writes the folded residuals of `count` integers; the rest of the block becomes 0. Returns their width. */
-export function predict(to: usize, at: usize, lag: usize, wide: bool, plan: u32, count: usize): u32 {
-  let all = wide ? predictEach(to, at, lag, true, plan) : predictEach(to, at, lag, false, plan);
+export function predict(to: usize, at: usize, lag: usize, wide: bool, form: u32, count: usize): u32 {
+  let all = wide ? predictEach(to, at, lag, true, form) : predictEach(to, at, lag, false, form);
   if (count >= 64) return widthOf(all, wide);
   const size: usize = wide ? 4 : 2;
   memory.fill(to + count * size, 0, (64 - count) * size);
@@ -111,11 +111,11 @@ export function predict(to: usize, at: usize, lag: usize, wide: bool, plan: u32,
   return widthOf(all, wide);
 }
 
-/** Eight integers minus the ones above them, if the plan uses those. */
+/** Eight integers minus the ones above them, if the form uses those. */
 // @inline
-function lessUp(at: usize, lag: usize, plan: u32): v128 {
+function lessUp(at: usize, lag: usize, form: u32): v128 {
   const v = v128.load(at);
-  return plan === 3 || plan === 2 ? i16x8.sub(v, v128.load(at - lag)) : v;
+  return form === 3 || form === 2 ? i16x8.sub(v, v128.load(at - lag)) : v;
 }
 
 /** The left neighbours of eight integers; `before` holds the eight integers before them. */
@@ -126,15 +126,15 @@ function leftOf(before: v128, v: v128): v128 {
 
 /** Predicts a run of 16-bit integers. The residual of lorenzo is left's difference of up's differences. */
 // @inline
-function runWith(to: usize, at: usize, bytes: usize, lag: usize, plan: u32): void {
-  let before = plan === 1 || plan === 3 ? lessUp(at - 16, lag, plan) : i16x8.splat(0);
+function runWith(to: usize, at: usize, bytes: usize, lag: usize, form: u32): void {
+  let before = form === 1 || form === 3 ? lessUp(at - 16, lag, form) : i16x8.splat(0);
   for (let i: usize = 0; i < bytes; i += 32) {
-    const a = lessUp(at + i, lag, plan);
-    const b = lessUp(at + i + 16, lag, plan);
-    if (plan === UNSIGNED) {
+    const a = lessUp(at + i, lag, form);
+    const b = lessUp(at + i + 16, lag, form);
+    if (form === UNSIGNED) {
       v128.store(to + i, a);
       v128.store(to + i, b, 16);
-    } else if (plan === 1 || plan === 3) {
+    } else if (form === 1 || form === 3) {
       v128.store(to + i, zigzag16(i16x8.sub(a, leftOf(before, a))));
       v128.store(to + i, zigzag16(i16x8.sub(b, leftOf(a, b))), 16);
       before = b;
@@ -146,11 +146,11 @@ function runWith(to: usize, at: usize, bytes: usize, lag: usize, plan: u32): voi
 }
 
 /** Writes the folded residuals of a run of whole blocks of 16-bit integers. */
-export function predictRun(to: usize, at: usize, bytes: usize, lag: usize, plan: u32): void {
-  if (plan === UNSIGNED) runWith(to, at, bytes, lag, UNSIGNED);
-  else if (plan === 0) runWith(to, at, bytes, lag, 0);
-  else if (plan === 1) runWith(to, at, bytes, lag, 1);
-  else if (plan === 2) runWith(to, at, bytes, lag, 2);
+export function predictRun(to: usize, at: usize, bytes: usize, lag: usize, form: u32): void {
+  if (form === UNSIGNED) runWith(to, at, bytes, lag, UNSIGNED);
+  else if (form === 0) runWith(to, at, bytes, lag, 0);
+  else if (form === 1) runWith(to, at, bytes, lag, 1);
+  else if (form === 2) runWith(to, at, bytes, lag, 2);
   else runWith(to, at, bytes, lag, 3);
 }
 
@@ -184,17 +184,17 @@ function last32(v: v128): v128 {
 }
 
 // @inline
-function restoreWith(at: usize, from: usize, bytes: usize, lag: usize, wide: bool, plan: u32, carry0: v128): v128 {
+function restoreWith(at: usize, from: usize, bytes: usize, lag: usize, wide: bool, form: u32, carry0: v128): v128 {
   let carry = carry0;
   for (let i: usize = 0; i < bytes; i += 16) {
     let v = v128.load(from + i);
-    if (plan !== UNSIGNED) v = wide ? unzigzag32(v) : unzigzag16(v);
-    if (plan === 1 || plan === 3) {
+    if (form !== UNSIGNED) v = wide ? unzigzag32(v) : unzigzag16(v);
+    if (form === 1 || form === 3) {
       const sum = wide ? prefix32(v) : prefix16(v);
       v = wide ? i32x4.add(sum, carry) : i16x8.add(sum, carry);
       carry = wide ? i32x4.add(carry, last32(sum)) : i16x8.add(carry, last16(sum));
     }
-    if (plan === 2 || plan === 3) {
+    if (form === 2 || form === 3) {
       v = wide ? i32x4.add(v, v128.load(at + i - lag)) : i16x8.add(v, v128.load(at + i - lag));
     }
     v128.store(at + i, v);
@@ -204,18 +204,18 @@ function restoreWith(at: usize, from: usize, bytes: usize, lag: usize, wide: boo
 
 /** Restores integers from their folded residuals. Takes and returns the running sum, in all lanes. */
 // @inline
-function restoreEach(at: usize, from: usize, bytes: usize, lag: usize, wide: bool, plan: u32, carry: v128): v128 {
-  if (plan === UNSIGNED) return restoreWith(at, from, bytes, lag, wide, UNSIGNED, carry);
-  if (plan === 0) return restoreWith(at, from, bytes, lag, wide, 0, carry);
-  if (plan === 1) return restoreWith(at, from, bytes, lag, wide, 1, carry);
-  if (plan === 2) return restoreWith(at, from, bytes, lag, wide, 2, carry);
+function restoreEach(at: usize, from: usize, bytes: usize, lag: usize, wide: bool, form: u32, carry: v128): v128 {
+  if (form === UNSIGNED) return restoreWith(at, from, bytes, lag, wide, UNSIGNED, carry);
+  if (form === 0) return restoreWith(at, from, bytes, lag, wide, 0, carry);
+  if (form === 1) return restoreWith(at, from, bytes, lag, wide, 1, carry);
+  if (form === 2) return restoreWith(at, from, bytes, lag, wide, 2, carry);
   return restoreWith(at, from, bytes, lag, wide, 3, carry);
 }
 
-export function restore16(at: usize, from: usize, bytes: usize, lag: usize, plan: u32, carry: v128): v128 {
-  return restoreEach(at, from, bytes, lag, false, plan, carry);
+export function restore16(at: usize, from: usize, bytes: usize, lag: usize, form: u32, carry: v128): v128 {
+  return restoreEach(at, from, bytes, lag, false, form, carry);
 }
 
-export function restore32(at: usize, from: usize, bytes: usize, lag: usize, plan: u32, carry: v128): v128 {
-  return restoreEach(at, from, bytes, lag, true, plan, carry);
+export function restore32(at: usize, from: usize, bytes: usize, lag: usize, form: u32, carry: v128): v128 {
+  return restoreEach(at, from, bytes, lag, true, form, carry);
 }

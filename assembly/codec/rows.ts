@@ -1,4 +1,4 @@
-// Dense mode, a row of columns at a time: integers ↔ folded residuals ↔ symbols. src/codec/segment.ts defines
+// Dense mode, a row of columns at a time: integers ↔ folded residuals ↔ symbols. src/codec/dense/segment.ts defines
 // them; lanes.ts makes the columns.
 //
 //   row      column by column, eight lanes each: one vector a column   (predicted)

@@ -62,7 +62,7 @@ export class Settings {
   wholeStep: f32;
   wholeInverse: f32;
 
-  // Dense mode's layout and plan; src/codec/layout.ts and model.ts describe them.
+  // Dense mode's layout and model; src/codec/dense/layout.ts and model.ts describe them.
   length: u32;
   width: u32;
   rows: u32;

@@ -1,4 +1,4 @@
-// Properties of a chunk's integers, and the form that suits them; src/codec/chunk.ts defines the choice.
+// Properties of a chunk's integers, and the form that suits them; src/codec/fast/chunk.ts defines the choice.
 import { predict, UNSIGNED } from "./predict";
 import { ESCAPES, POSITIONS } from "./scratch";
 import { sparseBits } from "./sparse";
@@ -51,7 +51,7 @@ export function narrow(q: usize, n: usize): void {
 }
 
 /** The form with the least cost over about eight blocks: SPARSE, SPARSE + 1 or one of predict.ts. */
-export function choosePlan(q: usize, n: usize, lag: usize, wide: bool, none: u32, block: usize): u32 {
+export function chooseForm(q: usize, n: usize, lag: usize, wide: bool, none: u32, block: usize): u32 {
   const blocks = (n + 63) >> 6;
   const stride = max<usize>(1, blocks >> 3);
   const size: usize = wide ? 256 : 128;
@@ -77,21 +77,21 @@ export function choosePlan(q: usize, n: usize, lag: usize, wide: bool, none: u32
     sampled++;
   }
   let best = costNone << 6;
-  let plan = none;
+  let form = none;
   if (cost1 << 6 < best) {
     best = cost1 << 6;
-    plan = 1;
+    form = 1;
   }
   if (lag !== 0 && cost2 << 6 < best) {
     best = cost2 << 6;
-    plan = 2;
+    form = 2;
   }
   if (lag !== 0 && cost3 << 6 < best) {
     best = cost3 << 6;
-    plan = 3;
+    form = 3;
   }
   // Without the zeros, block boundaries shift, so the width of the widest sampled integer is used for all.
-  return (sampled << 6) + some * (32 - clz(bits)) < best ? SPARSE + (none === UNSIGNED ? 1 : 0) : plan;
+  return (sampled << 6) + some * (32 - clz(bits)) < best ? SPARSE + (none === UNSIGNED ? 1 : 0) : form;
 }
 
 /** The number of zeros among n ≤ 2^17 16-bit integers. */
@@ -110,7 +110,7 @@ function countZeros(q: usize, n: usize): i32 {
 
 /**
  * Closes the gap at 0 that all quantisers but `paper` leave if next to no value is zero; see
- * src/codec/chunk.ts. Returns the number of zeros stored as escapes, or −1 if there is no gap to close.
+ * src/codec/fast/chunk.ts. Returns the number of zeros stored as escapes, or −1 if there is no gap to close.
  */
 export function closeGap(q: usize, x: usize, n: usize, wide: bool, scratch: usize): i32 {
   const limit = (n >> 8) as i32;

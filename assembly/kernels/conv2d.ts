@@ -1,6 +1,6 @@
 /** The shape of a convolution, and the parts that its kernels share. */
 import { tileLanes } from "./tile";
-import { Source } from "./window";
+import { WindowSource } from "./window";
 
 @unmanaged
 export class Conv2dShape {
@@ -24,7 +24,7 @@ export function panelsOf(channels: i32): i32 {
 }
 
 /** Fills in the source of the forward pass; the weight gradient uses it too. */
-export function forwardSource(source: Source, x: usize, s: Conv2dShape): void {
+export function forwardSource(source: WindowSource, x: usize, s: Conv2dShape): void {
   source.address = x;
   source.imageChannels = s.C;
   source.channels = s.C / s.groups;

@@ -6,7 +6,7 @@ import { Conv2dShape, forwardSource, panelsOf } from "./conv2d";
 import { packSteps } from "./pack";
 import { headBytes, slide, slideBytes, Target } from "./slide";
 import { tileLanes } from "./tile";
-import { Source } from "./window";
+import { WindowSource } from "./window";
 import { winograd, winogradBytes } from "./winograd";
 import { winogradLarge, winogradLargeBytes } from "./winograd_large";
 import { winogradPack, winogradPackedBytes } from "./winograd_pack";
@@ -27,7 +27,6 @@ export function conv2dForwardPacked(shape: usize): i32 {
   return s.groups * panelsOf(outputs) * inputs * s.R * s.S * 32;
 }
 
-/** The number of units: output rows N · P, or rows of tiles. */
 export function conv2dForwardUnits(shape: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   const side = sideOf(s);
@@ -82,9 +81,9 @@ export function conv2dPackForward(
   }
 }
 
-/** Bytes of workspace. `room` has space for a Source and is overwritten. */
+/** Bytes of workspace. `room` has space for a WindowSource and is overwritten. */
 export function conv2dForwardWorkspace(shape: usize, room: usize): i32 {
-  const source = changetype<Source>(room);
+  const source = changetype<WindowSource>(room);
   const s = changetype<Conv2dShape>(shape);
   forwardSource(source, 0, s);
   const side = sideOf(s);
@@ -103,7 +102,7 @@ export function conv2dForward(
   workspace: usize,
 ): void {
   const s = changetype<Conv2dShape>(shape);
-  const source = changetype<Source>(workspace);
+  const source = changetype<WindowSource>(workspace);
   const target = changetype<Target>(workspace + 256);
   forwardSource(source, x, s);
   target.address = y;

@@ -7,7 +7,7 @@ import { Conv2dShape, panelsOf } from "./conv2d";
 import { packLanes, packSteps } from "./pack";
 import { headBytes, slide, slideBytes, Target } from "./slide";
 import { tileLanes } from "./tile";
-import { Source } from "./window";
+import { WindowSource } from "./window";
 import { winograd, winogradBytes } from "./winograd";
 import { winogradLarge, winogradLargeBytes } from "./winograd_large";
 import { winogradPack, winogradPackedBytes } from "./winograd_pack";
@@ -28,7 +28,6 @@ export function conv2dInputGradientPacked(shape: usize): i32 {
   return s.groups * panelsOf(outputs) * inputs * s.R * s.S * 32;
 }
 
-/** The number of units: rows of the largest phase, N · ⌈H / stride⌉, or rows of tiles. */
 export function conv2dInputGradientUnits(shape: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   const side = sideOf(s);
@@ -40,13 +39,12 @@ export function conv2dInputGradientUnits(shape: usize): i32 {
 function firstTap(phase: i32, s: Conv2dShape): i32 {
   return (phase + s.padding) % s.stride;
 }
-/** The number of taps among 0 … size − 1 that are `first` plus a multiple of the stride. */
 function tapCount(first: i32, size: i32, s: Conv2dShape): i32 {
   return first < size ? (size - 1 - first) / s.stride + 1 : 0;
 }
 
 /** Fills in the source of phase (a, b) of the input gradient. */
-function phaseSource(source: Source, dy: usize, s: Conv2dShape, a: i32, b: i32): void {
+function phaseSource(source: WindowSource, dy: usize, s: Conv2dShape, a: i32, b: i32): void {
   const firstR = firstTap(a, s);
   const firstS = firstTap(b, s);
   source.address = dy;
@@ -63,7 +61,7 @@ function phaseSource(source: Source, dy: usize, s: Conv2dShape, a: i32, b: i32):
   source.columns = (s.W - b + s.stride - 1) / s.stride;
 }
 
-function isEmpty(source: Source): bool {
+function isEmpty(source: WindowSource): bool {
   return source.R * source.S * source.rows * source.columns === 0;
 }
 
@@ -176,10 +174,10 @@ function packPhase(to: usize, from: usize, s: Conv2dShape, firstR: i32, firstS: 
   }
 }
 
-/** Bytes of workspace. `room` has space for a Source and is overwritten. */
+/** Bytes of workspace. `room` has space for a WindowSource and is overwritten. */
 export function conv2dInputGradientWorkspace(shape: usize, room: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
-  const source = changetype<Source>(room);
+  const source = changetype<WindowSource>(room);
   const side = sideOf(s);
   if (side > 0) {
     phaseSource(source, 0, s, 0, 0);
@@ -206,7 +204,7 @@ export function conv2dInputGradient(
   workspace: usize,
 ): void {
   const s = changetype<Conv2dShape>(shape);
-  const source = changetype<Source>(workspace);
+  const source = changetype<WindowSource>(workspace);
   const target = changetype<Target>(workspace + 256);
   const unitRows = (s.H + s.stride - 1) / s.stride;
   const panels = panelsOf(s.C / s.groups);

@@ -22,7 +22,7 @@ import {
   writePlanes,
 } from "./tile";
 import { loadSome, storeSome } from "./vector";
-import { copyBytes, layOut, place, Source, writeTaps, writeWindows } from "./window";
+import { copyBytes, layOut, place, WindowSource, writeTaps, writeWindows } from "./window";
 import {
   suitsWeightWinograd,
   weightWinograd,
@@ -38,7 +38,7 @@ class Job {
   dw: usize;
   dy: usize;
   shape: Conv2dShape;
-  source: Source;
+  source: WindowSource;
   /** Window elements per weight, and outputs per block. */
   depth: i32;
   outputs: i32;
@@ -73,19 +73,19 @@ function isNarrow(s: Conv2dShape): bool {
   return s.K / s.groups <= fewChannels;
 }
 
-function layOutSource(source: Source, x: usize, s: Conv2dShape): void {
+function layOutSource(source: WindowSource, x: usize, s: Conv2dShape): void {
   forwardSource(source, x, s);
   layOut(source, s.N, isNarrow(s));
 }
 
 /**
  * Workspace: source, job | acc | its start | places | taps | windows | panel of dy | copy. `room` has space
- * for a Source.
+ * for a WindowSource.
  */
 export function conv2dWeightGradientWorkspace(shape: usize, room: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   if (suitsWeightWinograd(s)) return weightWinogradBytes(s);
-  const source = changetype<Source>(room);
+  const source = changetype<WindowSource>(room);
   layOutSource(source, 0, s);
   const outputs = source.images * source.blockRows * source.columns;
   const taps = source.channels * source.R * source.S;
@@ -126,7 +126,7 @@ export function conv2dWeightGradient(
     weightWinograd(dw, dy, x, s, accumulate, begin, end, workspace);
     return;
   }
-  const source = changetype<Source>(workspace);
+  const source = changetype<WindowSource>(workspace);
   const job = changetype<Job>(workspace + jobOffset);
   layOutSource(source, x, s);
   const block = source.images * source.blockRows * source.columns;

@@ -18,7 +18,7 @@ import {
   tileRows,
   writePlanes,
 } from "./tile";
-import { copyBytes, layOut, place, Source, writeTaps, writeWindows } from "./window";
+import { copyBytes, layOut, place, WindowSource, writeTaps, writeWindows } from "./window";
 
 /** A source and a target lie at the head of a workspace, 256 bytes each. */
 export const headBytes: i32 = 512;
@@ -40,7 +40,7 @@ export class Target {
 }
 
 /** Workspace of a slide: source | target | acc | its start | taps | windows | places | copy. */
-export function slideBytes(source: Source): i32 {
+export function slideBytes(source: WindowSource): i32 {
   layOut(source, 1, false);
   const outputs = source.blockRows * source.columns;
   const taps = source.channels * source.R * source.S;
@@ -51,7 +51,7 @@ export function slideBytes(source: Source): i32 {
  * Computes output rows [begin, end) of the grid, counted through the images with `unitRows` rows per image.
  */
 export function slide(
-  source: Source,
+  source: WindowSource,
   target: Target,
   weights: usize,
   groups: i32,
@@ -150,7 +150,7 @@ export function slide(
 
 /** Computes a group of few channels: one panel, a channel at a time. */
 function slideNarrow(
-  source: Source,
+  source: WindowSource,
   target: Target,
   taps: usize,
   weights: usize,
@@ -177,7 +177,7 @@ function slideNarrow(
  * plane are skipped: if all weights are finite, their zeros add only 0 to a chain that began at 0.
  */
 function slidePairs(
-  source: Source,
+  source: WindowSource,
   target: Target,
   places: usize,
   weights: usize,
@@ -236,7 +236,7 @@ function allFinite(p: usize, count: i32): bool {
 }
 
 /** places[i] is the offset of output i from the first output of a block. */
-function writePlaces(places: usize, source: Source, target: Target): void {
+function writePlaces(places: usize, source: WindowSource, target: Target): void {
   for (let i = 0; i < source.blockRows; i++) {
     for (let j = 0; j < source.columns; j++, places += 4) {
       store<u32>(places, ((i * target.W + j) * target.stride) << 2);

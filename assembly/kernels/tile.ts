@@ -40,10 +40,19 @@ export function pieceOf(depth: i32): i32 {
 }
 
 /**
- * The rows of c are `pitch` bytes apart, the steps of b `step` bytes. Chains begin at the values of the rows
- * at `from`, which are `fromPitch` bytes apart: the rows of c itself to continue chains, or one row for all.
+ * The tile, written once for the three exported functions below; the first two arguments are constants there, so that each
+ * of them is compiled with its own branches alone.
+ *
+ *   packed   rows a_0 … a_3 lie packed at a0, | l = 0: a0 a1 a2 a3 | l = 1: … |: no table, and two steps a turn
+ *   planes   c is turned: lane j of the tile is a plane, `pitch` bytes behind that of lane j−1, and the tile's rows lie side
+ *            by side in it; only the first `lanes` are written. Otherwise c's rows are `pitch` bytes apart.
+ *
+ * Chains begin at the rows at `from`, `fromPitch` bytes apart, or where `from` is null at c's planes.
  */
-export function multiplyRows(
+// @inline
+function multiply(
+  packed: bool,
+  planes: bool,
   a0: usize,
   a1: usize,
   a2: usize,
@@ -56,144 +65,6 @@ export function multiplyRows(
   pitch: usize,
   from: usize,
   fromPitch: usize,
-): void {
-  let c00 = v128.load(from);
-  let c01 = v128.load(from, 16);
-  from += fromPitch;
-  let c10 = v128.load(from);
-  let c11 = v128.load(from, 16);
-  from += fromPitch;
-  let c20 = v128.load(from);
-  let c21 = v128.load(from, 16);
-  from += fromPitch;
-  let c30 = v128.load(from);
-  let c31 = v128.load(from, 16);
-  for (; depth > 0; depth--) {
-    const at = <usize>load<u32>(offsets);
-    const b0 = v128.load(b);
-    const b1 = v128.load(b, 16);
-    let a = v128.load32_splat(a0 + at);
-    c00 = plusProduct(c00, a, b0);
-    c01 = plusProduct(c01, a, b1);
-    a = v128.load32_splat(a1 + at);
-    c10 = plusProduct(c10, a, b0);
-    c11 = plusProduct(c11, a, b1);
-    a = v128.load32_splat(a2 + at);
-    c20 = plusProduct(c20, a, b0);
-    c21 = plusProduct(c21, a, b1);
-    a = v128.load32_splat(a3 + at);
-    c30 = plusProduct(c30, a, b0);
-    c31 = plusProduct(c31, a, b1);
-    offsets += 4;
-    b += step;
-  }
-  v128.store(c, c00);
-  v128.store(c, c01, 16);
-  c += pitch;
-  v128.store(c, c10);
-  v128.store(c, c11, 16);
-  c += pitch;
-  v128.store(c, c20);
-  v128.store(c, c21, 16);
-  c += pitch;
-  v128.store(c, c30);
-  v128.store(c, c31, 16);
-}
-
-/**
- * multiplyRows for four packed rows of a, | l = 0: a0 a1 a2 a3 | l = 1: … |. It needs no table, and computes
- * two steps per iteration. The exit between the two steps also serves the compiler: without it, the compiler
- * would move the loads of the second step before the products of the first one, and run out of registers.
- */
-export function multiplyPacked(
-  a: usize,
-  b: usize,
-  step: usize,
-  depth: i32,
-  c: usize,
-  pitch: usize,
-  from: usize,
-  fromPitch: usize,
-): void {
-  let c00 = v128.load(from);
-  let c01 = v128.load(from, 16);
-  from += fromPitch;
-  let c10 = v128.load(from);
-  let c11 = v128.load(from, 16);
-  from += fromPitch;
-  let c20 = v128.load(from);
-  let c21 = v128.load(from, 16);
-  from += fromPitch;
-  let c30 = v128.load(from);
-  let c31 = v128.load(from, 16);
-  while (depth > 0) {
-    {
-      const b0 = v128.load(b);
-      const b1 = v128.load(b, 16);
-      const s0 = v128.load32_splat(a);
-      c00 = plusProduct(c00, s0, b0);
-      c01 = plusProduct(c01, s0, b1);
-      const s1 = v128.load32_splat(a, 4);
-      c10 = plusProduct(c10, s1, b0);
-      c11 = plusProduct(c11, s1, b1);
-      const s2 = v128.load32_splat(a, 8);
-      c20 = plusProduct(c20, s2, b0);
-      c21 = plusProduct(c21, s2, b1);
-      const s3 = v128.load32_splat(a, 12);
-      c30 = plusProduct(c30, s3, b0);
-      c31 = plusProduct(c31, s3, b1);
-    }
-    if (depth === 1) break;
-    {
-      b += step;
-      const b0 = v128.load(b);
-      const b1 = v128.load(b, 16);
-      const s0 = v128.load32_splat(a, 16);
-      c00 = plusProduct(c00, s0, b0);
-      c01 = plusProduct(c01, s0, b1);
-      const s1 = v128.load32_splat(a, 20);
-      c10 = plusProduct(c10, s1, b0);
-      c11 = plusProduct(c11, s1, b1);
-      const s2 = v128.load32_splat(a, 24);
-      c20 = plusProduct(c20, s2, b0);
-      c21 = plusProduct(c21, s2, b1);
-      const s3 = v128.load32_splat(a, 28);
-      c30 = plusProduct(c30, s3, b0);
-      c31 = plusProduct(c31, s3, b1);
-    }
-    a += 32;
-    b += step;
-    depth -= 2;
-  }
-  v128.store(c, c00);
-  v128.store(c, c01, 16);
-  c += pitch;
-  v128.store(c, c10);
-  v128.store(c, c11, 16);
-  c += pitch;
-  v128.store(c, c20);
-  v128.store(c, c21, 16);
-  c += pitch;
-  v128.store(c, c30);
-  v128.store(c, c31, 16);
-}
-
-/**
- * multiplyRows with c transposed: lane j of the tile is a plane, `pitch` bytes after that of lane j − 1, and
- * the tile's rows lie side by side in it. Chains begin at the 8 floats at `start`, or, if that is null, at
- * the values of all 8 lanes of c. If `start` is given, only the first `lanes` lanes are written.
- */
-export function multiplyPlanes(
-  a0: usize,
-  a1: usize,
-  a2: usize,
-  a3: usize,
-  offsets: usize,
-  b: usize,
-  depth: i32,
-  c: usize,
-  pitch: usize,
-  start: usize,
   lanes: i32,
 ): void {
   let c00: v128;
@@ -204,22 +75,24 @@ export function multiplyPlanes(
   let c21: v128;
   let c30: v128;
   let c31: v128;
-  const low = c;
   const high = c + pitch * 4;
-  if (start) {
-    c00 = v128.load(start);
-    c01 = v128.load(start, 16);
-    c10 = c00;
-    c11 = c01;
-    c20 = c00;
-    c21 = c01;
-    c30 = c00;
-    c31 = c01;
+  if (!planes || from) {
+    c00 = v128.load(from);
+    c01 = v128.load(from, 16);
+    from += fromPitch;
+    c10 = v128.load(from);
+    c11 = v128.load(from, 16);
+    from += fromPitch;
+    c20 = v128.load(from);
+    c21 = v128.load(from, 16);
+    from += fromPitch;
+    c30 = v128.load(from);
+    c31 = v128.load(from, 16);
   } else {
-    c00 = v128.load(low);
-    c10 = v128.load(low + pitch);
-    c20 = v128.load(low + pitch * 2);
-    c30 = v128.load(low + pitch * 3);
+    c00 = v128.load(c);
+    c10 = v128.load(c + pitch);
+    c20 = v128.load(c + pitch * 2);
+    c30 = v128.load(c + pitch * 3);
     let ab = pairLow(c00, c10);
     let cd = pairLow(c20, c30);
     let ab2 = pairHigh(c00, c10);
@@ -241,32 +114,124 @@ export function multiplyPlanes(
     c21 = joinLow(ab2, cd2);
     c31 = joinHigh(ab2, cd2);
   }
-  for (; depth > 0; depth--) {
-    const at = <usize>load<u32>(offsets);
-    const b0 = v128.load(b);
-    const b1 = v128.load(b, 16);
-    let a = v128.load32_splat(a0 + at);
-    c00 = plusProduct(c00, a, b0);
-    c01 = plusProduct(c01, a, b1);
-    a = v128.load32_splat(a1 + at);
-    c10 = plusProduct(c10, a, b0);
-    c11 = plusProduct(c11, a, b1);
-    a = v128.load32_splat(a2 + at);
-    c20 = plusProduct(c20, a, b0);
-    c21 = plusProduct(c21, a, b1);
-    a = v128.load32_splat(a3 + at);
-    c30 = plusProduct(c30, a, b0);
-    c31 = plusProduct(c31, a, b1);
-    offsets += 4;
-    b += 32;
+  while (depth > 0) {
+    // The braces give each step its own locals.
+    {
+      const at = packed ? 0 : <usize>load<u32>(offsets);
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      const s0 = v128.load32_splat(a0 + at);
+      c00 = plusProduct(c00, s0, b0);
+      c01 = plusProduct(c01, s0, b1);
+      const s1 = packed ? v128.load32_splat(a0, 4) : v128.load32_splat(a1 + at);
+      c10 = plusProduct(c10, s1, b0);
+      c11 = plusProduct(c11, s1, b1);
+      const s2 = packed ? v128.load32_splat(a0, 8) : v128.load32_splat(a2 + at);
+      c20 = plusProduct(c20, s2, b0);
+      c21 = plusProduct(c21, s2, b1);
+      const s3 = packed ? v128.load32_splat(a0, 12) : v128.load32_splat(a3 + at);
+      c30 = plusProduct(c30, s3, b0);
+      c31 = plusProduct(c31, s3, b1);
+    }
+    if (packed) {
+      // The compiler needs this exit as well: without it, it would move the second step's loads before the first step's
+      // products, and spill registers.
+      if (depth === 1) break;
+      b += step;
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      const s0 = v128.load32_splat(a0, 16);
+      c00 = plusProduct(c00, s0, b0);
+      c01 = plusProduct(c01, s0, b1);
+      const s1 = v128.load32_splat(a0, 20);
+      c10 = plusProduct(c10, s1, b0);
+      c11 = plusProduct(c11, s1, b1);
+      const s2 = v128.load32_splat(a0, 24);
+      c20 = plusProduct(c20, s2, b0);
+      c21 = plusProduct(c21, s2, b1);
+      const s3 = v128.load32_splat(a0, 28);
+      c30 = plusProduct(c30, s3, b0);
+      c31 = plusProduct(c31, s3, b1);
+      a0 += 32;
+      depth--;
+    } else offsets += 4;
+    b += step;
+    depth--;
   }
-  if (lanes === tileLanes) {
-    storeColumns(low, pitch, c00, c10, c20, c30);
+  if (!planes) {
+    v128.store(c, c00);
+    v128.store(c, c01, 16);
+    c += pitch;
+    v128.store(c, c10);
+    v128.store(c, c11, 16);
+    c += pitch;
+    v128.store(c, c20);
+    v128.store(c, c21, 16);
+    c += pitch;
+    v128.store(c, c30);
+    v128.store(c, c31, 16);
+  } else if (lanes === tileLanes) {
+    storeColumns(c, pitch, c00, c10, c20, c30);
     storeColumns(high, pitch, c01, c11, c21, c31);
-    return;
+  } else {
+    storeSomeColumns(c, pitch, c00, c10, c20, c30, lanes);
+    if (lanes > 4) storeSomeColumns(high, pitch, c01, c11, c21, c31, lanes - 4);
   }
-  storeSomeColumns(low, pitch, c00, c10, c20, c30, lanes);
-  if (lanes > 4) storeSomeColumns(high, pitch, c01, c11, c21, c31, lanes - 4);
+}
+
+/**
+ * The rows of c are `pitch` bytes apart, the steps of b `step` bytes. Chains begin at the values of the rows
+ * at `from`, which are `fromPitch` bytes apart: the rows of c itself to continue chains, or one row for all.
+ */
+export function multiplyRows(
+  a0: usize,
+  a1: usize,
+  a2: usize,
+  a3: usize,
+  offsets: usize,
+  b: usize,
+  step: usize,
+  depth: i32,
+  c: usize,
+  pitch: usize,
+  from: usize,
+  fromPitch: usize,
+): void {
+  multiply(false, false, a0, a1, a2, a3, offsets, b, step, depth, c, pitch, from, fromPitch, tileLanes);
+}
+
+/** The same with the four rows of a packed. */
+export function multiplyPacked(
+  a: usize,
+  b: usize,
+  step: usize,
+  depth: i32,
+  c: usize,
+  pitch: usize,
+  from: usize,
+  fromPitch: usize,
+): void {
+  multiply(true, false, a, 0, 0, 0, 0, b, step, depth, c, pitch, from, fromPitch, tileLanes);
+}
+
+/**
+ * `multiplyRows` with c turned. Chains begin at the 8 floats at `start`, or where it is null at what c holds, all 8 lanes
+ * of it; of a fresh tile only the first `lanes` are written.
+ */
+export function multiplyPlanes(
+  a0: usize,
+  a1: usize,
+  a2: usize,
+  a3: usize,
+  offsets: usize,
+  b: usize,
+  depth: i32,
+  c: usize,
+  pitch: usize,
+  start: usize,
+  lanes: i32,
+): void {
+  multiply(false, true, a0, a1, a2, a3, offsets, b, 32, depth, c, pitch, start, 0, lanes);
 }
 
 /** Writes the row where chains begin: 8 floats, which are 0 if `from` is null and from lane `lanes` on. */

@@ -100,6 +100,31 @@ export function storeSomeColumns(
   if (count > 3) v128.store(to + pitch * 3, joinHigh(ab2, cd2));
 }
 
+/** The first `height` (1 …) elements of the first `count` (1 …) columns, at most 4 × 4. */
+export function storeCorner(
+  to: usize,
+  pitch: usize,
+  a: v128,
+  b: v128,
+  c: v128,
+  d: v128,
+  count: i32,
+  height: i32,
+): void {
+  if (height === 4) {
+    storeSomeColumns(to, pitch, a, b, c, d, count);
+    return;
+  }
+  const ab = pairLow(a, b);
+  const cd = pairLow(c, d);
+  storeSome(to, joinLow(ab, cd), height);
+  if (count > 1) storeSome(to + pitch, joinHigh(ab, cd), height);
+  const ab2 = pairHigh(a, b);
+  const cd2 = pairHigh(c, d);
+  if (count > 2) storeSome(to + pitch * 2, joinLow(ab2, cd2), height);
+  if (count > 3) storeSome(to + pitch * 3, joinHigh(ab2, cd2), height);
+}
+
 export function copy(to: usize, from: usize, bytes: i32): void {
   memory.copy(to, from, bytes);
 }

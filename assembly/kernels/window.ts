@@ -11,7 +11,7 @@
 
 /** `channels` planes of H × W in images of `imageChannels` planes; windows of R × S start at row `top`, column `left`. */
 @unmanaged
-export class Source {
+export class WindowSource {
   address: usize;
   imageChannels: i32;
   channels: i32;
@@ -22,7 +22,7 @@ export class Source {
   /** The position of the first output's window; negative inside the padding. */
   top: i32;
   left: i32;
-  /** Source rows and columns from one output to the next. */
+  /** WindowSource rows and columns from one output to the next. */
   step: i32;
   /** The outputs: a grid of `rows` × `columns` per image. */
   rows: i32;
@@ -48,7 +48,7 @@ const blockOutputs: i32 = 512;
  * Sets the pitches and the size of a block. A block spans at most `mostImages` images. `overreads` says that
  * up to 3 floats beyond a window may be read; only a copy has room for that.
  */
-export function layOut(s: Source, mostImages: i32, overreads: bool): void {
+export function layOut(s: WindowSource, mostImages: i32, overreads: bool): void {
   const bottom = s.top + (s.rows - 1) * s.step + s.R;
   const right = s.left + (s.columns - 1) * s.step + s.S;
   s.direct = s.top >= 0 && s.left >= 0 && bottom <= s.H && right <= s.W && !overreads;
@@ -69,12 +69,12 @@ export function layOut(s: Source, mostImages: i32, overreads: bool): void {
 }
 
 /** Bytes of the copy of a block, with some room to read beyond it. */
-export function copyBytes(s: Source): i32 {
+export function copyBytes(s: WindowSource): i32 {
   return s.direct ? 0 : s.images * <i32>s.imagePitch + 16;
 }
 
 /** Writes taps[(c·R + r)·S + s]; with `reversed`, r and s count from the window's end. */
-export function writeTaps(taps: usize, s: Source, reversed: bool): void {
+export function writeTaps(taps: usize, s: WindowSource, reversed: bool): void {
   for (let c = 0; c < s.channels; c++) {
     for (let r = 0; r < s.R; r++) {
       for (let t = 0; t < s.S; t++, taps += 4) {
@@ -87,7 +87,7 @@ export function writeTaps(taps: usize, s: Source, reversed: bool): void {
 }
 
 /** Writes windows[i], the start of the window of the block's output i, image by image, row by row. */
-export function writeWindows(windows: usize, s: Source): void {
+export function writeWindows(windows: usize, s: WindowSource): void {
   for (let n = 0; n < s.images; n++) {
     for (let i = 0; i < s.blockRows; i++) {
       for (let j = 0; j < s.columns; j++, windows += 4) {
@@ -102,7 +102,15 @@ export function writeWindows(windows: usize, s: Source): void {
  * The address to which taps and windows are relative, for rows from `row` on in `images` images from `n` on,
  * and channels from `channel` on. Copies the source if necessary.
  */
-export function place(copy: usize, s: Source, n: i32, images: i32, row: i32, rows: i32, channel: i32): usize {
+export function place(
+  copy: usize,
+  s: WindowSource,
+  n: i32,
+  images: i32,
+  row: i32,
+  rows: i32,
+  channel: i32,
+): usize {
   const from = s.top + row * s.step;
   if (s.direct) {
     const plane = (n * s.imageChannels + channel) * s.H + from;
@@ -127,7 +135,7 @@ function clear(to: usize, count: i32): void {
 }
 
 /** Copies one row of `width` elements from column `left` on, with 0 outside the plane. */
-function copyRow(to: usize, row: usize, s: Source): void {
+function copyRow(to: usize, row: usize, s: WindowSource): void {
   const first = min(max(0, -s.left), s.width);
   const last = max(first, min(s.width, s.W - s.left));
   clear(to, first);

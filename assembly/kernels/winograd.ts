@@ -9,20 +9,11 @@
  * 8.
  */
 import { Target } from "./slide";
-import { multiplyPacked, rowBytes, tileLanes } from "./tile";
-import {
-  evens,
-  joinHigh,
-  joinLow,
-  loadSome,
-  odds,
-  pairHigh,
-  pairLow,
-  storeSome,
-  storeSomeColumns,
-} from "./vector";
-import { layOut, place, Source } from "./window";
+import { rowBytes, tileLanes } from "./tile";
+import { evens, loadSome, odds, storeCorner } from "./vector";
+import { place, WindowSource } from "./window";
 import { apart, pitchOfU } from "./winograd_pack";
+import { cutBlocks, growGrid, multiplyPoints, tileRowsOf } from "./winograd_tiles";
 
 const points: i32 = 16;
 /** The most tiles × channels in a block: V then takes at most 1 MiB and stays in the L2 cache. */
@@ -30,33 +21,19 @@ const mostElements: i32 = 16384;
 /** The number of quads of tiles whose M is computed at a time. */
 const mostQuads: i32 = 8;
 
-/** The number of tile rows in an image; these are the units. */
-function tileRowsOf(rows: i32): i32 {
-  return (rows + 1) >> 1;
-}
-
-/**
- * Prepares a source of 3×3 windows for blocks of whole quads of tiles: its grid is enlarged to them, with
- * zeros.
- */
-function layOutTiles(s: Source): void {
-  const columns = s.columns;
-  s.columns = ((columns + 7) >> 3) << 3;
-  s.rows = tileRowsOf(s.rows) << 1;
-  layOut(s, 1, true);
+/** Prepares a source of 3×3 windows for blocks of whole quads of tiles. */
+function layOutTiles(s: WindowSource): void {
+  growGrid(s, tileRowsOf(s.rows, 2) << 1, ((s.columns + 7) >> 3) << 3);
   const mostRows = max(1, mostElements / (s.channels * (s.columns >> 1)));
-  s.blockRows = max(2, min(s.blockRows & ~1, mostRows << 1));
-  s.blockHeight = s.blockRows + 2;
-  s.planePitch = s.rowPitch * s.blockHeight;
-  s.imagePitch = s.planePitch * s.channels;
+  cutBlocks(s, max(2, min(s.blockRows & ~1, mostRows << 1)));
 }
 
-function blockTiles(s: Source): i32 {
+function blockTiles(s: WindowSource): i32 {
   return (s.blockRows >> 1) * (s.columns >> 1);
 }
 
 /** Bytes of V from one point to the next. */
-function pointPitchOf(s: Source): usize {
+function pointPitchOf(s: WindowSource): usize {
   return ((<usize>(blockTiles(s) * s.channels)) << 2) + apart;
 }
 
@@ -64,24 +41,24 @@ function pointPitchOf(s: Source): usize {
  * The number of tile rows whose M is computed at a time, so that M stays in the L1 cache until the outputs
  * are computed.
  */
-function rowsOfM(s: Source): i32 {
+function rowsOfM(s: WindowSource): i32 {
   return max(1, mostQuads / (s.columns >> 3));
 }
 
 /** Bytes of M from one point to the next. */
-function pitchOfM(s: Source): usize {
+function pitchOfM(s: WindowSource): usize {
   return ((<usize>(rowsOfM(s) * (s.columns >> 3))) << 7) + apart;
 }
 
 /** Workspace: a row of zeros | V | M | copy. */
-export function winogradBytes(s: Source): i32 {
+export function winogradBytes(s: WindowSource): i32 {
   layOutTiles(s);
   return rowBytes + points * <i32>(pointPitchOf(s) + pitchOfM(s)) + <i32>s.imagePitch + 64;
 }
 
 /** Computes tile rows [begin, end), counted through the images. */
 export function winograd(
-  s: Source,
+  s: WindowSource,
   to: Target,
   packed: usize,
   groups: i32,
@@ -95,8 +72,10 @@ export function winograd(
   const panels = (to.channels + tileLanes - 1) / tileLanes;
   const zeros = workspace;
   const v = zeros + rowBytes;
-  const m = v + pointPitchOf(s) * points;
-  const copy = m + pitchOfM(s) * points;
+  const vPitch = pointPitchOf(s);
+  const mPitch = pitchOfM(s);
+  const m = v + vPitch * points;
+  const copy = m + mPitch * points;
   memory.fill(zeros, 0, rowBytes);
 
   const tileRows = s.rows >> 1;
@@ -121,7 +100,19 @@ export function winograd(
         for (let row = 0; row < rows; row += some) {
           const taken = min(some, rows - row);
           const quad = row * quadsOfRow;
-          multiplyPoints(m, v + quadPitch * quad, u, uPitch, s, taken * quadsOfRow, zeros);
+          const quads = taken * quadsOfRow;
+          multiplyPoints(
+            points,
+            m,
+            mPitch,
+            v + quadPitch * quad,
+            vPitch,
+            u,
+            uPitch,
+            s.channels,
+            quads,
+            zeros,
+          );
           const p = (first + row) << 1;
           const plane = (n * to.imageChannels + channel) * to.H;
           const y = to.address + ((<usize>((plane + p) * to.W)) << 2);
@@ -133,7 +124,7 @@ export function winograd(
 }
 
 /** V of a block, four tiles at a time, channel by channel, so that the writes fill whole cache lines. */
-function transformInput(v: usize, x: usize, s: Source, rows: i32): void {
+function transformInput(v: usize, x: usize, s: WindowSource, rows: i32): void {
   const pitch = pointPitchOf(s);
   const down = s.rowPitch;
   for (let row = 0; row < rows; row++) {
@@ -213,34 +204,12 @@ function spreadTiles(v: usize, pitch: usize, at: usize, down: usize): void {
   v128.store(v + pitch * 3, f32x4.sub(b3, f32x4.sub(d1, d3)));
 }
 
-/**
- * M of a panel: at each point, tiles × channels times channels × 8. The points of U lie `uPitch` bytes apart.
- */
-function multiplyPoints(
-  m: usize,
-  v: usize,
-  u: usize,
-  uPitch: usize,
-  s: Source,
-  quads: i32,
-  zeros: usize,
-): void {
-  const quadPitch = (<usize>s.channels) << 4;
-  for (let point = 0; point < points; point++, u += uPitch) {
-    let a = v + pointPitchOf(s) * point;
-    let to = m + pitchOfM(s) * point;
-    for (let i = 0; i < quads; i++, a += quadPitch, to += 128) {
-      multiplyPacked(a, u, 32, s.channels, to, 32, zeros, 0);
-    }
-  }
-}
-
 /** Y of a panel's tiles: `rows` tile rows, in which `rowsLeft` × `columns` outputs exist. */
 function writeOutputs(
   y: usize,
   planes: Target,
   m: usize,
-  s: Source,
+  s: WindowSource,
   rows: i32,
   rowsLeft: i32,
   columns: i32,
@@ -292,18 +261,7 @@ function writeRow<Row>(
   m2 = row.of(m + pointPitch * 2, down);
   const c = f32x4.add(f32x4.add(f32x4.add(row.of(m, down), m1), m2), bias);
   const d = f32x4.add(f32x4.sub(f32x4.sub(m1, m2), row.of(m + pointPitch * 3, down)), bias);
-  if (wide === 4) {
-    storeSomeColumns(to, pitch, a, b, c, d, lanes);
-    return;
-  }
-  const ab = pairLow(a, b);
-  const cd = pairLow(c, d);
-  storeSome(to, joinLow(ab, cd), wide);
-  if (lanes > 1) storeSome(to + pitch, joinHigh(ab, cd), wide);
-  const ab2 = pairHigh(a, b);
-  const cd2 = pairHigh(c, d);
-  if (lanes > 2) storeSome(to + pitch * 2, joinLow(ab2, cd2), wide);
-  if (lanes > 3) storeSome(to + pitch * 3, joinHigh(ab2, cd2), wide);
+  storeCorner(to, pitch, a, b, c, d, lanes, wide);
 }
 
 /** The rows of Aᵀ times a column of M, whose elements are `down` bytes apart. */

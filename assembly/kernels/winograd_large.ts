@@ -9,10 +9,11 @@
  * tiles × 8.
  */
 import { Target } from "./slide";
-import { multiplyPacked, rowBytes, tileLanes } from "./tile";
-import { joinHigh, joinLow, loadSome, pairHigh, pairLow, storeSome, storeSomeColumns } from "./vector";
-import { layOut, place, Source } from "./window";
+import { rowBytes, tileLanes } from "./tile";
+import { joinHigh, joinLow, loadSome, pairHigh, pairLow, storeCorner } from "./vector";
+import { place, WindowSource } from "./window";
 import { apart, pitchOfU } from "./winograd_pack";
+import { cutBlocks, growGrid, multiplyPoints, tileRowsOf } from "./winograd_tiles";
 
 const points: i32 = 36;
 /**
@@ -29,32 +30,23 @@ const mostQuads: i32 = 4;
 const placeBytes: usize = 12;
 const scratchBytes: i32 = 576;
 
-function tileRowsOf(rows: i32): i32 {
-  return (rows + 3) >> 2;
-}
-
 /** The number of tile rows in a block. */
-function unitsOf(s: Source): i32 {
+function unitsOf(s: WindowSource): i32 {
   return max(1, min(mostTiles, mostElements / s.channels) / (s.columns >> 2));
 }
 
 /** The most quads in a block, as each image starts a new quad. */
-function quadsOf(s: Source): i32 {
+function quadsOf(s: WindowSource): i32 {
   return unitsOf(s) * (((s.columns >> 2) + 3) >> 2);
 }
 
-/** Prepares a source of 3×3 windows: its grid is enlarged to whole tiles, with zeros. */
-function layOutTiles(s: Source): void {
-  s.columns = ((s.columns + 3) >> 2) << 2;
-  s.rows = tileRowsOf(s.rows) << 2;
-  layOut(s, 1, true);
-  s.blockRows = min(s.rows, unitsOf(s) << 2);
-  s.blockHeight = s.blockRows + 2;
-  s.planePitch = s.rowPitch * s.blockHeight;
-  s.imagePitch = s.planePitch * s.channels;
+/** Prepares a source of 3×3 windows for blocks of whole tiles. */
+function layOutTiles(s: WindowSource): void {
+  growGrid(s, tileRowsOf(s.rows, 4) << 2, ((s.columns + 3) >> 2) << 2);
+  cutBlocks(s, min(s.rows, unitsOf(s) << 2));
 }
 
-function pitchOfV(s: Source): usize {
+function pitchOfV(s: WindowSource): usize {
   return ((<usize>(quadsOf(s) * s.channels)) << 4) + apart;
 }
 
@@ -64,7 +56,7 @@ function pitchOfV(s: Source): usize {
 const pitchOfM: usize = 704;
 
 /** Workspace: scratch | a row of zeros | places | V | M | copy. */
-export function winogradLargeBytes(s: Source): i32 {
+export function winogradLargeBytes(s: WindowSource): i32 {
   layOutTiles(s);
   const head = scratchBytes + rowBytes + quadsOf(s) * 4 * <i32>placeBytes;
   return head + points * <i32>(pitchOfV(s) + pitchOfM) + <i32>s.imagePitch + 64;
@@ -72,7 +64,7 @@ export function winogradLargeBytes(s: Source): i32 {
 
 /** Computes tile rows [begin, end), counted through the images. */
 export function winogradLarge(
-  s: Source,
+  s: WindowSource,
   to: Target,
   packed: usize,
   groups: i32,
@@ -88,7 +80,8 @@ export function winogradLarge(
   const zeros = scratch + scratchBytes;
   const places = zeros + rowBytes;
   const v = places + <usize>(quadsOf(s) * 4) * placeBytes;
-  const m = v + pitchOfV(s) * points;
+  const vPitch = pitchOfV(s);
+  const m = v + vPitch * points;
   const copy = m + pitchOfM * points;
   memory.fill(zeros, 0, rowBytes);
 
@@ -134,7 +127,8 @@ export function winogradLarge(
         const y = to.address + planeBytes * channel;
         for (let quad = 0; quad < quads; quad += mostQuads) {
           const some = min(mostQuads, quads - quad);
-          multiplyPoints(m, v + ((<usize>(quad * s.channels)) << 4), u, uPitch, s, some, zeros);
+          const from = v + ((<usize>(quad * s.channels)) << 4);
+          multiplyPoints(points, m, pitchOfM, from, vPitch, u, uPitch, s.channels, some, zeros);
           const at = places + <usize>(quad * 4) * placeBytes;
           for (let half = 0; half < lanes; half += 4) {
             const out = y + planeBytes * half;
@@ -149,7 +143,7 @@ export function winogradLarge(
   }
 }
 
-function cornerOf(base: usize, s: Source, tile: i32, across: i32): usize {
+function cornerOf(base: usize, s: WindowSource, tile: i32, across: i32): usize {
   return base + s.rowPitch * ((tile / across) << 2) + ((<usize>(tile % across)) << 4);
 }
 
@@ -176,7 +170,15 @@ function writePlaces(
 }
 
 /** V of four tiles, channel by channel. */
-function transformInput(v: usize, a: usize, b: usize, c: usize, d: usize, s: Source, scratch: usize): void {
+function transformInput(
+  v: usize,
+  a: usize,
+  b: usize,
+  c: usize,
+  d: usize,
+  s: WindowSource,
+  scratch: usize,
+): void {
   const pitch = pitchOfV(s);
   for (let channel = 0; channel < s.channels; channel++, v += 16) {
     for (let i: usize = 0; i < 6; i++) {
@@ -243,29 +245,6 @@ function spread(to: usize, pitch: usize, a: v128, b: v128, c: v128, d: v128, e: 
   v128.store(to + pitch * 5, f32x4.sub(f32x4.sub(f, d), f32x4.mul(four, db)));
 }
 
-/**
- * M of a panel: at each point, tiles × channels times channels × 8. The points of U lie `uPitch` bytes apart.
- */
-function multiplyPoints(
-  m: usize,
-  v: usize,
-  u: usize,
-  uPitch: usize,
-  s: Source,
-  quads: i32,
-  zeros: usize,
-): void {
-  const quadPitch = (<usize>s.channels) << 4;
-  const vPitch = pitchOfV(s);
-  for (let point = 0; point < points; point++, u += uPitch, v += vPitch, m += pitchOfM) {
-    let a = v;
-    let to = m;
-    for (let i = 0; i < quads; i++, a += quadPitch, to += 128) {
-      multiplyPacked(a, u, 32, s.channels, to, 32, zeros, 0);
-    }
-  }
-}
-
 /** Y of some tiles, in the first `lanes` of 4 channels. */
 function writeTiles(
   y: usize,
@@ -325,16 +304,5 @@ function collectRow(to: usize, pitch: usize, t: usize, bias: v128, lanes: i32, c
   const c = f32x4.add(f32x4.add(sum, f32x4.mul(f32x4.splat(4), sum2)), bias);
   const last = f32x4.add(difference, f32x4.mul(f32x4.splat(8), difference2));
   const d = f32x4.add(f32x4.add(last, v128.load(t, 80)), bias);
-  if (columns === 4) {
-    storeSomeColumns(to, pitch, a, b, c, d, lanes);
-    return;
-  }
-  const ab = pairLow(a, b);
-  const cd = pairLow(c, d);
-  storeSome(to, joinLow(ab, cd), columns);
-  if (lanes > 1) storeSome(to + pitch, joinHigh(ab, cd), columns);
-  const ab2 = pairHigh(a, b);
-  const cd2 = pairHigh(c, d);
-  if (lanes > 2) storeSome(to + pitch * 2, joinLow(ab2, cd2), columns);
-  if (lanes > 3) storeSome(to + pitch * 3, joinHigh(ab2, cd2), columns);
+  storeCorner(to, pitch, a, b, c, d, lanes, columns);
 }

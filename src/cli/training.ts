@@ -1,7 +1,7 @@
 /** One training run, begun or gone on with: its folder, its progress line and its end, good or bad. */
 import { readFileSync } from "node:fs";
 import { openDataset } from "../data/open.js";
-import type { Profile } from "../device/module.js";
+import type { Profile } from "../device/kernel-module.js";
 import { discardCheckpoints, type RunState, restore, writeCheckpoint } from "../runs/checkpoint.js";
 import { recordsOf } from "../runs/log.js";
 import { checkData, findStanding, settingsToGoOn } from "../runs/resume.js";

@@ -8,22 +8,24 @@ import { ShapeError } from "../error.js";
 import { type Quantization, rectifying } from "./bound.js";
 import { checksum } from "./checksum.js";
 import { lengthOf, readHeader, sealHeader } from "./frame.js";
-import { instantiate } from "./module.js";
+import { instantiate } from "./instantiate.js";
+import { frameCapacity, partBytes, scratchBytes, windowLength } from "./limits.js";
 import type { EncodeOptions } from "./options.js";
-import { frameCapacity, partBytes, scratchBytes, windowLength } from "./room.js";
-import { reZero } from "./stages/rezero.js";
-import { AwaySink, AwaySource, Held, sourceRoom } from "./stream.js";
+import { reZero } from "./rezero.js";
+import { FrameBuffer } from "./wasm/frame-buffer.js";
+import { StagedSink, StagedSource, stagedBytes } from "./wasm/stream.js";
 import { WasmCodec } from "./wasm.js";
 
 const page = 65536;
 
 /**
  * The codec's own memory: static data, scratch, a window of the tensor and a part of the frame. It grows to
- * the size that a mode needs (docs/format.md, "Limits") and never shrinks.
+ * the size that a mode needs (docs/format.md, "Limits") and never shrinks. The functions below share it because
+ * each call would otherwise pay for a new memory and for the tables that `initialize` writes.
  */
 const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
 const exports = instantiate(memory);
-const scratch = Math.ceil((exports.memoryBase as () => number)() / 64) * 64;
+const scratch = Math.ceil(exports.memoryBase() / 64) * 64;
 const base = scratch + scratchBytes;
 
 function reserve(end: number): WebAssembly.Memory {
@@ -37,8 +39,8 @@ const codec = new WasmCodec(exports, memory, scratch);
 
 /** Checksum of bytes outside the codec's memory; they are copied through the window part by part. */
 const checksumHere = (bytes: Uint8Array): number => {
-  reserve(base + sourceRoom);
-  return codec.checksumOf(bytes, base, sourceRoom);
+  reserve(base + stagedBytes);
+  return codec.checksumOf(bytes, base, stagedBytes);
 };
 
 /** Where the encoder's part of the frame lies (`at`), its size (`room`), and where the stash begins. */
@@ -60,7 +62,7 @@ function encodeHere(
     new Float32Array(memory.buffer, base, count).set(x.subarray(first, first + count));
     return base - 4 * first;
   };
-  return codec.run(codec.encodingTo(new AwaySink(memory, at, room, put), place, x, options));
+  return codec.run(codec.encodingTo(new StagedSink(memory, at, room, put), place, x, options));
 }
 
 export interface DecodeOptions {
@@ -84,7 +86,7 @@ function decodeHere(
   const x = allot(lengthOf(header.shape));
   const windowBytes = 4 * windowLength[header.mode === "dense" ? "denseBack" : "fast"];
   reserve(base + windowBytes);
-  const source = new AwaySource(frame, base + windowBytes, reserve);
+  const source = new StagedSource(frame, base + windowBytes, reserve);
   const place = (first: number) => base - 4 * first;
   const onPart = (first: number, count: number) => {
     const part = new Float32Array(memory.buffer, base, count);
@@ -100,8 +102,8 @@ export function encode(x: Float32Array, options: EncodeOptions): Uint8Array<Arra
   // The stash gets a fifth of the tensor's bytes, or what is left of the memory if that is more.
   const { stashAt } = regionsOf(options);
   reserve(Math.max(x.byteLength / 5, stashAt + page));
-  const held = new Held(new Uint8Array(memory.buffer, stashAt), frameCapacity(x.length));
-  const frame = held.release(encodeHere(x, options, (part, first) => held.put(part, first)));
+  const buffer = new FrameBuffer(new Uint8Array(memory.buffer, stashAt), frameCapacity(x.length));
+  const frame = buffer.release(encodeHere(x, options, (part, first) => buffer.put(part, first)));
   sealHeader(frame, frame.length, checksumHere);
   return frame;
 }

@@ -1,10 +1,9 @@
 /** The options of `encode`, and the header that follows from them. */
 import { BoundError, FrameError, UsageError } from "../error.js";
 import { bin, checkedBound, keepsSigns, type Quantizer, quantizers, smallestBound } from "./bound.js";
-import { chunkLength } from "./chunk.js";
-import { leastDense } from "./dense.js";
+import { leastDense, segmentLength } from "./dense/layout.js";
+import { chunkLength } from "./fast/chunk.js";
 import { checkedShape, type Header, type Mode } from "./frame.js";
-import { segmentLength } from "./layout.js";
 
 export interface EncodeOptions {
   /**

@@ -7,13 +7,13 @@ import { CountingReader, type Spread, spreadOf } from "./anatomy.js";
 import { rectifying } from "./bound.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
 import { checksum } from "./checksum.js";
-import { chunkLength, decodeChunk, encodeChunk } from "./chunk.js";
-import { tablesBytes } from "./codes.js";
-import { choose, paysOff, planBytes, readPlan, writePlan } from "./dense.js";
+import { choose, paysOff } from "./dense/choice.js";
+import { layoutOf } from "./dense/layout.js";
+import { modelBytes, readModel, writeModel } from "./dense/model.js";
+import { decodeSegment, encodeSegment, tally } from "./dense/segment.js";
+import { chunkLength, decodeChunk, encodeChunk } from "./fast/chunk.js";
 import { type Header, lagOf, lengthOf, readHeader, sealHeader, writeHeader } from "./frame.js";
-import { layoutOf } from "./layout.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
-import { decodeSegment, encodeSegment, tally } from "./segment.js";
 import { readTables } from "./stages/rans.js";
 
 /**
@@ -32,18 +32,18 @@ function encodePayload(x: Float32Array, header: Header, auto: boolean): Uint8Arr
   const fastBytes = (first: number, values: number) =>
     encodeChunk(x.subarray(first, first + values), first, lagOf(shape), quantization).length;
   const choice = choose(
-    (counts, sample, plan) => tally(counts, x, layout, sample, plan, quantization),
+    (counts, sample, model) => tally(counts, x, layout, sample, model, quantization),
     layout,
     quantization,
     (bytes) => !auto || paysOff(bytes, x.length, fastBytes),
   );
   if (choice === null) return null;
-  const plan = new ByteWriter(planBytes);
-  writePlan(plan, choice.plan);
-  const parts = [plan.written(), tablesBytes(choice.tables)];
+  const out = new ByteWriter(modelBytes);
+  writeModel(out, choice.model);
+  const parts = [out.written(), choice.tables.bytes];
   for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
     const count = Math.min(layout.stripsPerSegment, layout.strips - s);
-    const part = encodeSegment(x, layout, s, count, choice.plan, choice.tables, quantization);
+    const part = encodeSegment(x, layout, s, count, choice.model, choice.tables, quantization);
     if (part === null) return null;
     parts.push(part);
   }
@@ -75,12 +75,12 @@ function decodePayload(x: Float32Array, input: ByteReader, { mode, shape, quanti
     }
     return;
   }
-  const plan = readPlan(input, quantization);
+  const model = readModel(input, quantization);
   const tables = readTables(input);
   const layout = layoutOf(shape, x.length);
   for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
     const count = Math.min(layout.stripsPerSegment, layout.strips - s);
-    decodeSegment(x, input, layout, s, count, plan, tables, quantization);
+    decodeSegment(x, input, layout, s, count, model, tables, quantization);
   }
 }
 

@@ -1,6 +1,6 @@
 /** What the store and the codec on the device agree on: how one tensor is coded, and the frames of its parts. */
 import type { Quantizer as FrameQuantizer } from "../codec/bound.js";
-import type { Choice } from "../codec/dense.js";
+import type { Choice } from "../codec/dense/choice.js";
 import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
 

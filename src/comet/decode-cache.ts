@@ -25,7 +25,7 @@ export class DecodeCache {
     const { device } = engine;
     const bytes = 4 * sizeOf(shape);
     device.reclaim();
-    if (!device.isSpare(bytes) || !device.fits(bytes)) return null;
+    if (!device.fitsBelowPeak(bytes) || !device.fits(bytes)) return null;
     return new DecodeCache(Tensor.empty(engine, shape, site));
   }
 
@@ -58,19 +58,19 @@ export class DecodeCache {
 
   /** Keeps the memory until `release`, while it is written to. Gives it up if so much workspace would raise the peak. */
   hold(workspaceBytes: number): void {
-    if (this.#engine.device.isSpare(workspaceBytes)) this.#engine.device.spares.delete(this.drop);
+    if (this.#engine.device.fitsBelowPeak(workspaceBytes)) this.#engine.device.releasers.delete(this.drop);
     else this.drop();
   }
 
   release(): void {
-    if (this.#x !== null) this.#engine.device.spares.add(this.drop);
+    if (this.#x !== null) this.#engine.device.releasers.add(this.drop);
   }
 
   /** Hands the values over; the cache is then empty. */
   take(): Tensor {
     const x = this.#x!;
     this.#x = null;
-    this.#engine.device.spares.delete(this.drop);
+    this.#engine.device.releasers.delete(this.drop);
     return x;
   }
 

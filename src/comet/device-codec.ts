@@ -4,8 +4,9 @@
  * device is as safe as the weights there, so it has no checksum.
  */
 
-import { sideBySide, type Work } from "../codec/coroutine.js";
-import { frameCapacity } from "../codec/room.js";
+import { TablesReader } from "../codec/dense/tables.js";
+import { frameCapacity } from "../codec/limits.js";
+import { type Coroutine, sideBySide } from "../codec/wasm/coroutine.js";
 import { WasmCodec } from "../codec/wasm.js";
 import type { Block } from "../device/device.js";
 import type { Machine } from "../engine/tensor.js";
@@ -15,6 +16,7 @@ const unsealed = { sealed: false };
 
 export function deviceCodec({ device, team }: Machine): DeviceCodec {
   const { scratchBytes } = WasmCodec;
+  const tables = new TablesReader();
   const most = (parts: number) => Math.min(team?.size ?? 1, parts);
   /** Lends `wanted` codecs, or one if memory is short. */
   const lend = <T>(wanted: number, use: (codecs: readonly WasmCodec[]) => T): T => {
@@ -23,13 +25,13 @@ export function deviceCodec({ device, team }: Machine): DeviceCodec {
     const scratch = device.allocate(count * scratchBytes, "workspace", "codec");
     const addresses = Array.from({ length: count }, (_, i) => scratch.address + i * scratchBytes);
     try {
-      return use(addresses.map((address) => new WasmCodec(device.exports, device.memory, address)));
+      return use(addresses.map((address) => new WasmCodec(device.exports, device.memory, address, tables)));
     } finally {
       device.free(scratch);
     }
   };
   /** Runs coroutine i with codec i. */
-  const run = <T>(codecs: readonly WasmCodec[], works: Work<T>[]): T[] =>
+  const run = <T>(codecs: readonly WasmCodec[], works: Coroutine<T>[]): T[] =>
     team && works.length > 1
       ? sideBySide(works, (kernel, calls) => team.run(kernel, calls))
       : works.map((work, i) => codecs[i]!.run(work));

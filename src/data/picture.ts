@@ -36,7 +36,10 @@ export async function decodePicture(bytes: Uint8Array, where: string): Promise<P
   }
 }
 
-/** Messages of the JPEG library about the current file. The library repairs what it can and warns. */
+/**
+ * Messages of the JPEG library about the current file. The library repairs what it can and warns. It has one
+ * decoder per process, so the messages and its initialisation belong to this module.
+ */
 const complaints: string[] = [];
 let jpegReady: Promise<void> | null = null;
 

@@ -21,7 +21,7 @@
  * current one, or none.
  */
 import { platform } from "#platform";
-import type { Exports, Kernel } from "./module.js";
+import type { Exports, Kernel } from "./kernel-module.js";
 
 const [roundAt, openAt, endedAt, callsAt, kernelAt, countAt, failedAt, readyAt, asleepAt] = [
   0, 1, 2, 3, 4, 5, 6, 7, 8,

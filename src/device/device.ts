@@ -5,8 +5,15 @@
  */
 import { MemoryError, UsageError } from "../error.js";
 import { Allocator, alignment, alignUp } from "./allocator.js";
+import {
+  checkFusing,
+  compile,
+  type Exports,
+  instantiate,
+  type KernelBuild,
+  type Profile,
+} from "./kernel-module.js";
 import { type Category, formatBytes, Ledger } from "./ledger.js";
-import { type Build, checkFusing, compile, type Exports, instantiate, type Profile } from "./module.js";
 
 /** An allocated range. `bytes` is the requested size; the allocator rounds it up to its alignment. */
 export interface Block {
@@ -27,7 +34,7 @@ export interface DeviceOptions {
   /** Bytes, rounded down to a multiple of 64 KiB. At most 4 GiB − 64 KiB. */
   memory: number;
   /** The build of the kernels to load. */
-  build?: Build;
+  build?: KernelBuild;
 }
 
 const pageBytes = 65_536;
@@ -45,12 +52,9 @@ export class Device {
   /** The kernels' exports, bound to this memory. */
   readonly exports: Exports;
   readonly budget: number;
-  readonly build: Build;
-  /**
-   * Functions that release memory held only to save time. They run before the peak would rise or memory would
-   * run out.
-   */
-  readonly spares = new Set<() => void>();
+  readonly build: KernelBuild;
+  /** Functions that release memory which is held only to save time. They run before the peak would rise or memory run out. */
+  readonly releasers = new Set<() => void>();
   readonly #allocator: Allocator;
   readonly #blocks = new Map<number, Block>();
 
@@ -80,9 +84,9 @@ export class Device {
 
   /** Allocates `bytes` for `site`. Throws a MemoryError that prints the ledger if there is no room. */
   allocate(bytes: number, category: Category, site: string, place: "low" | "high" = "low"): Block {
-    if (this.spares.size > 0 && !this.isSpare(bytes)) this.reclaim();
+    if (this.releasers.size > 0 && !this.fitsBelowPeak(bytes)) this.reclaim();
     let address = this.#allocator.take(taken({ bytes }), place);
-    if (address === null && this.spares.size > 0) {
+    if (address === null && this.releasers.size > 0) {
       this.reclaim();
       address = this.#allocator.take(taken({ bytes }), place);
     }
@@ -93,14 +97,14 @@ export class Device {
     return block;
   }
 
-  /** True if allocating this many more bytes does not raise the peak. */
-  isSpare(bytes: number): boolean {
+  /** Whether `bytes` more leave the peak as it is. */
+  fitsBelowPeak(bytes: number): boolean {
     return this.ledger.total + taken({ bytes }) <= this.ledger.peakTotal;
   }
 
   /** Releases all memory that is held only to save time. */
   reclaim(): void {
-    for (const release of this.spares) release();
+    for (const release of this.releasers) release();
   }
 
   /** True if there is a free range of this many bytes. */
@@ -133,10 +137,10 @@ export class Device {
   }
 
   /**
-   * Lets `write` fill free memory when the size is not known in advance, and keeps exactly the bytes that it
-   * used. `write` receives rooms of at least `wanted` bytes: up to `most` of them, as many as fit, or a
-   * single smaller one. It returns the bytes written to each room, or −1 if they did not fit. Nothing else
-   * may allocate meanwhile. The kept blocks are moved to the high end of the memory.
+   * Lets `write` fill free space without knowing beforehand how much it needs, then keeps exactly what it used. It is
+   * given rooms of at least `wanted` bytes each, `most` of them or as many as there are, or a single smaller one; it
+   * returns the bytes written to each, −1 where they did not fit. Nothing else may allocate meanwhile. The kept blocks
+   * are moved to the high end of the memory.
    */
   fill(
     category: Category,
@@ -151,13 +155,11 @@ export class Device {
     const rooms = Array.from({ length: count }, (_, i) => ({ address: space.address + i * bytes, bytes }));
     const written = write(rooms);
     const blocks: Block[] = [];
-    // The highest room is handled first, so that no block is moved onto a room whose bytes still have to be
-    // moved.
+    // The highest first: so no block comes to lie on a room whose bytes have still to be moved.
     for (const [i, { address }] of [...rooms.entries()].reverse()) {
       const length = written[i]!;
       if (length < 0) throw this.#outOfMemory(wanted, category, site);
-      // The block is allocated before its bytes are moved. Source and target may overlap, which copyWithin
-      // allows.
+      // Counted before it is placed: source and target may overlap, and copyWithin allows for that.
       const block = this.allocate(length, category, site, "high");
       if (block.address !== address) this.bytes().copyWithin(block.address, address, address + length);
       blocks.unshift(block);
@@ -173,12 +175,12 @@ export class Device {
     return new Uint8Array(this.buffer, block.address, block.bytes);
   }
 
-  /** A view of the whole memory. */
+  /** The whole memory. */
   bytes(): Uint8Array {
     return new Uint8Array(this.buffer);
   }
 
-  /** The live blocks, in no particular order. */
+  /** Blocks that are live now, in no order. */
   *blocks(): Iterable<Block> {
     yield* this.#blocks.values();
   }

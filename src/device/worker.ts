@@ -3,7 +3,7 @@
  */
 import { platform } from "#platform";
 import { Board, kernelNames } from "./board.js";
-import { instantiate, type Kernel } from "./module.js";
+import { instantiate, type Kernel } from "./kernel-module.js";
 
 platform.receiveSetup(({ module, memory, board: buffer, thread }) => {
   const exports = instantiate(module, memory);

@@ -9,7 +9,7 @@ import { platform } from "#platform";
 import { CometError, UsageError } from "../error.js";
 import { Board, kernelNames, type Workspace } from "./board.js";
 import type { Device } from "./device.js";
-import type { Kernel } from "./module.js";
+import type { Kernel } from "./kernel-module.js";
 
 /** Kernels do not scale to more threads than this. */
 export const mostThreads = 64;
@@ -17,13 +17,14 @@ export const mostThreads = 64;
 /** Number of the machine's cores, limited to mostThreads. */
 export const defaultThreads = Math.min(platform.cores, mostThreads);
 
-let told = false;
+/** The warning below concerns the machine and not one team, so each process prints it once. */
+let warned = false;
 
 /** The number of `threads` that can share memory here. If that is only one, warns why, once. */
 function sharing(threads: number): number {
   if (threads === 1 || platform.unshared === null) return threads;
-  if (!told) platform.warn(`one thread in place of ${threads}: ${platform.unshared}`);
-  told = true;
+  if (!warned) platform.warn(`one thread in place of ${threads}: ${platform.unshared}`);
+  warned = true;
   return 1;
 }
 
@@ -58,7 +59,8 @@ export class Team {
     this.#index = new Map(names.map((name, i) => [name, i]));
     const size = sharing(threads);
     this.#board = size > 1 ? Board.for(size * callsPerThread) : null;
-    for (let thread = 1; thread < size; thread++) this.#workers.push(hire(device, this.#board!, thread));
+    for (let thread = 1; thread < size; thread++)
+      this.#workers.push(startWorker(device, this.#board!, thread));
   }
 
   /** Number of threads that share the work, including the calling thread. */
@@ -105,7 +107,7 @@ export class Team {
   }
 }
 
-function hire(
+function startWorker(
   { module, memory }: Device,
   board: Board,
   thread: number,

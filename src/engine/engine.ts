@@ -1,7 +1,7 @@
 /** Puts an engine together: a device, the kernels on it, and a store. */
 import { Device } from "../device/device.js";
+import type { KernelBuild } from "../device/kernel-module.js";
 import { parseBytes } from "../device/ledger.js";
-import type { Build } from "../device/module.js";
 import { UsageError } from "../error.js";
 import { referenceKernels } from "../kernels/reference.js";
 import { simdKernels } from "../kernels/simd.js";
@@ -19,7 +19,7 @@ export interface EngineOptions {
   leastWork?: number;
   store?: Store;
   /** The build of the SIMD kernels. */
-  build?: Build;
+  build?: KernelBuild;
 }
 
 export function createEngine(options: EngineOptions = {}): Engine {

@@ -181,7 +181,7 @@ export class Tensor {
     const { category, bytes } = this.storage.block;
     const { device } = this.engine;
     // The other share may be a decode cache, which only saves time: it gives way where a copy would raise the peak.
-    if (!this.storage.exclusive() && !device.isSpare(bytes)) device.reclaim();
+    if (!this.storage.exclusive() && !device.fitsBelowPeak(bytes)) device.reclaim();
     if (this.storage.exclusive()) return this.move(this.shape, null);
     const fresh = Tensor.empty(
       this.engine,

@@ -262,7 +262,7 @@ export interface Kernels {
    */
   sgd(w: Float32Array, g: Float32Array, m: Float32Array | null, step: SgdStep): void;
 
-  // ── observation ── Sums follow reference/order.ts (float32 lanes in blocks, blocks added in binary64) and
+  // ── reductions ── Sums follow reference/order.ts (float32 lanes in blocks, blocks added in binary64) and
   // are returned as JavaScript numbers.
   sum(x: Float32Array): number;
   sumAbs(x: Float32Array): number;

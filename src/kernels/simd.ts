@@ -5,10 +5,10 @@
 import type { Device } from "../device/device.js";
 import { defaultThreads, Team } from "../device/workers.js";
 import type { Kernels } from "./kernels.js";
-import { planeKernels } from "./simd/channel.js";
 import { elementKernels } from "./simd/elementwise.js";
 import { Launcher } from "./simd/launch.js";
 import { matrixProducts } from "./simd/matmul.js";
+import { planeKernels } from "./simd/plane.js";
 
 export interface SimdOptions {
   /** Number of threads that share the work; the bits do not depend on it. Default: the machine's cores. */

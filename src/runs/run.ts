@@ -14,7 +14,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { removeUnfinished, writeAtomicallySync } from "../files/atomic.js";
 import { checkpointsOf } from "./checkpoint.js";
-import type { Profile } from "../device/module.js";
+import type { Profile } from "../device/kernel-module.js";
 import { DataError, UsageError } from "../error.js";
 import { makeNewFolder } from "../files/folder.js";
 import { takeLock } from "../files/lock.js";

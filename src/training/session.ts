@@ -4,7 +4,7 @@
  */
 import type { Policy } from "../comet/policy.js";
 import type { Dataset } from "../data/dataset.js";
-import type { Build, Profile } from "../device/module.js";
+import type { KernelBuild, Profile } from "../device/kernel-module.js";
 import { createEngine } from "../engine/engine.js";
 import type { Store } from "../engine/store.js";
 import type { Engine } from "../engine/tape.js";
@@ -48,7 +48,7 @@ export interface SessionParts {
 }
 
 /** The build of the kernels that computes as a profile says. */
-const builds: Readonly<Record<Profile, Build>> = { strict: "release", fused: "fused" };
+const builds: Readonly<Record<Profile, KernelBuild>> = { strict: "release", fused: "fused" };
 
 /**
  * Makes a session. Settings that are left out have their defaults; the learning rate that of the network, if it is a

@@ -5,8 +5,8 @@
  * name a setting as `settings.NAME`; the command line turns that into its option.
  */
 
+import { type Profile, profiles } from "../device/kernel-module.js";
 import { parseBytes } from "../device/ledger.js";
-import { type Profile, profiles } from "../device/module.js";
 import { defaultThreads } from "../device/workers.js";
 import { UsageError } from "../error.js";
 import { models } from "../models/models.js";

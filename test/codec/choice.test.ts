@@ -1,10 +1,10 @@
-/** A choice of plan and tables, found for one tensor, may serve any other: it costs bytes at most, never the bound. */
+/** A choice of model and tables, found for one tensor, may serve any other: it costs bytes at most, never the bound. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { quantizers } from "../../src/codec/bound.js";
 import { decode } from "../../src/codec/index.js";
-import { instantiate } from "../../src/codec/module.js";
-import { scratchBytes } from "../../src/codec/room.js";
+import { instantiate } from "../../src/codec/instantiate.js";
+import { scratchBytes } from "../../src/codec/limits.js";
 import { WasmCodec } from "../../src/codec/wasm.js";
 import { createRng } from "../../src/rng.js";
 import { specials } from "../arbitrary/float.js";

@@ -16,10 +16,10 @@ import {
   numcodec,
   ShapeError,
 } from "../../src/codec/index.js";
-import { instantiate } from "../../src/codec/module.js";
+import { instantiate } from "../../src/codec/instantiate.js";
+import { scratchBytes, windowLength } from "../../src/codec/limits.js";
 import * as reference from "../../src/codec/reference.js";
-import { scratchBytes, windowLength } from "../../src/codec/room.js";
-import { ResidentSink } from "../../src/codec/stream.js";
+import { ResidentSink } from "../../src/codec/wasm/stream.js";
 import { WasmCodec } from "../../src/codec/wasm.js";
 import { specials } from "../arbitrary/float.js";
 import { seed } from "../arbitrary/seed.js";

@@ -97,7 +97,7 @@ const refusals: [string, string, (frame: Uint8Array) => Uint8Array, boolean][] =
   ["kind", "scalar", (f) => f.fill(0x80, 18, 19), true],
   ["payload end", "scalar", (f) => Uint8Array.of(...f, 0), true],
   ["escape positions", "escapes", (f) => f.fill(0xff, 23, 25), true],
-  ["plan", "dense", (f) => f.fill(0x07, 21, 22), true],
+  ["model", "dense", (f) => f.fill(0x07, 21, 22), true],
   ["tables", "dense", (f) => f.fill(0xff, 29, 30), true],
   ["segment states", "dense", (f) => f.fill(f[f.length - 20]! ^ 4, f.length - 20, f.length - 19), true],
 ];

@@ -13,7 +13,7 @@ import { seed } from "../arbitrary/seed.js";
 import { keeps } from "../laws/codec.js";
 import { sweepHalves } from "../laws/halves.js";
 
-const planByte = (frame: Uint8Array): number => frame[readHeader(frame, checksum).payload]!;
+const modelByte = (frame: Uint8Array): number => frame[readHeader(frame, checksum).payload]!;
 
 /** Valleys with flat ground and slow slopes against the bound of 1, and some noise; some pierced by special values. */
 function valleys(shape: readonly number[], slope: number, noise: number, pierced: boolean): Float32Array {
@@ -41,11 +41,11 @@ test("half steps: wasm gives the reference's bytes and bits within the bound, wh
         const back = decode(frame);
         keeps(x, back, options);
         assert.deepEqual(new Uint32Array(reference.decode(frame).buffer), new Uint32Array(back.buffer));
-        seen.add(planByte(frame) & 7);
+        seen.add(modelByte(frame) & 7);
       }
     }
   }
-  assert.ok(seen.has(5) && seen.has(6), `plans seen: ${[...seen]}`);
+  assert.ok(seen.has(5) && seen.has(6), `models seen: ${[...seen]}`);
 });
 
 test("half steps make slow slopes with noise cheaper than whole ones", () => {
@@ -56,7 +56,7 @@ test("half steps make slow slopes with noise cheaper than whole ones", () => {
   );
   const options = { bound: 1, shape: [16, 64, 64], mode: "dense" } as const;
   const halves = encode(x, { ...options, quantizer: "paper" });
-  assert.ok(inHalves(planByte(halves) & 7));
+  assert.ok(inHalves(modelByte(halves) & 7));
   const whole = encode(x, { ...options, quantizer: "support" });
   assert.ok(halves.length * 1.5 < whole.length, `${halves.length} against ${whole.length}`);
 });
@@ -70,7 +70,7 @@ test("a frame of another quantizer in half steps is damaged", () => {
   for (const read of [decode, reference.decode]) {
     assert.throws(
       () => read(frame),
-      (error) => error instanceof FrameError && error.where === "plan",
+      (error) => error instanceof FrameError && error.where === "model",
     );
   }
 });

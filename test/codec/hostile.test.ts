@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode, encode, FrameError } from "../../src/codec/index.js";
-import { instantiate } from "../../src/codec/module.js";
+import { instantiate } from "../../src/codec/instantiate.js";
 import * as reference from "../../src/codec/reference.js";
 import { seed } from "../arbitrary/seed.js";
 import { arena, stillWorks, survivesMutation } from "../laws/hostile.js";

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { quantizers } from "../../src/codec/bound.js";
-import { instantiate } from "../../src/codec/module.js";
+import { instantiate } from "../../src/codec/instantiate.js";
 import { toBits } from "../arbitrary/float.js";
 import { Sweep } from "../laws/sweep.js";
 

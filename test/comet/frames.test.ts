@@ -1,7 +1,6 @@
 /** Frames of one tensor, side by side: the same bytes and values for any number of threads, however they are asked for. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { alone, sideBySide, type Work } from "../../src/codec/coroutine.js";
 import { WasmCodec } from "../../src/codec/wasm.js";
 import type { Quantizer } from "../../src/comet/coding.js";
 import { deviceCodec } from "../../src/comet/device-codec.js";
@@ -222,26 +221,4 @@ test("where memory is short frames are decoded one by one, and what fails leaves
   frames.free();
   assert.equal(device.ledger.live.activations + device.ledger.live.saved, 0);
   return engine.close();
-});
-
-test("works that go side by side come to what they come to alone, each kernel's calls together", () => {
-  function* work(n: number): Work<number> {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += yield ["twice", [i]];
-    if (n % 2 === 1) sum += yield ["thrice", [n]];
-    return sum;
-  }
-  const kernels: Record<string, (x: number) => number> = { twice: (x) => 2 * x, thrice: (x) => 3 * x };
-  const call = (kernel: string, args: readonly number[]) => kernels[kernel]!(args[0]!);
-  const turns: number[] = [];
-  const lengths = [3, 0, 5, 2];
-  const found = sideBySide(lengths.map(work), (kernel, calls) => {
-    turns.push(calls.length);
-    return calls.map((args) => call(kernel, args));
-  });
-  assert.deepEqual(
-    found,
-    lengths.map((n) => alone(work(n), call)),
-  );
-  assert.ok(turns.length < lengths.reduce((sum, n) => sum + n, 0) && Math.max(...turns) === 3);
 });

@@ -10,8 +10,8 @@ import { Command } from "commander";
 import { encode as encodePng } from "fast-png";
 import { create } from "tar";
 import { registerData } from "../../src/cli/data.js";
+import { archiveSource, type CifarSource, sheetToRecords } from "../../src/data/cifar-source.js";
 import { fetchFiles } from "../../src/data/fetch.js";
-import { archiveSource, type Source, sheetToRecords } from "../../src/data/source.js";
 import { DataError } from "../../src/error.js";
 
 async function folderFor(t: TestContext): Promise<string> {
@@ -33,7 +33,7 @@ const md5 = Object.fromEntries(
 );
 
 /** A source that yields the texts given, and then perhaps fails. */
-const yields = (texts: Record<string, string>, failure?: Error): Source =>
+const yields = (texts: Record<string, string>, failure?: Error): CifarSource =>
   async function* () {
     for (const [name, text] of Object.entries(texts)) {
       yield { name, bytes: Buffer.from(text) };

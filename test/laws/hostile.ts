@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { keepsSigns, quantizers } from "../../src/codec/bound.js";
 import { lengthOf } from "../../src/codec/frame.js";
 import { encode, FrameError } from "../../src/codec/index.js";
-import { scratchBytes } from "../../src/codec/room.js";
+import { scratchBytes } from "../../src/codec/limits.js";
 import { WasmCodec } from "../../src/codec/wasm.js";
 import { createRng } from "../../src/rng.js";
 

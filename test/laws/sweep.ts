@@ -4,7 +4,7 @@
  * too and rounding is monotone.
  */
 import type { EncodeOptions } from "../../src/codec/index.js";
-import { scratchBytes } from "../../src/codec/room.js";
+import { scratchBytes } from "../../src/codec/limits.js";
 import { WasmCodec } from "../../src/codec/wasm.js";
 
 export interface Finding {

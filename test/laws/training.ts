@@ -3,7 +3,7 @@
  * depend only on the store and the profile.
  */
 import type { Dataset, Split } from "../../src/data/dataset.js";
-import type { Build } from "../../src/device/module.js";
+import type { KernelBuild } from "../../src/device/kernel-module.js";
 import { createEngine } from "../../src/engine/engine.js";
 import type { Kernels } from "../../src/kernels/kernels.js";
 import type { SimdKernels } from "../../src/kernels/simd.js";
@@ -16,7 +16,7 @@ import { defaults } from "../../src/training/settings.js";
 export interface Way {
   store: "plain" | "comet";
   /** "reference" uses no WebAssembly other than the codec's. */
-  build: Build | "reference";
+  build: KernelBuild | "reference";
   threads: number;
 }
 

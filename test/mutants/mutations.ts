@@ -82,7 +82,7 @@ export const mutants: Mutant[] = [
     ["writes planes in another order", "[4, 2, 1]", "[1, 2, 4]"],
     ["reads a ragged block's bits from the wrong place", "<< (bit % width)", "<< ((bit + 1) % width)"],
   ]),
-  ...of("codec/chunk", [
+  ...of("codec/fast/chunk", [
     ["writes a width of 15 as 14", "Math.min(width, 15)", "Math.min(width, 14)"],
     ["does not count sparse integers from 1", "(sparse ? 1 : 0)", "0 * Number(sparse)"],
     ["skips the fold though values are negative", "nonNegative && predictor === 0", "predictor === 0"],
@@ -99,7 +99,7 @@ export const mutants: Mutant[] = [
     ["forgets where a symbol's slots start", "(x % f) + start[entry]", "(x % f)"],
     ["gives unseen symbols no slot", "1 + (sum > 0 ?", "(sum > 0 ?"],
   ]),
-  ...of("codec/stages/model", [
+  ...of("codec/dense/model", [
     ["counts other integers from 0", "1 + ((z - 1) >>> low)", "(z - 1) >>> low"],
     ["weighs the neighbours above alike", "2 * at(i)", "at(i)"],
   ]),

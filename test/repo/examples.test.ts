@@ -1,5 +1,5 @@
 /**
- * The examples and the README's example, as a user has them: in an empty strict project with the packed library. Each is
+ * The examples and those of the README, as a user has them: in an empty strict project with the packed library. Each is
  * compiled against the published types alone, and prints what its comments say.
  */
 import assert from "node:assert/strict";
@@ -17,7 +17,8 @@ const project = join(folder, "project");
 const names = readdirSync(join(root, "examples")).filter((file) => file.endsWith(".ts"));
 const sources = new Map(names.map((name) => [name, readFileSync(join(root, "examples", name), "utf8")]));
 const readme = readFileSync(join(root, "README.md"), "utf8");
-sources.set("readme.ts", /```(?:js|ts)\n([\s\S]*?)```/.exec(readme)![1]!);
+for (const [i, [, code]] of [...readme.matchAll(/```(?:js|ts)\n([\s\S]*?)```/g)].entries())
+  sources.set(`readme-${i + 1}.ts`, code!);
 
 before(() => {
   mkdirSync(project);

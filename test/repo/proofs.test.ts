@@ -6,9 +6,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { bin, type Quantization, roundDown } from "../../src/codec/bound.js";
+import { scratchBytes } from "../../src/codec/limits.js";
 import type { EncodeOptions } from "../../src/codec/options.js";
 import * as reference from "../../src/codec/reference.js";
-import { scratchBytes } from "../../src/codec/room.js";
 import { blockBytes, pack, unpack } from "../../src/codec/stages/pack.js";
 import {
   type Bits,

@@ -155,12 +155,12 @@ for (const settings of [
         { model, batch, steps: 3, threads: 2 },
         {},
         ({ engine: { device } }) => {
-          const { add } = device.spares;
-          device.spares.add = (release) => {
+          const { add } = device.releasers;
+          device.releasers.add = (release) => {
             keeps++;
-            return add.call(device.spares, release);
+            return add.call(device.releasers, release);
           };
-          if (!kept) device.isSpare = () => false;
+          if (!kept) device.fitsBelowPeak = () => false;
         },
         images,
       );

@@ -1,7 +1,7 @@
 /** One thread of `npm run verify`: does the portions that it is sent. */
 import { parentPort, workerData } from "node:worker_threads";
 import { roundDown } from "../../src/codec/bound.js";
-import { instantiate } from "../../src/codec/module.js";
+import { instantiate } from "../../src/codec/instantiate.js";
 import { deriveSeed } from "../../src/rng.js";
 import { sweepHalves } from "../laws/halves.js";
 import { type Arena, arena, stillWorks, survivesMutation } from "../laws/hostile.js";

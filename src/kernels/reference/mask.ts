@@ -4,6 +4,7 @@
  *   bit      0       b       2b      3b
  *            | v0    | v1    | v2    | …        b = bits per item, little-endian across bytes
  */
+import { mix } from "../../codec/stages/quantize.js";
 
 const { fround } = Math;
 
@@ -15,14 +16,6 @@ export function packNonZero(mask: Uint8Array, x: Float32Array): void {
 export function applyMask(dx: Float32Array, dy: Float32Array, mask: Uint8Array, factor: number): void {
   const by = fround(factor);
   for (let i = 0; i < dx.length; i++) dx[i] = (mask[i >> 3]! >> (i & 7)) & 1 ? dy[i]! * by : 0;
-}
-
-/** A bijection of 32 bits in which changing one input bit changes about half of the output bits. */
-export function mix(bits: number): number {
-  let h = bits;
-  h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
-  h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
-  return (h ^ (h >>> 16)) >>> 0;
 }
 
 /** Bit i is 0 (dropped) where mix(mix(seed) + i) < p·2³², with 0 ≤ p < 1. */

@@ -17,7 +17,7 @@ import { checkDevice, checkLengths, checkOverlap, type Lengths, type View } from
 const shapeBytes = 1024;
 const roomOffset = 512;
 
-export interface Work {
+export interface LaunchOptions {
   /** Elements per unit, or an equal amount of work; it decides whether splitting pays. */
   perUnit: number;
   /** Ranges begin at multiples of this number. */
@@ -51,13 +51,20 @@ export class Launcher {
     return this.#team.size;
   }
 
-  /** Checks the lengths of a kernel's buffers, that they lie in the device, and that they do not overlap. */
-  check(where: string, outputs: Lengths, inputs: Lengths, inPlace = false): void {
+  /**
+   * Checks the lengths of a kernel's buffers, that they lie in the device, and that they do not overlap. Returns their
+   * addresses in the order given, which is the order of the kernel's arguments.
+   */
+  check(where: string, outputs: Lengths, inputs: Lengths, inPlace = false): number[] {
     checkLengths(where, outputs);
     checkLengths(where, inputs);
     checkDevice(where, this.#device.buffer, outputs);
     checkDevice(where, this.#device.buffer, inputs);
     checkOverlap(where, outputs, inputs, inPlace);
+    const addresses: number[] = [];
+    for (const name in outputs) addresses.push(addressOf(outputs[name]![0]));
+    for (const name in inputs) addresses.push(addressOf(inputs[name]![0]));
+    return addresses;
   }
 
   /** Writes a shape's integers where the kernels read them, and returns the address. */
@@ -78,24 +85,24 @@ export class Launcher {
    * Runs `kernel(...args, begin, end[, workspace])` over `units`. Returns the result of each call, in
    * ascending order.
    */
-  launch(kernel: string, args: readonly number[], units: number, work: Work): number[] {
+  launch(kernel: string, args: readonly number[], units: number, options: LaunchOptions): number[] {
     const calls: number[][] = [];
-    for (const [begin, end] of this.split(units, work)) calls.push([...args, begin, end]);
-    return this.run(kernel, calls, work.workspace);
+    for (const [begin, end] of this.split(units, options)) calls.push([...args, begin, end]);
+    return this.run(kernel, calls, options.workspace);
   }
 
   /** Number of calls that share `units`: at most `callsPerThread` per thread. */
-  parts(units: number, { perUnit, grain = 1, costly = false }: Work): number {
+  parts(units: number, { perUnit, grain = 1, costly = false }: LaunchOptions): number {
     const most = this.threads === 1 || costly ? this.threads : this.threads * callsPerThread;
     const grains = Math.ceil(units / grain);
     return Math.max(1, Math.min(most, grains, Math.floor((units * perUnit) / this.#leastWork)));
   }
 
   /** Cuts [0, units) into one range per call. */
-  split(units: number, work: Work): [begin: number, end: number][] {
-    const { grain = 1 } = work;
+  split(units: number, options: LaunchOptions): [begin: number, end: number][] {
+    const { grain = 1 } = options;
     const grains = Math.ceil(units / grain);
-    const parts = this.parts(units, work);
+    const parts = this.parts(units, options);
     if (parts === 1) return units > 0 ? [[0, units]] : [];
     const ranges: [begin: number, end: number][] = [];
     for (let i = 0, begin = 0; i < parts; i++) {

@@ -102,13 +102,13 @@ export function matrixProducts(launcher: Launcher): Products {
     gemm(c, a, b, shape) {
       const { m, n, k, transposeA, transposeB } = shape;
       checkSizes("gemm", { m, n, k });
-      launcher.check("gemm", { c: [c, m * n] }, { a: [a, m * k], b: [b, k * n] });
+      const views = launcher.check("gemm", { c: [c, m * n] }, { a: [a, m * k], b: [b, k * n] });
       if (k === 0) {
         c.fill(0);
         return;
       }
       const at = launcher.shape([m, n, k, transposeA, transposeB]);
-      const args = [addressOf(c), addressOf(a), addressOf(b), at];
+      const args = [...views, at];
       // Split by columns if there are enough of them: each call then packs only its own columns of b.
       const byColumns = n >= m || n >= 16 * lanes;
       const ranges = byColumns
@@ -146,7 +146,7 @@ export function matrixProducts(launcher: Launcher): Products {
 
     conv2dWeightGradient(dw, dy, x, s, accumulate = false) {
       checkConv2d("conv2dWeightGradient", s);
-      launcher.check(
+      const views = launcher.check(
         "conv2dWeightGradient",
         { dw: [dw, weightLength(s)] },
         { dy: [dy, outputLength(s)], x: [x, inputLength(s)] },
@@ -159,7 +159,7 @@ export function matrixProducts(launcher: Launcher): Products {
       const workspace = wholeLines(launcher.ask("conv2dWeightGradientWorkspace"));
       if (sharedByImages(dw, dy, x, s, accumulate, shape, workspace)) return;
       const units = launcher.ask("conv2dWeightGradientUnits");
-      const args = [addressOf(dw), addressOf(dy), addressOf(x), shape, accumulate ? 1 : 0];
+      const args = [...views, shape, accumulate ? 1 : 0];
       // Every call lays out all of x.
       const how = { perUnit: work(s) / units, workspace, costly: true };
       launcher.launch("conv2dWeightGradient", args, units, how);
@@ -167,14 +167,14 @@ export function matrixProducts(launcher: Launcher): Products {
 
     conv2dNoiseEnergy(energy, dy, x, s) {
       checkConv2d("conv2dNoiseEnergy", s);
-      launcher.check(
+      const views = launcher.check(
         "conv2dNoiseEnergy",
         { energy: [energy, s.K] },
         { dy: [dy, outputLength(s)], x: [x, inputLength(s)] },
       );
       const shape = writeShape(s);
       const workspace = wholeLines(launcher.ask("conv2dNoiseEnergyWorkspace"));
-      const args = [addressOf(energy), addressOf(dy), addressOf(x), shape];
+      const args = [...views, shape];
       launcher.launch("conv2dNoiseEnergy", args, s.K, { perUnit: s.N * s.P * s.Q, workspace });
     },
   };

@@ -6,12 +6,12 @@
  *
  * Each chunk chooses its own integer kind and predictor, and whether a bitmap marks its zeros.
  */
-import { FrameError } from "../error.js";
-import type { Quantization } from "./bound.js";
-import { type ByteReader, ByteWriter } from "./bytes.js";
-import { bitLength, blockBytes, blockLength, pack, unpack } from "./stages/pack.js";
-import { type Bits, type Predictor, predict, restore, unzigzag, zigzag } from "./stages/predict.js";
-import { dequantize, orderedBits, quantize, rawValue } from "./stages/quantize.js";
+import { FrameError } from "../../error.js";
+import type { Quantization } from "../bound.js";
+import { type ByteReader, ByteWriter } from "../bytes.js";
+import { bitLength, blockBytes, blockLength, pack, unpack } from "../stages/pack.js";
+import { type Bits, type Predictor, predict, restore, unzigzag, zigzag } from "../stages/predict.js";
+import { dequantize, orderedBits, quantize, rawValue } from "../stages/quantize.js";
 
 export const chunkLength = 16384;
 
@@ -19,17 +19,17 @@ export const chunkLength = 16384;
  * The low three bits of the kind byte. Forms 0 to 3 are the predictors with folding; these four use no
  * predictor.
  */
-const forms = { unsigned: 4, constant: 5, sparse: 6, sparseUnsigned: 7 } as const;
+const formNumbers = { unsigned: 4, constant: 5, sparse: 6, sparseUnsigned: 7 } as const;
 
 /** The remaining bits of the kind byte. */
 const flags = { wide: 8, exact: 16, escapes: 32, gapless: 64 } as const;
 
-/** An upper limit on the bytes of a chunk of n values. */
+/** An upper limit on the bytes of n values. */
 export const chunkCapacity = (n: number): number =>
   32 + 6 * (n >> 4) + (n >> 3) + 257 * Math.ceil(n / blockLength);
 
-/** How a chunk's integers become unsigned ones. */
-interface Plan {
+/** How the integers of a chunk become unsigned. */
+interface Form {
   predictor: Predictor;
   sparse: boolean;
   /** True if no value is negative and nothing is predicted, so that no folding is needed. */
@@ -40,50 +40,50 @@ interface Plan {
 const lift = (sparse: boolean): number => (sparse ? 1 : 0);
 
 /**
- * Estimates the bits of each plan from about eight blocks. The cheapest plan wins; of equals, the first one.
+ * Estimates the bits of each form from about eight blocks. The cheapest form wins; of equals, the first one.
  */
-function choosePlan(q: Int32Array, lag: number, bits: Bits): Plan {
+function chooseForm(q: Int32Array, lag: number, bits: Bits): Form {
   const nonNegative = q.every((value) => value >= 0);
   const blocks = Math.ceil(q.length / blockLength);
   const stride = Math.max(1, blocks >> 3);
   const starts: number[] = [];
   for (let b = stride >> 1; b < blocks; b += stride) starts.push(b * blockLength);
 
-  const plans: (Plan & { cost: number })[] = [];
+  const candidates: (Form & { cost: number })[] = [];
   for (const predictor of [0, 1, 2, 3] as const) {
     if (predictor >= 2 && lag === 0) continue;
-    const plan: Plan = { predictor, sparse: false, unsigned: nonNegative && predictor === 0 };
-    const u = fold(q, plan, lag, bits);
+    const form: Form = { predictor, sparse: false, unsigned: nonNegative && predictor === 0 };
+    const u = fold(q, form, lag, bits);
     let cost = 0;
     for (const start of starts) {
       cost +=
         blockLength *
         bitLength(u.subarray(start, start + blockLength).reduce((all, value) => all | value, 0));
     }
-    plans.push({ ...plan, cost });
+    candidates.push({ ...form, cost });
   }
 
   // Without the zeros, block boundaries shift, so the width of the widest sampled integer is used for all.
-  const sparse: Plan = { predictor: 0, sparse: true, unsigned: nonNegative };
+  const sparse: Form = { predictor: 0, sparse: true, unsigned: nonNegative };
   const sampled = starts.map((start) => fold(q.subarray(start, start + blockLength), sparse, lag, bits));
   const count = sampled.reduce((sum, u) => sum + u.length, 0);
   const width = bitLength(sampled.reduce((all, u) => u.reduce((or, value) => or | value, all), 0));
-  plans.push({ ...sparse, cost: blockLength * starts.length + count * width });
-  return plans.reduce((best, plan) => (plan.cost < best.cost ? plan : best));
+  candidates.push({ ...sparse, cost: blockLength * starts.length + count * width });
+  return candidates.reduce((best, form) => (form.cost < best.cost ? form : best));
 }
 
-/** The unsigned integers that are packed under a plan. */
-function fold(q: Int32Array, { predictor, sparse, unsigned }: Plan, lag: number, bits: Bits): Uint32Array {
+/** The unsigned integers that are packed under a form. */
+function fold(q: Int32Array, { predictor, sparse, unsigned }: Form, lag: number, bits: Bits): Uint32Array {
   const r = new Int32Array(q.length);
   predict(r, q, predictor, lag, bits);
   const kept = sparse ? r.filter((value) => value !== 0) : r;
   return Uint32Array.from(kept, (value) => (unsigned ? value : zigzag(value, bits)) - lift(sparse));
 }
 
-function formOf({ predictor, sparse, unsigned }: Plan, constant: boolean): number {
-  if (constant) return forms.constant;
-  if (sparse) return unsigned ? forms.sparseUnsigned : forms.sparse;
-  return unsigned ? forms.unsigned : predictor;
+function formNumber({ predictor, sparse, unsigned }: Form, constant: boolean): number {
+  if (constant) return formNumbers.constant;
+  if (sparse) return unsigned ? formNumbers.sparseUnsigned : formNumbers.sparse;
+  return unsigned ? formNumbers.unsigned : predictor;
 }
 
 function writeBlocks(out: ByteWriter, values: Uint32Array, wide: boolean): void {
@@ -92,7 +92,7 @@ function writeBlocks(out: ByteWriter, values: Uint32Array, wide: boolean): void 
   for (let b = 0; b < blocks; b++) {
     const block = values.subarray(b * blockLength, (b + 1) * blockLength);
     let width = bitLength(block.reduce((all, value) => all | value, 0));
-    // A narrow chunk stores the width in a nibble, where 15 stands for 16.
+    // A narrow width is stored as a nibble, in which 15 stands for 16.
     if (wide) widths[b] = width;
     else {
       widths[b >> 1]! |= Math.min(width, 15) << (4 * (b & 1));
@@ -142,10 +142,10 @@ export function encodeChunk(
   const mayGap = !constant && escapes?.length === 0 && quantization.quantizer !== "paper";
   const zeros = mayGap ? closeGap(q) : null;
   if (zeros !== null) escapes = zeros;
-  const plan: Plan = constant ? { predictor: 0, sparse: false, unsigned: false } : choosePlan(q, lag, bits);
+  const form: Form = constant ? { predictor: 0, sparse: false, unsigned: false } : chooseForm(q, lag, bits);
 
   out.u8(
-    formOf(plan, constant) |
+    formNumber(form, constant) |
       (wide ? flags.wide : 0) |
       (exact ? flags.exact : 0) |
       (escapes?.length ? flags.escapes : 0) |
@@ -160,11 +160,11 @@ export function encodeChunk(
     out.u32(q[0]!);
     return out.written();
   }
-  if (plan.sparse) {
+  if (form.sparse) {
     const bitmap = out.take((x.length + 7) >> 3).fill(0);
     for (let i = 0; i < q.length; i++) if (q[i] !== 0) bitmap[i >> 3]! |= 1 << (i & 7);
   }
-  writeBlocks(out, fold(q, plan, lag, bits), wide);
+  writeBlocks(out, fold(q, form, lag, bits), wide);
   return out.written();
 }
 
@@ -200,11 +200,11 @@ export function decodeChunk(
   const words = new Int32Array(x.buffer, x.byteOffset, x.length);
   const kind = input.u8("kind");
   const has = (bit: number) => (kind & bit) !== 0;
-  const form = kind & 7;
-  const predictor = (form < 4 ? form : 0) as Predictor;
-  const constant = form === forms.constant;
-  const sparse = form === forms.sparse || form === forms.sparseUnsigned;
-  const unsigned = form === forms.unsigned || form === forms.sparseUnsigned;
+  const number = kind & 7;
+  const predictor = (number < 4 ? number : 0) as Predictor;
+  const constant = number === formNumbers.constant;
+  const sparse = number === formNumbers.sparse || number === formNumbers.sparseUnsigned;
+  const unsigned = number === formNumbers.unsigned || number === formNumbers.sparseUnsigned;
   const wide = has(flags.wide);
   const exact = has(flags.exact);
   const bits: Bits = wide ? 32 : 16;
@@ -232,7 +232,7 @@ export function decodeChunk(
     }
     const values = readBlocks(input, set?.length ?? x.length, wide);
     for (let k = 0; k < values.length; k++) {
-      // A narrow chunk uses 16-bit arithmetic throughout, so that every byte string decodes to something.
+      // Sixteen-bit arithmetic throughout a narrow chunk, so that every byte string means something.
       const lifted = wide ? (values[k]! + lift(sparse)) >>> 0 : (values[k]! + lift(sparse)) & 0xffff;
       const r = unsigned ? lifted : unzigzag(lifted);
       q[set ? set[k]! : k] = wide ? r : (r << 16) >> 16;

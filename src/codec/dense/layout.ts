@@ -22,6 +22,8 @@ export interface Layout {
   stripsPerSegment: number;
 }
 
+/** Tensors of fewer values go to fast mode. */
+export const leastDense = 1024;
 export const lanes = 8;
 /** The most symbols in a segment, and so in a strip. */
 export const segmentLength = 65536;

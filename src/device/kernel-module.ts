@@ -20,17 +20,18 @@ export const profiles = ["strict", "fused"] as const;
 export type Profile = (typeof profiles)[number];
 
 /** `release` and `debug` are strict. */
-export type Build = keyof typeof files;
+export type KernelBuild = keyof typeof files;
 
 /** Bundlers copy a file whose address is written as below. The debug build is no part of the published package. */
 const release = new URL("../../../build/comet.wasm", import.meta.url);
 const fused = new URL("../../../build/comet.fused.wasm", import.meta.url);
 const files = { release, fused, debug: new URL("comet.debug.wasm", release) } as const;
 
-const compiled = new Map<Build, WebAssembly.Module>();
+/** The files never change, so each process compiles a build once, however many devices it opens. */
+const compiled = new Map<KernelBuild, WebAssembly.Module>();
 
 /** Compiles one build of the kernels, once; the workers receive the same module. */
-export function compile(build: Build): WebAssembly.Module {
+export function compile(build: KernelBuild): WebAssembly.Module {
   const known = compiled.get(build);
   if (known) return known;
   const bytes = read(files[build]);
@@ -61,7 +62,7 @@ export const instantiate = (module: WebAssembly.Module, memory: WebAssembly.Memo
   instantiateSync(module, { env: { memory } }).instance.exports as unknown as Exports;
 
 /** Throws a UsageError if the build is fused and this machine does not fuse. */
-export function checkFusing(build: Build, exports: Exports): void {
+export function checkFusing(build: KernelBuild, exports: Exports): void {
   if (build === "fused" && !fuses(exports)) throw noFusing("separate roundings");
 }
 

@@ -3,7 +3,7 @@
  * after a compressor that loses them. It exists for comparison and is off by default: x may differ from such
  * a value by another bound, so up to 2·bound in all. `support` keeps zeros without it.
  */
-import type { Quantization } from "../bound.js";
+import type { Quantization } from "./bound.js";
 
 /** In place: values with |x̂| ≤ bound become +0; the negative bound applies to values below zero. */
 export function reZero(values: Float32Array, { quantizer, positive, negative }: Quantization): void {

@@ -1,21 +1,14 @@
 /**
- * Dense mode: plan, tables, segments. The plan with the least cost on a sample of the tensor's strips is
- * chosen. The kernels for a strip or a segment have two implementations (segment.ts and
- * assembly/codec/dense.ts).
- *
- *   plan (7 bytes) · tables · segment · segment · …
+ * How dense mode chooses its model and tables: it takes the ones of least cost on a sample of the tensor's strips. The kernel
+ * that counts the sample's symbols has two implementations (`tally` in segment.ts, and assembly/codec/dense.ts).
  */
-import { FrameError } from "../error.js";
-import type { Quantization } from "./bound.js";
-import type { ByteReader, ByteWriter } from "./bytes.js";
+import type { Quantization } from "../bound.js";
+import { inHalves } from "../stages/predict.js";
+import { contexts, costOf, escapeSymbol, symbols, tablesOf } from "../stages/rans.js";
 import { heightOf, type Layout, lanes } from "./layout.js";
-import { type Plan, thresholdsFor } from "./stages/model.js";
-import { inHalves, lanePredictors } from "./stages/predict.js";
-import { contexts, costOf, escapeSymbol, symbols, type Tables, tablesOf } from "./stages/rans.js";
+import { type DenseModel, mostLow, thresholdsFor } from "./model.js";
+import { FrameTables } from "./tables.js";
 
-/** Tensors with fewer values use fast mode. */
-export const leastDense = 1024;
-const mostLow = 8;
 /** Plans in half steps are tried only if the mean of the folded residuals is at most this. */
 const mostHalved = 8;
 /** For larger bounds the bin's inverse is less exact than the proof of the bound requires. */
@@ -38,10 +31,10 @@ export interface Rows {
 }
 
 /**
- * Returns the sum of the folded residuals z of some rows under a plan, or −1 if too many values stay raw. If
+ * Returns the sum of the folded residuals z of some rows under a model, or −1 if too many values stay raw. If
  * `counts` is given, it is filled with the counts [context][symbol].
  */
-export type Tally = (counts: Uint32Array | null, sample: Rows[], plan: Plan) => number;
+export type Tally = (counts: Uint32Array | null, sample: Rows[], model: DenseModel) => number;
 
 /**
  * Takes a few rows from strips spread over the whole tensor, because channels differ more than rows do. The
@@ -82,23 +75,23 @@ function valuesIn(sample: Rows[], { width }: Layout): number {
 }
 
 /**
- * Sets the low bits and thresholds of a plan for residuals of this mean, and returns its cost in bits on the
+ * Sets the low bits and thresholds of a model for residuals of this mean, and returns its cost in bits on the
  * sample.
  */
-function trial(tallyOf: Tally, sample: Rows[], { plan: first, mean }: Candidate, values: number) {
+function trial(tallyOf: Tally, sample: Rows[], { model: first, mean }: Candidate, values: number) {
   let low = 0;
   while (mean >= 16 * 2 ** low && low < mostLow) low++;
-  const plan: Plan = { ...first, low, ...thresholdsFor(mean / 2 ** low) };
+  const model: DenseModel = { ...first, low, ...thresholdsFor(mean / 2 ** low) };
   const counts = new Uint32Array(contexts * symbols);
-  tallyOf(counts, sample, plan);
+  tallyOf(counts, sample, model);
   let zeros = 0;
   for (let c = 0; c < contexts; c++) zeros += counts[c * symbols]!;
-  return { plan, counts, cost: costOf(counts) + low * (values - zeros) };
+  return { model, counts, cost: costOf(counts) + low * (values - zeros) };
 }
 
-/** A predictor in a plan with one table, and the mean of its folded residuals. */
+/** A predictor in a model with one table, and the mean of its folded residuals. */
 interface Candidate {
-  plan: Plan;
+  model: DenseModel;
   mean: number;
 }
 
@@ -107,9 +100,9 @@ interface Candidate {
  */
 function isGapless(tallyOf: Tally, sample: Rows[], quantization: Quantization): boolean {
   if (!leavesZeroOut(quantization)) return false;
-  const plan: Plan = { predictor: 0, gapless: false, low: 0, ...undivided };
+  const model: DenseModel = { predictor: 0, gapless: false, low: 0, ...undivided };
   const counts = new Uint32Array(contexts * symbols);
-  tallyOf(counts, sample, plan);
+  tallyOf(counts, sample, model);
   // Folded values 1 and 3 are −1 and −2. Without negative values there is no gap to close.
   return counts[0]! * 2048 < sumOf(counts) && counts[1]! + counts[3]! > 0;
 }
@@ -121,8 +114,8 @@ function largeShare(counts: Uint32Array): number {
 }
 
 export interface Choice {
-  plan: Plan;
-  tables: Tables;
+  model: DenseModel;
+  tables: FrameTables;
 }
 
 /**
@@ -132,16 +125,16 @@ export interface Choice {
 const halvable = ({ quantizer, positive }: Quantization): boolean =>
   quantizer === "paper" && positive.bound < largestHalved;
 
-/** True if the plan and tables chosen for one tensor may code another with this quantization. */
-export const suits = ({ plan }: Choice, quantization: Quantization): boolean =>
-  (halvable(quantization) || !inHalves(plan.predictor)) && (leavesZeroOut(quantization) || !plan.gapless);
+/** True if the model and tables chosen for one tensor may code another with this quantization. */
+export const suits = ({ model }: Choice, quantization: Quantization): boolean =>
+  (halvable(quantization) || !inHalves(model.predictor)) && (leavesZeroOut(quantization) || !model.gapless);
 
 /** True if the integer 0 is for exact zeros only. */
 const leavesZeroOut = ({ quantizer }: Quantization): boolean =>
   quantizer !== "lossless" && quantizer !== "paper";
 
 /**
- * Chooses the plan with the least cost, and its tables. Returns null where dense mode does not suit. Also
+ * Chooses the model with the least cost, and its tables. Returns null where dense mode does not suit. Also
  * returns null if `pays`, called with the size in bytes that the first sample predicts, returns false.
  */
 export function choose(
@@ -155,12 +148,12 @@ export function choose(
   const values = valuesIn(few, layout);
   const gapless = isGapless(tallyOf, few, quantization);
   const candidates: Candidate[] = [];
-  const consider = (predictor: number, plan: Plan) => {
-    const sum = tallyOf(null, few, { ...plan, predictor });
-    if (sum >= 0) candidates.push({ plan: { ...plan, predictor }, mean: sum / values });
+  const consider = (predictor: number, model: DenseModel) => {
+    const sum = tallyOf(null, few, { ...model, predictor });
+    if (sum >= 0) candidates.push({ model: { ...model, predictor }, mean: sum / values });
     return sum >= 0;
   };
-  const first: Plan = { predictor: 0, gapless, low: 0, ...undivided };
+  const first: DenseModel = { predictor: 0, gapless, low: 0, ...undivided };
   for (const predictor of layout.flat ? [0, 1] : [0, 2, 3, 4]) {
     if (!consider(predictor, first)) return null;
   }
@@ -172,7 +165,7 @@ export function choose(
   const hopeful = candidates.filter(({ mean }) => mean <= hopeless * least);
   const trials = hopeful.map((candidate) => trial(tallyOf, few, candidate, values));
   const {
-    plan: best,
+    model: best,
     counts,
     cost,
   } = trials.reduce((best, found) => (found.cost < best.cost ? found : best));
@@ -180,11 +173,11 @@ export function choose(
   const many = sampleOf(layout, counting, 96);
   // If the residuals of some channels are far above the mean, code more bits as low bits: a segment has room
   // for few symbols without a code.
-  let plan = best;
+  let model = best;
   for (;;) {
-    if (tallyOf(counts, many, plan) < 0) return null;
-    if (plan.low === mostLow || largeShare(counts) <= mostLargeShare) break;
-    plan = { ...plan, low: plan.low + 1 };
+    if (tallyOf(counts, many, model) < 0) return null;
+    if (model.low === mostLow || largeShare(counts) <= mostLargeShare) break;
+    model = { ...model, low: model.low + 1 };
   }
   // Sixteen tables pay only if there are enough symbols to make up for their size.
   const single = new Uint32Array(contexts * symbols);
@@ -193,42 +186,9 @@ export function choose(
   const divided = costOf(counts) * scale + tableBits(counts);
   const together = costOf(single) * scale + tableBits(single);
   return together < divided
-    ? { plan: { ...plan, ...undivided }, tables: tablesOf(single) }
-    : { plan, tables: tablesOf(counts) };
+    ? { model: { ...model, ...undivided }, tables: new FrameTables(tablesOf(single)) }
+    : { model, tables: new FrameTables(tablesOf(counts)) };
 }
-
-export function writePlan(out: ByteWriter, { predictor, gapless, low, area, left }: Plan): void {
-  out.u8(predictor | (gapless ? 8 : 0) | (low << 4));
-  for (const threshold of [...area, ...left]) out.u8(threshold);
-}
-
-export function readPlan(input: ByteReader, { quantizer }: Quantization): Plan {
-  const byte = input.u8("plan");
-  const plan = {
-    predictor: byte & 7,
-    gapless: (byte & 8) !== 0,
-    low: byte >> 4,
-    area: [0, 0, 0],
-    left: [0, 0, 0],
-  };
-  const known =
-    plan.predictor < lanePredictors.length && (quantizer === "paper" || !inHalves(plan.predictor));
-  if (!known || plan.low > mostLow) {
-    throw new FrameError({
-      where: "plan",
-      expected: `a predictor of ${quantizer} and at most ${mostLow} low bits`,
-      got: `predictor ${plan.predictor} and ${plan.low}`,
-      remedy: "encode the tensor again: these bytes are damaged",
-    });
-  }
-  for (const thresholds of [plan.area, plan.left]) {
-    for (let k = 0; k < 3; k++) thresholds[k] = input.u8("plan");
-  }
-  return plan;
-}
-
-/** Bytes of an encoded plan. */
-export const planBytes = 7;
 
 /**
  * The decision of `auto`. Encoding and decoding together, a dense value costs about 2 ns more than a fast

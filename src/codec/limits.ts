@@ -1,6 +1,7 @@
 /** Sizes of the codec's scratch, its windows on tensors, and its frames: see docs/format.md, "Limits". */
-import { chunkLength } from "./chunk.js";
-import { segmentLength } from "./layout.js";
+
+import { segmentLength } from "./dense/layout.js";
+import { chunkLength } from "./fast/chunk.js";
 
 /** The scratch that a codec needs, whatever it encodes. */
 export const scratchBytes = 524288;

