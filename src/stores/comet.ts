@@ -80,6 +80,7 @@ export const comet = storeKind({
   slug: slugOf("comet"),
   reads: readsSetting,
   create: (engine, settings) => cometStore(engine, settings),
+  withPolicy: (engine, settings, policy) => cometStore(engine, settings, { policy }),
 });
 
 export const cometConv = storeKind({
@@ -90,4 +91,5 @@ export const cometConv = storeKind({
   slug: slugOf("comet-conv"),
   reads: readsSetting,
   create: (engine, settings) => cometStore(engine, settings, { convOnly: true }),
+  withPolicy: (engine, settings, policy) => cometStore(engine, settings, { convOnly: true, policy }),
 });

@@ -1,4 +1,5 @@
 /** What makes a store available by name: to sessions, to the command line and to reports. */
+import type { Policy } from "../comet/policy.js";
 import type { Store } from "../engine/store.js";
 import type { Engine } from "../engine/tape.js";
 import type { SettingsOf, SettingsTable } from "../setting.js";
@@ -16,6 +17,8 @@ export interface StoreKind<Table extends SettingsTable = SettingsTable> {
   /** Whether it reads a setting of its table under these settings; if absent, it reads them all. */
   reads?(name: string, settings: SettingsOf<Table>): boolean;
   create(engine: Engine, settings: SettingsOf<Table>): Store;
+  /** The same under a policy of the caller's own; absent if the store has no use for one. */
+  withPolicy?(engine: Engine, settings: SettingsOf<Table>, policy: Policy): Store;
 }
 
 /** Declares a kind; its type keeps the names and types of its settings. */
