@@ -44,6 +44,9 @@ export class BudgetError extends CometError {}
 /** Data files that are missing, truncated or damaged. */
 export class DataError extends CometError {}
 
+/** The disk takes no more: it is full, a quota is used up, or a file would become larger than it may. */
+export class DiskError extends CometError {}
+
 /** Options and settings that make no sense. */
 export class UsageError extends CometError {}
 

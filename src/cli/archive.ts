@@ -4,10 +4,11 @@
  *
  *   "CMTA" 01 | 00 u32 n  n bytes as they are | 01 frame | … | 02 u32 checksum, f64 bytes of what decoding gives
  */
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { stdin, stdout } from "node:process";
 import { addStripes, foldLanes, startLanes, stripeBytes } from "../codec/checksum.js";
-import { DataError, FrameError, UsageError } from "../error.js";
+import { DataError, FrameError } from "../error.js";
+import { Output } from "../files/output.js";
 
 export const magic = Uint8Array.of(0x43, 0x4d, 0x54, 0x41, 1);
 export const section = { bytes: 0, frame: 1, end: 2 } as const;
@@ -84,50 +85,26 @@ export class Source {
 
 /** Bytes in order to a file that appears whole or not at all, or to standard output ("-"). */
 export class Sink {
-  readonly #path: string;
-  readonly #file: FileHandle | null;
+  readonly #output: Output | null;
   bytes = 0;
 
-  private constructor(path: string, file: FileHandle | null) {
-    this.#path = path;
-    this.#file = file;
-  }
-
-  static async open(path: string): Promise<Sink> {
-    if (path === "-") return new Sink(path, null);
-    const file = await open(Sink.#temporary(path), "w").catch((cause: NodeJS.ErrnoException) => {
-      throw new UsageError({
-        where: `-o ${path}`,
-        expected: "a file that can be written",
-        got: cause.code ?? cause.message,
-        remedy: "choose a folder that exists and is writable",
-      });
-    });
-    return new Sink(path, file);
-  }
-
-  static #temporary(path: string): string {
-    return `${path}.${process.pid}.part`;
+  constructor(path: string) {
+    this.#output = path === "-" ? null : Output.open(path);
   }
 
   async write(bytes: Uint8Array): Promise<void> {
     this.bytes += bytes.length;
-    if (this.#file) await this.#file.writeFile(bytes);
+    if (this.#output) this.#output.write(bytes);
     else
       await new Promise<void>((done, fail) => stdout.write(bytes, (error) => (error ? fail(error) : done())));
   }
 
-  async commit(): Promise<void> {
-    if (!this.#file) return;
-    await this.#file.sync();
-    await this.#file.close();
-    await rename(Sink.#temporary(this.#path), this.#path);
+  commit(): void {
+    this.#output?.commit();
   }
 
-  async abandon(): Promise<void> {
-    if (!this.#file) return;
-    await this.#file.close();
-    await rm(Sink.#temporary(this.#path), { force: true });
+  abandon(): void {
+    this.#output?.abandon();
   }
 }
 

@@ -117,7 +117,7 @@ async function encodeOptionsOf(path: string, options: CompressOptions): Promise<
 async function compress(path: string, options: CompressOptions): Promise<void> {
   const encoding = await encodeOptionsOf(path, options);
   const source = await Source.open(path);
-  const sink = await Sink.open(options.output);
+  const sink = new Sink(options.output);
   const total = await source.bytes();
   const progress = bar(Number.isNaN(total) ? 0 : total, "compress");
   const content = new Content();
@@ -133,9 +133,9 @@ async function compress(path: string, options: CompressOptions): Promise<void> {
     }
     await sink.write(Uint8Array.of(section.end, ...u32(content.checksum())));
     await sink.write(new Uint8Array(Float64Array.of(content.bytes).buffer));
-    await sink.commit();
+    sink.commit();
   } catch (error) {
-    await sink.abandon();
+    sink.abandon();
     throw error;
   } finally {
     progress.stop();
@@ -209,7 +209,7 @@ async function* sectionsOf(source: Source): AsyncGenerator<{ kind: number; bytes
 
 async function decompress(path: string, { output }: { output: string }): Promise<void> {
   const source = await Source.open(path);
-  const sink = await Sink.open(output);
+  const sink = new Sink(output);
   const content = new Content();
   const total = await source.bytes();
   const progress = bar(Number.isNaN(total) ? 0 : total, "decompress");
@@ -232,9 +232,9 @@ async function decompress(path: string, { output }: { output: string }): Promise
       await sink.write(piece);
       progress.increment(Math.round(bytes.length / 1e6));
     }
-    await sink.commit();
+    sink.commit();
   } catch (error) {
-    await sink.abandon();
+    sink.abandon();
     throw error;
   } finally {
     progress.stop();

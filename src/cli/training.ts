@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { openDataset } from "../data/open.js";
 import type { Profile } from "../device/module.js";
+import { DiskError } from "../error.js";
 import { discardCheckpoints, type RunState, restore, writeCheckpoint } from "../runs/checkpoint.js";
 import { recordsOf } from "../runs/log.js";
 import { checkData, findStanding, settingsToGoOn } from "../runs/resume.js";
@@ -152,6 +153,15 @@ const nothingYet: Past = {
   records: [],
 };
 
+/** Nothing that a disk has taken is lost when it takes no more. */
+const goingOn = ({ where, got }: DiskError, path: string): DiskError =>
+  new DiskError({
+    where,
+    expected: "space for what is written",
+    got,
+    remedy: `free space there, then go on with comet train --resume ${path}`,
+  });
+
 async function trainIn(folder: RunFolder, session: Session, past: Past): Promise<Result> {
   const { settings, dataset } = session;
   const { id, measured, checkpointEvery, profile, threads } = folder.manifest;
@@ -197,8 +207,14 @@ async function trainIn(folder: RunFolder, session: Session, past: Past): Promise
   } catch (error) {
     const { residentPeakBytes } = spent();
     const { steps } = summarizer.summary;
-    folder.close({ status: "failed", error: (error as Error).message, steps, residentPeakBytes });
-    throw error;
+    const status = error instanceof DiskError ? "interrupted" : "failed";
+    const told = error instanceof DiskError ? goingOn(error, folder.path) : (error as Error);
+    try {
+      folder.close({ status, error: told.message, steps, residentPeakBytes });
+    } catch {
+      // What went wrong first is told.
+    }
+    throw told;
   } finally {
     progress.stop();
     process.removeListener("SIGINT", onSignal);

@@ -91,7 +91,7 @@ async function take(
         remedy: "fetch again, or choose another --source",
       });
     }
-    await writeAtomically(join(folder, name), bytes);
+    writeAtomically(join(folder, name), bytes);
   }
   const missing = await missingFiles(folder, md5);
   if (missing.length > 0) {
@@ -119,7 +119,7 @@ async function missingFiles(folder: string, md5: Readonly<Record<string, string>
 /** CIFAR-10's six files and its class names. */
 export async function fetchCifar10(folder: string, source: SourceName, progress: Progress): Promise<Fetched> {
   const fetched = await fetchFiles(folder, cifar10Md5, cifar10Sources(source), progress);
-  await writeAtomically(join(folder, "batches.meta.txt"), `${cifar10Classes.join("\n")}\n`);
+  writeAtomically(join(folder, "batches.meta.txt"), `${cifar10Classes.join("\n")}\n`);
   return fetched;
 }
 

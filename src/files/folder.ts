@@ -1,9 +1,10 @@
 /**
  * Making folders one level at a time. Node's own recursive mkdir tries for ever where the parent exists and yet nothing
- * can be made in it, as below /proc.
+ * can be made in it, as below /proc. A folder is on the disk when it is made.
  */
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { syncFolder } from "./output.js";
 
 const codeOf = (cause: unknown): string | undefined => (cause as NodeJS.ErrnoException).code;
 
@@ -17,6 +18,7 @@ export function makeFolder(path: string): void {
     makeFolder(dirname(path));
     mkdirSync(path);
   }
+  syncFolder(dirname(path));
 }
 
 /** Makes a folder that was not there below `parent`: `name`, or if that is taken `name-2`, `name-3`, …; returns its name. */
@@ -26,6 +28,7 @@ export function makeNewFolder(parent: string, name: string): string {
     const own = n === 1 ? name : `${name}-${n}`;
     try {
       mkdirSync(join(parent, own));
+      syncFolder(parent);
       return own;
     } catch (cause) {
       if (codeOf(cause) !== "EEXIST") throw cause;

@@ -4,10 +4,12 @@
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { UsageError } from "../error.js";
+import { isLiving, ownProcess } from "./process.js";
 
 /** Makes the lock file; returns what removes it. A UsageError while another living process holds it. */
 export function takeLock(path: string): () => void {
-  const own = `${process.pid} ${birthOf(process.pid)}`;
+  const { pid, birth } = ownProcess();
+  const own = `${pid} ${birth}`;
   for (;;) {
     try {
       writeFileSync(path, own, { flag: "wx" });
@@ -19,11 +21,12 @@ export function takeLock(path: string): () => void {
     } catch (cause) {
       const holder = read(path);
       if ((cause as NodeJS.ErrnoException).code !== "EEXIST" || holder === null) throw cause;
-      if (holder === own || isLiving(holder)) {
+      const [number, born = ""] = holder.split(" ");
+      if (isLiving({ pid: Number(number), birth: born })) {
         throw new UsageError({
           where: path,
           expected: "no other process at work on this run",
-          got: `process ${holder.split(" ")[0]}`,
+          got: `process ${number}`,
           remedy: "wait until it has ended, or end it",
         });
       }
@@ -32,33 +35,10 @@ export function takeLock(path: string): () => void {
   }
 }
 
-function isLiving(holder: string): boolean {
-  const [pid, birth] = holder.split(" ");
-  return lives(Number(pid)) && birthOf(Number(pid)) === birth;
-}
-
 function read(path: string): string | null {
   try {
     return readFileSync(path, "utf8");
   } catch {
     return null;
   }
-}
-
-function lives(pid: number): boolean {
-  if (!(pid > 0)) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (cause) {
-    // Somebody else's process cannot be signalled, and lives.
-    return (cause as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-/** When a process began, in ticks since the system did: numbers of processes come again. "" where Linux's /proc is not. */
-function birthOf(pid: number): string {
-  // The command's name, in parentheses, may hold spaces; field 3 follows it.
-  const fields = read(`/proc/${pid}/stat`)?.split(") ").at(-1)?.split(" ");
-  return fields?.[22 - 3] ?? "";
 }

@@ -40,12 +40,12 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
 }
 
 /** An interrupted write leaves what was at `path` before. Tensors are written from where they are, not copied first. */
-export function writeSafetensors(
+export async function writeSafetensors(
   path: string,
   tensors: Iterable<readonly [string, NamedTensor]>,
   metadata: Record<string, string> = {},
 ): Promise<void> {
-  return writeAtomically(path, safetensorsParts(tensors, metadata));
+  writeAtomically(path, safetensorsParts(tensors, metadata));
 }
 
 export function encodeSafetensors(

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { UsageError } from "../error.js";
-import { writeAtomicallySync } from "../files/atomic.js";
+import { writeAtomically } from "../files/atomic.js";
 import type { Run } from "../runs/run.js";
 import { clientScript } from "./client.js";
 import { page, type Script } from "./page.js";
@@ -25,9 +25,9 @@ export function reportHtml(runs: readonly Run[]): string {
   return page(runs, pageData(runs), libraries(), clientScript());
 }
 
-/** Writes the page whole or not at all. A place that cannot be written is a UsageError. */
+/** Writes the page whole or not at all. A place that cannot be written is a UsageError, a full disk a DiskError. */
 export function writeReport(runs: readonly Run[], file: string): void {
-  writeAtomicallySync(file, reportHtml(runs));
+  writeAtomically(file, reportHtml(runs));
 }
 
 /** Both packages' builds for script tags: Plot's looks for the global `d3` that the first one makes. */

@@ -89,7 +89,7 @@ export async function discardCheckpoints(run: string, damaged: readonly string[]
   const all = await listCheckpoints(run);
   const latest = all.filter((name) => !damaged.includes(name)).slice(0, kept);
   for (const name of all.filter((name) => !latest.includes(name))) {
-    await removeFolderAtomically(join(checkpointsOf(run), name));
+    removeFolderAtomically(join(checkpointsOf(run), name));
   }
 }
 
@@ -106,8 +106,8 @@ async function fill(folder: string, session: Session, so: RunState): Promise<voi
   await saveWeights(model, join(folder, "weights.safetensors"));
   await writeSafetensors(join(folder, "momentum.safetensors"), momentum);
   if (average) await writeSafetensors(join(folder, "average.safetensors"), average.state());
-  await writeAtomically(join(folder, "state.json"), stringifyExactly(state));
-  await writeAtomically(join(folder, sumsFile), await sumsOf(folder));
+  writeAtomically(join(folder, "state.json"), stringifyExactly(state));
+  writeAtomically(join(folder, sumsFile), await sumsOf(folder));
 }
 
 /** Of all files there: lines as sha256sum prints them. */

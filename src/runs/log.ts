@@ -3,8 +3,10 @@
  * checkpoint: what was told after that will be told again.
  */
 import { createHash, type Hash } from "node:crypto";
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { DataError } from "../error.js";
+import { writeWhole } from "../files/output.js";
+import { refusal } from "../files/refusal.js";
 import type { TrainRecord } from "../training/records.js";
 
 /** A place in a log: how much is before it, and its SHA-256. */
@@ -14,22 +16,30 @@ export interface Mark {
 }
 
 export class Log {
+  readonly #path: string;
   readonly #file: number;
   #bytes: number;
   readonly #hash: Hash;
 
   /** A new file, or one that is there, cut back to `kept`: its first bytes. */
   constructor(path: string, kept?: Uint8Array) {
+    this.#path = path;
     this.#file = openSync(path, kept ? "a" : "ax");
     if (kept) ftruncateSync(this.#file, kept.length);
     this.#bytes = kept?.length ?? 0;
     this.#hash = createHash("sha256").update(kept ?? "");
   }
 
+  /** Adds the record whole, or nothing: then a DiskError says why. */
   append(record: TrainRecord): void {
     const line = Buffer.from(`${JSON.stringify(record)}\n`);
-    // A disk that is nearly full may take a part.
-    for (let from = 0; from < line.length; ) from += writeSync(this.#file, line, from);
+    try {
+      writeWhole(this.#file, line);
+    } catch (cause) {
+      // A disk that is nearly full may have taken a part.
+      ftruncateSync(this.#file, this.#bytes);
+      throw refusal(this.#path, cause);
+    }
     this.#hash.update(line);
     this.#bytes += line.length;
   }

@@ -4,18 +4,21 @@
  *   manifest.json   what is needed to repeat it: settings, seed, versions, data hash, profile; and how it ended
  *   metrics.jsonl   one TrainRecord a line, in the order of events
  *   checkpoints/    from which the run can go on: see checkpoint.ts
- *   lock            while a process writes the run
+ *   lock, reserve   while a process writes the run; the latter is space for the last manifest on a full disk
  *   report.html     see report/
  *
  * The manifest is replaced as a whole (written beside, then renamed); metrics only grow, so whatever ends a run, what
  * was done so far can be read.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { removeUnfinished, writeAtomicallySync } from "../files/atomic.js";
+import { writeAtomically } from "../files/atomic.js";
+import { removeAbandoned } from "../files/part.js";
+import { refusal } from "../files/refusal.js";
+import { reserve } from "../files/reserve.js";
 import { checkpointsOf } from "./checkpoint.js";
 import type { Profile } from "../device/module.js";
-import { DataError, UsageError } from "../error.js";
+import { type CometError, DataError, DiskError, UsageError } from "../error.js";
 import { makeNewFolder } from "../files/folder.js";
 import { takeLock } from "../files/lock.js";
 import { Log, type Mark, readLog } from "./log.js";
@@ -71,15 +74,20 @@ export class RunFolder {
   manifest: Manifest;
   readonly #unlock: () => void;
   #log: Log | null = null;
+  #giveBack = () => {};
 
   /** A new folder. Where `manifest.id` is taken, the run is `id-2`, `id-3`, … */
   static create(out: string, manifest: Manifest): RunFolder {
+    let path: string | null = null;
     try {
       const id = makeNewFolder(out, manifest.id);
-      const folder = new RunFolder(join(out, id), { ...manifest, id });
+      path = join(out, id);
+      const folder = new RunFolder(path, { ...manifest, id });
       folder.begin();
       return folder;
     } catch (cause) {
+      // What has not begun is no run.
+      if (path !== null) rmSync(path, { recursive: true, force: true });
       throw unwritable("--out", out, cause);
     }
   }
@@ -89,7 +97,7 @@ export class RunFolder {
     const manifest = readManifest(path);
     try {
       const folder = new RunFolder(path, manifest);
-      for (const part of [path, checkpointsOf(path)]) removeUnfinished(part);
+      for (const part of [path, checkpointsOf(path)]) removeAbandoned(part);
       return folder;
     } catch (cause) {
       if (cause instanceof UsageError) throw cause;
@@ -106,6 +114,7 @@ export class RunFolder {
   /** `kept`: the first bytes of metrics.jsonl, which a run that goes on keeps; the rest is cut off. */
   begin(changes: Partial<Manifest> = {}, kept?: Uint8Array): void {
     this.#log = new Log(join(this.path, "metrics.jsonl"), kept);
+    this.#giveBack = reserve(join(this.path, "reserve"));
     this.update(changes);
   }
 
@@ -120,25 +129,34 @@ export class RunFolder {
 
   update(changes: Partial<Manifest>): void {
     this.manifest = { ...this.manifest, ...changes };
-    writeAtomicallySync(join(this.path, "manifest.json"), `${JSON.stringify(this.manifest, null, 2)}\n`);
+    writeAtomically(join(this.path, "manifest.json"), `${JSON.stringify(this.manifest, null, 2)}\n`);
   }
 
   /** Tells how the run ended, if it had begun, and lets go of the folder. */
   close(changes: Partial<Manifest> = {}): void {
-    if (this.#log) this.update({ ended: new Date().toISOString(), ...changes });
-    this.#log?.close();
+    const log = this.#log;
     this.#log = null;
-    this.#unlock();
+    try {
+      this.#giveBack();
+      if (log) this.update({ ended: new Date().toISOString(), ...changes });
+    } finally {
+      log?.close();
+      this.#unlock();
+    }
   }
 }
 
-const unwritable = (where: string, folder: string, cause: unknown): UsageError =>
-  new UsageError({
+function unwritable(where: string, folder: string, cause: unknown): CometError {
+  const refused = refusal(folder, cause);
+  if (refused instanceof DiskError) return refused;
+  const got = `${folder} (${(cause as NodeJS.ErrnoException).code ?? cause})`;
+  return new UsageError({
     where,
     expected: "a folder that can be written to",
-    got: `${folder} (${(cause as NodeJS.ErrnoException).code ?? cause})`,
+    got,
     remedy: "choose another folder",
   });
+}
 
 export interface Run {
   path: string;

@@ -235,7 +235,7 @@ const failures: readonly [title: string, args: string[], message: RegExp][] = [
       "--bound",
       "1e-3",
     ],
-    /x\.cmt: expected a file that can be written, got ENOENT; choose a folder/,
+    /x\.cmt: expected a file that can be written, got ENOENT: no such file or directory; make .*no such folder a writable/,
   ],
 ];
 

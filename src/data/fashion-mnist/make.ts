@@ -6,9 +6,10 @@
  *
  * The first folder holds the four original .gz files (Debian: package dataset-fashion-mnist).
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { writeAtomically } from "../../files/atomic.js";
 import { unzipped } from "../files.js";
 import { decodeIdx, encodeIdx } from "../idx.js";
 
@@ -33,9 +34,9 @@ async function makeSplit(source: string, target: string, prefix: string, eachCla
   });
 
   const write = (name: string, file: Uint8Array) =>
-    writeFile(join(target, `${name}.gz`), gzipSync(file, { level: 9 }));
-  await write(`${prefix}-images-idx3-ubyte`, encodeIdx([chosen.length, height, width], data));
-  await write(
+    writeAtomically(join(target, `${name}.gz`), gzipSync(file, { level: 9 }));
+  write(`${prefix}-images-idx3-ubyte`, encodeIdx([chosen.length, height, width], data));
+  write(
     `${prefix}-labels-idx1-ubyte`,
     encodeIdx(
       [chosen.length],
