@@ -1,12 +1,26 @@
 /** One training run, begun or gone on with: its folder, its progress line and its end, good or bad. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { openDataset } from "../data/open.js";
 import type { Profile } from "../device/module.js";
 import { DiskError } from "../error.js";
-import { discardCheckpoints, type RunState, restore, writeCheckpoint } from "../runs/checkpoint.js";
+import {
+  type Checkpoint,
+  discardCheckpoints,
+  type RunState,
+  restore,
+  writeCheckpoint,
+} from "../runs/checkpoint.js";
 import { recordsOf } from "../runs/log.js";
-import { checkData, findStanding, settingsToGoOn } from "../runs/resume.js";
-import { type DataSource, type Manifest, manifestVersion, RunFolder } from "../runs/run.js";
+import { checkData, findStanding, nothingLeft, settingsToGoOn } from "../runs/resume.js";
+import {
+  type DataSource,
+  type Manifest,
+  manifestVersion,
+  type Run,
+  RunFolder,
+  readRun,
+} from "../runs/run.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
 import { endOf, type Outcome, type Position, stepsDone, type TrainHooks, train } from "../training/loop.js";
 import type { TrainRecord } from "../training/records.js";
@@ -109,6 +123,11 @@ export async function resumeTraining(
     const { checkpoint, log, damaged } = await findStanding(path);
     for (const { name, damage } of damaged) say(`${name} is damaged and left aside: ${damage}`);
     const settings = settingsToGoOn(path, manifest, checkpoint, asked);
+    if (!settings) {
+      if (existsSync(join(path, "report.html"))) throw nothingLeft(path, manifest.steps, manifest.steps);
+      say(`${path} is complete: all ${manifest.steps} steps are done, and its report is written now`);
+      return resultOf(readRun(path), checkpoint);
+    }
     if (manifest.versions.comet !== version) {
       say(
         `${path} began with comet-ts ${manifest.versions.comet}, not ${version}: its weights may become others`,
@@ -116,7 +135,8 @@ export async function resumeTraining(
     }
     const images = manifest.data.train;
     const step = checkpoint ? stepsDone(checkpoint.state.position, settings, images) : 0;
-    say(`${path}: ${step} of ${endOf(settings, images)} steps are done`);
+    const end = endOf(settings, images);
+    say(`${path}: ${step} of ${end} steps are done${step === end ? ", it is complete but for its end" : ""}`);
     const source = { ...manifest.data, ...(data === undefined ? {} : { source: data }) };
     return await inSession(source, settings, async (session) => {
       checkData(manifest, session.dataset);
@@ -140,6 +160,27 @@ export async function resumeTraining(
   } finally {
     folder.close();
   }
+}
+
+/** What a finished run came to. */
+function resultOf({ path, manifest, records }: Run, checkpoint: Checkpoint | null): Result {
+  const { id, status, weights, profile, threads, residentPeakBytes, skipped = [] } = manifest;
+  const summarizer = new Summarizer();
+  for (const record of records) summarizer.add(record);
+  const { summary } = summarizer;
+  const seconds = checkpoint?.state.seconds ?? summary.stepSeconds;
+  return {
+    id,
+    path,
+    status,
+    weights: weights ?? "",
+    profile,
+    threads,
+    seconds,
+    residentPeakBytes,
+    skipped,
+    summary,
+  };
 }
 
 /** What earlier processes did of the run. */

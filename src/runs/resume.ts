@@ -55,15 +55,15 @@ const optionOf = (setting: string): string =>
   `--${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /**
- * The settings with which a run goes on: those it began with, and what is `asked` of it. A UsageError for what would
- * make other weights than those of one run in one piece, or where nothing is left to do.
+ * The settings with which a run goes on: those it began with, and what is `asked` of it; null if all its steps are done
+ * and it said so. A UsageError for what would make other weights than those of one run in one piece.
  */
 export function settingsToGoOn(
   path: string,
   { settings: began, data, status, steps, measured }: Manifest,
   checkpoint: Checkpoint | null,
   asked: Readonly<Record<string, unknown>>,
-): Settings {
+): Settings | null {
   const before: Readonly<Record<string, unknown>> = { ...began, ...data, ...measured };
   for (const [setting, value] of Object.entries(asked)) {
     if (free.has(setting) || value === before[setting]) continue;
@@ -75,22 +75,23 @@ export function settingsToGoOn(
     });
   }
   const done = checkpoint ? stepsDone(checkpoint.state.position, began, data.train) : 0;
-  // Where it was told to stop it need not stop again.
-  const stopAfter = done < began.stopAfter && status !== "done" ? began.stopAfter : 0;
+  // Where it was told to stop and has stopped, it need not stop again.
+  const stopAfter = done <= began.stopAfter && status !== "done" ? began.stopAfter : 0;
   const wished = Object.fromEntries(Object.entries(asked).filter(([setting]) => free.has(setting)));
   const settings: Settings = { ...began, stopAfter, ...wished };
   if (checkpoint) checkHistory(path, checkpoint.state.settings, settings, done, data.train);
   const end = endOf(settings, data.train);
-  if (done > end || (status === "done" && steps >= end)) {
-    throw new UsageError({
-      where: path,
-      expected: "a run with steps left",
-      got: `one that has done ${Math.max(done, steps)} of ${end}`,
-      remedy: "look at it with comet report, or ask for more with --epochs if its --schedule is constant",
-    });
-  }
-  return settings;
+  if (done > end) throw nothingLeft(path, done, end);
+  return status === "done" && steps >= end ? null : settings;
 }
+
+export const nothingLeft = (path: string, done: number, end: number): UsageError =>
+  new UsageError({
+    where: path,
+    expected: "a run with steps left",
+    got: `one that has done ${done} of ${end}`,
+    remedy: "look at it with comet report, or ask for more with --epochs if its --schedule is constant",
+  });
 
 /** The steps that are done must have been those of a run under `settings`. */
 function checkHistory(path: string, then: Settings, settings: Settings, done: number, images: number): void {

@@ -60,24 +60,23 @@ test("a run may become longer where the learning rate would have been the same s
     () => settingsToGoOn("RUN", falling, at(falling.settings, { epoch: 0, batch: 2 }), longer),
     /--epochs: expected 13 steps in all, to which the learning rate has been falling, got 45; leave it out/,
   );
-  assert.equal(settingsToGoOn("RUN", falling, null, longer).epochs, 9, "nothing is done yet");
+  assert.equal(settingsToGoOn("RUN", falling, null, longer)?.epochs, 9, "nothing is done yet");
   const level = began({ schedule: "constant" }, { status: "done", steps: 13 });
   const end = at(level.settings, { epoch: 2, batch: 3 });
-  assert.equal(settingsToGoOn("RUN", level, end, longer).epochs, 9);
-  assert.throws(
-    () => settingsToGoOn("RUN", level, end, {}),
-    /^UsageError: RUN: expected a run with steps left, got one that has done 13 of 13; look at it with comet/,
-  );
+  assert.equal(settingsToGoOn("RUN", level, end, longer)?.epochs, 9);
+  assert.equal(settingsToGoOn("RUN", level, end, {}), null, "all is done");
   assert.throws(() => settingsToGoOn("RUN", level, end, { steps: 7 }), /got one that has done 13 of 7/);
 });
 
 test("a run that was told to stop goes on behind that; one that was cut before stops there", () => {
   const stopped = began({ stopAfter: 7 }, { status: "done", steps: 7 });
-  assert.equal(settingsToGoOn("RUN", stopped, at(stopped.settings, { epoch: 1, batch: 2 }), {}).stopAfter, 0);
+  const stopAfter = (run: Manifest, position: Position, asked = {}) =>
+    settingsToGoOn("RUN", run, at(run.settings, position), asked)?.stopAfter;
+  assert.equal(stopAfter(stopped, { epoch: 1, batch: 2 }), 0);
   const cut = began({ stopAfter: 7 });
-  assert.equal(settingsToGoOn("RUN", cut, at(cut.settings, { epoch: 0, batch: 3 }), {}).stopAfter, 7);
-  const further = settingsToGoOn("RUN", cut, at(cut.settings, { epoch: 0, batch: 3 }), { stopAfter: 9 });
-  assert.equal(further.stopAfter, 9);
+  assert.equal(stopAfter(cut, { epoch: 0, batch: 3 }), 7);
+  assert.equal(stopAfter(cut, { epoch: 0, batch: 3 }, { stopAfter: 9 }), 9);
+  assert.equal(stopAfter(cut, { epoch: 1, batch: 2 }), 7, "it was ended when its last record was written");
 });
 
 test("a manifest that was changed by hand and other data are refused", () => {

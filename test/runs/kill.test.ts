@@ -131,7 +131,7 @@ async function endOf(out: string) {
 
 const ways: Readonly<Record<string, (bytes: number) => Kill>> = {
   "killed in the middle of changes of the disk, a run ends with the same weights and records": () => ({
-    change: rng.integer(1, 80),
+    change: rng.integer(1, 200),
   }),
   "killed at any time, a run ends with the same weights and records": (bytes) => ({
     bytes: rng.integer(1, bytes >> 2),
@@ -224,6 +224,29 @@ test("with its latest checkpoint damaged a run goes on from the one before it, a
   assert.match(stderr, /epoch3-batch0 is damaged and left aside: a weights.safetensors that is not what/);
   assert.match(stderr, /copy: 16 of 18 steps are done/);
   assert.equal((JSON.parse(stdout) as { weights: string }).weights, wanted.weights);
+});
+
+test("a run that was killed behind its last step is complete, and what is left to do is done", () => {
+  for (const [damage, message] of [
+    [() => {}, /copy is complete: all 18 steps are done, and its report is written now/],
+    [
+      edit("manifest.json", /"status": "done"/, '"status": "running"'),
+      /copy: 18 of 18 steps are done, it is complete but for its end/,
+    ],
+  ] as const) {
+    const { status, stdout, stderr } = onCopy(
+      (run) => {
+        damage(run);
+        rmSync(join(run, "report.html"));
+      },
+      ...["train", "--resume", "RUN", "--json"],
+    );
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, message);
+    const result = JSON.parse(stdout) as { status: string; weights: string; report: string; summary: object };
+    assert.deepEqual([result.status, result.weights], ["done", wanted.weights]);
+    assert.ok(result.report.endsWith("report.html"));
+  }
 });
 
 const refusals: readonly [title: string, damage: (run: string) => void, asked: string[], message: RegExp][] =
