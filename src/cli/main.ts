@@ -4,8 +4,10 @@ import { Command } from "commander";
 import { CometError } from "../error.js";
 import { registerCompress } from "./compress.js";
 import { registerData } from "./data.js";
+import { registerDecompress } from "./decompress.js";
 import { registerDemo } from "./demo.js";
 import { registerEvaluate } from "./evaluate.js";
+import { inOneLine } from "./line.js";
 import { registerMaxBatch } from "./maxbatch.js";
 import { registerMemory } from "./memory.js";
 import { registerReplay } from "./replay.js";
@@ -27,14 +29,28 @@ for (const register of [
   registerReport,
   registerData,
   registerCompress,
+  registerDecompress,
 ]) {
   register(program);
 }
 
+// Whoever reads our output may have enough of it.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") tell(error);
+  process.exit(1);
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof CometError)) throw error;
-  process.stderr.write(`comet: ${error.name}: ${error.message}\n`);
+  tell(error);
   process.exitCode = 1;
+}
+
+/** One line, whatever a file that it quotes may hold. What is no error of ours is a fault of comet: COMET_TRACE=1 says where. */
+function tell(error: unknown): void {
+  const known = error instanceof CometError;
+  const text = known ? `${error.name}: ${error.message}` : `unexpected ${error}; COMET_TRACE=1 shows where`;
+  process.stderr.write(`comet: ${inOneLine(text)}\n`);
+  if (!known && process.env.COMET_TRACE && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }

@@ -1,5 +1,5 @@
 /** The live line of a training run; on stderr, and only where that is a terminal. */
-import { SingleBar } from "cli-progress";
+import { Presets, SingleBar } from "cli-progress";
 import { formatBytes } from "../device/ledger.js";
 import type { PlanRecord, StepRecord } from "../training/records.js";
 
@@ -49,4 +49,17 @@ export class Progress {
   stop(): void {
     this.#bar.stop();
   }
+}
+
+/** A bar for `total` bytes, which is told megabytes. */
+export function byteBar(total: number, what: string): SingleBar {
+  const bar = new SingleBar(
+    {
+      format: `${what} {bar} {percentage}% | ${"{value}"} of {total} MB | ETA {eta_formatted}`,
+      stream: process.stderr,
+    },
+    Presets.rect,
+  );
+  bar.start(Math.ceil(total / 1e6), 0);
+  return bar;
 }

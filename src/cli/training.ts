@@ -4,23 +4,12 @@ import { join } from "node:path";
 import { openDataset } from "../data/open.js";
 import type { Profile } from "../device/module.js";
 import { DiskError } from "../error.js";
-import {
-  type Checkpoint,
-  discardCheckpoints,
-  type RunState,
-  restore,
-  writeCheckpoint,
-} from "../runs/checkpoint.js";
+import { type Checkpoint, discardCheckpoints, restore, writeCheckpoint } from "../runs/checkpoint.js";
 import { recordsOf } from "../runs/log.js";
+import { type DataSource, type Manifest, manifestVersion } from "../runs/manifest.js";
 import { checkData, findStanding, nothingLeft, settingsToGoOn } from "../runs/resume.js";
-import {
-  type DataSource,
-  type Manifest,
-  manifestVersion,
-  type Run,
-  RunFolder,
-  readRun,
-} from "../runs/run.js";
+import { type Run, RunFolder, readRun } from "../runs/run.js";
+import type { RunState } from "../runs/state.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
 import { endOf, type Outcome, type Position, stepsDone, type TrainHooks, train } from "../training/loop.js";
 import type { TrainRecord } from "../training/records.js";

@@ -4,6 +4,8 @@
  * as many digits as that takes.
  */
 
+import { DataError } from "../error.js";
+
 /** `value`: plain data, and Float32Arrays in it. */
 export function stringifyExactly(value: unknown): string {
   return JSON.stringify(
@@ -19,14 +21,24 @@ export function stringifyExactly(value: unknown): string {
   );
 }
 
-/** Throws a SyntaxError on text that is no JSON. */
-export function parseExactly(text: string): unknown {
-  return JSON.parse(text, (_, part: unknown) => {
-    if (typeof part !== "object" || part === null || Object.keys(part).length !== 1) return part;
-    if ("$number" in part && typeof part.$number === "string") return Number(part.$number);
-    if ("$float32" in part && typeof part.$float32 === "string") {
-      return new Float32Array(new Uint8Array(Buffer.from(part.$float32, "base64")).buffer);
-    }
-    return part;
-  });
+/** `where` names the file. A DataError for text that is no such JSON. */
+export function parseExactly(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text, (_, part: unknown) => {
+      if (typeof part !== "object" || part === null || Object.keys(part).length !== 1) return part;
+      if ("$number" in part && typeof part.$number === "string") return Number(part.$number);
+      if ("$float32" in part && typeof part.$float32 === "string") {
+        return new Float32Array(new Uint8Array(Buffer.from(part.$float32, "base64")).buffer);
+      }
+      return part;
+    });
+  } catch {
+    // No JSON, a part of a float32, or parts in parts too deep for the stack.
+    throw new DataError({
+      where,
+      expected: "JSON as comet-ts writes it",
+      got: "other text",
+      remedy: "restore the file",
+    });
+  }
 }

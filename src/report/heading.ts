@@ -1,5 +1,6 @@
 /** What ran, how it ended, and what a reader must know before comparing: the head of a page. */
-import type { Manifest, Run } from "../runs/run.js";
+import type { Manifest } from "../runs/manifest.js";
+import type { Run } from "../runs/run.js";
 import type { Settings } from "../training/session.js";
 import { of } from "./series.js";
 

@@ -16,38 +16,14 @@ import { createReadStream } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { makeFolderAtomically, removeFolderAtomically, writeAtomically } from "../files/atomic.js";
-import type { SavedSite } from "../comet/controller.js";
-import type { SavedPlan } from "../comet/budget/plan.js";
 import { DataError } from "../error.js";
-import { parseExactly, stringifyExactly } from "../files/exact.js";
+import { stringifyExactly } from "../files/exact.js";
 import { makeFolder } from "../files/folder.js";
-import type { Mark } from "./log.js";
+import { parseState, type RunState, type State, stateVersion } from "./state.js";
 import { readSafetensors, writeSafetensors } from "../files/safetensors.js";
 import { loadWeights, saveWeights } from "../models/weights.js";
-import type { Session, Settings } from "../training/session.js";
+import type { Session } from "../training/session.js";
 import type { Position } from "../training/loop.js";
-
-/** Of the run, beyond what the session holds. */
-export interface RunState {
-  position: Position;
-  /** metrics.jsonl up to here. */
-  log: Mark;
-  /** Damaged images left out so far. */
-  skipped: readonly string[];
-  /** Spent so far, over all processes that had a part in the run. */
-  seconds: number;
-  residentPeakBytes: number;
-}
-
-/** What state.json holds. */
-export interface State extends RunState {
-  settings: Settings;
-  /** What the controller knows; null for a plain run. */
-  sites: SavedSite[] | null;
-  /** Of policies spread and budget. */
-  plan: SavedPlan | null;
-  meanGradient: [parameter: string, mean: number][];
-}
 
 /** A checkpoint on disk whose sums are right. */
 export interface Checkpoint {
@@ -97,6 +73,7 @@ async function fill(folder: string, session: Session, so: RunState): Promise<voi
   const { settings, model, optimizer, average, comet } = session;
   const { momentum, meanGradient } = optimizer.state;
   const state: State = {
+    version: stateVersion,
     ...so,
     settings,
     sites: comet?.controller.state ?? null,
@@ -137,7 +114,8 @@ export async function readCheckpoint(run: string, name: string): Promise<Checkpo
   if (wrong !== undefined) {
     throw damaged(`a ${wrong.slice(66) || "list of sums"} that is not what ${sumsFile} says, or is missing`);
   }
-  return { path, state: parseExactly(await readFile(join(path, "state.json"), "utf8")) as State };
+  const file = join(path, "state.json");
+  return { path, state: parseState(await readFile(file, "utf8"), file) };
 }
 
 /** Gives a new session of the same model the checkpoint's weights and momentum; its controller knows nothing of them. */

@@ -7,6 +7,8 @@ import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "nod
 import { DataError } from "../error.js";
 import { writeWhole } from "../files/output.js";
 import { refusal } from "../files/refusal.js";
+import { check, parseJson } from "../files/shape.js";
+import { recordShape } from "./record.js";
 import type { TrainRecord } from "../training/records.js";
 
 /** A place in a log: how much is before it, and its SHA-256. */
@@ -71,11 +73,8 @@ export const readLog = (path: string): TrainRecord[] => recordsOf(read(path), pa
 export function recordsOf(bytes: Uint8Array, where: string): TrainRecord[] {
   const lines = new TextDecoder().decode(bytes).split("\n").slice(0, -1);
   return lines.map((line, i) => {
-    try {
-      return JSON.parse(line) as TrainRecord;
-    } catch {
-      throw complaint(where, `line ${i + 1} that is no JSON`);
-    }
+    const place = `${where}, line ${i + 1}`;
+    return check(parseJson(line, place, remedy), recordShape, place, remedy);
   });
 }
 
@@ -87,5 +86,7 @@ function read(path: string): Buffer {
   }
 }
 
+const remedy = "restore the file or train again";
+
 const complaint = (where: string, got: string): DataError =>
-  new DataError({ where, expected: "a run's records", got, remedy: "restore the file or train again" });
+  new DataError({ where, expected: "a run's records", got, remedy });

@@ -7,7 +7,7 @@ import { type Checkpoint, checkpointsOf, listCheckpoints, readCheckpoint } from 
 import type { Dataset } from "../data/dataset.js";
 import { DataError, UsageError } from "../error.js";
 import { readToMark } from "./log.js";
-import type { Manifest } from "./run.js";
+import type { Manifest } from "./manifest.js";
 import { type Settings, scheduleOf } from "../training/session.js";
 import { endOf, stepsDone, totalSteps } from "../training/loop.js";
 
@@ -75,6 +75,15 @@ export function settingsToGoOn(
     });
   }
   const done = checkpoint ? stepsDone(checkpoint.state.position, began, data.train) : 0;
+  // Each step has left a record of more than a byte.
+  if (checkpoint && done > checkpoint.state.log.bytes) {
+    throw new DataError({
+      where: join(checkpoint.path, "state.json"),
+      expected: "a position that the run's records reach",
+      got: `${done} steps in ${checkpoint.state.log.bytes} bytes of records`,
+      remedy: "remove the checkpoint",
+    });
+  }
   // Where it was told to stop and has stopped, it need not stop again.
   const stopAfter = done <= began.stopAfter && status !== "done" ? began.stopAfter : 0;
   const wished = Object.fromEntries(Object.entries(asked).filter(([setting]) => free.has(setting)));
@@ -106,12 +115,13 @@ function checkHistory(path: string, then: Settings, settings: Settings, done: nu
       remedy: "restore the file, or begin a new run",
     });
   }
-  const rates = (of: Settings) => {
+  const rates = [then, settings].map((of) => {
     const [schedule, total] = [scheduleOf(of), totalSteps(of, images)];
-    return Array.from({ length: done }, (_, step) => schedule(step, total));
-  };
-  const wanted = rates(settings);
-  if (rates(then).every((rate, step) => rate === wanted[step])) return;
+    return (step: number) => schedule(step, total);
+  });
+  let same = 0;
+  while (same < done && rates[0]!(same) === rates[1]!(same)) same++;
+  if (same === done) return;
   throw new UsageError({
     where: settings.epochs === then.epochs ? "--steps" : "--epochs",
     expected: `${totalSteps(then, images)} steps in all, to which the learning rate has been falling`,

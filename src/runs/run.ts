@@ -10,63 +10,19 @@
  * The manifest is replaced as a whole (written beside, then renamed); metrics only grow, so whatever ends a run, what
  * was done so far can be read.
  */
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { writeAtomically } from "../files/atomic.js";
 import { removeAbandoned } from "../files/part.js";
 import { refusal } from "../files/refusal.js";
 import { reserve } from "../files/reserve.js";
 import { checkpointsOf } from "./checkpoint.js";
-import type { Profile } from "../device/module.js";
-import { type CometError, DataError, DiskError, UsageError } from "../error.js";
+import { type CometError, DiskError, UsageError } from "../error.js";
 import { makeNewFolder } from "../files/folder.js";
 import { takeLock } from "../files/lock.js";
 import { Log, type Mark, readLog } from "./log.js";
+import { type Manifest, readManifest } from "./manifest.js";
 import type { TrainRecord } from "../training/records.js";
-import type { Settings } from "../training/session.js";
-
-/** Raised when a reader of today could not understand it. */
-export const manifestVersion = 1;
-
-/** What `comet train` was told of where its data is and how to read it. */
-export interface DataSource {
-  source: string;
-  image: number;
-  skipBad: boolean;
-}
-
-export interface Manifest {
-  version: typeof manifestVersion;
-  id: string;
-  /** Of comet-ts, Node, and the machine's architecture. */
-  versions: { comet: string; node: string; arch: string };
-  /** What computed: the settings ask, this says what was there. */
-  profile: Profile;
-  threads: number;
-  settings: Settings;
-  data: { name: string; hash: string; train: number; test: number } & DataSource;
-  /** Every how many steps gradients and frames were compared with the originals. */
-  measured: { probeEvery: number; auditEvery: number };
-  /** Steps from one checkpoint to the next; 0: one after each epoch; null: none at all. */
-  checkpointEvery: number | null;
-  /** When it went on, at which step, and under which versions. */
-  resumed?: readonly { at: string; step: number; versions: Manifest["versions"] }[];
-  /** Damaged images that were left out, sorted; absent where none was. */
-  skipped?: readonly string[];
-  /** ISO times. */
-  started: string;
-  ended: string | null;
-  status: "running" | "done" | "interrupted" | "failed";
-  /** Why, if it failed. */
-  error: string | null;
-  steps: number;
-  /** Share of the test split classified rightly, at the end of the last epoch, whole or cut short by --steps. */
-  testAccuracy: number | null;
-  /** SHA-256 of weights and running statistics at the end. */
-  weights: string | null;
-  /** The most resident memory seen, in bytes: the operating system's figure for the whole process. */
-  residentPeakBytes: number;
-}
 
 /** An open run, for writing by this process alone. */
 export class RunFolder {
@@ -170,27 +126,3 @@ export const readRun = (path: string): Run => ({
   manifest: readManifest(path),
   records: readLog(join(path, "metrics.jsonl")),
 });
-
-/** A DataError for what is no run, or a newer one than this comet-ts knows. */
-export function readManifest(path: string): Manifest {
-  const file = join(path, "manifest.json");
-  const complain = (got: string, remedy: string) =>
-    new DataError({ where: file, expected: "a run's file", got, remedy });
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw complain(String(code), "name a folder that comet train wrote, such as runs/ID");
-  }
-  let manifest: Manifest;
-  try {
-    manifest = JSON.parse(text) as Manifest;
-  } catch {
-    throw complain("text that is no JSON", "run the training again");
-  }
-  if (manifest.version !== manifestVersion) {
-    throw complain(`version ${manifest.version}`, "use the comet-ts that wrote it, or a newer one");
-  }
-  return manifest;
-}

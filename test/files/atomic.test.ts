@@ -7,7 +7,8 @@ import { makeFolderAtomically, writeAtomically } from "../../src/files/atomic.js
 import { Output } from "../../src/files/output.js";
 import { encodeSafetensors, writeSafetensors } from "../../src/files/safetensors.js";
 import { recordsOf } from "../../src/runs/log.js";
-import { type Manifest, RunFolder } from "../../src/runs/run.js";
+import type { Manifest } from "../../src/runs/manifest.js";
+import { RunFolder } from "../../src/runs/run.js";
 import { manifest } from "../report/runs.js";
 import { Disk, on, root, type Survival, survivals } from "./disk.js";
 

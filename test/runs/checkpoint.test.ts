@@ -9,7 +9,8 @@ import { DataError, UsageError } from "../../src/error.js";
 import { parseExactly, stringifyExactly } from "../../src/files/exact.js";
 import { takeLock } from "../../src/files/lock.js";
 import { checkData, findStanding, settingsToGoOn } from "../../src/runs/resume.js";
-import { type Manifest, RunFolder, readRun } from "../../src/runs/run.js";
+import type { Manifest } from "../../src/runs/manifest.js";
+import { RunFolder, readRun } from "../../src/runs/run.js";
 import type { Settings } from "../../src/training/session.js";
 import type { Position } from "../../src/training/loop.js";
 import { manifest } from "../report/runs.js";
@@ -29,7 +30,7 @@ const began = (changes: Partial<Settings> = {}, rest: Partial<Manifest> = {}): M
 /** A checkpoint that is so far, of a run with these settings. */
 const at = (settings: Settings, position: Position): Checkpoint => ({
   path: "",
-  state: { ...state(position), settings, sites: null, plan: null, meanGradient: [] },
+  state: { version: 1, ...state(position), settings, sites: null, plan: null, meanGradient: [] },
 });
 
 test("what changes no result may be asked of a run that goes on, and nothing else", () => {
@@ -195,9 +196,9 @@ test("exact JSON gives back every number and every bit of a float32", () => {
     numbers: [0, -0, 0.1 + 0.2, 5e-324, Number.MAX_VALUE, Number.NaN, Number.NEGATIVE_INFINITY],
     others: { number: "NaN", float32: "", null: null, true: true, list: [{}] },
   };
-  assert.deepEqual(parseExactly(stringifyExactly(value)), value);
+  assert.deepEqual(parseExactly(stringifyExactly(value), "file"), value);
   assert.notDeepEqual(JSON.parse(JSON.stringify(value)), value);
   const bits = new Uint32Array([0x80000000, 0x7fc12345, 0xff800000, 1]);
-  const back = parseExactly(stringifyExactly([new Float32Array(bits.buffer)])) as [Float32Array];
+  const back = parseExactly(stringifyExactly([new Float32Array(bits.buffer)]), "file") as [Float32Array];
   assert.deepEqual(new Uint32Array(back[0].buffer), bits);
 });

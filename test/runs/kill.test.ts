@@ -20,7 +20,8 @@ import { encodeIdx } from "../../src/data/idx.js";
 import { makeFolder } from "../../src/files/folder.js";
 import { takeLock } from "../../src/files/lock.js";
 import { createRng } from "../../src/rng.js";
-import { readManifest, readRun } from "../../src/runs/run.js";
+import { readManifest } from "../../src/runs/manifest.js";
+import { readRun } from "../../src/runs/run.js";
 import { seed } from "../arbitrary/seed.js";
 import { timeless } from "./small-runs.js";
 
@@ -267,7 +268,7 @@ const refusals: readonly [title: string, damage: (run: string) => void, asked: s
     ["a newer manifest", edit("manifest.json", /"version": 1/, '"version": 2'), [], /got version 2; use the/],
     [
       "other data",
-      edit("manifest.json", /("hash": "|"status": "done)/g, "$1x"),
+      edit("manifest.json", /"hash": "(.*)("status": ")done/s, '"hash": "x$1$2running'),
       [],
       /--data: expected the data/,
     ],
