@@ -10,8 +10,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { writeAtomically } from "../../files/atomic.js";
-import { unzipped } from "../files.js";
 import { decodeIdx, encodeIdx } from "../idx.js";
+import { unzippedIdx } from "../mnist.js";
 
 const [from, to] = process.argv.slice(2);
 if (!from || !to) {
@@ -20,7 +20,7 @@ if (!from || !to) {
 
 async function makeSplit(source: string, target: string, prefix: string, eachClass: number): Promise<void> {
   const read = async (name: string, rank: number) =>
-    decodeIdx(unzipped(await readFile(join(source, `${name}.gz`)), name), name, rank);
+    decodeIdx(unzippedIdx(await readFile(join(source, `${name}.gz`)), name, rank), name, rank);
   const images = await read(`${prefix}-images-idx3-ubyte`, 3);
   const labels = await read(`${prefix}-labels-idx1-ubyte`, 1);
   const [, height, width] = images.dimensions as [number, number, number];
