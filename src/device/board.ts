@@ -12,7 +12,8 @@
  *        7  ready    how many workers have started
  *        8  asleep   how many threads sleep, or are about to
  *   64 …    address and bytes of the first thread's workspace, binary64; the others' follow
- *   256 …   the calls, 32 numbers of binary64 each: arguments, and the result in the last
+ *   128 …   a word for each thread: 1 while it claims and makes calls, else 0
+ *   512 …   the calls, 32 numbers of binary64 each: arguments, and the result in the last
  *   behind  the error's text, UTF-8
  *
  * A claim is one compare-and-exchange of `open`, and what a call consists of is read after it: it stays on the board until
@@ -25,7 +26,9 @@ const [roundAt, openAt, endedAt, callsAt, kernelAt, countAt, failedAt, readyAt, 
   0, 1, 2, 3, 4, 5, 6, 7, 8,
 ];
 const workspaceAt = 64;
-const listAt = 256;
+const busyAt = 128;
+const mostBusy = 64;
+const listAt = 512;
 const callNumbers = 32;
 const resultAt = callNumbers - 1;
 const textBytes = 512;
@@ -42,10 +45,14 @@ export interface Workspace {
  */
 const patience = 0.3;
 
+/** How long the calling thread waits for others before it looks whether they are alive, in milliseconds. */
+const lookAfter = 250;
+
 export class Board {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #workspace: Float64Array;
+  readonly #busy: Int32Array;
   readonly #list: Float64Array;
   readonly #text: Uint8Array;
   /** The arguments of a call on their way to the kernel, by their number. */
@@ -57,6 +64,7 @@ export class Board {
     const textAt = buffer.byteLength - textBytes;
     this.#words = new Int32Array(buffer, 0, 9);
     this.#workspace = new Float64Array(buffer, workspaceAt, 2);
+    this.#busy = new Int32Array(buffer, busyAt, mostBusy);
     this.#list = new Float64Array(buffer, listAt, (textAt - listAt) / 8);
     this.#text = new Uint8Array(buffer, textAt);
   }
@@ -91,16 +99,36 @@ export class Board {
     this.#wake(roundAt);
   }
 
-  /** Waits for the end of all calls. Their results in order, or the text of an error that ended one. */
-  collect(): number[] | string {
+  /**
+   * Waits for the end of all calls. Their results in order, or the text of an error that ended one, or which of the
+   * workers ended in the middle of one: `alive` tells of each, from thread 1 on, whether it has not.
+   */
+  collect(alive: readonly (() => boolean)[] = []): number[] | string {
     const calls = this.#words[callsAt]!;
-    for (let ended = Atomics.load(this.#words, endedAt); ended !== calls; )
-      ended = this.#await(endedAt, ended);
+    for (let ended = Atomics.load(this.#words, endedAt); ended !== calls; ) {
+      const now = this.#await(endedAt, ended, lookAfter);
+      const lost = now === ended ? this.#lostThread(alive) : null;
+      if (lost !== null) return `the end of thread ${lost} in the middle of a call`;
+      ended = now;
+    }
     const failed = this.#words[failedAt]!;
     if (failed !== 0) return new TextDecoder().decode(this.#text.slice(0, failed));
     const results: number[] = [];
     for (let i = 0; i < calls; i++) results.push(this.#list[i * callNumbers + resultAt]!);
     return results;
+  }
+
+  /** A thread that will never end its call, once the others have ended all of theirs and write nothing any more. */
+  #lostThread(alive: readonly (() => boolean)[]): number | null {
+    const open = Atomics.load(this.#words, openAt);
+    if ((open & 0xffff) < open >>> 16) return null;
+    let lost: number | null = null;
+    for (let thread = 1; thread <= alive.length; thread++) {
+      if (Atomics.load(this.#busy, thread) === 0) continue;
+      if (alive[thread - 1]!()) return null;
+      lost ??= thread;
+    }
+    return Atomics.load(this.#words, endedAt) === this.#words[callsAt] ? null : lost;
   }
 
   // ── a worker ──
@@ -123,8 +151,10 @@ export class Board {
 
   /** Makes calls for as long as there are any to claim. `thread`: 0 for the calling one. */
   help(kernels: readonly Kernel[], thread: number): void {
+    Atomics.store(this.#busy, thread, 1);
     for (let call = this.#claim(thread); call >= 0; call = this.#claim(thread))
       this.#make(call, kernels, thread);
+    Atomics.store(this.#busy, thread, 0);
   }
 
   /**
@@ -167,8 +197,8 @@ export class Board {
     Atomics.store(this.#words, failedAt, text.length);
   }
 
-  /** The value of a word once it is no longer `old`: looks for a while, then sleeps if it may. */
-  #await(word: number, old: number): number {
+  /** The value of a word once it is no longer `old`, or after `most` milliseconds: looks for a while, then sleeps if it may. */
+  #await(word: number, old: number, most = Number.POSITIVE_INFINITY): number {
     let begun = -1;
     for (let i = 1; ; i++) {
       const value = Atomics.load(this.#words, word);
@@ -176,10 +206,11 @@ export class Board {
       if (i % 64 !== 0) continue;
       const now = performance.now();
       if (begun < 0) begun = now;
+      if (now - begun > most) return old;
       if (now - begun < patience || !platform.maySleep) continue;
       // Whoever changes the word after this sees that somebody is to be woken; what has changed before it ends the wait.
       Atomics.add(this.#words, asleepAt, 1);
-      Atomics.wait(this.#words, word, old);
+      Atomics.wait(this.#words, word, old, most);
       Atomics.sub(this.#words, asleepAt, 1);
     }
   }

@@ -16,13 +16,19 @@ export interface Platform {
   /** Has WebAssembly accept relaxed SIMD, where the engine knows it and keeps it behind a flag. */
   allowRelaxedSimd(): void;
   /** Starts worker.ts in a thread that does not keep the process alive. */
-  startWorker(setup: WorkerSetup, onError: (message: string) => void): { terminate(): Promise<unknown> };
+  startWorker(setup: WorkerSetup, onError: (message: string) => void): StartedWorker;
   /** In a worker: gives `serve` what startWorker was given. */
   receiveSetup(serve: (setup: WorkerSetup) => void): void;
   /** Lets events, timers and messages have their turn. */
   pause(): Promise<void>;
   warn(message: string): void;
   sha256(): Hash;
+}
+
+export interface StartedWorker {
+  terminate(): Promise<unknown>;
+  /** Whether its thread has not ended, as far as can be known; no event needs to have been handled since. */
+  isAlive(): boolean;
 }
 
 export interface Hash {

@@ -36,8 +36,11 @@ export class Team {
   readonly #board: Board | null;
   readonly #workers: ReturnType<typeof platform.startWorker>[] = [];
 
-  /** `threads`: how many are to share the work, the calling one included; where there is no shared memory, one does it. */
-  constructor(device: Device, threads: number) {
+  /**
+   * `threads`: how many are to share the work, the calling one included; where there is no shared memory, one does it.
+   * `start` starts a worker.
+   */
+  constructor(device: Device, threads: number, start = platform.startWorker) {
     if (!(Number.isInteger(threads) && threads >= 1 && threads <= mostThreads)) {
       throw new UsageError({
         where: "--threads",
@@ -51,7 +54,9 @@ export class Team {
     this.#index = new Map(names.map((name, i) => [name, i]));
     const size = sharing(threads);
     this.#board = size > 1 ? Board.for(size * callsPerThread) : null;
-    for (let thread = 1; thread < size; thread++) this.#workers.push(hire(device, this.#board!, thread));
+    for (let thread = 1; thread < size; thread++) {
+      this.#workers.push(hire(device, this.#board!, thread, start));
+    }
   }
 
   /** How many threads share the work, the calling one included. */
@@ -71,7 +76,7 @@ export class Team {
 
   /**
    * Makes at most `callsPerThread` calls a thread; returns their results in order, or throws what one of them threw, after
-   * all have ended: they write to memory that the caller may free.
+   * all have ended: they write to memory that the caller may free. A thread that itself ends in a call is such an error.
    */
   run(kernel: string, calls: readonly (readonly number[])[], workspace: Workspace | null = null): number[] {
     // A single one is made here, without a word to the others.
@@ -79,7 +84,7 @@ export class Team {
       return calls.map((args) => this.#alone(kernel, args, workspace));
     this.#board.post(this.#index.get(kernel)!, calls, workspace);
     this.#board.help(this.#kernels, 0);
-    const ends = this.#board.collect();
+    const ends = this.#board.collect(this.#workers.map((worker) => () => worker.isAlive()));
     if (typeof ends === "string") throw ended(kernel, ends);
     return ends;
   }
@@ -102,8 +107,9 @@ function hire(
   { module, memory }: Device,
   board: Board,
   thread: number,
+  start: typeof platform.startWorker,
 ): ReturnType<typeof platform.startWorker> {
-  return platform.startWorker({ module, memory, board: board.buffer, thread }, (message) =>
+  return start({ module, memory, board: board.buffer, thread }, (message) =>
     platform.warn(`a worker did not start (${message}); other threads do its share`),
   );
 }

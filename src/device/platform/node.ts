@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { Worker, workerData } from "node:worker_threads";
-import type { Platform } from "../platform.js";
+import type { Platform, StartedWorker } from "../platform.js";
 import type { WorkerSetup } from "../worker.js";
 
 export const platform: Platform = {
@@ -19,7 +19,7 @@ export const platform: Platform = {
     const worker = new Worker(new URL("../worker.js", import.meta.url), { workerData: setup, execArgv: [] });
     worker.unref();
     worker.on("error", ({ message }) => onError(message));
-    return worker;
+    return started(worker);
   },
   receiveSetup: (serve) => serve(workerData as WorkerSetup),
   pause: setImmediate,
@@ -32,3 +32,25 @@ export const platform: Platform = {
     };
   },
 };
+
+/**
+ * A thread that waits for a worker handles no events, so "exit" comes too late. The worker's clock can be read at any
+ * time: of a thread that has ended, the idle time is −1, or the active time 0 if it was never read before.
+ */
+export function started(worker: Worker): StartedWorker {
+  let state: "starting" | "online" | "ended" = "starting";
+  worker.once("online", () => {
+    state = "online";
+  });
+  worker.once("exit", () => {
+    state = "ended";
+  });
+  return {
+    terminate: () => worker.terminate(),
+    isAlive() {
+      if (state !== "online") return state === "starting";
+      const { idle, active } = worker.performance.eventLoopUtilization();
+      return idle >= 0 && active > 0;
+    },
+  };
+}
