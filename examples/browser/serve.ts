@@ -40,8 +40,8 @@ export interface ServeOptions {
   onPost?: (body: string) => void;
 }
 
-/** A message of a page is short. */
-const mostBodyBytes = 1 << 20;
+/** The longest message of a page is what a report's figures came to. */
+const mostBodyBytes = 16 << 20;
 
 /** What goes wrong with a request, as HTTP says it. */
 class Refusal extends Error {

@@ -5,7 +5,7 @@ import type { Quantizer } from "../codec/bound.js";
 import { decode, type EncodeOptions, encode } from "../codec/index.js";
 import { DataError, UsageError } from "../error.js";
 import { Content, magic, partLength, section } from "./archive.js";
-import { byteBar } from "./progress.js";
+import { ByteBar } from "./progress.js";
 import { Sink } from "./sink.js";
 import { Source } from "./source.js";
 import { type Piece, piecesOf } from "./tensorfile.js";
@@ -107,18 +107,16 @@ async function compress(path: string, options: CompressOptions): Promise<void> {
   const encoding = await encodeOptionsOf(path, options);
   const source = await Source.open(path);
   const sink = new Sink(options.output);
-  const progress = byteBar((await source.bytes()) ?? 0, "compress");
+  const progress = new ByteBar("compress", (await source.bytes()) ?? 0);
   const content = new Content();
   try {
     await sink.write(magic);
     for (const piece of await piecesOf(source, shapeOf(options.shape))) {
-      await compressPiece(piece, source, sink, content, encoding, () =>
-        progress.update(Math.round(content.bytes / 1e6)),
-      );
+      await compressPiece(piece, source, sink, content, encoding, () => progress.update(content.bytes));
     }
     const behind = await source.drain();
     if (behind > 0) throw tooLong(source.name, options.shape, content.bytes, content.bytes + behind);
-    await sink.write(Uint8Array.of(section.end, ...u32(content.checksum())));
+    await sink.write(Buffer.concat([Uint8Array.of(section.end), u32(content.checksum())]));
     await sink.write(new Uint8Array(Float64Array.of(content.bytes).buffer));
     sink.commit();
   } catch (error) {
@@ -142,7 +140,7 @@ const tooLong = (where: string, shape: string | undefined, expected: number, got
   });
 
 async function keep(bytes: Uint8Array, sink: Sink, content: Content): Promise<void> {
-  await sink.write(Uint8Array.of(section.bytes, ...u32(bytes.length)));
+  await sink.write(Buffer.concat([Uint8Array.of(section.bytes), u32(bytes.length)]));
   await sink.write(bytes);
   content.add(bytes);
 }

@@ -5,7 +5,7 @@ import { decode, inspect } from "../codec/index.js";
 import { anatomy } from "../codec/reference.js";
 import { FrameError } from "../error.js";
 import { Content, section, sectionsOf } from "./archive.js";
-import { byteBar } from "./progress.js";
+import { ByteBar } from "./progress.js";
 import { Sink } from "./sink.js";
 import { Source } from "./source.js";
 
@@ -13,7 +13,8 @@ async function decompress(path: string, { output }: { output: string }): Promise
   const source = await Source.open(path);
   const sink = new Sink(output);
   const content = new Content();
-  const progress = byteBar((await source.bytes()) ?? 0, "decompress");
+  let read = 0;
+  const progress = new ByteBar("decompress", (await source.bytes()) ?? 0);
   try {
     for await (const { kind, bytes } of sectionsOf(source)) {
       if (kind === section.end) {
@@ -31,7 +32,8 @@ async function decompress(path: string, { output }: { output: string }): Promise
       const piece = kind === section.bytes ? bytes : new Uint8Array(decode(bytes).buffer);
       content.add(piece);
       await sink.write(piece);
-      progress.increment(Math.round(bytes.length / 1e6));
+      read += bytes.length;
+      progress.update(read);
     }
     sink.commit();
   } catch (error) {

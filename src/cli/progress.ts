@@ -51,15 +51,21 @@ export class Progress {
   }
 }
 
-/** A bar for `total` bytes, which is told megabytes. */
-export function byteBar(total: number, what: string): SingleBar {
-  const bar = new SingleBar(
-    {
-      format: `${what} {bar} {percentage}% | ${"{value}"} of {total} MB | ETA {eta_formatted}`,
-      stream: process.stderr,
-    },
-    Presets.rect,
-  );
-  bar.start(Math.ceil(total / 1e6), 0);
-  return bar;
+/** The live line of a file that is read or written. */
+export class ByteBar {
+  readonly #bar: SingleBar;
+
+  constructor(what: string, totalBytes: number) {
+    const format = `${what} {bar} {percentage}% | ${"{value}"} of {total} MB | ETA {eta_formatted}`;
+    this.#bar = new SingleBar({ format, stream: process.stderr }, Presets.rect);
+    this.#bar.start(Math.ceil(totalBytes / 1e6), 0);
+  }
+
+  update(bytes: number): void {
+    this.#bar.update(Math.round(bytes / 1e6));
+  }
+
+  stop(): void {
+    this.#bar.stop();
+  }
 }

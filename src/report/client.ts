@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 
 /** Each after those it imports from. */
-const files = ["frame", "training", "memory", "layers", "samples", "gradients", "draw"];
+const files = ["extremes", "frame", "training", "memory", "layers", "samples", "gradients", "draw"];
 
 export function clientScript(): string {
   const texts = files.map((file) => readFileSync(new URL(`client/${file}.js`, import.meta.url), "utf8"));

@@ -33,11 +33,18 @@ export const platform: Platform = {
   },
 };
 
+/** What is asked of a node:worker_threads Worker. */
+interface Watched {
+  once(event: "online" | "exit", listener: () => void): unknown;
+  terminate(): Promise<unknown>;
+  readonly performance: { eventLoopUtilization(): { idle: number; active: number } };
+}
+
 /**
  * A thread that waits for a worker handles no events, so "exit" comes too late. The worker's clock can be read at any
  * time: of a thread that has ended, the idle time is −1, or the active time 0 if it was never read before.
  */
-export function started(worker: Worker): StartedWorker {
+export function started(worker: Watched): StartedWorker {
   let state: "starting" | "online" | "ended" = "starting";
   worker.once("online", () => {
     state = "online";
