@@ -15,15 +15,15 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { makeFolderAtomically, removeFolderAtomically, writeAtomically } from "../files/atomic.js";
 import { DataError } from "../error.js";
+import { makeFolderAtomically, removeFolderAtomically, writeAtomically } from "../files/atomic.js";
 import { stringifyExactly } from "../files/exact.js";
 import { makeFolder } from "../files/folder.js";
-import { parseState, type RunState, type State, stateVersion } from "./state.js";
 import { readSafetensors, writeSafetensors } from "../files/safetensors.js";
 import { loadWeights, saveWeights } from "../models/weights.js";
-import type { Session } from "../training/session.js";
 import type { Position } from "../training/loop.js";
+import type { Session } from "../training/session.js";
+import { parseState, type RunState, type State, stateVersion } from "./state.js";
 
 /** A checkpoint on disk whose sums are right. */
 export interface Checkpoint {

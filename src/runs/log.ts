@@ -8,8 +8,8 @@ import { DataError } from "../error.js";
 import { writeWhole } from "../files/output.js";
 import { refusal } from "../files/refusal.js";
 import { check, parseJson } from "../files/shape.js";
-import { recordShape } from "./record.js";
 import type { TrainRecord } from "../training/records.js";
+import { recordShape } from "./record.js";
 
 /** A place in a log: how much is before it, and its SHA-256. */
 export interface Mark {

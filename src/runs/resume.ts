@@ -3,13 +3,13 @@
  * without the interruption. Whatever would not is refused.
  */
 import { join } from "node:path";
-import { type Checkpoint, checkpointsOf, listCheckpoints, readCheckpoint } from "./checkpoint.js";
 import type { Dataset } from "../data/dataset.js";
 import { DataError, UsageError } from "../error.js";
+import { endOf, stepsDone, totalSteps } from "../training/loop.js";
+import { type Settings, scheduleOf } from "../training/session.js";
+import { type Checkpoint, checkpointsOf, listCheckpoints, readCheckpoint } from "./checkpoint.js";
 import { readToMark } from "./log.js";
 import type { Manifest } from "./manifest.js";
-import { type Settings, scheduleOf } from "../training/session.js";
-import { endOf, stepsDone, totalSteps } from "../training/loop.js";
 
 /** Where a run stands on disk. */
 export interface Standing {

@@ -12,17 +12,17 @@
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { type CometError, DiskError, UsageError } from "../error.js";
 import { writeAtomically } from "../files/atomic.js";
+import { makeNewFolder } from "../files/folder.js";
+import { takeLock } from "../files/lock.js";
 import { removeAbandoned } from "../files/part.js";
 import { refusal } from "../files/refusal.js";
 import { reserve } from "../files/reserve.js";
+import type { TrainRecord } from "../training/records.js";
 import { checkpointsOf } from "./checkpoint.js";
-import { type CometError, DiskError, UsageError } from "../error.js";
-import { makeNewFolder } from "../files/folder.js";
-import { takeLock } from "../files/lock.js";
 import { Log, type Mark, readLog } from "./log.js";
 import { type Manifest, readManifest } from "./manifest.js";
-import type { TrainRecord } from "../training/records.js";
 
 /** An open run, for writing by this process alone. */
 export class RunFolder {

@@ -4,15 +4,15 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { type Checkpoint, listCheckpoints, restore, writeCheckpoint } from "../../src/runs/checkpoint.js";
 import { DataError, UsageError } from "../../src/error.js";
 import { parseExactly, stringifyExactly } from "../../src/files/exact.js";
 import { takeLock } from "../../src/files/lock.js";
-import { checkData, findStanding, settingsToGoOn } from "../../src/runs/resume.js";
+import { type Checkpoint, listCheckpoints, restore, writeCheckpoint } from "../../src/runs/checkpoint.js";
 import type { Manifest } from "../../src/runs/manifest.js";
+import { checkData, findStanding, settingsToGoOn } from "../../src/runs/resume.js";
 import { RunFolder, readRun } from "../../src/runs/run.js";
-import type { Settings } from "../../src/training/session.js";
 import type { Position } from "../../src/training/loop.js";
+import type { Settings } from "../../src/training/session.js";
 import { manifest } from "../report/runs.js";
 import { dataset, small, state, within } from "./small-runs.js";
 

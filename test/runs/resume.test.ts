@@ -5,14 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { encode } from "fast-png";
-import { listCheckpoints, readCheckpoint, restore, writeCheckpoint } from "../../src/runs/checkpoint.js";
 import type { SavedPlan } from "../../src/comet/budget/plan.js";
 import type { Dataset } from "../../src/data/dataset.js";
 import { openImageFolder } from "../../src/data/imagefolder.js";
 import { makeFolder } from "../../src/files/folder.js";
+import { listCheckpoints, readCheckpoint, restore, writeCheckpoint } from "../../src/runs/checkpoint.js";
+import { type Position, train } from "../../src/training/loop.js";
 import type { TrainRecord } from "../../src/training/records.js";
 import { createSession, type Session, type Settings } from "../../src/training/session.js";
-import { type Position, train } from "../../src/training/loop.js";
 import { seed } from "../arbitrary/seed.js";
 import { dataset, noise, small, state, timeless, within } from "./small-runs.js";
 

@@ -13,8 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { writeAtomically } from "../../src/files/atomic.js";
 import { UsageError } from "../../src/error.js";
+import { writeAtomically } from "../../src/files/atomic.js";
 import { makeFolder } from "../../src/files/folder.js";
 import { RunFolder, readRun } from "../../src/runs/run.js";
 import { manifest } from "../report/runs.js";

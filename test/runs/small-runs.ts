@@ -1,11 +1,12 @@
 /** Runs of a few steps on a few images of noise. */
-import type { RunState } from "../../src/runs/state.js";
+
 import type { Dataset } from "../../src/data/dataset.js";
 import { pixelSplit } from "../../src/data/pixels.js";
-import type { TrainRecord } from "../../src/training/records.js";
 import { createRng } from "../../src/rng.js";
-import { createSession, defaults, type Session, type Settings } from "../../src/training/session.js";
+import type { RunState } from "../../src/runs/state.js";
 import type { Position } from "../../src/training/loop.js";
+import type { TrainRecord } from "../../src/training/records.js";
+import { createSession, defaults, type Session, type Settings } from "../../src/training/session.js";
 import { seed } from "../arbitrary/seed.js";
 
 /** 20 images of noise, moved and mirrored when trained on: five batches of four an epoch. */
