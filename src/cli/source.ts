@@ -1,6 +1,7 @@
 /** Where compress and decompress read: bytes in order, from a file or from standard input. */
 import { type FileHandle, open } from "node:fs/promises";
 import { stdin } from "node:process";
+import { Readable } from "node:stream";
 import { DataError, FrameError } from "../error.js";
 
 /** Bytes in order, from a file or from standard input ("-"). */
@@ -22,6 +23,11 @@ export class Source {
       throw unreadable(path, cause);
     });
     return new Source(path, file.createReadStream({ highWaterMark: 1 << 20, autoClose: false }), file);
+  }
+
+  /** Bytes that are there already; `name` is told in errors. */
+  static of(name: string, bytes: Uint8Array): Source {
+    return new Source(name, Readable.from([bytes]), null);
   }
 
   /** Bytes of the whole file; null for what has no size, as a pipe. */
