@@ -69,13 +69,17 @@ export function readToMark(path: string, mark: Mark): Uint8Array {
 /** The records of a whole log; a last line that was cut off is left out. */
 export const readLog = (path: string): TrainRecord[] => recordsOf(read(path), path);
 
-/** `where` names the file in errors. */
+/** A last line that was cut off is left out. `where` names the file in errors. */
 export function recordsOf(bytes: Uint8Array, where: string): TrainRecord[] {
-  const lines = new TextDecoder().decode(bytes).split("\n").slice(0, -1);
-  return lines.map((line, i) => {
-    const place = `${where}, line ${i + 1}`;
-    return check(parseJson(line, place, remedy), recordShape, place, remedy);
-  });
+  const records: TrainRecord[] = [];
+  const decoder = new TextDecoder();
+  // Line by line: all of it may be longer than a string can be.
+  for (let from = 0, to = bytes.indexOf(newline); to >= 0; from = to + 1, to = bytes.indexOf(newline, from)) {
+    const place = `${where}, line ${records.length + 1}`;
+    const line = parseJson(decoder.decode(bytes.subarray(from, to)), place, remedy);
+    records.push(check(line, recordShape, place, remedy));
+  }
+  return records;
 }
 
 function read(path: string): Buffer {
@@ -86,6 +90,7 @@ function read(path: string): Buffer {
   }
 }
 
+const newline = 10;
 const remedy = "restore the file or train again";
 
 const complaint = (where: string, got: string): DataError =>
