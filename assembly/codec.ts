@@ -1,4 +1,5 @@
-// The codec's exports. Alone: build/codec.wasm; beside the kernels: assembly/index.ts.
+// The codec's exports. They make up build/codec.wasm, and are part of the kernels' module
+// (assembly/index.ts).
 export { checksumAdd, checksumFold, checksumStart } from "./codec/checksum";
 export { decodeFast, encodeFast, trialFast } from "./codec/chunk";
 export {
@@ -14,7 +15,7 @@ export { prepareDecoder, prepareEncoder } from "./codec/rans";
 export { configure, initialize, scratchBytes } from "./codec/scratch";
 export { decodeDense } from "./codec/segment";
 
-/** The first byte behind the module's static data. */
+/** The first byte after the module's static data. */
 export function memoryBase(): usize {
   return __heap_base;
 }

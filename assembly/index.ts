@@ -1,9 +1,11 @@
 /**
- * The engine's kernels in WebAssembly SIMD. src/kernels/simd.ts calls them; src/kernels/reference says what they mean.
+ * The engine's kernels in WebAssembly SIMD. src/kernels/simd.ts calls them; src/kernels/reference defines
+ * what they compute.
  *
- * Arguments: addresses in the device's memory, then sizes and scalars, then the range of units to do (begin, end),
- * then the address of a workspace of this caller's own. A unit's outputs depend on no other unit, so any split of
- * the range over workers gives the same bits. Shapes are read from memory, as i32 in the order of their classes.
+ * Arguments: addresses in the device's memory, then sizes and scalars, then the range of units to compute
+ * (begin, end), then the address of a workspace that only this caller uses. A unit's outputs depend on no
+ * other unit, so any split of the range over workers gives the same bits. Shapes are read from memory, as i32
+ * in the order of their classes.
  */
 export * from "./codec";
 export * from "./kernels/activation";
@@ -43,11 +45,11 @@ export * from "./kernels/pool";
 export { squareRemainder } from "./kernels/product";
 export { sgd } from "./kernels/sgd";
 export * from "./kernels/shortcut";
-// What the bench measures the machine with.
+// Benchmarks use these two to measure the machine's speed.
 export { multiplyPacked } from "./kernels/tile";
 export { copy } from "./kernels/vector";
 
 const firstFree: usize = __heap_base;
 
-/** The first byte behind the module's static data: the device's memory begins here. */
+/** The first byte after the module's static data; the device's memory begins here. */
 export { firstFree as __heap_base };

@@ -1,13 +1,16 @@
-/** What the kernels' bench runs: each case with the work it does, so that it can be held against the machine. */
+/**
+ * The cases of the kernels' benchmark, each with the amount of its work, so that it can be compared with the
+ * machine's speed.
+ */
 import type { Conv2dShape, Kernels, PoolShape } from "../src/kernels/kernels.js";
 
-/** Buffers by size; the same call twice gives the same buffer contents. */
+/** Buffers by size; equal calls give equal contents. */
 export type Floats = (n: number) => Float32Array;
 export type Bytes = (n: number) => Uint8Array;
 
 export interface Case {
   name: string;
-  /** Multiply-adds, or bytes read and written: what the rate is counted in. */
+  /** The work as multiply-adds, or as bytes read and written; the rate is computed from it. */
   products?: number;
   bytes?: number;
   /** Allocates the buffers and returns the call. */
@@ -28,7 +31,9 @@ function conv(
   return { N, C, H, W: H, K, R, S: R, P, Q: P, stride, padding, groups };
 }
 
-/** Planes too low for Winograd's way: 3×3 windows by chains, with about as many products as 64→64 3×3 56² has. */
+/**
+ * Planes too low for Winograd: 3×3 windows computed as chains, with about as many products as 64→64 3×3 56².
+ */
 const low: Conv2dShape = {
   ...{ N: 19, C: 64, H: 3, W: 56, K: 64, R: 3, S: 3, P: 3, Q: 56 },
   ...{ stride: 1, padding: 1, groups: 1 },
@@ -78,7 +83,7 @@ function gemm(m: number, n: number, k: number, transposeA: boolean, transposeB: 
   };
 }
 
-/** A kernel bound by memory: `views` float buffers of n elements, each read or written `passes` times in all. */
+/** A kernel limited by memory: `views` float buffers of n elements, with `passes` reads and writes in all. */
 function streaming(
   name: string,
   n: number,
@@ -128,7 +133,7 @@ const channels = { N: 32, C: 16, size: 1024 };
 const n = channels.N * channels.C * channels.size;
 const sgdStep = { lr: 0.1, momentum: 0.9, weightDecay: 1e-4, nesterov: false };
 
-/** Five vectors of C parameters out of a larger buffer. */
+/** Five vectors of C parameters, taken from a larger buffer. */
 const perChannel = (view: Float32Array): Float32Array[] =>
   [0, 1, 2, 3, 4].map((i) => view.subarray(i * channels.C, (i + 1) * channels.C));
 

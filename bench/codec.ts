@@ -1,12 +1,13 @@
 /**
  * `npm run bench -- codec [--json] [--tensors DIR] [--bounds 0.1,0.01] [--modes fast,dense] [--quantizers support,paper]`
  *
- * Each tensor at bounds relative to its largest magnitude: ratio, bits a value, speed ÷ memory.copy of the same array
- * in the same rounds (the best of each: a busy machine only ever adds time), and the entropies that a coder of median
- * residuals could reach: of order 0, and in dense mode's sixteen contexts. Every value is checked before anything is timed.
+ * Measures each tensor at bounds relative to its largest magnitude: ratio, bits per value, and speed ÷
+ * memory.copy of the same array in the same rounds (the best of each, because other load only adds time). It
+ * also prints the entropies that a coder of median residuals could reach: of order 0, and in dense mode's
+ * sixteen contexts. Every value is checked.
  *
- * --tensors: a folder of .npy files, or of raw .f32 files with an index.json of [{ file, shape }]. Without it, the
- * tensors that the convolutions of a ResNet-8 saved after 30 steps on the embedded data.
+ * --tensors is a folder of .npy files, or of raw .f32 files with an index.json of [{ file, shape }]. The
+ * default is the tensors that the convolutions of a ResNet-8 saved after 30 steps on the embedded data.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,13 +21,15 @@ import { contextOf, symbolOf, thresholdsFor } from "../src/codec/stages/model.js
 import { expect, zigzag } from "../src/codec/stages/predict.js";
 import { contexts, symbols } from "../src/codec/stages/rans.js";
 import { WasmCodec } from "../src/codec/wasm.js";
+import type { DeviceCodec } from "../src/comet/coding.js";
 import { deviceCodec } from "../src/comet/device-codec.js";
-import { CometStore, type DeviceCodec } from "../src/comet/store.js";
+import { CometStore } from "../src/comet/store.js";
 import { openDataset } from "../src/data/open.js";
 import { UsageError } from "../src/error.js";
 import { decodeNpy } from "../src/files/npy.js";
 import { train } from "../src/training/loop.js";
-import { createSession, defaults } from "../src/training/session.js";
+import { createSession } from "../src/training/session.js";
+import { defaults } from "../src/training/settings.js";
 
 export interface Named {
   name: string;
@@ -61,14 +64,15 @@ export function fromFolder(folder: string): Named[] {
   });
 }
 
-/** What a short training run saves: of each shape, the last tensor. */
+/** The tensors that a short training run saves: for each shape, the last tensor. */
 export async function fromTraining(): Promise<Named[]> {
   const dataset = await openDataset("fashion-mnist");
   const session = createSession(
     { ...defaults, store: "comet", policy: "fixed", bound: 1e-3, steps: 30, threads: 1 },
     dataset,
   );
-  const { engine, comet } = session;
+  const { engine } = session;
+  const { controller } = engine.store as CometStore;
   const codec = deviceCodec(engine);
   const saved = new Map<string, Named>();
   const capturing: DeviceCodec = {
@@ -82,7 +86,7 @@ export async function fromTraining(): Promise<Named[]> {
       return codec.encode(parts, ...rest);
     },
   };
-  engine.store = new CometStore(capturing, comet!.controller, { mode: "fast" });
+  engine.store = new CometStore(capturing, controller, { mode: "fast" });
   await train(session);
   return [...saved.values()].filter(({ data }) => data.length >= 10_000);
 }
@@ -97,7 +101,10 @@ function entropyOf(counts: Float64Array): number {
   return sum > 0 ? sum * Math.log2(sum) - weighted : 0;
 }
 
-/** A tensor's integers at this step, its row, and the planes that are predicted on their own. */
+/**
+ * A tensor's integers at this step, the length of its rows, and the size of the planes that are predicted
+ * separately.
+ */
 export function integersOf({ shape, data }: Named, step: number) {
   const { width } = layoutOf(shape, data.length);
   const sizes = shape.filter((size) => size !== 1);
@@ -106,7 +113,7 @@ export function integersOf({ shape, data }: Named, step: number) {
   return { q, width, plane };
 }
 
-/** The bits that folded residuals take in dense mode's sixteen contexts. */
+/** The bits of folded residuals in dense mode's sixteen contexts. */
 export function contextBits(z: Uint16Array, width: number, plane: number): number {
   let sum = 0;
   for (const value of z) sum += value;
@@ -116,7 +123,7 @@ export function contextBits(z: Uint16Array, width: number, plane: number): numbe
   const plan = { predictor: 3, gapless: false, low, ...thresholdsFor(mean / 2 ** low) };
   const counts = new Float64Array(contexts * symbols);
   let lows = 0;
-  // One lane of the model at a time: eight symbols apart, as in a column.
+  // The lanes of a column are eight symbols apart; only the first lane is used here.
   for (let start = 0; start < z.length; start += plane) {
     let above = new Uint8Array(8 * width);
     for (let row = start; row < Math.min(start + plane, z.length); row += width) {
@@ -134,7 +141,7 @@ export function contextBits(z: Uint16Array, width: number, plane: number): numbe
   return bits;
 }
 
-/** Bits a value of median residuals at this step: of order 0, and in sixteen contexts. */
+/** Bits per value of median residuals at this step: of order 0, and in sixteen contexts. */
 function entropies(tensor: Named, step: number): { order0: number; context: number } {
   const { q, width, plane } = integersOf(tensor, step);
   const z = new Uint16Array(q.length);

@@ -1,11 +1,11 @@
 /**
  * `npm run bench -- kernels [--json] [--threads N] [--only TEXT] [--rounds N] [--fused]`
  *
- * Each kernel against what this machine can do, measured in the same rounds:
- *   products: ÷ the rate of the micro-kernel on data in the L1 cache (multiply-adds a second)
- *   the rest: ÷ memory.copy of as many bytes read and written
- * Before it is timed, each result is compared with the reference's bits (fused products: within 1e-3). One thread is timed in CPU time, which a
- * busy machine disturbs less; more threads in wall time.
+ * Compares each kernel with the speed of this machine, measured in the same rounds:
+ *   products: ÷ the rate of the micro-kernel on data in the L1 cache (multiply-adds per second)
+ *   others:   ÷ memory.copy of as many bytes read and written
+ * Before it is timed, each result is compared with the reference's bits (fused products: within 1e-3). One
+ * thread is timed in CPU time, which other load disturbs less; several threads are timed in wall time.
  */
 import { parseArgs } from "node:util";
 import { Device } from "../src/device/device.js";
@@ -16,14 +16,17 @@ import { simdKernels } from "../src/kernels/simd.js";
 import { createRng } from "../src/rng.js";
 import { type Case, cases } from "./cases.js";
 
-/** Least time of one measurement. */
+/** The least time of one measurement. */
 const measureMs = 12;
-/** Multiply-adds above which comparing with the reference takes too long; the property tests cover those shapes. */
+/**
+ * With more multiply-adds the comparison with the reference takes too long; the property tests cover those
+ * shapes.
+ */
 const mostChecked = 40e6;
 
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
-/** Milliseconds of one call: repeated until it is measurable. */
+/** Milliseconds per call; the call is repeated until the time is measurable. */
 function time(call: () => unknown, clock: () => number): number {
   for (let repeats = 1; ; repeats *= 2) {
     const start = clock();
@@ -38,7 +41,7 @@ const cpuMs = (): number => {
   return (user + system) / 1000;
 };
 
-/** Fresh buffers from one seed, on the device or on the heap. */
+/** New buffers with contents from one seed, on the device or on the heap. */
 function buffers(place: (bytes: number) => Uint8Array) {
   const rng = createRng(1);
   return {

@@ -1,25 +1,28 @@
 /**
  * `npm run bench -- policies [--model M] [--data NAME|PATH] [--image SIZE] [--batch N] [--steps N] [--json]`
  *
- * Trains under `spread`, then back-propagates a few batches at the weights that this gave, under the bounds that `spread` and
- * `law` derive from the same collection: bytes of the frames, all saved bytes at the peak, and the total relative gradient
- * noise ρ, measured by probes and as predicted. The two meant the same noise, of the step that was collected; the last
- * row is for the same noise as measured.
+ * Trains with policy `spread`. Then it backpropagates a few batches at the resulting weights, with the bounds
+ * that `spread` and `law` derive from the same collection. It prints the bytes of the frames, all saved bytes
+ * at the peak, and the total relative gradient noise ρ, measured by probes and predicted. Both policies aim
+ * at the same noise for the collected step; the last row compares them at the same measured noise.
  */
+
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { relativeNoise } from "../src/comet/budget/cost.js";
-import { probe } from "../src/comet/probe.js";
+import type { CometStore } from "../src/comet/store.js";
 import type { Dataset } from "../src/data/dataset.js";
 import { openDataset } from "../src/data/open.js";
 import { formatBytes } from "../src/device/ledger.js";
 import { Tensor } from "../src/engine/tensor.js";
 import { modelNamed } from "../src/models/models.js";
+import { probe } from "../src/stores/probe.js";
 import { loadBatch, lossOf } from "../src/training/evaluation.js";
 import { train } from "../src/training/loop.js";
-import { createSession, defaults, type Session, type Settings } from "../src/training/session.js";
+import { createSession, type Session } from "../src/training/session.js";
+import { defaults, type Settings } from "../src/training/settings.js";
 
-/** Means over the batches; of ρ, root mean squares. */
+/** Means over the batches; for ρ, root mean squares. */
 export interface PolicyRow {
   policy: string;
   frameBytes: number;
@@ -31,7 +34,7 @@ export interface PolicyRow {
 const batches = 4;
 const draws = 4;
 
-/** Trains for `settings.steps`, and compares on batches of training images. */
+/** Trains for `settings.steps` steps, then compares the policies on batches of training images. */
 export async function comparePolicies(settings: Settings, dataset: Dataset): Promise<PolicyRow[]> {
   const test = { ...dataset.test, length: 0, batch() {} };
   const session = createSession({ ...settings, policy: "spread" }, { ...dataset, test });
@@ -41,7 +44,7 @@ export async function comparePolicies(settings: Settings, dataset: Dataset): Pro
     session.engine.recording = true;
     const law = await under("law", session, 0);
     const spread = await under("spread", session, 1);
-    // ρ grows with the bounds, in proportion.
+    // ρ is proportional to the bounds.
     const equal = await under("spread, at law's ρ", session, law.measured / spread.measured);
     return [law, spread, equal];
   } finally {
@@ -49,10 +52,10 @@ export async function comparePolicies(settings: Settings, dataset: Dataset): Pro
   }
 }
 
-/** `factor`: what the plan's bounds are multiplied by. */
+/** Measures with the plan's bounds multiplied by `factor`. */
 async function under(policy: string, session: Session, factor: number): Promise<PolicyRow> {
   const { engine, model, settings, dataset } = session;
-  const comet = session.comet!;
+  const comet = engine.store as CometStore;
   const { controller } = comet;
   const { ledger } = engine.device;
   controller.plan!.factor = factor;
@@ -68,16 +71,16 @@ async function under(policy: string, session: Session, factor: number): Promise<
     const again = (x: Tensor) => Tensor.from(engine, x.data, x.shape);
     let passes = 0;
     let bytes = 0;
-    comet.onPack = ({ kind, packedBytes }) => {
-      if (kind === "frame") bytes += packedBytes;
+    comet.onPack = ({ packed }) => {
+      if (packed.kind === "frame") bytes += packed.bytes;
     };
     const forward = () => {
-      // The last pass, of exact gradients, is not the store's.
+      // The last pass computes exact gradients without the store.
       passes++;
       if (passes === draws + 1) savedBytes += (ledger.peak.saved - before) / batches;
       return lossOf(session, again(images), again(labels));
     };
-    const rows = probe(engine, comet, model, forward, draws);
+    const rows = probe(engine, model, forward, draws);
     frameBytes += bytes / draws / batches;
     const squareOf = (sigma: "measured" | "predicted") =>
       relativeNoise(controller.sites.values(), new Map(rows.map((row) => [row.parameter, row[sigma]]))) ** 2;

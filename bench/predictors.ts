@@ -1,13 +1,13 @@
 /**
  * `npm run bench -- predictors [--tensors DIR] [--bound 0.01]`
  *
- * Predictors that dense mode does not have, in bits a value under its sixteen contexts. Figures are ratios against the best
- * of none, up, median and smooth for the whole tensor: above 1 would pay.
+ * Measures predictors that dense mode does not have, in bits per value under its sixteen contexts. The figures are ratios
+ * relative to the best of none, up, median and smooth for the whole tensor; above 1 would be a gain.
  *
- *   per plane     of the same four, the best for each plane (by Σ log2(1 + z)), its choice counted
- *   channel       the same pixel of the channel before
- *   its error     the median, and what it missed there in the channel before
- *   half of it    the median, and half of that
+ *   per plane     the best of the same four for each plane (by Σ log2(1 + z)), with the cost of its choice
+ *   channel       the same pixel of the previous channel
+ *   its error     the median plus its error at the same pixel of the previous channel
+ *   half of it    the median plus half of that error
  */
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
@@ -17,7 +17,7 @@ import { contextBits, fromFolder, fromTraining, integersOf, type Named } from ".
 const spatial = [0, 2, 3, 4];
 const columns = ["per plane", "channel", "its error", "half of it"] as const;
 
-/** Folded residuals of every predictor: the spatial ones, then those of the channel before. */
+/** Folded residuals of every predictor: first the spatial ones, then those that use the previous channel. */
 function residualsOf(tensor: Named, step: number) {
   const { q, width, plane } = integersOf(tensor, step);
   const channels = tensor.shape.at(-3) ?? 1;
@@ -42,7 +42,7 @@ function residualsOf(tensor: Named, step: number) {
   return { folded, width, plane };
 }
 
-/** Each plane's residuals under the predictor that makes them smallest. */
+/** The residuals of each plane with the predictor that makes them smallest. */
 function bestPerPlane(folded: Uint16Array[], plane: number): Uint16Array {
   const mixed = new Uint16Array(folded[0]!.length);
   for (let start = 0; start < mixed.length; start += plane) {

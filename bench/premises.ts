@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- premises [--json]`: what COMET's premises look like on data where everything is known.
+ * `npm run bench -- premises [--json]` tests COMET's premises on data where everything is known.
  *
  *   uniform, independent error   x = max(0, g) with g normal, mean −0.1, deviation 0.5, at fine and at coarse bounds
  *   one constant a               σ = a·L̄·√(N·R)·eb against the exact σ, δ normal, at three image sizes
@@ -16,7 +16,7 @@ import { kolmogorov } from "../test/laws/normal.js";
 
 type Quantizer = NonNullable<EncodeOptions["quantizer"]>;
 
-/** Close to normal: twelve uniforms have variance 1. */
+/** Approximately normal: the sum of twelve uniform numbers has variance 1. */
 function normal(rng: Rng): number {
   let sum = -6;
   for (let i = 0; i < 12; i++) sum += rng.uniform();
@@ -32,9 +32,9 @@ export interface ErrorStatistics {
   mean: number;
   /** Variance ÷ (eb²/3). */
   variance: number;
-  /** Between error and value. */
+  /** Correlation of error and value. */
   correlation: number;
-  /** Share of values above zero that came back as zero, and below zero. */
+  /** The share of positive values that decode to zero, and the share that decode below zero. */
   zeroed: number;
   negated: number;
 }
@@ -80,7 +80,7 @@ const convolution: Conv2dShape = {
   groups: 1,
 };
 
-/** A linear layer whose gradient sums two terms only: too few for the central limit theorem. */
+/** A linear layer whose gradient sums only two terms, which is too few for the central limit theorem. */
 const twoImages: Conv2dShape = {
   ...convolution,
   N: 2,
@@ -119,7 +119,10 @@ export function lawRatio(quantizer: Quantizer, bound: number, seed: number): num
   return Math.sqrt(errors.reduce((sum, e) => sum + e * e, 0) / errors.length);
 }
 
-/** Kolmogorov's √n·D between the standardised errors and the normal distribution; above 1.95 once in a thousand. */
+/**
+ * Kolmogorov's √n·D between the standardised errors and the normal distribution. For normal errors it exceeds
+ * 1.95 once in a thousand samples.
+ */
 export function normality(
   kind: "convolution" | "two images",
   quantizer: Quantizer,
@@ -130,7 +133,7 @@ export function normality(
   return kolmogorov(standardised(shape, quantizer, bound, seed).sort());
 }
 
-/** The a that makes a·L̄·√(N·R)·eb exact: √(Σδ²/(3·N))/L̄, for N images of size × size outputs. */
+/** The a for which a·L̄·√(N·R)·eb is exact: √(Σδ²/(3·N))/L̄, for N images of size × size outputs. */
 export function impliedConstant(size: number, rng: Rng, N = 16): number {
   let [square, absolute] = [0, 0];
   const n = N * size * size;
@@ -142,7 +145,7 @@ export function impliedConstant(size: number, rng: Rng, N = 16): number {
   return Math.sqrt(square / (3 * N)) / (absolute / n);
 }
 
-/** The largest |x − x̂| ÷ eb when reconstructions lie anywhere within eb and those below eb become 0. */
+/** The largest |x − x̂| ÷ eb if reconstructions lie anywhere within eb and those smaller than eb become 0. */
 export function rezeroWorst(n: number, rng: Rng): number {
   let worst = 0;
   for (let i = 0; i < n; i++) {

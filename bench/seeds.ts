@@ -1,8 +1,8 @@
 /**
  * npm run bench -- seeds [--seeds 1,2,3] [any option of comet train]
  *
- * Does COMET cost accuracy? Trains plainly and with COMET from each seed and prints test accuracies, their means, the
- * difference of the means, and its standard error.
+ * Measures whether COMET costs accuracy. Trains with the plain store and with COMET from each seed, and
+ * prints the test accuracies, their means, the difference of the means, and its standard error.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";

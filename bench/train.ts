@@ -1,16 +1,16 @@
 /**
  * `npm run bench -- train [--json] [--threads N] [--steps N] [--only MODEL] [--fused]`
  *
- * Whole training steps (forward, backward, SGD) on random images, on one thread and on two unless told otherwise:
- * time, what each family of ops and each kernel took of it, and peak memory; each in a process of its own. Before that the losses
- * of two steps are held against those of the reference kernels, on images small enough for these.
- * Beside what a second thread gains in a step stands what it gains in one large matrix product: processors that share
- * a core's units do not double anything.
+ * Measures whole training steps (forward, backward, SGD) on random images, by default with one and with two
+ * threads: the time, its division among families of ops and kernels, and the peak memory. Each measurement
+ * runs in its own process. Before that, the losses of two steps are compared with those of the reference
+ * kernels, on smaller images. The gain from a second thread is printed for a step and for one large matrix
+ * product, because two logical processors on one core share its arithmetic units and gain little in either.
  */
 import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { createEngine, type EngineOptions } from "../src/engine/engine.js";
-import { backward, type Engine } from "../src/engine/op.js";
+import { backward, type Engine } from "../src/engine/tape.js";
 import { Tensor } from "../src/engine/tensor.js";
 import type { ChannelShape, Kernels } from "../src/kernels/kernels.js";
 import type { SimdKernels } from "../src/kernels/simd.js";
@@ -26,7 +26,7 @@ interface Workload {
   channels: number;
   size: number;
   classes: number;
-  /** Batch and size of the images that the reference is given. */
+  /** Batch and image size for the comparison with the reference. */
   checked: { batch: number; size: number };
 }
 
@@ -37,7 +37,7 @@ const workloads: Workload[] = [
   { model: "resnet18", batch: 2, channels: 3, size: 224, classes: 1000, checked: { batch: 1, size: 48 } },
 ];
 
-/** What a kernel belongs to; whatever else a step does, kernels or not, is the rest. */
+/** The family of each kernel. Everything else in a step is the rest. */
 const familyOf: Readonly<Partial<Record<keyof Kernels, string>>> = {
   conv2dForward: "convolution",
   conv2dInputGradient: "convolution",
@@ -60,7 +60,7 @@ const familyOf: Readonly<Partial<Record<keyof Kernels, string>>> = {
   sgd: "optimiser",
 };
 
-/** A bias is a convolution's where a channel has several values. */
+/** A bias belongs to a convolution if a channel has several values. */
 function familyOfCall(name: string, args: readonly unknown[]): string {
   if (name === "addBias" || name === "biasGradient") {
     return (args[2] as ChannelShape).size > 1 ? "convolution" : "linear";
@@ -70,7 +70,7 @@ function familyOfCall(name: string, args: readonly unknown[]): string {
 
 interface Share {
   ms: number;
-  /** Of a step's time. */
+  /** The share of a step's time. */
   share: number;
 }
 
@@ -105,7 +105,7 @@ function timeOf(call: () => unknown, clock: () => number): number {
   return clock() - start;
 }
 
-/** The same kernels, with the milliseconds of each added up under its name and its family. */
+/** The same kernels, which also add up the milliseconds of each call by kernel and by family. */
 function timed(kernels: Kernels, clock: () => number, ms: Times, families: Times): Kernels {
   const add = (times: Times, name: string, passed: number) =>
     times.set(name, (times.get(name) ?? 0) + passed);
@@ -134,7 +134,7 @@ async function started(options: EngineOptions): Promise<Engine> {
   return engine;
 }
 
-/** A training step of the model, which returns its loss. */
+/** Builds the model and returns a function that makes one training step and returns its loss. */
 function training(engine: Engine, { model: name, batch, channels, size, classes }: Workload): () => number {
   const model = createModel(name, build(engine, 1), { channels, height: size, width: size, classes });
   const options = { lr: 0.01, momentum: 0.9, weightDecay: 1e-4, nesterov: false };
@@ -168,7 +168,8 @@ async function check(workload: Workload, fused: boolean): Promise<void> {
 
 async function measure(workload: Workload, threads: number, steps: number, fused: boolean): Promise<Row> {
   const idle = process.memoryUsage().rss;
-  // CPU time, which a busy machine disturbs less; that of several threads adds up, so theirs is wall time.
+  // CPU time is disturbed less by other load. With several threads it would be their sum, so wall time is
+  // used.
   const clock = threads === 1 ? cpuMs : wallMs;
   const [kernelMs, familyMs]: [Times, Times] = [new Map(), new Map()];
   const plain = await started({ threads, build: fused ? "fused" : "release" });
@@ -202,7 +203,10 @@ async function measure(workload: Workload, threads: number, steps: number, fused
   };
 }
 
-/** How many times as fast `threads` threads multiply two matrices of 1024² as one does, in turns. */
+/**
+ * The speed of `threads` threads at multiplying two matrices of 1024², relative to one thread, measured in
+ * turns.
+ */
 async function gainOfProducts(threads: number): Promise<number> {
   const n = 1024;
   const shape = { m: n, n, k: n, transposeA: false, transposeB: false };
@@ -239,7 +243,7 @@ export async function bench(args: string[]): Promise<void> {
       steps: { type: "string", default: "7" },
       only: { type: "string", default: "" },
       fused: { type: "boolean", default: false },
-      /** One row, as JSON: what the processes below are asked for. */
+      /** Prints one row as JSON; the child processes below are started with it. */
       row: { type: "string" },
     },
   });

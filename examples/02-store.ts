@@ -1,18 +1,18 @@
 /** A store of one's own: everything kept for backward passes through `pack`. This one only watches. */
 import {
-  type Claimant,
   createEngine,
   createModel,
   crossEntropy,
   nn,
   type Packed,
   PlainStore,
+  type SaveRequest,
   Tensor,
 } from "comet-ts";
 
 class Watching extends PlainStore {
-  override pack(tensor: Tensor, claimants: readonly Claimant[] = []): Packed {
-    const wanted = claimants.map(({ site, need }) => `${site.name} (${need})`).join(", ");
+  override pack(tensor: Tensor, requests: readonly SaveRequest[] = []): Packed {
+    const wanted = requests.map(({ site, need }) => `${site.name} (${need})`).join(", ");
     console.log(`[${tensor.shape}] for ${wanted}`);
     return super.pack(tensor);
   }

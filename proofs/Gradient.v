@@ -86,7 +86,7 @@ Definition support (x : R) : R := if Req_EM_T x 0 then 0 else 1.
 
 (** ** The worst case
 
-    models src/ops/conv.ts:conv2dOp src/ops/conv.ts:linearOp *)
+    models src/noise/conv.ts:conv2dNoise src/noise/conv.ts:linearNoise *)
 
 Section WorstCase.
   Context {I : Type}.
@@ -243,7 +243,7 @@ Section Mean.
 
   (** ** What arrives from above, drawn: each error is replaced by its deviation with a random sign
 
-      models src/comet/trace.ts:Trace. a i is what one error amounts to in some gradient further down. *)
+      models src/comet/prediction.ts:ErrorTrace. a i is what one error amounts to in some gradient further down. *)
 
   Theorem signs_variance {I : Type} (e r : I -> W -> R) (deviation a : I -> R) (l : list I) : NoDup l ->
     (forall i, E (fun w => e i w * e i w) = deviation i * deviation i) ->
@@ -417,7 +417,7 @@ Qed.
 
 (** ** Batch normalisation
 
-    models src/ops/norm.ts:batchNorm2dOp. x is the normalised input: an error in it reaches both the gradient of gamma and,
+    models src/noise/norm.ts:batchNormNoise. x is the normalised input: an error in it reaches both the gradient of gamma and,
     scaled by that gradient, the one that travels upstream. *)
 
 Section BatchNorm.

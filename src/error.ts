@@ -1,9 +1,10 @@
 /**
- * Every error a user can meet. One sentence each: where, what was expected, what came, what to do.
+ * The errors that a user can get. Each message is one sentence: where, what was expected, what was found, and
+ * what to do.
  */
 
 export interface Complaint {
-  /** The function, file or option that complains, e.g. `conv2d(features.0)`. */
+  /** The function, file or option where the problem is, for example `conv2d(features.0)`. */
   where: string;
   expected: string;
   got: string;
@@ -26,29 +27,31 @@ export class CometError extends Error {
 /** Shapes, strides or lengths that do not fit together. */
 export class ShapeError extends CometError {}
 
-/** An error bound that is no positive finite number. */
+/** An error bound that is not a positive finite number. */
 export class BoundError extends CometError {}
 
-/** Bytes that are no frame, or a damaged one. `where` names the field. */
+/** Bytes that are not a frame, or a damaged frame. `where` names the field. */
 export class FrameError extends CometError {}
 
-/** A tensor used after it was moved into an op, or a buffer after it was freed; also what a step leaks. */
+/**
+ * A tensor used after it was moved into an op, a buffer used after it was freed, or memory that a step leaks.
+ */
 export class FreedError extends CometError {}
 
-/** The device's budget is used up. */
+/** The device's memory is exhausted. */
 export class MemoryError extends CometError {}
 
-/** The bytes that saved tensors may take are too few, whatever their bounds. */
+/** The budget for saved tensors is too small for any bounds. */
 export class BudgetError extends CometError {}
 
 /** Data files that are missing, truncated or damaged. */
 export class DataError extends CometError {}
 
-/** The disk takes no more: it is full, a quota is used up, or a file would become larger than it may. */
+/** The disk takes no more: it is full, a quota is used up, or a file would exceed the limit of its size. */
 export class DiskError extends CometError {}
 
-/** Options and settings that make no sense. */
+/** Options and settings that are invalid or contradict each other. */
 export class UsageError extends CometError {}
 
-/** A number that stopped being one: NaN or infinite loss, weights or gradients. */
+/** NaN or infinity in a loss, in weights or in gradients. */
 export class NumericError extends CometError {}

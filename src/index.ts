@@ -1,5 +1,5 @@
-/** The library's public names. The codec alone is `comet-ts/codec`; what a page can use is in portable.ts. */
+/** The library's public names in Node; browser.ts has the same for a page. The codec alone is `comet-ts/codec`. */
 
+export * from "./browser.js";
 export { openDataset } from "./data/open.js";
-export * from "./portable.js";
 export { listCheckpoints, readCheckpoint, restore, writeCheckpoint } from "./runs/checkpoint.js";

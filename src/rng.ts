@@ -1,12 +1,12 @@
 /**
- * The only randomness. One seed a run; every use derives its own stream from the seed and a name, so that adding
- * a use never shifts the numbers another one sees.
+ * All random numbers of a run. There is one seed per run. Each use derives its own stream from the seed and a
+ * name, so that adding a use does not change the numbers of another.
  */
 import { uniformFloat32 } from "pure-rand/distribution/uniformFloat32";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 
-/** The seed of the stream `name` below `seed`: FNV-1a over both as text, 32 bits. */
+/** The seed of the stream `name` under `seed`: FNV-1a of both as text, 32 bits. */
 export function deriveSeed(seed: number, name: string): number {
   const text = `${seed | 0}/${name}`;
   let hash = 0x811c9dc5;
@@ -21,11 +21,11 @@ export interface Rng {
   integer(low: number, high: number): number;
   /** A permutation of 0 … n−1 (Fisher–Yates). */
   permutation(n: number): Uint32Array;
-  /** A fresh stream that depends on the seed and on `name` only, not on how much was drawn here. */
+  /** A new stream that depends only on the seed and on `name`, not on the numbers drawn so far. */
   fork(name: string): Rng;
 }
 
-/** `seed`: an integer; its low 32 bits count. */
+/** `seed` is an integer; only its low 32 bits are used. */
 export function createRng(seed: number): Rng {
   const generator = xoroshiro128plus(seed | 0);
   const integer = (low: number, high: number) => uniformInt(generator, low, high);

@@ -1,7 +1,10 @@
-/** The known word that a mistyped one most likely stands for: least edit distance, the earlier one on a tie. */
+/** Suggests known words for a mistyped one, by edit distance. */
 import { distance } from "fastest-levenshtein";
 
-/** Null when more than half of `word` would have to change. */
+/**
+ * The known word closest to `word`, the earlier one on a tie; null if more than half of `word` would have to
+ * change.
+ */
 export function nearest(word: string, known: readonly string[]): string | null {
   let best: string | null = null;
   let least = Math.max(2, word.length / 2);
@@ -15,7 +18,7 @@ export function nearest(word: string, known: readonly string[]): string | null {
   return best;
 }
 
-/** The remedy of an error about an unknown name. */
+/** The remedy for an error about an unknown name. */
 export function suggestion(word: string, known: readonly string[]): string {
   const guess = nearest(word, known);
   return guess === null

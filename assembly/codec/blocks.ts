@@ -1,16 +1,19 @@
-// A run of integers as widths and blocks of 64; docs/format.md draws both.
+// A run of integers as widths and blocks of 64; docs/format.md describes both.
 //
-// Sixteen-bit integers pass in groups of blocks that stay in the first cache, each step a loop of its own:
+// Groups of blocks with 16-bit integers stay in the first-level cache, and each step is a loop of its own:
 //
 //   write  integers → folded residuals (GROUP) → planes        read  planes → folded residuals → integers → values
 import { nibbleWidth, pack32, packBlocks, packTail, putWidth, unpack32, unpackBlocks, unpackTail } from "./pack";
 import { predict, predictRun, UNSIGNED } from "./predict";
 import { BLOCK, GROUP, STAGING } from "./scratch";
 
-/** Blocks in a group. */
+/** Number of blocks in a group. */
 export const GROUPED: usize = 16;
 
-/** Writes widths and blocks of `count` integers, predicted by `plan` or taken as they are. Returns the end. */
+/**
+ * Writes widths and blocks of `count` integers, predicted as `plan` says. Returns the address after the last
+ * byte.
+ */
 export function writeBlocks(to: usize, from: usize, count: usize, lag: usize, wide: bool, plan: u32, scratch: usize): usize {
   const block = scratch + BLOCK;
   const whole = count >> 6;
@@ -23,7 +26,7 @@ export function writeBlocks(to: usize, from: usize, count: usize, lag: usize, wi
       store<u8>(to + b, width);
       at = pack32(at, block, width, scratch);
     }
-  } else if (plan == UNSIGNED) at = packBlocks(at, to, 0, from, whole, scratch);
+  } else if (plan === UNSIGNED) at = packBlocks(at, to, 0, from, whole, scratch);
   else {
     for (let b: usize = 0; b < whole; b += GROUPED) {
       const some = min(GROUPED, whole - b);
@@ -31,18 +34,21 @@ export function writeBlocks(to: usize, from: usize, count: usize, lag: usize, wi
       at = packBlocks(at, to, b, scratch + GROUP, some, scratch);
     }
   }
-  if (rest == 0) return at;
+  if (rest === 0) return at;
   let width = predict(block, from + whole * (wide ? 256 : 128), lag, wide, plan, rest);
   if (wide) store<u8>(to + whole, width);
   else {
-    // A narrow width is a nibble, and 15 of them means 16.
-    if (width == 15) width = 16;
+    // A narrow width is stored as a nibble, in which 15 stands for 16.
+    if (width === 15) width = 16;
     putWidth(to, whole, width);
   }
   return packTail(at, block, rest, width, wide);
 }
 
-/** Blocks first … first + some − 1 of a run of `count` integers, from `from` on, to `to`. Returns where they end. */
+/**
+ * Reads blocks first … first + some − 1 of a run of `count` integers. They begin at `from` and go to `to`.
+ * Returns the address after the last byte read.
+ */
 export function readBlocks(
   to: usize,
   widths: usize,
@@ -64,13 +70,13 @@ export function readBlocks(
       at += width << 3;
     }
   }
-  if (whole == some) return at;
+  if (whole === some) return at;
   const width = widthAt(widths, first + whole, wide);
   unpackTail(to + whole * size, at, count & 63, width, wide);
   return at + bytesOf(width, count & 63);
 }
 
-/** The bytes of `count` integers whose blocks' widths are given; −1 where a width is beyond 32. */
+/** The bytes of the blocks of `count` integers with the given widths, or −1 if a width exceeds 32. */
 export function blocksBytes(widths: usize, count: usize, wide: bool): i32 {
   let sum: u32 = 0;
   for (let b: usize = 0; b << 6 < count; b++) {
@@ -81,12 +87,12 @@ export function blocksBytes(widths: usize, count: usize, wide: bool): i32 {
   return sum as i32;
 }
 
-@inline
+// @inline
 function bytesOf(width: u32, count: usize): u32 {
   return (width * (min<usize>(64, count) as u32) + 7) >> 3;
 }
 
-@inline
+// @inline
 function widthAt(widths: usize, b: usize, wide: bool): u32 {
   if (wide) return load<u8>(widths + b) as u32;
   return nibbleWidth(widths, b);

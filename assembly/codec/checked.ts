@@ -1,18 +1,21 @@
-// Values → integers, each checked by reconstruction: what the decoder will make of it must lie within the bound. The
-// formulas are those of src/codec/stages/quantize.ts, lane by lane in the same order.
+// Values → integers, each checked by reconstruction: the decoded value must lie within the bound. The
+// formulas are those of src/codec/stages/quantize.ts, applied to each lane in the same order.
 import { mix } from "./checksum";
-import { dither, further, turnOf } from "./dither";
 import { valueOf } from "./dequantize";
+import { dither, further, turnOf } from "./dither";
 import { DITHERED, dithers, magicOf, nearest, PAPER, range16, SIGNED, SUPPORT } from "./quantize";
 import { ESCAPES, POSITIONS, Q, Settings, settings } from "./scratch";
 
 const LARGEST_QUOTIENT: f32 = 4194304;
 
-/** No integer: the value escapes. */
+/** Marks a value that has no integer and escapes. */
 const ESCAPED: i32 = -0x80000000;
 
-/** Four values' integers; ESCAPED where there is none. `turn`: turnOf their first number; `magic`: what magicOf gives. */
-@inline
+/**
+ * The integers of four values, or ESCAPED where there is none. `turn` is turnOf their first index; `magic` is
+ * magicOf's result.
+ */
+// @inline
 export function checkedFour(value: v128, turn: v128, magic: v128, s: Settings, scratch: usize, quantizer: u32): v128 {
   const zero = i32x4.splat(0);
   const some = f32x4.ne(value, f32x4.splat(0));
@@ -23,11 +26,11 @@ export function checkedFour(value: v128, turn: v128, magic: v128, s: Settings, s
   let bounds = f32x4.splat(s.bound);
   let scale = f32x4.splat(s.inverse);
   const negative = f32x4.lt(value, f32x4.splat(0));
-  if (quantizer == SUPPORT || quantizer == SIGNED) {
+  if (quantizer === SUPPORT || quantizer === SIGNED) {
     scale = v128.bitselect(f32x4.splat(s.negativeInverse), scale, negative);
     bounds = v128.bitselect(f32x4.splat(s.negativeBound), bounds, negative);
   }
-  if (quantizer == SUPPORT) {
+  if (quantizer === SUPPORT) {
     quotient = f32x4.mul(f32x4.abs(value), scale);
     const m = i32x4.add(i32x4.trunc_sat_f32x4_s(quotient), i32x4.splat(1));
     integer = i32x4.sub(v128.xor(v128.and(m, some), negative), negative);
@@ -38,10 +41,10 @@ export function checkedFour(value: v128, turn: v128, magic: v128, s: Settings, s
       quotient = f32x4.add(quotient, u);
     }
     integer = nearest(quotient, magic);
-    if (quantizer == DITHERED) {
+    if (quantizer === DITHERED) {
       const up = i32x4.add(integer, i32x4.add(i32x4.splat(1), i32x4.lt_s(integer, zero)));
       integer = v128.and(up, some);
-    } else if (quantizer == SIGNED) {
+    } else if (quantizer === SIGNED) {
       integer = v128.and(i32x4.add(integer, v128.or(negative, i32x4.splat(1))), some);
     }
   }
@@ -53,10 +56,13 @@ export function checkedFour(value: v128, turn: v128, magic: v128, s: Settings, s
   return v128.bitselect(integer, i32x4.splat(ESCAPED), within);
 }
 
-/** Notes what the set bits of `bad` say of the values from place `at` of the chunk on; −1 for more than `most`. */
+/**
+ * Stores an escape for each set bit of `bad`: its word, and its position in the chunk, which starts at `at`.
+ * Returns the new count, or −1 for more than `most`.
+ */
 function note(bad: u32, x: usize, at: usize, count0: u32, most: u32, scratch: usize): i32 {
   let count = count0;
-  for (let rest = bad; rest != 0; rest &= rest - 1) {
+  for (let rest = bad; rest !== 0; rest &= rest - 1) {
     if (count >= most) return -1;
     const lane = ctz(rest) as usize;
     store<u32>(scratch + ESCAPES + 4 * (count as usize), load<u32>(x + lane * 4));
@@ -66,7 +72,7 @@ function note(bad: u32, x: usize, at: usize, count0: u32, most: u32, scratch: us
   return count as i32;
 }
 
-@inline
+// @inline
 function wideRun(x: usize, n: usize, at0: usize, count0: u32, most: u32, scratch: usize, first: u32, quantizer: u32): i32 {
   const s = settings(scratch);
   const magic = magicOf(scratch);
@@ -80,7 +86,7 @@ function wideRun(x: usize, n: usize, at0: usize, count0: u32, most: u32, scratch
     v128.store(scratch + Q + (at0 + i) * 4, v128.andnot(integer, bad));
     turn = i32x4.add(turn, four);
     const bits = i32x4.bitmask(bad) as u32;
-    if (bits == 0) continue;
+    if (bits === 0) continue;
     count = note(bits, x + i * 4, at0 + i, count as u32, most, scratch);
     if (count < 0) return -1;
   }
@@ -88,21 +94,21 @@ function wideRun(x: usize, n: usize, at0: usize, count0: u32, most: u32, scratch
 }
 
 /**
- * Writes 32-bit integers from place `at0` of scratch + Q on, notes escapes behind the `count` there are, and returns how
- * many there are then, or −1 if more than `most`. n is a multiple of 8.
+ * Writes 32-bit integers to scratch + Q from position `at0` on, and appends escapes to the `count` existing
+ * ones. Returns the new count, or −1 if it exceeds `most`. n is a multiple of 8.
  */
 export function quantizeWide(x: usize, n: usize, at0: usize, count: u32, most: u32, scratch: usize, first: u32): i32 {
   const quantizer = settings(scratch).quantizer;
-  if (quantizer == SUPPORT) return wideRun(x, n, at0, count, most, scratch, first, SUPPORT);
-  if (quantizer == PAPER) return wideRun(x, n, at0, count, most, scratch, first, PAPER);
-  if (quantizer == SIGNED) return wideRun(x, n, at0, count, most, scratch, first, SIGNED);
+  if (quantizer === SUPPORT) return wideRun(x, n, at0, count, most, scratch, first, SUPPORT);
+  if (quantizer === PAPER) return wideRun(x, n, at0, count, most, scratch, first, PAPER);
+  if (quantizer === SIGNED) return wideRun(x, n, at0, count, most, scratch, first, SIGNED);
   return wideRun(x, n, at0, count, most, scratch, first, DITHERED);
 }
 
-/** What quantizeNarrow answers beside quantizeWide's: some integer does not fit 16 bits. */
+/** An additional return value of quantizeNarrow: some integer does not fit in 16 bits. */
 export const TOO_WIDE: i32 = -2;
 
-@inline
+// @inline
 function narrowRun(x: usize, n: usize, at0: usize, count0: u32, most: u32, scratch: usize, first: u32, quantizer: u32): i32 {
   const s = settings(scratch);
   const magic = magicOf(scratch);
@@ -130,15 +136,18 @@ function narrowRun(x: usize, n: usize, at0: usize, count0: u32, most: u32, scrat
   }
   const range = range16(least, largest);
   s.range = range;
-  const saturated = (range as i32) >> 16 == 32767 || (range & 0xffff) == 0x8000;
+  // Narrowing saturates, so an extreme lane may stand for a larger integer.
+  const saturated = (range as i32) >> 16 === 32767 || (range & 0xffff) === 0x8000;
   return saturated ? TOO_WIDE : count;
 }
 
-/** The same for 16-bit integers, where all of them fit. Leaves the least and the largest in the settings' `range`. */
+/**
+ * quantizeWide for 16-bit integers. Also stores the least and the largest integer in the settings' `range`.
+ */
 export function quantizeNarrow(x: usize, n: usize, at0: usize, count: u32, most: u32, scratch: usize, first: u32): i32 {
   const quantizer = settings(scratch).quantizer;
-  if (quantizer == SUPPORT) return narrowRun(x, n, at0, count, most, scratch, first, SUPPORT);
-  if (quantizer == PAPER) return narrowRun(x, n, at0, count, most, scratch, first, PAPER);
-  if (quantizer == SIGNED) return narrowRun(x, n, at0, count, most, scratch, first, SIGNED);
+  if (quantizer === SUPPORT) return narrowRun(x, n, at0, count, most, scratch, first, SUPPORT);
+  if (quantizer === PAPER) return narrowRun(x, n, at0, count, most, scratch, first, PAPER);
+  if (quantizer === SIGNED) return narrowRun(x, n, at0, count, most, scratch, first, SIGNED);
   return narrowRun(x, n, at0, count, most, scratch, first, DITHERED);
 }

@@ -1,13 +1,14 @@
-// Sixteen accumulators in four vectors; see src/codec/checksum.ts. Lanes live in memory between calls.
+// Sixteen accumulators in four vectors; see src/codec/checksum.ts. The lanes are kept in memory between
+// calls.
 
-@inline
+// @inline
 function step(lane: v128, word: v128): v128 {
   const sum = i32x4.add(lane, i32x4.mul(word, i32x4.splat(0x85ebca77)));
   const turned = v128.or(i32x4.shl(sum, 13), i32x4.shr_u(sum, 19));
   return i32x4.mul(turned, i32x4.splat(0x9e3779b1));
 }
 
-@inline
+// @inline
 export function mix(word: u32): u32 {
   let h = word;
   h = (h ^ (h >> 16)) * 0x7feb352d;
@@ -19,7 +20,10 @@ export function checksumStart(lanes: usize): void {
   for (let k: u32 = 0; k < 16; k++) store<u32>(lanes + ((k as usize) << 2), mix(k + 1));
 }
 
-/** Takes whole stripes of 64 bytes; a ragged end is padded with zeros, so it must be the last. */
+/**
+ * Adds whole stripes of 64 bytes. An incomplete last stripe is padded with zeros, so only the last call may
+ * have one.
+ */
 export function checksumAdd(lanes: usize, bytes: usize, length: usize): void {
   let a = v128.load(lanes);
   let b = v128.load(lanes, 16);
@@ -38,7 +42,7 @@ export function checksumAdd(lanes: usize, bytes: usize, length: usize): void {
   v128.store(lanes, c, 32);
   v128.store(lanes, d, 48);
   const rest = length & 63;
-  if (rest == 0) return;
+  if (rest === 0) return;
   for (let k: usize = 0; k < 16; k++) {
     let word: u32 = 0;
     for (let j: usize = 0; j < 4; j++) {

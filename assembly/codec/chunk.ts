@@ -1,24 +1,13 @@
-// Fast mode, chunk by chunk; src/codec/chunk.ts is the same in plain TypeScript, docs/format.md draws the bytes.
+// Fast mode, chunk by chunk. src/codec/chunk.ts is the same in TypeScript; docs/format.md describes the
+// bytes.
 import { blocksBytes, GROUPED, readBlocks, writeBlocks } from "./blocks";
-import { restore16, restore32, UNSIGNED } from "./predict";
 import { quantizeNarrow, quantizeWide, TOO_WIDE } from "./checked";
 import { dequantize16, dequantize32, dequantizeTwins, orderBits, placeRaw, rectify } from "./dequantize";
+import { restore16, restore32, UNSIGNED } from "./predict";
 import { LOSSLESS, PAPER, quantizeNear, SIGNED } from "./quantize";
 import { BLOCK, ESCAPES, GROUP, PACKED, POSITIONS, Q, STAGING, settings, TRIAL } from "./scratch";
 import { gather, scatter } from "./sparse";
-import {
-  ANY_NEGATIVE,
-  ANY_OTHER,
-  ANY_WIDE,
-  choosePlan,
-  closeGap,
-  CONSTANT,
-  integerAt,
-  narrow,
-  SPARSE,
-  survey,
-} from "./survey";
-
+import { ANY_NEGATIVE, ANY_OTHER, ANY_WIDE, CONSTANT, choosePlan, closeGap, integerAt, narrow, SPARSE, survey } from "./survey";
 
 const CHUNK: usize = 16384;
 const WIDE: u32 = 8;
@@ -26,7 +15,7 @@ const EXACT: u32 = 16;
 const HAS_ESCAPES: u32 = 32;
 const GAPLESS: u32 = 64;
 
-/** What decodeFast answers where the payload is damaged; src/codec/answers.ts names the fields. */
+/** The return values of decodeFast for a damaged payload; src/codec/answers.ts names the fields. */
 const TRUNCATED: i32 = -1;
 const BAD_KIND: i32 = -2;
 const BAD_POSITION: i32 = -3;
@@ -34,36 +23,37 @@ const BAD_BITMAP: i32 = -4;
 const BAD_WIDTH: i32 = -5;
 
 /**
- * Sixteen-bit integers at Q, of n values of which those behind the last whole block are at `tail` too, padded with zeros.
- * Returns how many escape, −1 for too many, TOO_WIDE where some integer does not fit. Leaves the `range` of whole blocks.
+ * Writes the 16-bit integers of n values to Q. The values after the last whole block are also at `tail`,
+ * padded with zeros. Returns the number of escapes, −1 for too many, or TOO_WIDE if some integer does not
+ * fit. Stores the `range` of the whole blocks.
  */
 function narrowIntegers(x: usize, tail: usize, n: usize, first: u32, scratch: usize): i32 {
   const s = settings(scratch);
   const q = scratch + Q;
   const whole = n & ~63;
   const behind = first + (whole as u32);
-  if (whole == n || quantizeNear(tail, 64, q + whole * 2, behind, scratch)) {
+  if (whole === n || quantizeNear(tail, 64, q + whole * 2, behind, scratch)) {
     if (quantizeNear(x, whole, q, first, scratch)) return 0;
   }
   const limit = (n >> 4) as u32;
   const escapes = quantizeNarrow(x, whole, 0, 0, limit, scratch, first);
   const range = s.range;
-  if (whole == n || escapes < 0) return escapes;
+  if (whole === n || escapes < 0) return escapes;
   const all = quantizeNarrow(tail, 64, whole, escapes as u32, limit, scratch, first);
   s.range = range;
   return all;
 }
 
-/** The same with 32-bit integers. */
+/** narrowIntegers with 32-bit integers. */
 function wideIntegers(x: usize, tail: usize, n: usize, first: u32, scratch: usize): i32 {
   const limit = (n >> 4) as u32;
   const whole = n & ~63;
   const escapes = quantizeWide(x, whole, 0, 0, limit, scratch, first);
-  if (whole == n || escapes < 0) return escapes;
+  if (whole === n || escapes < 0) return escapes;
   return quantizeWide(tail, 64, whole, escapes as u32, limit, scratch, first);
 }
 
-/** What the least and the largest integer of whole blocks, and the integers behind them, are like. */
+/** The survey flags, from the range of the whole blocks and the integers after them. */
 function flagsOf(range: u32, q: usize, n: usize): u32 {
   let least = n >= 64 ? ((range << 16) as i32) >> 16 : integerAt(q, 0, false);
   let largest = n >= 64 ? (range as i32) >> 16 : least;
@@ -71,10 +61,13 @@ function flagsOf(range: u32, q: usize, n: usize): u32 {
     least = min(least, integerAt(q, i, false));
     largest = max(largest, integerAt(q, i, false));
   }
-  return (least < 0 ? ANY_NEGATIVE : 0) | (least != largest ? ANY_OTHER : 0);
+  return (least < 0 ? ANY_NEGATIVE : 0) | (least !== largest ? ANY_OTHER : 0);
 }
 
-/** A chunk of n values to `to`, where room for the worst case must be. Returns the bytes written. */
+/**
+ * Encodes a chunk of n values to `to`, where there must be room for the worst case. Returns the bytes
+ * written.
+ */
 function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize): usize {
   const s = settings(scratch);
   const q = scratch + Q;
@@ -85,12 +78,12 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
     memory.copy(tail, x + whole * 4, (n - whole) * 4);
   }
   const padded = (n + 63) & ~63;
-  let exact = s.quantizer == LOSSLESS;
+  let exact = s.quantizer === LOSSLESS;
   let escapes = exact ? -1 : narrowIntegers(x, tail, n, first, scratch);
-  let wide = escapes == TOO_WIDE;
+  let wide = escapes === TOO_WIDE;
   if (wide) escapes = wideIntegers(x, tail, n, first, scratch);
   if (escapes < 0) {
-    // Where many values have to stay raw, the bits themselves are the better integers.
+    // If many values have to stay raw, coding the bits themselves is cheaper.
     exact = wide = true;
     escapes = 0;
     orderBits(q, x, whole);
@@ -99,15 +92,15 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
   let flags: u32;
   if (wide) {
     flags = survey(q, n);
-    wide = exact || (flags & ANY_WIDE) != 0;
+    wide = exact || (flags & ANY_WIDE) !== 0;
     if (!wide) narrow(q, padded);
   } else flags = flagsOf(s.range, q, n);
 
-  const constant = (flags & ANY_OTHER) == 0;
+  const constant = (flags & ANY_OTHER) === 0;
   const lag = (s.lag as usize) * (wide ? 4 : 2);
   const none: u32 = flags & ANY_NEGATIVE ? 0 : UNSIGNED;
   let gapless = false;
-  if (!constant && !exact && escapes == 0 && flags & ANY_NEGATIVE && s.quantizer != PAPER) {
+  if (!constant && !exact && escapes === 0 && flags & ANY_NEGATIVE && s.quantizer !== PAPER) {
     const zeros = closeGap(q, x, n, wide, scratch);
     gapless = zeros >= 0;
     if (gapless) escapes = zeros;
@@ -129,22 +122,25 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
     return at + 4 - to;
   }
   if (form < SPARSE) return writeBlocks(at, q, n, lag, wide, form, scratch) - to;
-  const count = gather(at, n, wide, none == UNSIGNED, scratch);
+  const count = gather(at, n, wide, none === UNSIGNED, scratch);
   at += (n + 7) >> 3;
   return writeBlocks(at, scratch + PACKED, count, 0, wide, UNSIGNED, scratch) - to;
 }
 
-/** The most bytes that n values can take. */
+/** An upper limit on the bytes of n values. */
 function chunkCapacity(n: usize): usize {
   return 32 + 6 * (n >> 4) + (n >> 3) + 257 * ((n + 63) >> 6);
 }
 
-/** The bytes that up to 4096 values would take. */
+/** The bytes that up to 4096 values take in fast mode. */
 export function trialFast(scratch: usize, x: usize, n: usize, first: u32): usize {
   return encodeChunk(scratch + TRIAL, x, n, first, scratch);
 }
 
-/** n values as chunks. `first`: the number of the first. Returns the bytes written, −1 if they do not fit. */
+/**
+ * Encodes n values as chunks; `first` is the index of the first value. Returns the bytes written, or −1 if
+ * they do not fit.
+ */
 export function encodeFast(scratch: usize, x: usize, n: usize, first: u32, out: usize, capacity: usize): i32 {
   let to = out;
   for (let i: usize = 0; i < n; i += CHUNK) {
@@ -162,7 +158,7 @@ export function encodeFast(scratch: usize, x: usize, n: usize, first: u32, out: 
   return (to - out) as i32;
 }
 
-/** How many bits of a bitmap are set; −1 where one stands behind the last value. */
+/** The number of set bits in a bitmap of n values, or −1 if a bit after the last value is set. */
 function countBits(bitmap: usize, n: usize): i32 {
   let count = 0;
   const bytes = (n + 7) >> 3;
@@ -173,7 +169,10 @@ function countBits(bitmap: usize, n: usize): i32 {
   return (load<u8>(bitmap + bytes - 1) as u32) >> (8 - behind) && behind ? -1 : count;
 }
 
-/** Blocks of integers at `at`, b-th first, become values, and rectified ones where these are wanted beside them. */
+/**
+ * Turns `blocks` blocks of integers at `at`, starting with block b of the chunk, into values; also into
+ * rectified values where the settings ask for a twin.
+ */
 function emit(
   x: usize,
   at: usize,
@@ -187,18 +186,20 @@ function emit(
   scratch: usize,
 ): void {
   const s = settings(scratch);
-  if (s.twin != 0 && s.quantizer == SIGNED && !wide && b + blocks <= n >> 6) {
+  if (s.twin !== 0 && s.quantizer === SIGNED && !wide && b + blocks <= n >> 6) {
     dequantizeTwins(x + b * 256, at, blocks << 6, gapless, first + (b as u32) * 64, scratch);
     return;
   }
   emitOnce(x, at, b, blocks, n, wide, exact, gapless, first, scratch);
-  if (s.twin == 0) return;
+  if (s.twin === 0) return;
   s.rectified = 1;
   emitOnce(x + s.twin, at, b, blocks, n, wide, exact, gapless, first, scratch);
   s.rectified = 0;
 }
 
-/** Of the last block as many values as the chunk of n has. */
+/**
+ * One copy of the values. The last block of the chunk yields only as many values as the chunk of n has left.
+ */
 function emitOnce(
   x: usize,
   at: usize,
@@ -214,22 +215,13 @@ function emitOnce(
   const whole = min(blocks, (n >> 6) - b);
   const size: usize = wide ? 256 : 128;
   emitWhole(x + b * 256, at, whole, wide, exact, gapless, first + (b as u32) * 64, scratch);
-  if (whole == blocks) return;
+  if (whole === blocks) return;
   const done = b + whole;
   emitWhole(scratch + STAGING, at + whole * size, 1, wide, exact, gapless, first + (done as u32) * 64, scratch);
   memory.copy(x + done * 256, scratch + STAGING, (n - done * 64) * 4);
 }
 
-function emitWhole(
-  x: usize,
-  at: usize,
-  blocks: usize,
-  wide: bool,
-  exact: bool,
-  gapless: bool,
-  first: u32,
-  scratch: usize,
-): void {
+function emitWhole(x: usize, at: usize, blocks: usize, wide: bool, exact: bool, gapless: bool, first: u32, scratch: usize): void {
   if (exact) {
     orderBits(x, at, blocks << 6);
     if (settings(scratch).rectified) rectify(x, blocks << 6);
@@ -241,7 +233,7 @@ function emitWhole(
   }
 }
 
-/** Fills n values from `from`, where `available` bytes are. Returns the bytes read, or what is wrong. */
+/** Decodes n values from `from`, where `available` bytes lie. Returns the bytes read, or a negative error. */
 function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u32, scratch: usize): i32 {
   const s = settings(scratch);
   const q = scratch + Q;
@@ -249,16 +241,16 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
   const kind = load<u8>(from) as u32;
   const form = kind & 7;
   const sparse = form >= SPARSE;
-  const unsigned = form == UNSIGNED || form == SPARSE + 1;
-  const constant = form == CONSTANT;
-  const wide = (kind & WIDE) != 0;
-  const exact = (kind & EXACT) != 0;
-  const gapless = (kind & GAPLESS) != 0;
+  const unsigned = form === UNSIGNED || form === SPARSE + 1;
+  const constant = form === CONSTANT;
+  const wide = (kind & WIDE) !== 0;
+  const exact = (kind & EXACT) !== 0;
+  const gapless = (kind & GAPLESS) !== 0;
   const lag = (s.lag as usize) * (wide ? 4 : 2);
   if (kind > 127) return BAD_KIND;
-  if ((form == 2 || form == 3) && lag == 0) return BAD_KIND;
+  if ((form === 2 || form === 3) && lag === 0) return BAD_KIND;
   if (exact && (!wide || kind & (HAS_ESCAPES | GAPLESS))) return BAD_KIND;
-  if (!exact && s.quantizer == LOSSLESS) return BAD_KIND;
+  if (!exact && s.quantizer === LOSSLESS) return BAD_KIND;
 
   const end = from + available;
   let at = from + 1;
@@ -328,7 +320,10 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
   return (at - from) as i32;
 }
 
-/** The inverse of encodeFast. Returns the bytes read, or what is wrong. Reads no byte outside the payload, writes n values at most. */
+/**
+ * The inverse of encodeFast. Returns the bytes read, or a negative error. It reads no byte outside the
+ * payload and writes at most n values.
+ */
 export function decodeFast(scratch: usize, payload: usize, bytes: usize, x: usize, n: usize, first: u32): i32 {
   let at = payload;
   for (let i: usize = 0; i < n; i += CHUNK) {

@@ -1,25 +1,25 @@
-// Dense mode's symbols under their contexts, a row at a time: what the entropy coder encodes. src/codec/stages/model.ts says which
-// context a symbol has; rans.ts codes it.
+// Dense mode's symbols and their contexts, one row at a time: the input of the entropy coder.
+// src/codec/stages/model.ts defines the context of a symbol; rans.ts codes it.
 import { ABOVE, PADDED, TOPS, TRUE_SYMBOLS } from "./map";
 import { exceeded, turned } from "./rows";
-import { opaque16, opaque8, settings } from "./scratch";
+import { opaque8, opaque16, settings } from "./scratch";
 
-/** 4·area + left from the negative of both. */
-@inline
+/** 4·area + left, from the negated classes. */
+// @inline
 function contextsOf(area: v128, left: v128): v128 {
   const twice = i8x16.add(area, area);
   return i8x16.sub(i8x16.sub(i32x4.splat(0), left), i8x16.add(twice, twice));
 }
 
-/** The last column of `before` and the first of `pair`. */
-@inline
+/** The last column of `before` and the first column of `pair`: the left neighbours of `pair`. */
+// @inline
 function leftOf(before: v128, pair: v128): v128 {
   return i8x16.shuffle(before, pair, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23);
 }
 
 /**
- * A column's symbols that have no code in their context escape: their own values go behind `large`, as far as `limit`. Returns
- * the end that they would have.
+ * Replaces symbols of a column that have no code in their context by the escape, and appends the original
+ * symbols to `large`, but not past `limit`. Returns the end of the list as if all had been stored.
  */
 function escapeColumn(symbols: usize, contexts: usize, truth: usize, large: usize, limit: usize, scratch: usize): usize {
   let end = large;
@@ -33,8 +33,9 @@ function escapeColumn(symbols: usize, contexts: usize, truth: usize, large: usiz
 }
 
 /**
- * The row of symbols at TRUE_SYMBOLS, coded: (context·2^8 + symbol)·2^3, 16 bits each, at `to`. What is at ABOVE becomes this
- * row. Values of escapes go behind `large`; returns their end, which is beyond `limit` where there are too many.
+ * Codes the row of symbols at TRUE_SYMBOLS: writes (context·2^8 + symbol)·2^3, 16 bits each, to `to`, and
+ * stores the row at ABOVE for the next one. Symbols without a code are appended to `large`. Returns the end
+ * of that list, which is beyond `limit` if there are too many.
  */
 export function codeRow(to: usize, large: usize, limit: usize, scratch: usize): usize {
   const s = settings(scratch);
@@ -45,6 +46,7 @@ export function codeRow(to: usize, large: usize, limit: usize, scratch: usize): 
   const left0 = turned(s.left, 0, scratch);
   const left1 = turned(s.left, 1, scratch);
   const left2 = turned(s.left, 2, scratch);
+  // Byte comparisons are signed, so that values and thresholds have their top bits flipped (see `turned`).
   const top = opaque8(128, scratch);
   const byte = opaque16(255, scratch);
   const most = opaque8(63, scratch);
@@ -55,7 +57,7 @@ export function codeRow(to: usize, large: usize, limit: usize, scratch: usize): 
   let end = large;
   let before = top;
   let corner = i32x4.splat(0);
-  // Behind an odd width, a column of zeros that counts for nothing.
+  // A width that is odd gets one more column of zeros, which has no effect.
   v128.store(truth + (width << 4), corner);
   for (let x: usize = 0; x < width; x += 2) {
     const up = v128.load(above + (x << 3));
@@ -68,7 +70,8 @@ export function codeRow(to: usize, large: usize, limit: usize, scratch: usize): 
     let own = v128.xor(symbols, top);
     let contexts = contextsOf(area, exceeded(leftOf(before, own), left0, left1, left2));
     if (v128.any_true(i8x16.sub_sat_u(symbols, i8x16.swizzle(tops, contexts)))) {
-      // What stands right of an escape sees it.
+      // The right neighbour of an escape has the escape as its left symbol, so both columns are coded in
+      // turn.
       v128.store(spot, symbols);
       v128.store(spot, contexts, 16);
       end = escapeColumn(spot, spot + 16, truth + (x << 4), end, limit, scratch);

@@ -1,33 +1,18 @@
-// Dense mode's segments: rows of symbols, coded, and what goes beside them. The meaning is in src/codec/segment.ts, the
-// bytes in docs/format.md.
+// Encodes dense mode's segments: coded rows of symbols, and the data stored beside them. src/codec/segment.ts
+// defines them; docs/format.md describes the bytes.
 import { codeRow } from "./code";
-import { pack16, packTail } from "./pack";
 import { encodeRow } from "./lanes";
-import {
-  ABOVE,
-  CODED,
-  CODES,
-  COUNTS,
-  LARGE,
-  LOWS,
-  MOST_LARGE,
-  MOST_RAW,
-  RAW,
-  READ_CODES,
-  STATES,
-  TOPS,
-  WORDS_END,
-} from "./map";
+import { ABOVE, CODED, CODES, COUNTS, LARGE, LOWS, MOST_LARGE, RAW, READ_CODES, STATES, TOPS, WORDS_END } from "./map";
+import { pack16, packTail } from "./pack";
 import { encodeSymbols } from "./rans";
 import { divideRow, foldRow, inHalves, startStrip, sumRow } from "./rows";
 import { BLOCK, settings } from "./scratch";
 
-
 const UNSUITED: i32 = -2;
-/** Bytes of a count for each symbol of each context. */
+/** Bytes of one table of counts: 4 for each symbol of each context. */
 const TABLE: usize = 16384;
 
-/** Layout and plan of what follows. */
+/** Sets the layout and plan for the following calls. */
 export function configureDense(
   scratch: usize,
   length: u32,
@@ -54,12 +39,15 @@ export function configureDense(
   s.left = left;
 }
 
-/** All counts to zero. */
+/** Sets all counts to zero. */
 export function startCounts(scratch: usize): void {
   memory.fill(scratch + COUNTS, 0, 4 * TABLE);
 }
 
-/** Where the counts since startCounts are, 32 bits each. Four tables take turns, so that like symbols do not wait for each other. */
+/**
+ * Adds up the counts since startCounts and returns their address, 32 bits each. Four tables are used in turn,
+ * so that equal symbols in a row do not have to wait for each other's update.
+ */
 export function countsAddress(scratch: usize): usize {
   const counts = scratch + COUNTS;
   for (let at = counts; at < counts + TABLE; at += 16) {
@@ -70,14 +58,17 @@ export function countsAddress(scratch: usize): usize {
   return counts;
 }
 
-@inline
+// @inline
 function count(table: usize, coded: usize): void {
-  // An entry of the encoder has eight bytes, a count four.
+  // An entry of the encoder has eight bytes, a count has four.
   const at = table + ((load<u16>(coded) as usize) >> 1);
   store<u32>(at, load<u32>(at) + 1);
 }
 
-/** Where an encoder and a decoder find the codes: frequency | start << 16, of every context's symbols. */
+/**
+ * The address for the codes (frequency | start << 16 for the symbols of every context) of an encoder or a
+ * decoder.
+ */
 export function codesAddress(scratch: usize, encoding: bool): usize {
   return scratch + (encoding ? CODES : READ_CODES);
 }
@@ -86,15 +77,15 @@ export function topsAddress(scratch: usize): usize {
   return scratch + TOPS;
 }
 
-@inline
+// @inline
 export function heightOf(strip: u32, height: u32, rows: u32): u32 {
   return min(height, (rows - strip * 8 * height + 7) >> 3);
 }
 
 /**
- * The sum of folded residuals of `rows` rows of a strip, from row y0 on, or −1 for too many raw values; `counted`: their
- * symbols are added to the counts at COUNTS. The first row takes part only if it is the strip's first, and else serves as
- * what is above.
+ * The sum of the folded residuals of `rows` rows of a strip from row y0 on, or −1 for too many raw values.
+ * With `counted` their symbols are added to the counts at COUNTS. The first row takes part only if it is the
+ * strip's first; otherwise it only serves as the row above.
  */
 export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: u32, counted: bool): f64 {
   const s = settings(scratch);
@@ -102,7 +93,7 @@ export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: 
   const height = heightOf(strip, s.height, s.rows);
   const coded = scratch + CODED;
   const large = scratch + LARGE;
-  // No symbol is without a code.
+  // Gives every symbol a code, so that none escapes.
   v128.store(scratch + TOPS, i8x16.splat(-1));
   let sum: u64 = 0;
   let raw = 0;
@@ -110,8 +101,8 @@ export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: 
   for (let y = y0; y < y0 + rows; y++) {
     raw = encodeRow(x, strip, height, y, raw, scratch);
     if (raw < 0) return -1;
-    foldRow(y, y == y0, scratch);
-    const within = y > y0 || y == 0;
+    foldRow(y, y === y0, scratch);
+    const within = y > y0 || y === 0;
     if (within) sum += sumRow(scratch) as u64;
     if (!counted) continue;
     if (s.low > 0) divideRow(scratch + LOWS, scratch);
@@ -128,7 +119,7 @@ export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: 
   return sum as f64;
 }
 
-@inline
+// @inline
 function varintBytes(value: u32): usize {
   return value < 128 ? 1 : value < 16384 ? 2 : 3;
 }
@@ -141,7 +132,9 @@ function putVarint(to: usize, value: u32): usize {
   return at;
 }
 
-/** Low bits, a byte each at LOWS, in blocks of 64. Returns the end. */
+/**
+ * Packs low bits, stored as one byte each at LOWS, in blocks of 64. Returns the address after the last byte.
+ */
 function packLows(to: usize, count: usize, low: u32, scratch: usize): usize {
   const block = scratch + BLOCK;
   let at = to;
@@ -155,7 +148,10 @@ function packLows(to: usize, count: usize, low: u32, scratch: usize): usize {
   return at;
 }
 
-/** The bytes written to `out`; −1 if they do not fit, −2 if the tensor is not one for dense mode. */
+/**
+ * Encodes `strips` strips to `out`. Returns the bytes, −1 if they do not fit, or −2 if dense mode does not
+ * suit the tensor.
+ */
 export function encodeDense(scratch: usize, x: usize, first: u32, strips: u32, out: usize, capacity: usize): i32 {
   const s = settings(scratch);
   const width = s.width as usize;
@@ -170,7 +166,7 @@ export function encodeDense(scratch: usize, x: usize, first: u32, strips: u32, o
     for (let y: u32 = 0; y < height; y++, count += width << 3) {
       raw = encodeRow(x, strip, height, y, raw, scratch);
       if (raw < 0) return UNSUITED;
-      foldRow(y, y == 0, scratch);
+      foldRow(y, y === 0, scratch);
       if (s.low > 0) lows = divideRow(lows, scratch);
       large = codeRow(scratch + CODED + (count << 1), large, limit, scratch);
       if (large > limit) return UNSUITED;

@@ -1,44 +1,44 @@
-// Integers → values: the way back from quantize.ts. The formulas are those of src/codec/stages/quantize.ts, lane by lane in the same
-// order.
+// Integers → values, the inverse of quantize.ts. The formulas are those of src/codec/stages/quantize.ts,
+// applied to each lane in the same order.
 import { mix } from "./checksum";
 import { dither, further, turnOf } from "./dither";
 import { DITHERED, dithers, isSigned, PAPER, SIGNED, SUPPORT, TWINS } from "./quantize";
 import { opaque16, opaqueFloat, settings } from "./scratch";
 
-/** An integer clamped to ±½: half a step towards zero, and 0 for 0. */
-@inline
+/** An integer clamped to ±½: half a step with the integer's sign, and 0 for 0. */
+// @inline
 function clamped(q: v128, half: v128, minusHalf: v128): v128 {
   return f32x4.pmax(f32x4.pmin(q, half), minusHalf);
 }
 
 /** The decoder's formula for four integers. */
-@inline
+// @inline
 export function valueOf(integer: v128, quantizer: u32, step: v128, negativeStep: v128, u: v128): v128 {
   const q = f32x4.convert_i32x4_s(integer);
-  if (quantizer == PAPER) return f32x4.mul(q, step);
+  if (quantizer === PAPER) return f32x4.mul(q, step);
   const below = i32x4.shr_s(integer, 31);
   const side = v128.bitselect(negativeStep, step, below);
-  if (quantizer == SUPPORT) return f32x4.mul(f32x4.sub(q, clamped(q, f32x4.splat(0.5), f32x4.splat(-0.5))), side);
+  if (quantizer === SUPPORT) return f32x4.mul(f32x4.sub(q, clamped(q, f32x4.splat(0.5), f32x4.splat(-0.5))), side);
   const zero = i32x4.splat(0);
-  if (quantizer == SIGNED) {
+  if (quantizer === SIGNED) {
     const r = f32x4.convert_i32x4_s(i32x4.sub(i32x4.add(integer, i32x4.gt_s(integer, zero)), below));
     return v128.and(f32x4.mul(f32x4.sub(r, u), side), i32x4.ne(integer, zero));
   }
-  // Comparison lanes are −1 where true: adding one takes 1 from the positive integers.
+  // A comparison lane is −1 where true, so adding it takes 1 from the positive integers.
   const shifted = f32x4.convert_i32x4_s(i32x4.add(integer, i32x4.gt_s(integer, zero)));
   return v128.and(f32x4.mul(f32x4.sub(shifted, u), step), i32x4.ne(integer, zero));
 }
 
-/** A value that was kept raw has its own bits; rectified, it is 0 where they are below zero. */
-@inline
+/** Stores the bits of a raw value. If rectified, negative values become 0. */
+// @inline
 export function placeRaw(to: usize, word: u32, scratch: usize): void {
   const s = settings(scratch);
   const positive = word > 0x80000000 && word <= 0xff800000 ? 0 : word;
   store<u32>(to, s.rectified ? positive : word);
-  if (s.twin != 0) store<u32>(to + s.twin, positive);
+  if (s.twin !== 0) store<u32>(to + s.twin, positive);
 }
 
-/** The same of n values in place; n is a multiple of 4. */
+/** Sets the negative ones of n values to 0, in place; n is a multiple of 4. */
 export function rectify(x: usize, n: usize): void {
   const zero = f32x4.splat(0);
   for (let i: usize = 0; i < n * 4; i += 16) {
@@ -47,7 +47,7 @@ export function rectify(x: usize, n: usize): void {
   }
 }
 
-/** Bits → integers in the order of the floats, and back; n is a multiple of 4. */
+/** Maps float bits to integers in the order of the floats, and back; n is a multiple of 4. */
 export function orderBits(to: usize, from: usize, n: usize): void {
   for (let i: usize = 0; i < n * 4; i += 16) {
     const bits = v128.load(from + i);
@@ -55,20 +55,21 @@ export function orderBits(to: usize, from: usize, n: usize): void {
   }
 }
 
-/** Integers above 0 and 0 itself move up where zero is no integer. */
-@inline
+/** Undoes closeGap: moves integers ≥ 0 up by one if the frame leaves zero out. */
+// @inline
 function opened(q: v128, gapless: bool): v128 {
   return gapless ? i16x8.sub(q, i16x8.ge_s(q, i16x8.splat(0))) : q;
 }
 
 /**
- * Eight integers' values, with one step for both signs but under SIGNED. `one` and `other`: aidOf and otherAidOf; `turn` is that of the first
- * four, and `four` leads to the next ones'.
+ * Stores the values of eight integers, with one step for both signs except under SIGNED. `one` and `other`
+ * are aidOf and otherAidOf. `turn` belongs to the first four values, and adding `four` gives that of the next
+ * four.
  *
- *   dithered  integers above 0 stand for one less than they say; what is 0 stays so
- *   signed    all stand for one nearer to zero
+ *   dithered  a positive integer q stands for q − 1, and 0 stays 0
+ *   signed    every integer stands for the one next to it towards zero
  */
-@inline
+// @inline
 export function storeEight(
   to: usize,
   integers: v128,
@@ -83,17 +84,17 @@ export function storeEight(
 ): void {
   const zero = i16x8.splat(0);
   let q = opened(integers, gapless);
-  if (quantizer == SIGNED) q = i16x8.max_s(q, other);
+  if (quantizer === SIGNED) q = i16x8.max_s(q, other);
   const below = i16x8.shr_s(q, 15);
   let r = q;
   if (dithers(quantizer)) r = i16x8.add(r, i16x8.gt_s(q, zero));
   if (isSigned(quantizer)) r = i16x8.sub(r, below);
   const a = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(r));
   const b = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(r));
-  if (quantizer == PAPER) {
+  if (quantizer === PAPER) {
     v128.store(to, f32x4.mul(a, step));
     v128.store(to, f32x4.mul(b, step), 16);
-  } else if (quantizer == SUPPORT) {
+  } else if (quantizer === SUPPORT) {
     v128.store(to, f32x4.mul(f32x4.sub(a, clamped(a, one, other)), step));
     v128.store(to, f32x4.mul(f32x4.sub(b, clamped(b, one, other)), step), 16);
   } else {
@@ -104,7 +105,7 @@ export function storeEight(
     const second = f32x4.mul(f32x4.sub(b, dither(i32x4.add(turn, four), scratch)), secondStep);
     v128.store(to, v128.andnot(first, i32x4.extend_low_i16x8_s(none)));
     v128.store(to, v128.andnot(second, i32x4.extend_high_i16x8_s(none)), 16);
-    if (quantizer == TWINS) {
+    if (quantizer === TWINS) {
       const above = i16x8.gt_s(q, zero);
       const beside = to + settings(scratch).twin;
       v128.store(beside, v128.and(first, i32x4.extend_low_i16x8_s(above)));
@@ -113,19 +114,20 @@ export function storeEight(
   }
 }
 
-/** What storeEight needs beside the step: ½, and −½; under SIGNED the step below zero, and the least integer that counts. */
-@inline
+/** The first constant that storeEight needs besides the step: the negative step under SIGNED, otherwise ½. */
+// @inline
 export function aidOf(quantizer: u32, scratch: usize): v128 {
   return opaqueFloat(isSigned(quantizer) ? settings(scratch).negativeStep : 0.5, scratch);
 }
 
-@inline
+/** The second constant: the least integer that is kept under SIGNED (0 when rectified), otherwise −½. */
+// @inline
 export function otherAidOf(quantizer: u32, scratch: usize): v128 {
-  if (quantizer != SIGNED) return opaqueFloat(-0.5, scratch);
+  if (quantizer !== SIGNED) return opaqueFloat(-0.5, scratch);
   return opaque16(settings(scratch).rectified ? 0 : -32768, scratch);
 }
 
-@inline
+// @inline
 function valueRun(to: usize, from: usize, count: usize, first: u32, scratch: usize, quantizer: u32, gapless: bool): void {
   const s = settings(scratch);
   const step = opaqueFloat(s.step, scratch);
@@ -141,17 +143,17 @@ function valueRun(to: usize, from: usize, count: usize, first: u32, scratch: usi
   }
 }
 
-/** The values of `count` (a multiple of 8) sixteen-bit integers, number `first` first. */
+/** Writes the values of `count` (a multiple of 8) 16-bit integers, the first of which has index `first`. */
 export function dequantize16(to: usize, from: usize, count: usize, gapless: bool, first: u32, scratch: usize): void {
   const s = settings(scratch);
-  if (s.quantizer == DITHERED) {
+  if (s.quantizer === DITHERED) {
     if (gapless) valueRun(to, from, count, first, scratch, DITHERED, true);
     else valueRun(to, from, count, first, scratch, DITHERED, false);
-  } else if (s.quantizer == SIGNED) {
+  } else if (s.quantizer === SIGNED) {
     if (gapless) valueRun(to, from, count, first, scratch, SIGNED, true);
     else valueRun(to, from, count, first, scratch, SIGNED, false);
-  } else if (s.quantizer == PAPER) valueRun(to, from, count, first, scratch, PAPER, false);
-  else if (s.step == s.negativeStep && s.rectified == 0) {
+  } else if (s.quantizer === PAPER) valueRun(to, from, count, first, scratch, PAPER, false);
+  else if (s.step === s.negativeStep && s.rectified === 0) {
     if (gapless) valueRun(to, from, count, first, scratch, SUPPORT, true);
     else valueRun(to, from, count, first, scratch, SUPPORT, false);
   } else {
@@ -169,13 +171,13 @@ export function dequantize16(to: usize, from: usize, count: usize, gapless: bool
   }
 }
 
-/** The same of `signed` integers, with rectified values beside the others. */
+/** dequantize16 for `signed`, which also writes a rectified copy. */
 export function dequantizeTwins(to: usize, from: usize, count: usize, gapless: bool, first: u32, scratch: usize): void {
   if (gapless) valueRun(to, from, count, first, scratch, TWINS, true);
   else valueRun(to, from, count, first, scratch, TWINS, false);
 }
 
-/** The same of 64 integers of 32 bits. */
+/** Writes the values of 64 integers of 32 bits. */
 export function dequantize32(to: usize, from: usize, gapless: bool, first: u32, scratch: usize): void {
   const s = settings(scratch);
   const steps = f32x4.splat(s.step);

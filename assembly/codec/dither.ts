@@ -1,22 +1,25 @@
-// Noise from a counter, four elements at a time; src/codec/stages/quantize.ts defines it.
+// The dither, four elements at a time; src/codec/stages/quantize.ts defines it.
 import { MIXING, opaque } from "./scratch";
 
 const TURN: i32 = 0x9e3779b9;
 
-/** What the dither mixes for four elements from number `first` on; `key` is the mixed seed. Numbers add: see `further`. */
-@inline
+/**
+ * The words that the dither mixes for four elements from index `first` on: index·TURN + key, with `key` the
+ * mixed seed.
+ */
+// @inline
 export function turnOf(first: u32, key: u32): v128 {
   return i32x4.add(i32x4.mul(i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3)), i32x4.splat(TURN)), i32x4.splat(key));
 }
 
-/** What leads from one element's turn to that of one `by` numbers further. */
-@inline
+/** The difference between the turns of two elements that are `by` indices apart. */
+// @inline
 export function further(by: u32, scratch: usize): v128 {
   return opaque((by as i32) * TURN, scratch);
 }
 
-/** Four elements' dither, from their turns. */
-@inline
+/** The dither of four elements, from their turns. */
+// @inline
 export function dither(turn: v128, scratch: usize): v128 {
   const mixing = scratch + MIXING;
   let h = i32x4.mul(v128.xor(turn, i32x4.shr_u(turn, 16)), v128.load(mixing));

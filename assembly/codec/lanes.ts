@@ -1,34 +1,35 @@
-// Eight lanes' rows of floats → columns of eight integers; values.ts goes the other way. src/codec/segment.ts says what it means.
+// Rows of floats of eight lanes → columns of eight integers; values.ts is the inverse. src/codec/segment.ts
+// defines the order.
 //
-//   lane rows   eight times the width and some, 16 bits each, lane after lane   (quantised, or to be dequantised)
-//   row         column by column, eight lanes each: one vector a column         (predicted)
+//   lane rows   the rows of the eight lanes one after another, 16 bits each, laneBytes apart   (quantised)
+//   row         column by column, eight lanes each: one vector a column                       (to be predicted)
 import { checkedFour } from "./checked";
 import { mix } from "./checksum";
-import { LANES, MOST_RAW, PADDED, RAW } from "./map";
 import { further, turnOf } from "./dither";
+import { LANES, MOST_RAW, PADDED, RAW } from "./map";
 import { DITHERED, HALVES, magicOf, nearEight, PAPER, quantizeNear, SIGNED, SUPPORT } from "./quantize";
 import { inHalves, rowAt } from "./rows";
 import { opaque16, opaqueFloat, Settings, settings } from "./scratch";
 import { storeTransposed, transpose } from "./transpose";
 
-/** No integer of dense mode: what stays raw, until it is noted. */
+/** No integer of dense mode has this value; it marks values that stay raw. */
 const NONE: i32 = -32768;
-/** Floors beyond it stay raw. */
+/** Larger floors stay raw. */
 const LARGEST_FLOOR: i16 = 4095;
 
-/** Bytes from one lane row to the next. */
-@inline
+/** Bytes from one lane row to the next: 2·width and at least 16 more, a multiple of 16. */
+// @inline
 export function laneBytes(width: usize): usize {
   return ((width << 1) + 31) & ~15;
 }
 
-/** Integers beyond ±32767 become NONE too. */
-@inline
+/** Replaces integers beyond ±32767 by NONE. */
+// @inline
 function fitting(integer: v128): v128 {
   return v128.bitselect(i32x4.splat(NONE), integer, i32x4.gt_s(i32x4.abs(integer), i32x4.splat(32767)));
 }
 
-/** `count` values' floors in half steps, NONE where they are too far from zero. */
+/** The floors of `count` values in half steps; NONE where they are too far from zero. */
 function floorRow(from: usize, count: usize, to: usize, scratch: usize): void {
   const scale = opaqueFloat(settings(scratch).inverse, scratch);
   const magic = magicOf(scratch);
@@ -41,8 +42,10 @@ function floorRow(from: usize, count: usize, to: usize, scratch: usize): void {
   }
 }
 
-/** `count` values, number `index` first, to 16-bit integers, NONE where there is none. */
-@inline
+/**
+ * The 16-bit integers of `count` values, the first of which has index `index`; NONE where a value has none.
+ */
+// @inline
 function checkedRow(from: usize, count: usize, index: u32, to: usize, scratch: usize, quantizer: u32): void {
   const s = settings(scratch);
   const magic = magicOf(scratch);
@@ -58,14 +61,15 @@ function checkedRow(from: usize, count: usize, index: u32, to: usize, scratch: u
 }
 
 /**
- * A lane's row of `count` values, number `index` in the tensor first, to sixteen-bit integers at `to`; zeros fill up
- * to `width` and a vector beyond. Notes raw values behind the `raw` there are; returns how many, or −1 for too many.
+ * Quantises a lane's row of `count` values to 16-bit integers at `to`; the first value has index `index`. Up
+ * to 15 integers more may be written. Appends raw values to the `raw` existing ones. Returns the new number,
+ * or −1 for too many.
  */
 function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, raw: i32, scratch: usize): i32 {
   const s = settings(scratch);
   let from = x;
   const bytes = count << 2;
-  // Vectors read up to 60 bytes beyond the row: where that is beyond the tensor, from a copy.
+  // Vectors read up to 60 bytes beyond the row. If that is beyond the tensor, a padded copy is read instead.
   if (x + bytes + 60 > end) {
     from = scratch + PADDED;
     memory.copy(from, x, bytes);
@@ -76,28 +80,30 @@ function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, 
   if (near && !s.gapless) return raw;
   if (!near) {
     if (halves) floorRow(from, count, to, scratch);
-    else if (s.quantizer == SUPPORT) checkedRow(from, count, index, to, scratch, SUPPORT);
-    else if (s.quantizer == PAPER) checkedRow(from, count, index, to, scratch, PAPER);
-    else if (s.quantizer == SIGNED) checkedRow(from, count, index, to, scratch, SIGNED);
+    else if (s.quantizer === SUPPORT) checkedRow(from, count, index, to, scratch, SUPPORT);
+    else if (s.quantizer === PAPER) checkedRow(from, count, index, to, scratch, PAPER);
+    else if (s.quantizer === SIGNED) checkedRow(from, count, index, to, scratch, SIGNED);
     else checkedRow(from, count, index, to, scratch, DITHERED);
   }
   return noteRaw(from, count, index, to, raw, s, scratch);
 }
 
-/** What stays raw goes to the list, and the integers above 0 move down where zero is no integer. */
+/**
+ * Appends the values that stay raw to the list, and moves integers above 0 down if the plan leaves zero out.
+ */
 function noteRaw(x: usize, count: usize, index: u32, to: usize, raw: i32, s: Settings, scratch: usize): i32 {
   const none = i16x8.splat(NONE as i16);
   const zero = i16x8.splat(0);
-  const gapless = s.gapless != 0;
+  const gapless = s.gapless !== 0;
   let found = raw;
   for (let i: usize = 0; i < count; i += 8) {
     let v = v128.load(to + i * 2);
     let kept = i16x8.eq(v, none);
     if (gapless) kept = v128.or(kept, i16x8.eq(v, zero));
     let bits = i16x8.bitmask(kept);
-    if (bits != 0) {
+    if (bits !== 0) {
       for (let lane: usize = 0; lane < 8; lane++) {
-        if (((bits >> (lane as i32)) & 1) == 0 || i + lane >= count) continue;
+        if (((bits >> (lane as i32)) & 1) === 0 || i + lane >= count) continue;
         if (found >= (MOST_RAW as i32)) return -1;
         store<u32>(scratch + RAW + ((found as usize) << 3), index + ((i + lane) as u32));
         store<u32>(scratch + RAW + ((found as usize) << 3), load<u32>(x + ((i + lane) << 2)), 4);
@@ -114,26 +120,19 @@ function noteRaw(x: usize, count: usize, index: u32, to: usize, raw: i32, s: Set
 const FAR: u32 = 1;
 const ZEROS: u32 = 2;
 
-/** Integers above 0 move down. */
-@inline
+/** Moves integers above 0 down by one. */
+// @inline
 function closed(v: v128): v128 {
   return i16x8.add(v, i16x8.gt_s(v, i16x8.splat(0)));
 }
 
 /**
- * Eight rows that need no check, `stride` bytes apart, straight to columns. FAR where one needs it after all; ZEROS where that
- * is not so, but there are some, and `gapless`.
+ * Quantises eight rows, `stride` bytes apart, to columns without checking each value. Returns FAR if some
+ * value does need a check. Otherwise returns ZEROS if there are zeros and `gapless` is set, and 0 in all
+ * other cases.
  */
-@inline
-function nearColumns(
-  x: usize,
-  stride: usize,
-  first: u32,
-  row: usize,
-  scratch: usize,
-  gapless: bool,
-  quantizer: u32,
-): u32 {
+// @inline
+function nearColumns(x: usize, stride: usize, first: u32, row: usize, scratch: usize, gapless: bool, quantizer: u32): u32 {
   const s = settings(scratch);
   const scale = opaqueFloat(s.inverse, scratch);
   const below = opaqueFloat(s.negativeInverse, scratch);
@@ -182,18 +181,18 @@ function nearColumns(
       storeTransposed(row + (i << 4), 16, closed(a), closed(b), closed(c), closed(d), closed(e), closed(f), closed(g), closed(h));
     }
   }
-  const limit = i16x8.splat(quantizer == HALVES ? LARGEST_FLOOR : (s.near as i16));
+  const limit = i16x8.splat(quantizer === HALVES ? LARGEST_FLOOR : (s.near as i16));
   if (v128.any_true(v128.or(i16x8.gt_s(most, limit), i16x8.lt_s(least, i16x8.neg(limit))))) return FAR;
   return gapless && v128.any_true(zeros) ? ZEROS : 0;
 }
 
-/** A row of `count` values whose zeros stay raw, as noteRaw notes them. */
+/** Appends the zeros of a row of `count` values to the raw values, as noteRaw does. */
 function noteZeros(x: usize, count: usize, index: u32, raw: i32, scratch: usize): i32 {
   const zero = f32x4.splat(0);
   let found = raw;
   for (let i: usize = 0; i < count; i += 4) {
     let bits = i32x4.bitmask(f32x4.eq(v128.load(x + (i << 2)), zero));
-    for (; bits != 0; bits &= bits - 1) {
+    for (; bits !== 0; bits &= bits - 1) {
       const at = i + (ctz(bits) as usize);
       if (at >= count) break;
       if (found >= (MOST_RAW as i32)) return -1;
@@ -205,15 +204,18 @@ function noteZeros(x: usize, count: usize, index: u32, raw: i32, scratch: usize)
   return found;
 }
 
-/** nearColumns of the quantizer in use. */
-@inline
+/** nearColumns for the quantizer in use. */
+// @inline
 function nearRow(x: usize, stride: usize, first: u32, row: usize, scratch: usize, gapless: bool, quantizer: u32): u32 {
-  if (quantizer == SUPPORT) return nearColumns(x, stride, first, row, scratch, gapless, SUPPORT);
-  if (quantizer == SIGNED) return nearColumns(x, stride, first, row, scratch, gapless, SIGNED);
+  if (quantizer === SUPPORT) return nearColumns(x, stride, first, row, scratch, gapless, SUPPORT);
+  if (quantizer === SIGNED) return nearColumns(x, stride, first, row, scratch, gapless, SIGNED);
   return nearColumns(x, stride, first, row, scratch, gapless, DITHERED);
 }
 
-/** Row y of strip `strip` (lanes of `height` rows): floats to folded residuals at TRUE_SYMBOLS. Raw values, or −1. */
+/**
+ * Quantises row y of strip `strip` (lanes of `height` rows) to columns at rowAt. Returns the number of raw
+ * values so far, or −1 for too many.
+ */
 export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, scratch: usize): i32 {
   const s = settings(scratch);
   const width = s.width as usize;
@@ -226,11 +228,11 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
     const columns = rowAt(scratch, y);
     let state: u32;
     if (inHalves(s.predictor)) state = nearColumns(from, apart, first, columns, scratch, false, HALVES);
-    else if (s.quantizer == PAPER) state = nearColumns(from, apart, first, columns, scratch, false, PAPER);
+    else if (s.quantizer === PAPER) state = nearColumns(from, apart, first, columns, scratch, false, PAPER);
     else if (s.gapless) state = nearRow(from, apart, first, columns, scratch, true, s.quantizer);
     else state = nearRow(from, apart, first, columns, scratch, false, s.quantizer);
-    if (state == 0) return raw;
-    if (state == ZEROS) {
+    if (state === 0) return raw;
+    if (state === ZEROS) {
       let found = raw;
       for (let lane: u32 = 0; lane < 8 && found >= 0; lane++) {
         found = noteZeros(from + (lane as usize) * apart, width, first + lane * height * s.width, found, scratch);
@@ -246,10 +248,10 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
     const to = scratch + LANES + (lane as usize) * stride;
     const count = row < s.rows ? min<u32>(s.width, s.length - index) : 0;
     if (count < s.width) memory.fill(to, 0, (width + 8) << 1);
-    if (count == 0) continue;
+    if (count === 0) continue;
     found = quantizeRow(x + ((index as usize) << 2), end, count as usize, index, to, found, scratch);
     if (found < 0) return -1;
-    // A ragged row's vectors went beyond its values.
+    // The vectors of an incomplete row wrote past its values; these integers are cleared.
     if (count < s.width) memory.fill(to + ((count as usize) << 1), 0, (width + 8 - (count as usize)) << 1);
   }
   const row = rowAt(scratch, y);

@@ -1,12 +1,13 @@
-// Blocks of 64 unsigned integers ↔ planes of 8, 4, 2 and 1 bits; src/codec/stages/pack.ts draws them.
-// A row is sixteen values, one byte of each: the bits of the plane at hand, lowest first.
+// Blocks of 64 unsigned integers ↔ planes of 8, 4, 2 and 1 bits; src/codec/stages/pack.ts draws them. A row
+// here is a vector with one byte of each of sixteen integers; the bits of the current plane are its lowest.
 import { opaque } from "./scratch";
 
 /**
- * The last planes: `bits` < 8 low bits of four rows; `fifteen`, `three`, `one` in all bytes. Returns the end. Shifting moves
- * bits of neighbouring bytes in at the top, where the masks of the planes to come leave them out.
+ * Writes the last planes: the `bits` < 8 low bits of four rows. `fifteen`, `three` and `one` hold these
+ * numbers in every byte. Returns the address after the last byte. 16-bit shifts move bits of the neighbouring
+ * byte in at the top of each byte; the masks of the following planes remove them.
  */
-@inline
+// @inline
 export function packRows(
   to: usize,
   row0: v128,
@@ -52,27 +53,27 @@ export function packRows(
   return at;
 }
 
-/** What becomes of four rows of bytes: they stay bytes, or are 16-bit integers, or the high bytes of such. */
+/** What the four rows of bytes become: bytes, 16-bit integers, or the high bytes of 16-bit integers. */
 const BYTES: u32 = 0;
 const INTEGERS: u32 = 1;
 const HIGH: u32 = 2;
 
-/** Sixteen integers of a row at `to`; `low`: where the low bytes of HIGH ones are. */
-@inline
+/** Stores the sixteen integers of a row at `to`; for HIGH, the low bytes are at `low`. */
+// @inline
 function storeRow(to: usize, row: v128, kind: u32, low: usize): void {
-  if (kind == BYTES) {
+  if (kind === BYTES) {
     v128.store(to, row);
     return;
   }
-  const l = kind == HIGH ? v128.load(low) : row;
-  const h = kind == HIGH ? row : i8x16.splat(0);
+  const l = kind === HIGH ? v128.load(low) : row;
+  const h = kind === HIGH ? row : i8x16.splat(0);
   v128.store(to, i8x16.shuffle(l, h, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
   v128.store(to, i8x16.shuffle(l, h, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), 16);
 }
 
-@inline
+// @inline
 function storeRows(to: usize, kind: u32, low: usize, a: v128, b: v128, c: v128, d: v128): void {
-  const row: usize = kind == BYTES ? 16 : 32;
+  const row: usize = kind === BYTES ? 16 : 32;
   storeRow(to, a, kind, low);
   storeRow(to + row, b, kind, low + 16);
   storeRow(to + row * 2, c, kind, low + 32);
@@ -80,17 +81,8 @@ function storeRows(to: usize, kind: u32, low: usize, a: v128, b: v128, c: v128, 
 }
 
 /** The inverse of packRows. */
-@inline
-function unpackRows(
-  to: usize,
-  from: usize,
-  bits: u32,
-  kind: u32,
-  bytes: usize,
-  fifteen: v128,
-  three: v128,
-  one: v128,
-): void {
+// @inline
+function unpackRows(to: usize, from: usize, bits: u32, kind: u32, bytes: usize, fifteen: v128, three: v128, one: v128): void {
   let at = from;
   let a = i8x16.splat(0);
   let b = a;
@@ -128,32 +120,32 @@ function unpackRows(
 }
 
 /** Two vectors of 16-bit integers below 256 as one row of bytes. */
-@inline
+// @inline
 function byteRow(a: v128, b: v128): v128 {
   return i8x16.narrow_i16x8_u(a, b);
 }
 
-/** Two vectors of any 16-bit integers as one row of their low bytes. */
-@inline
+/** The low bytes of two vectors of 16-bit integers, as one row. */
+// @inline
 function lowRow(a: v128, b: v128): v128 {
   const mask = i16x8.splat(255);
   return i8x16.narrow_i16x8_u(v128.and(a, mask), v128.and(b, mask));
 }
 
-/** … and of their high bytes. */
-@inline
+/** The high bytes of two vectors of 16-bit integers, as one row. */
+// @inline
 function highRow(a: v128, b: v128): v128 {
   return i8x16.narrow_i16x8_u(i16x8.shr_u(a, 8), i16x8.shr_u(b, 8));
 }
 
-@inline
+// @inline
 function storeBytes(to: usize, a: v128, b: v128, c: v128, d: v128): usize {
   storeRows(to, BYTES, 0, a, b, c, d);
   return to + 64;
 }
 
-/** 64 integers of `width` ≤ 16 bits, eight a vector. Returns the end of what was written; one straight line a width. */
-@inline
+/** Packs 64 integers of `width` ≤ 16 bits, eight per vector, with branch-free code for each width. */
+// @inline
 function packVectors(
   to: usize,
   width: u32,
@@ -167,7 +159,7 @@ function packVectors(
   v7: v128,
   scratch: usize,
 ): usize {
-  if (width == 0) return to;
+  if (width === 0) return to;
   const fifteen = opaque(0x0f0f0f0f, scratch);
   const three = opaque(0x03030303, scratch);
   const one = opaque(0x01010101, scratch);
@@ -176,6 +168,7 @@ function packVectors(
     const b = byteRow(v2, v3);
     const c = byteRow(v4, v5);
     const d = byteRow(v6, v7);
+    // biome-ignore format: one width a line
     switch (width) {
       case 1: return packRows(to, a, b, c, d, 1, fifteen, three, one);
       case 2: return packRows(to, a, b, c, d, 2, fifteen, three, one);
@@ -192,10 +185,10 @@ function packVectors(
   const f = highRow(v2, v3);
   const g = highRow(v4, v5);
   const h = highRow(v6, v7);
-  return width == 16 ? storeBytes(at, e, f, g, h) : packRows(at, e, f, g, h, width & 7, fifteen, three, one);
+  return width === 16 ? storeBytes(at, e, f, g, h) : packRows(at, e, f, g, h, width & 7, fifteen, three, one);
 }
 
-/** 64 16-bit integers at `block`. Returns the end of what was written. */
+/** Packs 64 16-bit integers at `block`. Returns the address after the last byte. */
 export function pack16(to: usize, block: usize, width: u32, scratch: usize): usize {
   return packVectors(
     to,
@@ -212,16 +205,16 @@ export function pack16(to: usize, block: usize, width: u32, scratch: usize): usi
   );
 }
 
-/** The largest of 64 16-bit integers decides how many bits each takes, and where that would be 15, it is 16. */
-@inline
+/** The width of the largest of 64 integers that are or-ed together in `all`. A width of 15 becomes 16. */
+// @inline
 function widthOf(all: v128): u32 {
   const two = i64x2.extract_lane(all, 0) | i64x2.extract_lane(all, 1);
   const one = (two | (two >>> 32)) as u32;
   const width = 32 - clz((one | (one >>> 16)) & 0xffff);
-  return width + ((width == 15) as u32);
+  return width + ((width === 15) as u32);
 }
 
-/** Blocks of 16-bit integers one behind the other; their widths, a nibble each, go to `widths` from `first` on. */
+/** Packs blocks of 16-bit integers. Their widths go to `widths` from index `first` on, a nibble each. */
 export function packBlocks(to: usize, widths: usize, first: usize, from: usize, blocks: usize, scratch: usize): usize {
   let at = to;
   for (let k: usize = 0; k < blocks; k++) {
@@ -242,25 +235,26 @@ export function packBlocks(to: usize, widths: usize, first: usize, from: usize, 
   return at;
 }
 
-@inline
+// @inline
 export function putWidth(widths: usize, b: usize, width: u32): void {
   const nibble = min<u32>(width, 15);
   const at = widths + (b >> 1);
   store<u8>(at, b & 1 ? (load<u8>(at) as u32) | (nibble << 4) : nibble);
 }
 
-@inline
+// @inline
 export function nibbleWidth(widths: usize, b: usize): u32 {
   const nibble = ((load<u8>(widths + (b >> 1)) as u32) >> (((b as u32) & 1) * 4)) & 15;
-  return nibble + ((nibble == 15) as u32);
+  return nibble + ((nibble === 15) as u32);
 }
 
 /** The inverse of packVectors, to 64 16-bit integers. */
-@inline
+// @inline
 function unpackOne(to: usize, from: usize, width: u32, scratch: usize): void {
   const fifteen = opaque(0x0f0f0f0f, scratch);
   const three = opaque(0x03030303, scratch);
   const one = opaque(0x01010101, scratch);
+  // biome-ignore format: one width a line
   switch (width) {
     case 0: {
       const zero = i8x16.splat(0);
@@ -287,7 +281,7 @@ export function unpack16(block: usize, from: usize, width: u32, scratch: usize):
   unpackOne(block, from, width, scratch);
 }
 
-/** The inverse of packBlocks; the widths have been checked. Returns the end of what was read. */
+/** The inverse of packBlocks, with checked widths. Returns the address after the last byte read. */
 export function unpackBlocks(to: usize, widths: usize, first: usize, from: usize, blocks: usize, scratch: usize): usize {
   let at = from;
   for (let k: usize = 0; k < blocks; k++) {
@@ -298,8 +292,8 @@ export function unpackBlocks(to: usize, widths: usize, first: usize, from: usize
   return at;
 }
 
-/** Byte `index` of sixteen 32-bit integers. */
-@inline
+/** Byte `index` of sixteen 32-bit integers, as one row. */
+// @inline
 function row32(block: usize, k: usize, index: i32): v128 {
   const at = block + k * 64;
   const byte = i32x4.splat(255);
@@ -311,7 +305,7 @@ function row32(block: usize, k: usize, index: i32): v128 {
   return i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_u(a, b), i16x8.narrow_i32x4_u(c, d));
 }
 
-/** 64 32-bit integers; width ≤ 32. */
+/** Packs 64 32-bit integers; width ≤ 32. */
 export function pack32(to: usize, block: usize, width: u32, scratch: usize): usize {
   let at = to;
   let index = 0;
@@ -320,7 +314,7 @@ export function pack32(to: usize, block: usize, width: u32, scratch: usize): usi
     at += 64;
   }
   const rest = width & 7;
-  if (rest == 0) return at;
+  if (rest === 0) return at;
   return packRows(
     at,
     row32(block, 0, index),
@@ -334,14 +328,14 @@ export function pack32(to: usize, block: usize, width: u32, scratch: usize): usi
   );
 }
 
-/** `rows`: 64 bytes of working space. */
+/** The inverse of pack32; `rows` is 64 bytes of working space. */
 export function unpack32(block: usize, from: usize, width: u32, rows: usize, scratch: usize): void {
   memory.fill(block, 0, 256);
   const whole = width >> 3;
   for (let index: u32 = 0; index < whole + 1; index++) {
     let source = from + index * 64;
-    if (index == whole) {
-      if ((width & 7) == 0) return;
+    if (index === whole) {
+      if ((width & 7) === 0) return;
       const fifteen = opaque(0x0f0f0f0f, scratch);
       const three = opaque(0x03030303, scratch);
       unpackRows(rows, source, width & 7, BYTES, 0, fifteen, three, opaque(0x01010101, scratch));
@@ -358,7 +352,7 @@ export function unpack32(block: usize, from: usize, width: u32, rows: usize, scr
   }
 }
 
-/** Fewer than 64 integers, of 16 or 32 bits each: a string of bits. Returns its end. */
+/** Packs fewer than 64 integers of 16 or 32 bits as a string of bits; returns its end. */
 export function packTail(to: usize, block: usize, count: usize, width: u32, wide: bool): usize {
   let at = to;
   let held: u64 = 0;

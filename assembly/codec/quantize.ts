@@ -1,4 +1,5 @@
-// Values → integers; dequantize.ts goes back. The formulas are those of src/codec/stages/quantize.ts, lane by lane in the same order.
+// Values → integers; dequantize.ts is the inverse. The formulas are those of src/codec/stages/quantize.ts,
+// applied to each lane in the same order.
 import { mix } from "./checksum";
 import { dither, further, turnOf } from "./dither";
 import { fetch, opaque, opaque16, opaqueFloat, settings } from "./scratch";
@@ -7,29 +8,29 @@ export const LOSSLESS: u32 = 0;
 export const SUPPORT: u32 = 1;
 export const PAPER: u32 = 2;
 export const DITHERED: u32 = 3;
-/** Dense mode's floors in half steps; no quantizer of a frame. */
+/** Dense mode's floors in half steps; not a quantizer of a frame. */
 export const HALVES: u32 = 4;
 export const SIGNED: u32 = 5;
-/** SIGNED on the way back, with rectified values beside the others; no quantizer of a frame. */
+/** Decoding SIGNED with a rectified copy beside the values; not a quantizer of a frame. */
 export const TWINS: u32 = 6;
 
-/** Whether integers stand for one nearer to zero, on either side. */
-@inline
+/** True if every integer stands for the one next to it towards zero. */
+// @inline
 export function isSigned(quantizer: u32): bool {
-  return quantizer == SIGNED || quantizer == TWINS;
+  return quantizer === SIGNED || quantizer === TWINS;
 }
 
-/** Whether a quantizer's integers hang on their numbers. */
-@inline
+/** True if the integer of a value depends on its index. */
+// @inline
 export function dithers(quantizer: u32): bool {
-  return quantizer == DITHERED || isSigned(quantizer);
+  return quantizer === DITHERED || isSigned(quantizer);
 }
 
-/** The bits of 1.5·2^23: added to |t| ≤ 2^22, it leaves round-half-even(t) in the low mantissa bits. */
+/** The bits of 1.5·2^23. Adding it to |t| ≤ 2^22 leaves round-half-even(t) in the low mantissa bits. */
 export const MAGIC: i32 = 0x4b400000;
 
-/** The horizontal least and largest of eight, as low and high half of the result. */
-@inline
+/** The least lane of `low` and the largest of `high`, as the low and high half of the result. */
+// @inline
 export function range16(low: v128, high: v128): u32 {
   let least: i32 = i16x8.extract_lane_s(low, 0);
   let most: i32 = i16x8.extract_lane_s(high, 0);
@@ -42,22 +43,25 @@ export function range16(low: v128, high: v128): u32 {
   return ((least & 0xffff) | (most << 16)) as u32;
 }
 
-/** The nearest whole numbers, ties to even, of |t| ≤ 2^22; `magic` holds MAGIC, which is float and integer alike. */
-@inline
+/**
+ * The nearest whole numbers, ties to even, of |t| ≤ 2^22. `magic` holds MAGIC; subtracting its bits as an
+ * integer converts the sum.
+ */
+// @inline
 export function nearest(t: v128, magic: v128): v128 {
   return i32x4.sub(f32x4.add(t, magic), magic);
 }
 
-@inline
+// @inline
 function rounded(t0: v128, t1: v128, magic: v128): v128 {
   return i16x8.narrow_i32x4_s(nearest(t0, magic), nearest(t1, magic));
 }
 
 /**
- * What stands for the signs of eight values, sixteen bits each: −1, 0 or 1. Saturation keeps both "is zero" and the sign when
- * 32-bit patterns shrink to 16; zero is added first, to make +0 of −0.
+ * The signs of eight values, 16 bits each: −1, 0 or 1. The 32-bit patterns are narrowed to 16 bits with
+ * saturation, which preserves both zero and the sign. Adding zero first turns −0 into +0.
  */
-@inline
+// @inline
 function signsOf(x0: v128, x1: v128, one: v128, minusOne: v128): v128 {
   const zero = f32x4.splat(0);
   const pattern = i16x8.narrow_i32x4_s(f32x4.add(x0, zero), f32x4.add(x1, zero));
@@ -65,34 +69,25 @@ function signsOf(x0: v128, x1: v128, one: v128, minusOne: v128): v128 {
 }
 
 /**
- * Eight values that need no check → sixteen-bit integers.
- *
- *   support  ±(⌊|x|·inverse⌋ + 1): what is left of x·inverse without its fraction, and one further from zero where x is not 0
+ * Eight values that need no check → 16-bit integers: ±(⌊|x|·inverse⌋ + 1), computed as x·inverse truncated,
+ * plus x's sign.
  *
  * proofs: Narrow.support_near, Narrow.paper_near, Narrow.dithered_near
  */
-@inline
+// @inline
 function nearSupport(x0: v128, x1: v128, scale: v128, magic: v128, one: v128, minusOne: v128): v128 {
   const whole = rounded(f32x4.trunc(f32x4.mul(x0, scale)), f32x4.trunc(f32x4.mul(x1, scale)), magic);
   return i16x8.add_sat_s(whole, signsOf(x0, x1, one, minusOne));
 }
 
-@inline
+// @inline
 export function nearPaper(x0: v128, x1: v128, scale: v128, magic: v128): v128 {
   return rounded(f32x4.mul(x0, scale), f32x4.mul(x1, scale), magic);
 }
 
-/** `turn`: that of the first four; `four`: what leads to the next ones'. */
-@inline
-export function nearDithered(
-  x0: v128,
-  x1: v128,
-  scale: v128,
-  magic: v128,
-  turn: v128,
-  four: v128,
-  scratch: usize,
-): v128 {
+/** `turn` belongs to the first four values, and adding `four` gives that of the next four. */
+// @inline
+export function nearDithered(x0: v128, x1: v128, scale: v128, magic: v128, turn: v128, four: v128, scratch: usize): v128 {
   const u0 = dither(turn, scratch);
   const u1 = dither(i32x4.add(turn, four), scratch);
   const r = rounded(f32x4.add(f32x4.mul(x0, scale), u0), f32x4.add(f32x4.mul(x1, scale), u1), magic);
@@ -102,10 +97,10 @@ export function nearDithered(
 }
 
 /**
- * Dithered, and one further from zero to the value's side; `below`: the scale of values below zero. 0 is rounded to 0.
- * proofs: Narrow.signed_near
+ * As nearDithered, but one further from zero, to the side of the value; `below` is the scale of negative
+ * values. 0 stays 0. proofs: Narrow.signed_near
  */
-@inline
+// @inline
 export function nearSigned(
   x0: v128,
   x1: v128,
@@ -126,14 +121,17 @@ export function nearSigned(
   return i16x8.add_sat_s(r, signsOf(x0, x1, one, minusOne));
 }
 
-/** Of values in half steps, the integer below: it and the next are both within the bound. */
-@inline
+/** The floors of values in half steps; a floor and the next integer are both within the bound. */
+// @inline
 export function floors(x: v128, scale: v128, magic: v128): v128 {
   return nearest(f32x4.floor(f32x4.mul(x, scale)), magic);
 }
 
-/** `below`: the scale of values below zero, under SIGNED; `magic`: magicOf; `one` and `minusOne` in all lanes. */
-@inline
+/**
+ * Quantises eight values at `at`. `below` is the scale of negative values under SIGNED, `magic` is magicOf's
+ * result, and `one` and `minusOne` hold these numbers in all lanes.
+ */
+// @inline
 export function nearEight(
   at: usize,
   scale: v128,
@@ -148,19 +146,19 @@ export function nearEight(
 ): v128 {
   const x0 = v128.load(at);
   const x1 = v128.load(at, 16);
-  if (quantizer == SUPPORT) return nearSupport(x0, x1, scale, magic, one, minusOne);
-  if (quantizer == PAPER) return nearPaper(x0, x1, scale, magic);
-  if (quantizer == HALVES) return i16x8.narrow_i32x4_s(floors(x0, scale, magic), floors(x1, scale, magic));
-  if (quantizer == SIGNED) return nearSigned(x0, x1, scale, below, magic, one, minusOne, turn, four, scratch);
+  if (quantizer === SUPPORT) return nearSupport(x0, x1, scale, magic, one, minusOne);
+  if (quantizer === PAPER) return nearPaper(x0, x1, scale, magic);
+  if (quantizer === HALVES) return i16x8.narrow_i32x4_s(floors(x0, scale, magic), floors(x1, scale, magic));
+  if (quantizer === SIGNED) return nearSigned(x0, x1, scale, below, magic, one, minusOne, turn, four, scratch);
   return nearDithered(x0, x1, scale, magic, turn, four, scratch);
 }
 
-@inline
+// @inline
 export function magicOf(scratch: usize): v128 {
   return opaque(MAGIC, scratch);
 }
 
-@inline
+// @inline
 function nearRun(x: usize, n: usize, q: usize, first: u32, scratch: usize, quantizer: u32): u32 {
   const s = settings(scratch);
   const scale = opaqueFloat(s.inverse, scratch);
@@ -187,14 +185,15 @@ function nearRun(x: usize, n: usize, q: usize, first: u32, scratch: usize, quant
   return range16(least, most);
 }
 
-/** Values that quantizeNear takes before it looks at how far they are. */
+/** Number of values that quantizeNear quantises before it checks how far from zero they are. */
 const RUN: usize = 2048;
 
 /**
- * Where no |x| exceeds 5120 steps (2^11 if dithered or signed), every value is within the bound (docs/format.md, "Why most
- * chunks need no check"), so eight at a time need no reconstruction. That none does is seen from the integers: where the
- * arithmetic overflows or x is NaN, they saturate. Writes 16-bit integers; n is a multiple of 16. False where some value
- * is too far; else the least and the largest are in the settings' `range`. proofs: Narrow.near_seen, Narrow.dithered_seen
+ * Quantises n values (a multiple of 16) to 16-bit integers without reconstruction. That is sound if no |x|
+ * exceeds 5120 steps (2^11 if dithered or signed): every value is then within the bound (docs/format.md, "Why
+ * most chunks need no check"). The integers themselves show whether one does, because they saturate where the
+ * arithmetic overflows or x is NaN. Returns false if some value is too far from zero; otherwise stores the
+ * least and the largest integer in the settings' `range`. proofs: Narrow.near_seen, Narrow.dithered_seen
  */
 export function quantizeNear(x: usize, n: usize, q: usize, first: u32, scratch: usize): bool {
   const s = settings(scratch);
@@ -209,9 +208,9 @@ export function quantizeNear(x: usize, n: usize, q: usize, first: u32, scratch: 
     const number = first + (i as u32);
     let range: u32;
     if (dithers(s.quantizer)) fetch(at, count << 2, scratch);
-    if (s.quantizer == SUPPORT) range = nearRun(at, count, to, number, scratch, SUPPORT);
-    else if (s.quantizer == PAPER) range = nearRun(at, count, to, number, scratch, PAPER);
-    else if (s.quantizer == SIGNED) range = nearRun(at, count, to, number, scratch, SIGNED);
+    if (s.quantizer === SUPPORT) range = nearRun(at, count, to, number, scratch, SUPPORT);
+    else if (s.quantizer === PAPER) range = nearRun(at, count, to, number, scratch, PAPER);
+    else if (s.quantizer === SIGNED) range = nearRun(at, count, to, number, scratch, SIGNED);
     else range = nearRun(at, count, to, number, scratch, DITHERED);
     least = min(least, ((range << 16) as i32) >> 16);
     most = max(most, (range as i32) >> 16);

@@ -1,5 +1,5 @@
-// Eight rANS coders, one a lane, that share a sequence of words; src/codec/stages/rans.ts defines them, and rows.ts the contexts.
-// Their states are two vectors of four; what the lanes look up is gathered one by one.
+// Eight rANS coders, one per lane, that share a sequence of words; src/codec/stages/rans.ts defines them, and
+// rows.ts the contexts. Their states are two vectors of four. Table lookups are scalar, one per lane.
 import {
   ABOVE,
   CODED,
@@ -25,60 +25,63 @@ const TOTAL_BITS: u32 = 11;
 export const LEAST_STATE: u32 = 0x10000;
 
 /** The class of a symbol as a left neighbour. */
-@inline
+// @inline
 export function besideOf(symbol: u32, left: u32): u32 {
   return ((symbol > (left & 255)) as u32) + ((symbol > ((left >> 8) & 255)) as u32) + ((symbol > ((left >> 16) & 255)) as u32);
 }
 
-/** The encoder's table, 8 bytes an entry: 2/f in binary32, then f and start + 2^11 − f. Takes the place of CODES, bit by bit. */
+/**
+ * Builds the encoder's table, 8 bytes an entry: 2/f in binary32, then f and start + 2^11 − f. It overwrites
+ * CODES, but only codes that have been read.
+ */
 export function prepareEncoder(scratch: usize): void {
   for (let c: usize = 0; c < 16; c++) {
     const top = load<u8>(scratch + TOPS + c) as u32;
-    for (let symbol: u32 = 0; symbol < 256; symbol = symbol == top ? 255 : symbol + 1) {
+    for (let symbol: u32 = 0; symbol < 256; symbol = symbol === top ? 255 : symbol + 1) {
       const i = (c << 8) | (symbol as usize);
       const code = load<u32>(scratch + CODES + (i << 2));
       const f = code & 0xffff;
       store<f32>(scratch + ENTRIES + (i << 3), <f32>2 / <f32>f);
       store<u16>(scratch + ENTRIES + (i << 3), f as u16, 4);
       store<u16>(scratch + ENTRIES + (i << 3), ((code >> 16) + 2048 - f) as u16, 6);
-      if (symbol == 255) break;
+      if (symbol === 255) break;
     }
   }
 }
 
-/** The entry of the symbol `lane` columns' lanes behind `coded`, in the low half. */
-@inline
+/** The entry of lane `lane`'s symbol in the column at `coded`, in the low half. */
+// @inline
 function entryOf(entries: usize, coded: usize, lane: usize): v128 {
   return v128.load64_zero(entries + (load<u16>(coded + (lane << 1)) as usize));
 }
 
-/** The first words of two vectors, then their second ones. */
-@inline
+/** The first words of two vectors, then their second words. */
+// @inline
 function wordsOf(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
 }
 
-@inline
+// @inline
 function lowHalves(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
 }
 
-@inline
+// @inline
 function highHalves(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
 }
 
 /**
- * x ← ⌊x/f⌋·2^11 + x mod f + start. The quotient q is under 2^21: (x + 1 >> 1) · 2/f in binary32 lies between x/f and (x + 1)/f,
- * but for three roundings, together less than ⅜. So what is nearest to it less 1 is q or q − 1, and the remainder, under 2f,
- * shows which:
+ * x ← ⌊x/f⌋·2^11 + x mod f + start, without a division. The quotient q is below 2^21. The product (x + 1 >>
+ * 1) · 2/f in binary32 lies between x/f and (x + 1)/f, apart from three roundings that sum to less than ⅜. So
+ * the integer nearest to it, minus 1, is q or q − 1, and the remainder, which is below 2f, shows which:
  *
- *   q·2^11 + rest + start + (2^11 − f where rest ≥ f)
+ *   q·2^11 + rest + start + (2^11 − f if rest ≥ f)
  *
- * Remainders need their low 16 bits alone. `below`: 2^23 − 1 in binary32; of 2^23 + q, the bits are those of q as far as they
- * count here.
+ * Remainders need only their low 16 bits. `below` is 2^23 − 1 in binary32: adding it rounds to an integer and
+ * subtracts the 1, and the low bits of the sum 2^23 + q are those of q.
  */
-@inline
+// @inline
 function step(x: v128, code: v128, twofold: v128, low: v128, below: v128, total: v128): v128 {
   const f = v128.and(code, low);
   const half = i32x4.sub(x, i32x4.shr_u(x, 1));
@@ -89,7 +92,10 @@ function step(x: v128, code: v128, twofold: v128, low: v128, below: v128, total:
   return i32x4.sub(all, under);
 }
 
-/** The symbols' words, from WORDS_END down, and the states at STATES. Returns where the words begin. */
+/**
+ * Writes the words of `count` symbols from WORDS_END down, and the states to STATES. Returns where the words
+ * begin.
+ */
 export function encodeSymbols(count: usize, scratch: usize): usize {
   const coded = scratch + CODED;
   const entries = scratch + ENTRIES;
@@ -107,17 +113,19 @@ export function encodeSymbols(count: usize, scratch: usize): usize {
     const e67 = wordsOf(entryOf(entries, coded + i, 6), entryOf(entries, coded + i, 7));
     const codeA = highHalves(e01, e23);
     const codeB = highHalves(e45, e67);
-    // A state is full from f·2^21 on: its upper half from f·2^5 on.
+    // A state must give a word away from f·2^21 on, which is when its upper half reaches f·2^5.
     const upperA = i32x4.shr_u(a, 16);
     const upperB = i32x4.shr_u(b, 16);
     const keptA = i32x4.gt_s(i32x4.shl(v128.and(codeA, low), 5), upperA);
     const keptB = i32x4.gt_s(i32x4.shl(v128.and(codeB, low), 5), upperB);
-    // Without a branch: full lanes' low halves move up to the end of a vector, whose rest the next ones cover.
+    // Branch-free output: the low halves of the full lanes move up to the end of a vector. The next vector
+    // overwrites the rest of it.
     const kept = bitsOf(i16x8.narrow_i32x4_s(keptA, keptB));
     const halves = i16x8.narrow_i32x4_u(v128.and(a, low), v128.and(b, low));
     at -= 16;
     v128.store(at, i8x16.swizzle(halves, v128.load(scratch + RAISE + (kept << 4))));
     at += popcnt(kept as u32) << 1;
+    // A kept lane is all ones, so min_u takes the state itself; of a full one it takes the upper half.
     a = step(i32x4.min_u(a, v128.or(upperA, keptA)), codeA, lowHalves(e01, e23), low, below, total);
     b = step(i32x4.min_u(b, v128.or(upperB, keptB)), codeB, lowHalves(e45, e67), low, below, total);
   }
@@ -127,56 +135,63 @@ export function encodeSymbols(count: usize, scratch: usize): usize {
 }
 
 /**
- * A slot of a context, one word:   31 … 24  symbol | 23, 22  class as a left neighbour | 21 … 11  slot − start | 10 … 0  frequency
+ * Builds the decoder's table: one word for each slot of each context.
+ *
+ *   31 … 24  symbol | 23, 22  class as a left neighbour | 21 … 11  slot − start | 10 … 0  frequency
  */
 export function prepareDecoder(scratch: usize): void {
   const left = settings(scratch).left;
   let slot = scratch + SLOTS;
   for (let k: usize = 0; k < 16; k++) {
-    // 2^13 bytes from one area to the next, 2^15 from one left neighbour to the next.
+    // Tables of neighbouring area classes are 2^13 bytes apart, those of neighbouring left classes 2^15.
     const c = ((k & 3) << 2) | (k >> 2);
     const top = load<u8>(scratch + TOPS + c) as u32;
-    for (let symbol: u32 = 0; symbol < 256; symbol = symbol == top ? 255 : symbol + 1) {
+    for (let symbol: u32 = 0; symbol < 256; symbol = symbol === top ? 255 : symbol + 1) {
       const f = load<u16>(scratch + READ_CODES + (((c << 8) | (symbol as usize)) << 2)) as u32;
       const entry = i32x4.splat((symbol << 24) | (besideOf(symbol, left) << 22) | f);
-      // Four at a time: those too many give way to the next symbol's.
+      // Writes four slots at a time; the next symbol overwrites the surplus.
       for (let from: u32 = 0; from < f; from += 4) {
         const offset = i32x4.add(i32x4.splat(from), i32x4(0, 1, 2, 3));
         v128.store(slot + (from << 2), i32x4.add(entry, i32x4.shl(offset, 11)));
       }
       slot += f << 2;
-      if (symbol == 255) break;
+      if (symbol === 255) break;
     }
   }
 }
 
-/** A segment's coded symbols on their way to `symbols`; the eight states follow it in memory. */
+/**
+ * The decoder of one segment, which writes its symbols to `symbols`. The eight states follow it in memory.
+ */
 @unmanaged
 export class Stream {
-  /** The next word, and the end of the words, behind which 16 bytes may be read. */
+  /** The next word, and the end of the words; 16 bytes may be read beyond the end. */
   at: usize;
   end: usize;
   symbols: usize;
-  /** What stands above the row at hand, as keepAbove leaves it. */
+  /** The row above the current one, as keepAbove stores it. */
   above: usize;
   contexts: usize;
 }
 
 export function streamOf(scratch: usize, k: usize): Stream {
   const stream = changetype<Stream>(scratch + STREAMS + (k << 6));
-  stream.symbols = scratch + (k == 0 ? SYMBOLS : SECOND_SYMBOLS);
-  stream.above = scratch + (k == 0 ? ABOVE : SECOND_ABOVE);
-  stream.contexts = scratch + (k == 0 ? ROW_CONTEXTS : SECOND_CONTEXTS);
+  stream.symbols = scratch + (k === 0 ? SYMBOLS : SECOND_SYMBOLS);
+  stream.above = scratch + (k === 0 ? ABOVE : SECOND_ABOVE);
+  stream.contexts = scratch + (k === 0 ? ROW_CONTEXTS : SECOND_CONTEXTS);
   return stream;
 }
 
-@inline
+// @inline
 export function statesOf(stream: Stream): usize {
   return changetype<usize>(stream) + 32;
 }
 
-/** The slots of four lanes; `at`: their addresses, which pass by `spot`: memory is a shorter way than the lanes one by one. */
-@inline
+/**
+ * The slots of four lanes at the addresses `at`. The addresses pass through memory at `spot`, which is faster
+ * than extracting the lanes one by one.
+ */
+// @inline
 function slotsAt(at: v128, spot: usize): v128 {
   v128.store(spot, at);
   const e01 = wordsOf(v128.load32_zero(load<u32>(spot)), v128.load32_zero(load<u32>(spot, 4)));
@@ -184,43 +199,40 @@ function slotsAt(at: v128, spot: usize): v128 {
   return lowHalves(e01, e23);
 }
 
-/**
- * f·⌊x/2^11⌋ + slot − start. The product of 11 and 21 bits comes from two of 16 bits, in half the time that one of 32 takes:
- * ⌊x/2^11⌋ = x's top six bits · 2^15 + the fifteen below.
- */
-@inline
+/** The next state: f·⌊x/2^11⌋ + slot − start. */
+// @inline
 function advance(x: v128, entry: v128, eleven: v128): v128 {
   const f = v128.and(entry, eleven);
   const offset = v128.and(i32x4.shr_u(entry, TOTAL_BITS), eleven);
   return i32x4.add(i32x4.mul(f, i32x4.shr_u(x, TOTAL_BITS)), offset);
 }
 
-/** The class as a left neighbour, as far as its tables are apart: 2^15 bytes. */
-@inline
+/** The table offset for the class as a left neighbour (a multiple of 2^15 bytes), added to `tables`. */
+// @inline
 function besideAt(entry: v128, beside: v128, tables: v128): v128 {
   return i32x4.add(v128.and(i32x4.shr_u(entry, 7), beside), tables);
 }
 
-/** The symbols of two vectors of entries, twice. */
-@inline
+/** The symbols of two vectors of entries, in both halves of the result. */
+// @inline
 function symbolsOf(a: v128, b: v128): v128 {
   const found = i16x8.narrow_i32x4_s(i32x4.shr_u(a, 24), i32x4.shr_u(b, 24));
   return i8x16.narrow_i16x8_u(found, found);
 }
 
-@inline
+// @inline
 function isShort(x: v128): v128 {
   return i32x4.eq(i32x4.shr_u(x, 16), i32x4.splat(0));
 }
 
-/** Lanes that are short take a word, which is zero for the others. */
-@inline
+/** The states marked `short` shift in a word; `word` is zero for the others. */
+// @inline
 function refill(x: v128, short: v128, word: v128): v128 {
   return v128.or(v128.bitselect(i32x4.shl(x, 16), x, short), word);
 }
 
-/** The classes of a row's areas, as far as their tables are apart: 2^13 bytes, 16 bits each. */
-@inline
+/** Writes the table offsets of a row's area classes (multiples of 2^13 bytes), 16 bits each. */
+// @inline
 function classRow(stream: Stream, width: usize, area: u32, scratch: usize): void {
   const a0 = turned(area, 0, scratch);
   const a1 = turned(area, 1, scratch);
@@ -236,8 +248,11 @@ function classRow(stream: Stream, width: usize, area: u32, scratch: usize): void
   }
 }
 
-/** A row of symbols; with `two`, one of each of two streams, which do not wait for each other's table look-ups. */
-@inline
+/**
+ * Decodes a row of symbols. With `two`, it decodes one row of each of two streams, so that one stream
+ * computes while the other waits for its table lookups.
+ */
+// @inline
 function decodeColumns(one: Stream, other: Stream, two: bool, width: usize, scratch: usize): void {
   const tables = i32x4.splat((scratch + SLOTS) as i32);
   const slots = opaque(8188, scratch);
@@ -282,7 +297,7 @@ function decodeColumns(one: Stream, other: Stream, two: bool, width: usize, scra
     at += popcnt(short as u32) << 1;
     a = refill(a, shortA, i32x4.extend_low_i16x8_u(words));
     b = refill(b, shortB, i32x4.extend_high_i16x8_u(words));
-    // One stream's turn after the other's needs fewer registers; the processor mixes them.
+    // Writing the two streams one after the other needs fewer registers; the processor interleaves them.
     if (!two) continue;
     const tableC = i32x4.add(leftC, v128.load16x4_u(otherContexts + (i << 1)));
     const tableD = i32x4.add(leftD, v128.load16x4_u(otherContexts + (i << 1), 8));
@@ -310,14 +325,14 @@ function decodeColumns(one: Stream, other: Stream, two: bool, width: usize, scra
   other.at = otherAt;
 }
 
-/** A row's symbols become what is above the next one's. */
-@inline
+/** Stores the row of symbols as the row above the next one, and advances. */
+// @inline
 function nextRow(stream: Stream, width: usize, scratch: usize): void {
   keepAbove(stream.symbols, width, stream.above, scratch);
   stream.symbols += width << 3;
 }
 
-/** The symbols of a strip of `height` rows, of one stream or of two in step. */
+/** Decodes the symbols of a strip of `height` rows, of one stream or of two in step. */
 export function decodeStrip(one: Stream, other: Stream, two: bool, height: u32, width: usize, scratch: usize): void {
   const area = settings(scratch).area;
   startStrip(one.above, width);

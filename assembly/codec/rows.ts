@@ -1,38 +1,41 @@
-// Dense mode, a row of columns at a time: integers ↔ folded residuals ↔ symbols. src/codec/segment.ts says what it
-// means; lanes.ts makes the columns.
+// Dense mode, a row of columns at a time: integers ↔ folded residuals ↔ symbols. src/codec/segment.ts defines
+// them; lanes.ts makes the columns.
 //
 //   row      column by column, eight lanes each: one vector a column   (predicted)
 //   symbols  one byte each, in the row's order                         (coded)
-import { ABOVE, ROW_BYTES, ROWS, TRUE_SYMBOLS } from "./map";
+import { ROW_BYTES, ROWS, TRUE_SYMBOLS } from "./map";
 import { unzigzag16, zigzag16 } from "./predict";
-import { bitsOf, GATHER, opaque16, opaque8, SCATTER, settings } from "./scratch";
+import { bitsOf, GATHER, opaque8, opaque16, SCATTER, settings } from "./scratch";
 
-/** What is expected at a column, from left, above and their corner. */
-@inline
+/** The prediction for a column, from its left, upper and corner neighbours. */
+// @inline
 function expected(left: v128, up: v128, corner: v128, predictor: u32): v128 {
-  if (predictor == 0) return i16x8.splat(0);
-  if (predictor == 1) return left;
-  if (predictor == 2) return up;
+  if (predictor === 0) return i16x8.splat(0);
+  if (predictor === 1) return left;
+  if (predictor === 2) return up;
   const sum = i16x8.add(left, up);
   const plane = i16x8.sub(sum, corner);
   const low = i16x8.min_s(left, up);
   const high = i16x8.max_s(left, up);
   const median = i16x8.max_s(low, i16x8.min_s(high, plane));
-  if (predictor == 3) return median;
+  if (predictor === 3) return median;
   return i16x8.shr_s(i16x8.add(median, i16x8.shr_s(sum, 1)), 1);
 }
 
-/** Predictors of integers that count half steps, with residuals in whole ones. */
+/** Predictors for integers that count half steps; their residuals count whole steps. */
 export const SMOOTH_HALVES: u32 = 5;
 const WIDE_HALVES: u32 = 6;
 
-@inline
+// @inline
 export function inHalves(predictor: u32): bool {
   return predictor >= SMOOTH_HALVES;
 }
 
-/** What is expected of half steps; `up` is above the column, at `at` in the row above, and `before` left of `left`. */
-@inline
+/**
+ * The prediction in half steps. `up` lies above the column, at address `at` in the row above; `before` is
+ * left of `left`.
+ */
+// @inline
 function expectedHalves(
   before: v128,
   left: v128,
@@ -43,7 +46,7 @@ function expectedHalves(
   three: v128,
   predictor: u32,
 ): v128 {
-  if (predictor == SMOOTH_HALVES) return expected(left, up, corner, 4);
+  if (predictor === SMOOTH_HALVES) return expected(left, up, corner, 4);
   const right = first ? up : v128.load(at, 16);
   const further = first ? up : v128.load(at, 32);
   const near = i16x8.shl(i16x8.add(i16x8.add(left, up), right), 1);
@@ -51,27 +54,32 @@ function expectedHalves(
   return i16x8.shr_s(i16x8.add(near, far), 3);
 }
 
-/** Right of a row stands its last column, twice. */
-@inline
+/** Writes the row's last column twice more after its end, as the neighbours to the right. */
+// @inline
 function endRow(row: usize, width: usize, last: v128): void {
   v128.store(row + (width << 4), last);
   v128.store(row + (width << 4), last, 16);
 }
 
-/** Where a row of columns lies, and what lies above it: in a lane's first row, its own left neighbour. */
-@inline
+/**
+ * The address of row y's columns. Rows alternate between two places, so the row above is in the other one.
+ */
+// @inline
 export function rowAt(scratch: usize, y: u32): usize {
   return scratch + ROWS + 16 + (y & 1 ? ROW_BYTES : 0);
 }
 
-@inline
+/**
+ * The address of the row above. In a lane's first row the left neighbour is used, which lies 16 bytes before.
+ */
+// @inline
 function aboveOf(scratch: usize, y: u32, first: bool): usize {
   return first ? rowAt(scratch, y) - 16 : rowAt(scratch, y + 1);
 }
 
-@inline
+// @inline
 function residualsWith(row: usize, up0: usize, first: bool, width: usize, to: usize, predictor: u32): void {
-  // Beyond the row's left end stands what is above its first column.
+  // The neighbours beyond the left end of a row have the value above its first column.
   let left = first ? i16x8.splat(0) : v128.load(up0);
   let corner = left;
   if (first) v128.store(row - 16, left);
@@ -85,17 +93,12 @@ function residualsWith(row: usize, up0: usize, first: bool, width: usize, to: us
   }
 }
 
-/** The same in half steps: of the floors at `row` and the next integers, those at an even distance take their place. */
-@inline
-function halvesWith(
-  row: usize,
-  above: usize,
-  first: bool,
-  width: usize,
-  to: usize,
-  scratch: usize,
-  predictor: u32,
-): void {
+/**
+ * residualsWith in half steps. Of each floor at `row` and the next integer, the one at an even distance from
+ * the prediction is kept.
+ */
+// @inline
+function halvesWith(row: usize, above: usize, first: bool, width: usize, to: usize, scratch: usize, predictor: u32): void {
   const one = opaque16(1, scratch);
   const three = opaque16(3, scratch);
   let left = first ? i16x8.splat(0) : v128.load(above);
@@ -115,7 +118,10 @@ function halvesWith(
   endRow(row, width, left);
 }
 
-/** Folded residuals of the row that encodeRow left, at TRUE_SYMBOLS; `first`: nothing is above. */
+/**
+ * Writes the folded residuals of the row from encodeRow to TRUE_SYMBOLS; `first` means that there is no row
+ * above.
+ */
 export function foldRow(y: u32, first: bool, scratch: usize): void {
   const s = settings(scratch);
   const row = rowAt(scratch, y);
@@ -123,19 +129,19 @@ export function foldRow(y: u32, first: bool, scratch: usize): void {
   const width = s.width as usize;
   const to = scratch + TRUE_SYMBOLS;
   const predictor = s.predictor;
-  if (predictor == 0) residualsWith(row, up, first, width, to, 0);
-  else if (predictor == 1) residualsWith(row, up, first, width, to, 1);
-  else if (predictor == 2) residualsWith(row, up, first, width, to, 2);
-  else if (predictor == 3) residualsWith(row, up, first, width, to, 3);
-  else if (predictor == 4) residualsWith(row, up, first, width, to, 4);
+  if (predictor === 0) residualsWith(row, up, first, width, to, 0);
+  else if (predictor === 1) residualsWith(row, up, first, width, to, 1);
+  else if (predictor === 2) residualsWith(row, up, first, width, to, 2);
+  else if (predictor === 3) residualsWith(row, up, first, width, to, 3);
+  else if (predictor === 4) residualsWith(row, up, first, width, to, 4);
   else if (first) {
-    if (predictor == SMOOTH_HALVES) halvesWith(row, up, true, width, to, scratch, SMOOTH_HALVES);
+    if (predictor === SMOOTH_HALVES) halvesWith(row, up, true, width, to, scratch, SMOOTH_HALVES);
     else halvesWith(row, up, true, width, to, scratch, WIDE_HALVES);
-  } else if (predictor == SMOOTH_HALVES) halvesWith(row, up, false, width, to, scratch, SMOOTH_HALVES);
+  } else if (predictor === SMOOTH_HALVES) halvesWith(row, up, false, width, to, scratch, SMOOTH_HALVES);
   else halvesWith(row, up, false, width, to, scratch, WIDE_HALVES);
 }
 
-/** The sum of what foldRow left. */
+/** The sum of the folded residuals at TRUE_SYMBOLS. */
 export function sumRow(scratch: usize): u32 {
   const from = scratch + TRUE_SYMBOLS;
   let sum = i32x4.splat(0);
@@ -146,31 +152,36 @@ export function sumRow(scratch: usize): u32 {
   return (i32x4.extract_lane(two, 0) + i32x4.extract_lane(two, 1)) as u32;
 }
 
-/** A threshold in sixteen lanes, its top bit turned: bytes compare as signed ones. */
-@inline
+/**
+ * Threshold k in sixteen lanes with its top bit flipped, so that signed comparison orders bytes as unsigned.
+ */
+// @inline
 export function turned(thresholds: u32, k: u32, scratch: usize): v128 {
   return opaque8((thresholds >> (k << 3)) ^ 128, scratch);
 }
 
-/** How many of three thresholds sixteen bytes exceed, negative: a comparison is −1 where true. All with their top bits turned. */
-@inline
+/**
+ * Minus the number of three thresholds that each of sixteen bytes exceeds (a comparison is −1 where true).
+ * All operands have their top bits flipped.
+ */
+// @inline
 export function exceeded(value: v128, t0: v128, t1: v128, t2: v128): v128 {
   return i8x16.add(i8x16.gt_s(value, t0), i8x16.add(i8x16.gt_s(value, t1), i8x16.gt_s(value, t2)));
 }
 
-/** ul + 2·u + ur of sixteen symbols: two columns. */
-@inline
+/** ul + 2·u + ur of sixteen symbols, which are two columns. */
+// @inline
 export function areaAt(above: usize): v128 {
   const u = v128.load(above);
   return i8x16.add(i8x16.add(u, u), i8x16.add(v128.load(above - 8), v128.load(above, 8)));
 }
 
-/** Nothing is above a strip's first row; `above` lies between eight zeros on either side. */
+/** Clears the row above a strip's first row, with eight zeros on either side of it. */
 export function startStrip(above: usize, width: usize): void {
   memory.fill(above - 8, 0, (width << 3) + 32);
 }
 
-/** What the next row will find above it: symbols of at most 63, zeros at both ends. */
+/** Stores a row of symbols, clamped to 63, as the row above the next one, with zeros at both ends. */
 export function keepAbove(symbols: usize, width: usize, above: usize, scratch: usize): void {
   const most = opaque8(63, scratch);
   for (let i: usize = 0; i < width << 3; i += 16) {
@@ -181,8 +192,11 @@ export function keepAbove(symbols: usize, width: usize, above: usize, scratch: u
   store<u64>(above + (width << 3), 0, 8);
 }
 
-/** A column's folded residuals at `at` become symbols; their low bits go behind `lows`, whose end is returned. */
-@inline
+/**
+ * Turns a column's folded residuals at `at` into symbols, and appends their low bits to `lows`. Returns the
+ * new end.
+ */
+// @inline
 function divide(at: usize, lows: usize, low: i32, mask: v128, one: v128, scratch: usize): usize {
   const z = v128.load(at);
   const none = i16x8.eq(z, i16x8.splat(0));
@@ -194,7 +208,10 @@ function divide(at: usize, lows: usize, low: i32, mask: v128, one: v128, scratch
   return lows + (popcnt(lanes as u32) as usize);
 }
 
-/** The row at TRUE_SYMBOLS, folded residuals, becomes symbols; low bits behind `lows`. Returns the end of these. */
+/**
+ * Turns the row of folded residuals at TRUE_SYMBOLS into symbols, and appends low bits to `lows`. Returns the
+ * new end.
+ */
 export function divideRow(lows: usize, scratch: usize): usize {
   const s = settings(scratch);
   const low = s.low as i32;
@@ -206,17 +223,17 @@ export function divideRow(lows: usize, scratch: usize): usize {
   return end;
 }
 
-/** A column's folded residuals: sixteen bits each, or bytes. */
-@inline
+/** A column's folded residuals, stored as 16 bits or as bytes. */
+// @inline
 function foldedAt(from: usize, x: usize, bytes: bool): v128 {
   return bytes ? v128.load8x8_u(from + (x >> 1)) : v128.load(from + x);
 }
 
-@inline
+// @inline
 function restoreWith(row: usize, up0: usize, y: u32, width: usize, from: usize, bytes: bool, predictor: u32): void {
-  let left = y == 0 ? i16x8.splat(0) : v128.load(up0);
+  let left = y === 0 ? i16x8.splat(0) : v128.load(up0);
   let corner = left;
-  if (y == 0) v128.store(row - 16, left);
+  if (y === 0) v128.store(row - 16, left);
   for (let x: usize = 0; x < width << 4; x += 16) {
     const up = v128.load(up0 + x);
     left = i16x8.add(unzigzag16(foldedAt(from, x, bytes)), expected(left, up, corner, predictor));
@@ -225,7 +242,7 @@ function restoreWith(row: usize, up0: usize, y: u32, width: usize, from: usize, 
   }
 }
 
-@inline
+// @inline
 function restoreHalves(
   row: usize,
   above: usize,
@@ -251,32 +268,38 @@ function restoreHalves(
   endRow(row, width, left);
 }
 
-@inline
+// @inline
 function restoreEach(row: usize, up: usize, y: u32, width: usize, from: usize, bytes: bool, scratch: usize): void {
   const predictor = settings(scratch).predictor;
-  if (predictor == 0) restoreWith(row, up, y, width, from, bytes, 0);
-  else if (predictor == 1) restoreWith(row, up, y, width, from, bytes, 1);
-  else if (predictor == 2) restoreWith(row, up, y, width, from, bytes, 2);
-  else if (predictor == 3) restoreWith(row, up, y, width, from, bytes, 3);
-  else if (predictor == 4) restoreWith(row, up, y, width, from, bytes, 4);
-  else if (y == 0) {
-    if (predictor == SMOOTH_HALVES) restoreHalves(row, up, true, width, from, bytes, scratch, SMOOTH_HALVES);
+  if (predictor === 0) restoreWith(row, up, y, width, from, bytes, 0);
+  else if (predictor === 1) restoreWith(row, up, y, width, from, bytes, 1);
+  else if (predictor === 2) restoreWith(row, up, y, width, from, bytes, 2);
+  else if (predictor === 3) restoreWith(row, up, y, width, from, bytes, 3);
+  else if (predictor === 4) restoreWith(row, up, y, width, from, bytes, 4);
+  else if (y === 0) {
+    if (predictor === SMOOTH_HALVES) restoreHalves(row, up, true, width, from, bytes, scratch, SMOOTH_HALVES);
     else restoreHalves(row, up, true, width, from, bytes, scratch, WIDE_HALVES);
-  } else if (predictor == SMOOTH_HALVES) restoreHalves(row, up, false, width, from, bytes, scratch, SMOOTH_HALVES);
+  } else if (predictor === SMOOTH_HALVES) restoreHalves(row, up, false, width, from, bytes, scratch, SMOOTH_HALVES);
   else restoreHalves(row, up, false, width, from, bytes, scratch, WIDE_HALVES);
 }
 
-/** The columns of row y from its folded residuals, sixteen bits each or `bytes`; returns where they are. */
+/**
+ * Restores the columns of row y from its folded residuals (16 bits each, or bytes). Returns the row's
+ * address.
+ */
 export function restoreRow(y: u32, from: usize, bytes: bool, scratch: usize): usize {
   const row = rowAt(scratch, y);
-  const up = aboveOf(scratch, y, y == 0);
+  const up = aboveOf(scratch, y, y === 0);
   const width = settings(scratch).width as usize;
   if (bytes) restoreEach(row, up, y, width, from, true, scratch);
   else restoreEach(row, up, y, width, from, false, scratch);
   return row;
 }
 
-/** Symbols (16 bits, at TRUE_SYMBOLS) take their low bits and become folded residuals. Returns the end of these. */
+/**
+ * Joins the symbols at TRUE_SYMBOLS (16 bits) with their low bits to folded residuals. Returns the end of the
+ * low bits used.
+ */
 export function joinLows(lows: usize, scratch: usize): usize {
   const s = settings(scratch);
   const one = opaque16(1, scratch);

@@ -1,24 +1,24 @@
 /**
- * The codec's own working memory, at an address that the caller owns (512 KiB). All its state between two calls are
- * the tables, which `initialize` writes, and the settings.
+ * The codec's working memory of 512 KiB, at an address that the caller chooses. The only state between two
+ * calls is the tables, which `initialize` writes, and the settings.
  *
- *        0  gather table   256 × 16 bytes: lanes of the set bits, moved down
- *     4096  scatter table  256 × 16 bytes: lanes moved up to the set bits
+ *        0  gather table   256 × 16 bytes: shuffles that move the lanes of the set bits down
+ *     4096  scatter table  256 × 16 bytes: shuffles that move lanes up to the set bits
  *     8192  margin         zeros before the chunk: 4096 words
- *    24576  what a mode needs: fast mode below, dense mode in rows.ts
- *   518400  raise table    256 × 16 bytes: lanes of the bits that are not set, moved up to the end
+ *    24576  mode data      fast mode: see below; dense mode: see map.ts
+ *   518400  raise table    256 × 16 bytes: shuffles that move the lanes of the unset bits up to the end
  *   522752  mixing         four vectors of constants
- *   524032  settings       a class below
- *   524216  cell           a word
+ *   524032  settings       the class below
+ *   524216  cell           one word
  *   524224  lanes          of the checksum
  *
  * Fast mode:
- *    24576  q              16,384 integers (16 or 32 bits) and a block's width of slack
+ *    24576  q              16,384 integers (16 or 32 bits), and slack of one block
  *    90624  packed         a sparse chunk's integers without zeros, same size
  *   156672  block          64 words
  *   156928  escapes        1024 words, then their positions
- *   163136  staging        a whole encoded chunk, where the target may be too small for the worst case
- *   237184  trial          a short one, of which only the length counts
+ *   163136  staging        an encoded chunk, if the target may be too small for the worst case
+ *   237184  trial          a short encoded chunk of which only the length is used
  *   262144  group          sixteen blocks of 16-bit integers
  */
 export const GATHER: usize = 0;
@@ -34,9 +34,9 @@ export const TRIAL: usize = 237184;
 export const GROUP: usize = 262144;
 export const RAISE: usize = 518400;
 const SETTINGS: usize = 524032;
-/** Four vectors that the dither takes: two factors, a scale and what it starts from. */
+/** The dither's constants as four vectors: two factors, a scale and an offset. */
 export const MIXING: usize = 522752;
-/** A word on its way into a vector. */
+/** A word through which scalars pass into vectors; see `opaque`. */
 const CELL: usize = 524216;
 
 export class Settings {
@@ -49,20 +49,20 @@ export class Settings {
   negativeInverse: f32;
   seed: u32;
   lag: u32;
-  /** Integers no larger need no check; −1 where that is not so. */
+  /** Integers up to this size need no check; −1 if all do. */
   near: i32;
-  /** On the way back, values below zero become 0. */
+  /** True if decoding sets values below zero to 0. */
   rectified: u32;
-  /** Where that is not so: bytes from where a value goes to where it goes rectified as well; 0, nowhere. */
+  /** If not rectified: distance in bytes from a value to its rectified copy; 0 for no copy. */
   twin: i32;
   /** The least and the largest integer of the last run, as low and high half. */
   range: u32;
 
-  /** What `step` and `inverse` are of whole steps: dense mode may count halves. */
+  /** `step` and `inverse` for whole steps; dense mode may use half steps. */
   wholeStep: f32;
   wholeInverse: f32;
 
-  // Dense mode's layout and plan; src/codec/layout.ts and model.ts say what they mean.
+  // Dense mode's layout and plan; src/codec/layout.ts and model.ts describe them.
   length: u32;
   width: u32;
   rows: u32;
@@ -75,42 +75,42 @@ export class Settings {
 }
 
 /**
- * A word in four lanes, and a half or a byte in all of them. V8 makes a vector anew wherever it is used, in every turn of a
- * loop; one that comes from memory stays in a register.
+ * A vector with `value` in all lanes. V8 rebuilds a constant vector at every use, in every loop iteration; a
+ * vector loaded from memory stays in a register.
  */
-@inline
+// @inline
 export function opaque(value: i32, scratch: usize): v128 {
   store<i32>(scratch + CELL, value);
   return v128.load32_splat(scratch + CELL);
 }
 
-@inline
+// @inline
 export function opaque16(value: i32, scratch: usize): v128 {
   return opaque((value & 0xffff) * 0x10001, scratch);
 }
 
-@inline
+// @inline
 export function opaque8(value: i32, scratch: usize): v128 {
   return opaque((value & 0xff) * 0x1010101, scratch);
 }
 
-@inline
+// @inline
 export function opaqueFloat(value: f32, scratch: usize): v128 {
   return opaque(reinterpret<i32>(value), scratch);
 }
 
 /**
- * The top bits of eight lanes, which are all 0 or all 1. V8's own way to them goes through a register that table look-ups of
- * bytes go through as well, so that one would wait for the other, turn after turn.
+ * A mask of the top bits of eight 16-bit lanes that are all 0 or all 1. V8's i16x8.bitmask uses a register
+ * that byte shuffles also use, so that one would wait for the other in every iteration.
  */
-@inline
+// @inline
 export function bitsOf(lanes: v128): usize {
   return i8x16.bitmask(i8x16.narrow_i16x8_s(lanes, i16x8.splat(0))) as usize;
 }
 
 /**
- * Reads a word of every cache line. What comes after them computes for so long on each line that few would be on their way
- * at a time; here many are.
+ * Reads one word of every cache line of a range. The code that follows computes for so long on each line that
+ * few loads would be in flight at a time; here many are.
  */
 export function fetch(from: usize, bytes: usize, scratch: usize): void {
   let all: u32 = 0;
@@ -122,7 +122,7 @@ export function settings(scratch: usize): Settings {
   return changetype<Settings>(scratch + SETTINGS);
 }
 
-/** What the next encodes and decodes work with. */
+/** Sets the quantization and lag for the following calls. */
 export function configure(
   scratch: usize,
   quantizer: u32,
@@ -149,9 +149,10 @@ export function configure(
   s.lag = lag;
   s.rectified = rectified;
   s.twin = twin;
-  const dithered = quantizer == 3 || quantizer == 5;
-  const provable = quantizer != 0 && (bound == negativeBound || quantizer == 5) && max(step, negativeStep) < <f32>1e30;
-  // An integer under 5120 says that x is within 5120 steps of zero; under dither, one under 2^11 − 1 does for 2^11.
+  const dithered = quantizer === 3 || quantizer === 5;
+  const provable = quantizer !== 0 && (bound === negativeBound || quantizer === 5) && max(step, negativeStep) < <f32>1e30;
+  // An integer below 5120 proves that x is within 5120 steps of zero; with dither, one below 2^11 − 1 proves
+  // 2^11 steps.
   s.near = !provable ? -1 : dithered ? 2046 : 5119;
 }
 
@@ -159,13 +160,13 @@ export function scratchBytes(): usize {
   return 524288;
 }
 
-/** Lane k is bytes 2k and 2k+1; 0x80 selects zero. */
+/** Writes the tables. In a shuffle, lane k is bytes 2k and 2k + 1, and 0x80 selects zero. */
 export function initialize(scratch: usize): void {
   memory.fill(scratch + MARGIN, 0, Q - MARGIN);
   v128.store(scratch + MIXING, i32x4.splat(0x7feb352d));
   v128.store(scratch + MIXING, i32x4.splat(0x846ca68b), 16);
   v128.store(scratch + MIXING, f32x4.splat(1.1920928955078125e-7), 32);
-  v128.store(scratch + MIXING, f32x4.splat(-0.499999940395355224609375), 48);
+  v128.store(scratch + MIXING, f32x4.splat(-0.4999999403953552), 48);
   for (let mask = 0; mask < 256; mask++) {
     const gather = scratch + GATHER + (mask << 4);
     const scatter = scratch + SCATTER + (mask << 4);
@@ -176,7 +177,7 @@ export function initialize(scratch: usize): void {
     v128.store(raise, i8x16.splat(-128));
     let count: usize = 0;
     for (let lane: usize = 0; lane < 8; lane++) {
-      if (((mask >> (lane as i32)) & 1) == 0) {
+      if (((mask >> (lane as i32)) & 1) === 0) {
         store<u16>(raise + free * 2, (0x0100 + 0x0202 * lane) as u16);
         free++;
         continue;

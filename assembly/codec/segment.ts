@@ -1,10 +1,10 @@
-// Dense mode's segments on their way back. Symbols first, of two segments in step where there are two, since what slows
-// their decoder is waiting; then, segment by segment, rows of values. docs/format.md draws the bytes.
+// Decodes dense mode's segments. First come the symbols of two segments in step, because the symbol decoder
+// mostly waits for memory; then the rows of values, segment by segment. docs/format.md describes the bytes.
 import { heightOf } from "./dense";
+import { placeRaw } from "./dequantize";
 import { LOWS, MOST_LARGE, MOST_RAW, SEGMENTS, TRUE_SYMBOLS } from "./map";
 import { unpack16, unpackTail } from "./pack";
-import { placeRaw } from "./dequantize";
-import { decodeStrip, LEAST_STATE, statesOf, Stream, streamOf } from "./rans";
+import { decodeStrip, LEAST_STATE, Stream, statesOf, streamOf } from "./rans";
 import { joinLows, restoreRow } from "./rows";
 import { settings } from "./scratch";
 import { placeRow } from "./values";
@@ -14,7 +14,7 @@ const BAD_COUNT: i32 = -7;
 const BAD_STATE: i32 = -8;
 const BAD_INDEX: i32 = -9;
 
-/** Which strips a segment holds, how many symbols they have, and where its parts lie. */
+/** The strips of a segment, the number of their symbols, and the addresses of its parts. */
 @unmanaged
 class Segment {
   first: u32;
@@ -33,7 +33,10 @@ function segmentOf(scratch: usize, k: usize): Segment {
   return changetype<Segment>(scratch + SEGMENTS + (k << 6));
 }
 
-/** A varint of at most three bytes, its length in the upper half; −1 where the bytes end or it is longer. */
+/**
+ * Reads a varint of at most three bytes. The upper half of the result is its length; −1 if the bytes end or
+ * it is longer.
+ */
 function takeVarint(at: usize, end: usize): i64 {
   let value: u32 = 0;
   for (let k: u32 = 0; k < 3; k++) {
@@ -45,7 +48,7 @@ function takeVarint(at: usize, end: usize): i64 {
   return -1;
 }
 
-/** Finds a segment's parts in the bytes from `from` to `end`. 0, or what is wrong. */
+/** Finds a segment's parts in the bytes from `from` to `end`. Returns 0 or a negative error. */
 function openSegment(segment: Segment, first: u32, strips: u32, from: usize, end: usize, scratch: usize): i32 {
   const s = settings(scratch);
   let total: usize = 0;
@@ -61,10 +64,10 @@ function openSegment(segment: Segment, first: u32, strips: u32, from: usize, end
     const read = takeVarint(at, end);
     if (read < 0) return TRUNCATED;
     at += (read >>> 32) as usize;
-    const value = (read as u32) as usize;
-    if (k == 0) wordCount = value;
-    else if (k == 1) largeCount = value;
-    else if (k == 2) rawCount = value;
+    const value = read as u32 as usize;
+    if (k === 0) wordCount = value;
+    else if (k === 1) largeCount = value;
+    else if (k === 2) rawCount = value;
     else lowCount = value;
   }
   if (wordCount > total || largeCount > MOST_LARGE || rawCount > MOST_RAW || lowCount > total) return BAD_COUNT;
@@ -81,7 +84,7 @@ function openSegment(segment: Segment, first: u32, strips: u32, from: usize, end
   return segment.end > end ? TRUNCATED : 0;
 }
 
-/** A segment's words, and the states behind them. */
+/** Opens the decoder of a segment: its words, and the states stored after them. */
 function openStream(segment: Segment, scratch: usize, k: usize): Stream {
   const stream = streamOf(scratch, k);
   stream.at = segment.words;
@@ -91,12 +94,12 @@ function openStream(segment: Segment, scratch: usize, k: usize): Stream {
 }
 
 function isFinished(stream: Stream): bool {
-  if (stream.at != stream.end) return false;
-  for (let k: usize = 0; k < 32; k += 4) if (load<u32>(statesOf(stream) + k) != LEAST_STATE) return false;
+  if (stream.at !== stream.end) return false;
+  for (let k: usize = 0; k < 32; k += 4) if (load<u32>(statesOf(stream) + k) !== LEAST_STATE) return false;
   return true;
 }
 
-/** Low bits, a byte each, to LOWS. */
+/** Unpacks the low bits to LOWS, one byte each. */
 function unpackLows(segment: Segment, low: u32, scratch: usize): void {
   const block = scratch + TRUE_SYMBOLS;
   let at = segment.lows;
@@ -112,7 +115,7 @@ function unpackLows(segment: Segment, low: u32, scratch: usize): void {
   }
 }
 
-/** Whether a row of symbols holds escapes. */
+/** True if a row of symbols contains escapes. */
 function escapesIn(symbols: usize, width: usize): bool {
   let most = i8x16.splat(0);
   const end = symbols + (width << 3);
@@ -122,21 +125,24 @@ function escapesIn(symbols: usize, width: usize): bool {
   return v128.any_true(i8x16.eq(most, i8x16.splat(-1)));
 }
 
-/** Bytes at `symbols` → 16-bit symbols at TRUE_SYMBOLS, escapes replaced from `large` on. Returns the end of these. */
+/**
+ * Widens the symbols to 16 bits at TRUE_SYMBOLS and replaces escapes by the symbols at `large`. Returns the
+ * end of those used.
+ */
 function widen(symbols: usize, width: usize, large: usize, end: usize, escapes: bool, scratch: usize): usize {
   const truth = scratch + TRUE_SYMBOLS;
   for (let i: usize = 0; i < width << 3; i += 8) v128.store(truth + (i << 1), v128.load8x8_u(symbols + i));
   if (!escapes) return large;
   let at = large;
   for (let i: usize = 0; i < width << 3; i++) {
-    if (load<u8>(symbols + i) != 255) continue;
+    if (load<u8>(symbols + i) !== 255) continue;
     if (at < end) store<u16>(truth + (i << 1), load<u16>(at));
     at += 2;
   }
   return at;
 }
 
-/** A segment's values from its symbols. 0, or what is wrong. */
+/** Decodes a segment's values from its symbols. Returns 0 or a negative error. */
 function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 {
   const s = settings(scratch);
   const width = s.width as usize;
@@ -148,7 +154,7 @@ function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 
     const height = heightOf(strip, s.height, s.rows);
     for (let y: u32 = 0; y < height; y++, symbols += width << 3) {
       const escapes = escapesIn(symbols, width);
-      const bytes = !escapes && s.low == 0;
+      const bytes = !escapes && s.low === 0;
       if (!bytes) {
         large = widen(symbols, width, large, segment.raw, escapes, scratch);
         if (s.low > 0) low = joinLows(low, scratch);
@@ -157,7 +163,7 @@ function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 
       placeRow(x, strip, height, y, row, scratch);
     }
   }
-  if (large != segment.raw || low - scratch - LOWS != segment.lowCount) return BAD_COUNT;
+  if (large !== segment.raw || low - scratch - LOWS !== segment.lowCount) return BAD_COUNT;
   const least = segment.first * 8 * s.height * s.width;
   for (let k: usize = 0; k < segment.rawCount; k++) {
     const at = segment.raw + (k << 3);
@@ -169,32 +175,24 @@ function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 
 }
 
 /**
- * Fills the strips from `first` on: a segment of `strips`, and another of `more` if that is not 0. Returns the bytes read
- * of the `available` ones, or what is wrong.
+ * Decodes the strips from `first` on: a segment of `strips` strips, and another of `more` if that is not 0.
+ * Returns the bytes read of the `available` ones, or a negative error.
  */
-export function decodeDense(
-  scratch: usize,
-  x: usize,
-  first: u32,
-  strips: u32,
-  more: u32,
-  from: usize,
-  available: usize,
-): i32 {
+export function decodeDense(scratch: usize, x: usize, first: u32, strips: u32, more: u32, from: usize, available: usize): i32 {
   const s = settings(scratch);
   const width = s.width as usize;
   const end = from + available;
   const one = segmentOf(scratch, 0);
   const other = segmentOf(scratch, 1);
   let wrong = openSegment(one, first, strips, from, end, scratch);
-  if (wrong == 0 && more > 0) wrong = openSegment(other, first + strips, more, one.end, end, scratch);
-  if (wrong != 0) return wrong;
+  if (wrong === 0 && more > 0) wrong = openSegment(other, first + strips, more, one.end, end, scratch);
+  if (wrong !== 0) return wrong;
   const stream = openStream(one, scratch, 0);
   const second = openStream(more > 0 ? other : one, scratch, 1);
   for (let k: u32 = 0; k < max(strips, more); k++) {
     const height = k < strips ? heightOf(first + k, s.height, s.rows) : 0;
     const otherHeight = k < more ? heightOf(first + strips + k, s.height, s.rows) : 0;
-    if (height == otherHeight) decodeStrip(stream, second, true, height, width, scratch);
+    if (height === otherHeight) decodeStrip(stream, second, true, height, width, scratch);
     else {
       decodeStrip(stream, second, false, height, width, scratch);
       decodeStrip(second, stream, false, otherHeight, width, scratch);
@@ -202,7 +200,7 @@ export function decodeDense(
   }
   if (!isFinished(stream) || (more > 0 && !isFinished(second))) return BAD_STATE;
   wrong = fill(one, streamOf(scratch, 0).symbols, x, scratch);
-  if (wrong == 0 && more > 0) wrong = fill(other, streamOf(scratch, 1).symbols, x, scratch);
-  if (wrong != 0) return wrong;
+  if (wrong === 0 && more > 0) wrong = fill(other, streamOf(scratch, 1).symbols, x, scratch);
+  if (wrong !== 0) return wrong;
   return ((more > 0 ? other.end : one.end) - from) as i32;
 }

@@ -1,28 +1,28 @@
-// Zeros into a bitmap, the others moved together; and back. Lanes of eight 16-bit integers move by a table lookup,
-// 32-bit integers one at a time.
+// Moves the non-zero integers together and marks them in a bitmap, and the inverse. Eight 16-bit integers
+// move at once by a table of shuffles; 32-bit integers move one at a time.
 //
 //   v      0  7  0  0  3  0  9  0      bitmap byte 0b01010010
-//   packed 7  3  9                     the next eight go behind the 9
+//   packed 7  3  9                     the next ones follow the 9
 import { folded16, or16, unfolded16 } from "./predict";
 import { GATHER, GROUP, PACKED, Q, SCATTER } from "./scratch";
 
-@inline
+// @inline
 function fold32(v: u32, unsigned: bool): u32 {
   return unsigned ? v : (v << 1) ^ ((v as i32) >> 31);
 }
 
-/** Eight integers, folded, less 1, those of `mask` moved together. */
-@inline
+/** Eight integers, folded, minus 1; those marked in `mask` are moved together. */
+// @inline
 function together(v: v128, mask: usize, unsigned: bool, scratch: usize): v128 {
   const lifted = i16x8.sub(folded16(v, unsigned), i16x8.splat(1));
   return i8x16.swizzle(lifted, v128.load(scratch + GATHER + (mask << 4)));
 }
 
 /**
- * A bitmap, two bytes at a time, and what is behind it, of 16-bit integers. Behind an odd number of bytes comes a zero,
- * which the widths take the place of. Returns the end of the packed ones.
+ * gather for 16-bit integers, two bytes of the bitmap at a time. If their number is odd, a zero byte follows,
+ * which the widths overwrite later. Returns the end of the packed integers.
  */
-@inline
+// @inline
 function gather16(bitmap: usize, bytes: usize, unsigned: bool, scratch: usize): usize {
   const zero = i16x8.splat(0);
   let to = scratch + PACKED;
@@ -42,7 +42,7 @@ function gather16(bitmap: usize, bytes: usize, unsigned: bool, scratch: usize): 
   return to;
 }
 
-/** The folded integers less 1 of `n` at scratch + Q go to scratch + PACKED; returns how many. */
+/** Packs the non-zero ones of n integers at Q, folded minus 1, to PACKED. Returns their number. */
 export function gather(bitmap: usize, n: usize, wide: bool, unsigned: bool, scratch: usize): usize {
   const q = scratch + Q;
   let to = scratch + PACKED;
@@ -51,7 +51,7 @@ export function gather(bitmap: usize, n: usize, wide: bool, unsigned: bool, scra
     memory.fill(bitmap, 0, bytes);
     for (let i: usize = 0; i < n; i++) {
       const v = load<u32>(q + i * 4);
-      if (v == 0) continue;
+      if (v === 0) continue;
       store<u8>(bitmap + (i >> 3), load<u8>(bitmap + (i >> 3)) | ((1 as u8) << ((i & 7) as u8)));
       store<u32>(to, fold32(v, unsigned) - 1);
       to += 4;
@@ -64,7 +64,7 @@ export function gather(bitmap: usize, n: usize, wide: bool, unsigned: bool, scra
   return (to - scratch - PACKED) >> 1;
 }
 
-@inline
+// @inline
 function scatter16(bitmap: usize, bytes: usize, packed: usize, unsigned: bool, scratch: usize): usize {
   let from = packed;
   let to = scratch + GROUP;
@@ -77,13 +77,14 @@ function scatter16(bitmap: usize, bytes: usize, packed: usize, unsigned: bool, s
   return from;
 }
 
-/** The inverse for up to a group of n integers, to GROUP. Returns the end of those it took from `packed` on. */
+/**
+ * The inverse of gather for up to a group of n integers, to GROUP. Returns the end of the packed integers
+ * used.
+ */
 export function scatter(bitmap: usize, n: usize, packed: usize, wide: bool, unsigned: bool, scratch: usize): usize {
   if (!wide) {
     const bytes = (n + 7) >> 3;
-    return unsigned
-      ? scatter16(bitmap, bytes, packed, true, scratch)
-      : scatter16(bitmap, bytes, packed, false, scratch);
+    return unsigned ? scatter16(bitmap, bytes, packed, true, scratch) : scatter16(bitmap, bytes, packed, false, scratch);
   }
   let from = packed;
   for (let i: usize = 0; i < n; i++) {
@@ -98,14 +99,17 @@ export function scatter(bitmap: usize, n: usize, packed: usize, wide: bool, unsi
   return from;
 }
 
-/** Of a block: how many integers are not 0 (high half), and the or of these, folded, less 1 (low half or lane). */
+/**
+ * For a block: the number of non-zero integers (high half), and these, folded minus 1, or-ed together (low
+ * half).
+ */
 export function sparseBits(at: usize, count: usize, wide: bool, unsigned: bool): u64 {
   let some: u32 = 0;
   let all: u32 = 0;
   if (wide) {
     for (let i: usize = 0; i < count; i++) {
       const v = load<u32>(at + i * 4);
-      if (v == 0) continue;
+      if (v === 0) continue;
       all |= fold32(v, unsigned) - 1;
       some++;
     }
@@ -113,7 +117,7 @@ export function sparseBits(at: usize, count: usize, wide: bool, unsigned: bool):
   }
   const zero = i16x8.splat(0);
   let lanes = zero;
-  // A ragged block is followed by zeros.
+  // An incomplete block is followed by zeros.
   for (let i: usize = 0; i < count; i += 8) {
     const v = v128.load(at + i * 2);
     const set = i16x8.ne(v, zero);

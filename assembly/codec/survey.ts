@@ -1,18 +1,18 @@
-// What a chunk's integers are like, and which form suits them; src/codec/chunk.ts defines the choice.
+// Properties of a chunk's integers, and the form that suits them; src/codec/chunk.ts defines the choice.
 import { predict, UNSIGNED } from "./predict";
 import { ESCAPES, POSITIONS } from "./scratch";
 import { sparseBits } from "./sparse";
 
-/** Forms beyond predict's; the sparse one with folded integers, or one more without. */
+/** Forms beyond those of predict.ts. SPARSE + 1 is the sparse form without folding. */
 export const CONSTANT: u32 = 5;
 export const SPARSE: u32 = 6;
 
-@inline
+// @inline
 export function integerAt(q: usize, i: usize, wide: bool): i32 {
   return wide ? load<i32>(q + i * 4) : (load<i16>(q + i * 2) as i32);
 }
 
-/** Of n integers from q on: the least, and whether all are 0 … 15 bits wide or all the same, as one word of flags. */
+/** The survey's flags: some integer is negative, needs more than 16 bits, or differs from the first. */
 export const ANY_NEGATIVE: u32 = 1;
 export const ANY_WIDE: u32 = 2;
 export const ANY_OTHER: u32 = 4;
@@ -26,7 +26,7 @@ export function survey(q: usize, n: usize): u32 {
   for (; i + 4 <= n; i += 4) {
     const v = v128.load(q + i * 4);
     negative = v128.or(negative, v);
-    // A 16-bit integer's upper seventeen bits are alike.
+    // The upper seventeen bits of an integer that fits in 16 bits are equal.
     wide = v128.or(wide, v128.xor(v, i32x4.shr_s(v, 31)));
     other = v128.or(other, v128.xor(v, first));
   }
@@ -37,20 +37,20 @@ export function survey(q: usize, n: usize): u32 {
   for (; i < n; i++) {
     const v = load<i32>(q + i * 4);
     if (v < 0) flags |= ANY_NEGATIVE;
-    if (v != ((v << 16) >> 16)) flags |= ANY_WIDE;
-    if (v != load<i32>(q)) flags |= ANY_OTHER;
+    if (v !== (v << 16) >> 16) flags |= ANY_WIDE;
+    if (v !== load<i32>(q)) flags |= ANY_OTHER;
   }
   return flags;
 }
 
-/** 32-bit integers become 16-bit ones in place, with a block of zeros behind them. */
+/** Narrows n 32-bit integers to 16 bits in place. */
 export function narrow(q: usize, n: usize): void {
   for (let i: usize = 0; i < n; i += 8) {
     v128.store(q + i * 2, i16x8.narrow_i32x4_s(v128.load(q + i * 4), v128.load(q + i * 4, 16)));
   }
 }
 
-/** The plan of least cost over some eight blocks, SPARSE or one of `predict`'s. */
+/** The form with the least cost over about eight blocks: SPARSE, SPARSE + 1 or one of predict.ts. */
 export function choosePlan(q: usize, n: usize, lag: usize, wide: bool, none: u32, block: usize): u32 {
   const blocks = (n + 63) >> 6;
   const stride = max<usize>(1, blocks >> 3);
@@ -67,11 +67,11 @@ export function choosePlan(q: usize, n: usize, lag: usize, wide: bool, none: u32
     const count = min<usize>(64, n - b * 64);
     costNone += predict(block, at, 0, wide, none, count);
     cost1 += predict(block, at, 0, wide, 1, count);
-    if (lag != 0) {
+    if (lag !== 0) {
       cost2 += predict(block, at, lag, wide, 2, count);
       cost3 += predict(block, at, lag, wide, 3, count);
     }
-    const set = sparseBits(at, count, wide, none == UNSIGNED);
+    const set = sparseBits(at, count, wide, none === UNSIGNED);
     some += (set >>> 32) as u32;
     bits |= set as u32;
     sampled++;
@@ -82,19 +82,19 @@ export function choosePlan(q: usize, n: usize, lag: usize, wide: bool, none: u32
     best = cost1 << 6;
     plan = 1;
   }
-  if (lag != 0 && cost2 << 6 < best) {
+  if (lag !== 0 && cost2 << 6 < best) {
     best = cost2 << 6;
     plan = 2;
   }
-  if (lag != 0 && cost3 << 6 < best) {
+  if (lag !== 0 && cost3 << 6 < best) {
     best = cost3 << 6;
     plan = 3;
   }
-  // Without their zeros the blocks mix, so the widest of all sampled integers counts.
-  return (sampled << 6) + some * (32 - clz(bits)) < best ? SPARSE + (none == UNSIGNED ? 1 : 0) : plan;
+  // Without the zeros, block boundaries shift, so the width of the widest sampled integer is used for all.
+  return (sampled << 6) + some * (32 - clz(bits)) < best ? SPARSE + (none === UNSIGNED ? 1 : 0) : plan;
 }
 
-/** How many of n ≤ 2^17 sixteen-bit integers are 0. */
+/** The number of zeros among n ≤ 2^17 16-bit integers. */
 function countZeros(q: usize, n: usize): i32 {
   const zero = i16x8.splat(0);
   let counts = zero;
@@ -102,27 +102,28 @@ function countZeros(q: usize, n: usize): i32 {
   // A comparison is −1 where true.
   for (; i + 8 <= n; i += 8) counts = i16x8.sub(counts, i16x8.eq(v128.load(q + i * 2), zero));
   const four = i32x4.extadd_pairwise_i16x8_s(counts);
-  let count = i32x4.extract_lane(four, 0) + i32x4.extract_lane(four, 1) + i32x4.extract_lane(four, 2) + i32x4.extract_lane(four, 3);
-  for (; i < n; i++) if (load<i16>(q + i * 2) == 0) count++;
+  let count =
+    i32x4.extract_lane(four, 0) + i32x4.extract_lane(four, 1) + i32x4.extract_lane(four, 2) + i32x4.extract_lane(four, 3);
+  for (; i < n; i++) if (load<i16>(q + i * 2) === 0) count++;
   return count;
 }
 
 /**
- * Closes the gap that `support` and `dithered` leave at 0 where next to no value is zero; see src/codec/chunk.ts.
- * Returns how many zeros it noted as escapes, or −1 where there is no gap to close.
+ * Closes the gap at 0 that all quantisers but `paper` leave if next to no value is zero; see
+ * src/codec/chunk.ts. Returns the number of zeros stored as escapes, or −1 if there is no gap to close.
  */
 export function closeGap(q: usize, x: usize, n: usize, wide: bool, scratch: usize): i32 {
   const limit = (n >> 8) as i32;
   let count = 0;
   if (wide) {
-    for (let i: usize = 0; i < n; i++) if (load<i32>(q + i * 4) == 0) count++;
+    for (let i: usize = 0; i < n; i++) if (load<i32>(q + i * 4) === 0) count++;
   } else {
     for (let i: usize = 0; i < n && count <= limit; i += 1024) count += countZeros(q + i * 2, min<usize>(1024, n - i));
   }
   if (count > limit) return -1;
   let found: usize = 0;
   for (let i: usize = 0; found < (count as usize); i++) {
-    if (integerAt(q, i, wide) != 0) continue;
+    if (integerAt(q, i, wide) !== 0) continue;
     store<u16>(scratch + POSITIONS + found * 2, i as u16);
     store<u32>(scratch + ESCAPES + found * 4, load<u32>(x + i * 4));
     found++;

@@ -1,10 +1,10 @@
-// Eight times eight 16-bit integers, turned: lanes' rows ↔ columns. On the way back they may become values at once.
+// Transposes eight rows of eight 16-bit integers. When decoding, the result may be dequantised at once.
 import { storeEight } from "./dequantize";
 
-/** What `spread` leaves integers; otherwise a quantizer. */
+/** With this kind `spread` stores integers; any other kind is the quantizer that decodes them. */
 const INTEGERS: u32 = 0;
 
-@inline
+// @inline
 function put(
   to: usize,
   integers: v128,
@@ -17,15 +17,17 @@ function put(
   four: v128,
   scratch: usize,
 ): void {
-  if (kind == INTEGERS) v128.store(to, integers);
+  if (kind === INTEGERS) v128.store(to, integers);
   else storeEight(to, integers, kind, gapless, step, one, other, turn, four, scratch);
 }
 
 /**
- * Eight vectors of eight integers become eight others, `toStride` bytes from one to the next, or the values of these. `turn` is that
- * of the first one's first four values, `apart` leads to the next one's; the rest is storeEight's.
+ * Transposes eight vectors of eight integers and stores the results, or their values, `toStride` bytes apart.
+ * `turn` belongs to the first four values of the first result, and adding `apart` gives that of the next
+ * result. The other arguments are storeEight's.
  */
-@inline
+// biome-ignore format: one row a line
+// @inline
 function spread(
   to: usize,
   toStride: usize,
@@ -55,7 +57,7 @@ function spread(
   const turn5 = i32x4.add(turn4, apart);
   const turn6 = i32x4.add(turn5, apart);
   const turn7 = i32x4.add(turn6, apart);
-  // Pairs of lanes, then pairs of pairs, then halves.
+  // Interleave pairs of lanes, then pairs of pairs, then halves.
   const ab0 = i8x16.shuffle(a, b, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
   const ab1 = i8x16.shuffle(a, b, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
   const cd0 = i8x16.shuffle(c, d, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
@@ -82,8 +84,8 @@ function spread(
   put(to + toStride * 7, i8x16.shuffle(ad3, eh3, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), kind, gapless, step, one, other, turn7, four, scratch);
 }
 
-/** Eight rows of eight integers become eight columns, `toStride` bytes from one to the next. */
-@inline
+/** Transposes eight rows of eight integers to columns that are `toStride` bytes apart. */
+// @inline
 export function storeTransposed(
   to: usize,
   toStride: usize,
@@ -115,8 +117,8 @@ export function transpose(to: usize, toStride: usize, from: usize, stride: usize
   );
 }
 
-/** Eight columns from `from` on become eight values each of eight rows, `apart` values from one to the next. */
-@inline
+/** Decodes eight columns at `from` to eight values in each of eight rows, which are `apart` values apart. */
+// @inline
 export function spreadColumns(
   to: usize,
   stride: usize,

@@ -1,15 +1,16 @@
-// Dense mode's way back: a row's columns of eight integers → eight lanes' rows of floats. lanes.ts goes there.
+// Dense mode's decoding of a row: columns of eight integers → rows of floats in eight lanes; the inverse of
+// lanes.ts.
 import { mix } from "./checksum";
+import { aidOf, dequantize16, otherAidOf } from "./dequantize";
+import { further, turnOf } from "./dither";
 import { laneBytes } from "./lanes";
 import { LANES, PADDED } from "./map";
-import { further, turnOf } from "./dither";
-import { aidOf, dequantize16, otherAidOf } from "./dequantize";
 import { DITHERED, dithers, PAPER, SIGNED, SUPPORT, TWINS } from "./quantize";
 import { opaqueFloat, settings } from "./scratch";
 import { spreadColumns, transpose } from "./transpose";
 
-/** Whole columns of eight, and up to seven values beyond each row. */
-@inline
+/** Writes whole vectors of eight, and so up to seven values beyond each row. */
+// @inline
 function spreadWith(to: usize, stride: usize, first: u32, row: usize, scratch: usize, quantizer: u32, gapless: bool): void {
   const s = settings(scratch);
   const step = opaqueFloat(s.step, scratch);
@@ -26,16 +27,16 @@ function spreadWith(to: usize, stride: usize, first: u32, row: usize, scratch: u
   }
 }
 
-/** Eight lanes' rows, `stride` bytes apart, from number `first` on. */
+/** Writes the rows of eight lanes, `stride` bytes apart; the first value has index `first`. */
 function spreadRow(to: usize, stride: usize, first: u32, row: usize, scratch: usize): void {
   const s = settings(scratch);
-  const gapless = s.gapless != 0;
-  if (s.quantizer == PAPER) spreadWith(to, stride, first, row, scratch, PAPER, false);
-  else if (s.quantizer == SUPPORT) {
+  const gapless = s.gapless !== 0;
+  if (s.quantizer === PAPER) spreadWith(to, stride, first, row, scratch, PAPER, false);
+  else if (s.quantizer === SUPPORT) {
     if (gapless) spreadWith(to, stride, first, row, scratch, SUPPORT, true);
     else spreadWith(to, stride, first, row, scratch, SUPPORT, false);
-  } else if (s.quantizer == SIGNED) {
-    if (s.twin != 0) {
+  } else if (s.quantizer === SIGNED) {
+    if (s.twin !== 0) {
       if (gapless) spreadWith(to, stride, first, row, scratch, TWINS, true);
       else spreadWith(to, stride, first, row, scratch, TWINS, false);
     } else if (gapless) spreadWith(to, stride, first, row, scratch, SIGNED, true);
@@ -45,35 +46,35 @@ function spreadRow(to: usize, stride: usize, first: u32, row: usize, scratch: us
 }
 
 /**
- * The columns at `row` become row y of a strip, whose lanes have `height` rows; and rectified ones where these are wanted
- * beside them.
+ * Decodes the columns at `row` to row y of a strip whose lanes have `height` rows; also to a rectified copy
+ * if the settings ask for one.
  */
 export function placeRow(x: usize, strip: u32, height: u32, y: u32, row: usize, scratch: usize): void {
   const s = settings(scratch);
   const width = s.width as usize;
   const first = (strip * 8 * s.height + y) * s.width;
   const apart = height * s.width;
-  // What goes beyond a row lies in its lane's next one, which comes later.
-  const beyond = (width & 7) != 0;
+  // Values written beyond a row lie in the lane's next row, which is written later.
+  const beyond = (width & 7) !== 0;
   const end = first + 7 * apart + ((s.width + 7) & ~7);
-  const suited = s.quantizer == SIGNED || (s.step == s.negativeStep && s.rectified == 0);
+  const suited = s.quantizer === SIGNED || (s.step === s.negativeStep && s.rectified === 0);
   if (end <= s.length && (!beyond || y + 1 < height) && suited) {
     spreadRow(x + ((first as usize) << 2), (apart as usize) << 2, first, row, scratch);
-    if (s.twin == 0 || s.quantizer == SIGNED) return;
+    if (s.twin === 0 || s.quantizer === SIGNED) return;
   } else placeLanes(x, strip, height, y, row, scratch);
-  if (s.twin == 0) return;
+  if (s.twin === 0) return;
   s.rectified = 1;
   placeLanes(x + s.twin, strip, height, y, row, scratch);
   s.rectified = 0;
 }
 
-/** Lane after lane, and no value beyond the tensor's. */
+/** Decodes lane by lane, and writes no value beyond the tensor's end. */
 function placeLanes(x: usize, strip: u32, height: u32, y: u32, row: usize, scratch: usize): void {
   const s = settings(scratch);
   const width = s.width as usize;
   const stride = laneBytes(width);
   for (let i: usize = 0; i < width; i += 8) transpose(scratch + LANES + (i << 1), stride, row + (i << 4), 16);
-  const gapless = s.gapless != 0;
+  const gapless = s.gapless !== 0;
   for (let lane: u32 = 0; lane < 8; lane++) {
     const number = strip * 8 * s.height + lane * height + y;
     if (number >= s.rows) return;
@@ -83,7 +84,7 @@ function placeLanes(x: usize, strip: u32, height: u32, y: u32, row: usize, scrat
     const to = x + ((index as usize) << 2);
     const from = scratch + LANES + (lane as usize) * stride;
     dequantize16(to, from, whole, gapless, index, scratch);
-    if (whole == count) continue;
+    if (whole === count) continue;
     dequantize16(scratch + PADDED, from + (whole << 1), 8, gapless, index + (whole as u32), scratch);
     for (let k = whole; k < count; k++) store<u32>(to + (k << 2), load<u32>(scratch + PADDED + ((k - whole) << 2)));
   }

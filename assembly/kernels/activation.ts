@@ -1,4 +1,7 @@
-/** The logistic function and SiLU; what is computed stands in src/kernels/reference/activation.ts. Units: elements, from a multiple of 4. */
+/**
+ * The logistic function and SiLU; src/kernels/reference/activation.ts defines them. Units: elements, from a
+ * multiple of 4.
+ */
 import { exp } from "./exponential";
 import { map } from "./map";
 
@@ -6,7 +9,7 @@ function at(p: usize, i: i32): usize {
   return p + ((<usize>i) << 2);
 }
 
-/** 1/(1 + e^−x), four at a time. */
+/** 1/(1 + e^−x), for four values at a time. */
 function logistic(x: v128, one: v128): v128 {
   return f32x4.div(one, f32x4.add(one, exp(f32x4.neg(x))));
 }
@@ -26,7 +29,7 @@ export function sigmoid(y: usize, x: usize, begin: i32, end: i32): void {
   map<Sigmoid>(at(y, begin), at(x, begin), 0, end - begin, one, one);
 }
 
-/** x·(z·(1 − z)): a gradient times the slope where the output is z. */
+/** x·(z·(1 − z)): a gradient x times the slope of the sigmoid whose output is z. */
 @unmanaged
 class TimesSigmoidSlope {
   pair(): bool {
@@ -57,7 +60,7 @@ export function silu(y: usize, x: usize, begin: i32, end: i32): void {
   map<Silu>(at(y, begin), at(x, begin), 0, end - begin, one, one);
 }
 
-/** A gradient x times the slope where the input is z. */
+/** A gradient x times the slope of SiLU at the input z. */
 @unmanaged
 class TimesSiluSlope {
   pair(): bool {

@@ -1,4 +1,7 @@
-/** Per channel of N × C × size. Units: channels, where nothing else is said. A channel's sums run over its planes in binary64. */
+/**
+ * Kernels per channel of N × C × size. Units are channels unless stated otherwise. A channel's sum adds the
+ * sums of its planes in binary64.
+ */
 import { Sum } from "./elementwise";
 import { map } from "./map";
 import { orderedSum, Value } from "./order";
@@ -26,7 +29,7 @@ export function channelSum<Term>(x: usize, s: ChannelShape, c: i32, u: v128): f6
   return total;
 }
 
-/** The same of planes of one value, as behind a linear layer. */
+/** channelSum for planes of one value, as after a linear layer. */
 function columnSum(x: usize, s: ChannelShape, c: i32): f64 {
   let total: f64 = 0;
   for (let n = 0; n < s.N; n++) total += <f64>load<f32>(x + planeOf(s, n, c));
@@ -59,7 +62,7 @@ export function addBias(y: usize, bias: usize, shape: usize, begin: i32, end: i3
   const s = changetype<ChannelShape>(shape);
   for (let n = 0; n < s.N; n++) {
     if (s.size === 1) {
-      // Channels lie side by side.
+      // The channels lie side by side.
       const zero = f32x4.splat(0);
       map<Sum>(y + planeOf(s, n, begin), y + planeOf(s, n, begin), at(bias, begin), end - begin, zero, zero);
       continue;
@@ -81,7 +84,7 @@ export function biasGradient(db: usize, dy: usize, shape: usize, begin: i32, end
   }
 }
 
-/** Units: planes, N · C of them, so that a thread goes on with what it has mostly written itself. */
+/** Units: N · C planes, so that a thread continues with planes that it has mostly written itself. */
 export function batchNormForward(
   y: usize,
   x: usize,

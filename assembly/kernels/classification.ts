@@ -1,4 +1,4 @@
-/** Softmax and cross-entropy; what is computed stands in src/kernels/reference/classification.ts. Units: rows. */
+/** Softmax and cross-entropy; src/kernels/reference/classification.ts defines them. Units: rows. */
 import { exp, log } from "./exponential";
 import { orderedSum, Value } from "./order";
 import { loadSome, storeSome } from "./vector";
@@ -19,7 +19,7 @@ function rowMax(x: usize, classes: i32): f32 {
   return max(f32x4.extract_lane(two, 0), f32x4.extract_lane(two, 1));
 }
 
-/** Writes softmax to y, returns Σ exp(x − largest). */
+/** Writes the softmax of a row to y and returns Σ exp(x − largest). */
 function softmaxRow(y: usize, x: usize, classes: i32, largest: f32): f32 {
   const most = f32x4.splat(largest);
   for (let i = 0; i < classes; i += 4) {

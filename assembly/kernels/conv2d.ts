@@ -1,4 +1,4 @@
-/** A convolution as the kernels see it. */
+/** The shape of a convolution, and the parts that its kernels share. */
 import { tileLanes } from "./tile";
 import { Source } from "./window";
 
@@ -18,12 +18,12 @@ export class Conv2dShape {
   groups: i32;
 }
 
-/** Panels of 8 that so many channels fill. */
+/** The number of panels of 8 that hold this many channels. */
 export function panelsOf(channels: i32): i32 {
   return (channels + tileLanes - 1) / tileLanes;
 }
 
-/** Fills in the source of the forward pass, which is also that of the weight gradient. */
+/** Fills in the source of the forward pass; the weight gradient uses it too. */
 export function forwardSource(source: Source, x: usize, s: Conv2dShape): void {
   source.address = x;
   source.imageChannels = s.C;

@@ -1,4 +1,7 @@
-/** The forward pass: weights packed by output channel, then one slide over x, or Winograd's way. */
+/**
+ * The forward pass: weights are packed by output channel, then the window slides over x, or Winograd's
+ * transforms are used.
+ */
 import { Conv2dShape, forwardSource, panelsOf } from "./conv2d";
 import { packSteps } from "./pack";
 import { headBytes, slide, slideBytes, Target } from "./slide";
@@ -9,12 +12,12 @@ import { winogradLarge, winogradLargeBytes } from "./winograd_large";
 import { winogradPack, winogradPackedBytes } from "./winograd_pack";
 import { winogradSide } from "./winograd_side";
 
-/** Outputs in a row of Winograd's tiles; 0 where another way is gone. */
+/** The side of Winograd's tiles in outputs; 0 if Winograd is not used. */
 function sideOf(s: Conv2dShape): i32 {
   return winogradSide(s.R, s.S, s.stride, s.C / s.groups, s.K / s.groups, s.P, s.Q);
 }
 
-/** Bytes of the packed weights, and units of work: output rows N · P, or rows of tiles. */
+/** Bytes of the packed weights. */
 export function conv2dForwardPacked(shape: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   const inputs = s.C / s.groups;
@@ -24,13 +27,14 @@ export function conv2dForwardPacked(shape: usize): i32 {
   return s.groups * panelsOf(outputs) * inputs * s.R * s.S * 32;
 }
 
+/** The number of units: output rows N · P, or rows of tiles. */
 export function conv2dForwardUnits(shape: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   const side = sideOf(s);
   return s.N * (side > 0 ? (s.P + side - 1) / side : s.P);
 }
 
-/** Packed weights: groups × panels of 8 output channels × (c, r, s) × 8. Units: groups · panels. */
+/** Packs the weights: groups × panels of 8 output channels × (c, r, s) × 8. Units: groups · panels. */
 export function conv2dPackForward(
   packed: usize,
   w: usize,
@@ -78,7 +82,7 @@ export function conv2dPackForward(
   }
 }
 
-/** `room`: bytes for a Source, scratch. */
+/** Bytes of workspace. `room` has space for a Source and is overwritten. */
 export function conv2dForwardWorkspace(shape: usize, room: usize): i32 {
   const source = changetype<Source>(room);
   const s = changetype<Conv2dShape>(shape);

@@ -1,7 +1,7 @@
 /**
- * The input gradient. With a stride it is `stride²` problems: the inputs of phase (a, b) = (h mod stride, w mod
- * stride) meet only the taps r ≡ a + padding, s ≡ b + padding, and over those it is a convolution of step 1 by the
- * window turned round.
+ * The input gradient. A stride splits it into stride² problems: the inputs of phase (a, b) = (h mod stride, w
+ * mod stride) meet only the taps r ≡ a + padding, s ≡ b + padding (mod stride). Over those taps it is a
+ * convolution with step 1 and the rotated window.
  */
 import { Conv2dShape, panelsOf } from "./conv2d";
 import { packLanes, packSteps } from "./pack";
@@ -13,12 +13,12 @@ import { winogradLarge, winogradLargeBytes } from "./winograd_large";
 import { winogradPack, winogradPackedBytes } from "./winograd_pack";
 import { winogradSide } from "./winograd_side";
 
-/** Outputs in a row of Winograd's tiles; 0 where another way is gone. */
+/** The side of Winograd's tiles in outputs; 0 if Winograd is not used. */
 function sideOf(s: Conv2dShape): i32 {
   return winogradSide(s.R, s.S, s.stride, s.K / s.groups, s.C / s.groups, s.H, s.W);
 }
 
-/** Bytes of the packed weights, and units of work: rows of the largest phase, N · ⌈H / stride⌉, or rows of tiles. */
+/** Bytes of the packed weights. */
 export function conv2dInputGradientPacked(shape: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   const inputs = s.K / s.groups;
@@ -28,6 +28,7 @@ export function conv2dInputGradientPacked(shape: usize): i32 {
   return s.groups * panelsOf(outputs) * inputs * s.R * s.S * 32;
 }
 
+/** The number of units: rows of the largest phase, N · ⌈H / stride⌉, or rows of tiles. */
 export function conv2dInputGradientUnits(shape: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   const side = sideOf(s);
@@ -35,10 +36,11 @@ export function conv2dInputGradientUnits(shape: usize): i32 {
   return s.N * ((s.H + rows - 1) / rows);
 }
 
-/** How many of 0 … size−1 have the remainder of phase + padding when divided by stride, and the first of them. */
+/** The first tap of a phase: the smallest one that is ≡ phase + padding (mod stride). */
 function firstTap(phase: i32, s: Conv2dShape): i32 {
   return (phase + s.padding) % s.stride;
 }
+/** The number of taps among 0 … size − 1 that are `first` plus a multiple of the stride. */
 function tapCount(first: i32, size: i32, s: Conv2dShape): i32 {
   return first < size ? (size - 1 - first) / s.stride + 1 : 0;
 }
@@ -65,7 +67,10 @@ function isEmpty(source: Source): bool {
   return source.R * source.S * source.rows * source.columns === 0;
 }
 
-/** Packed weights: for each phase, groups × panels of 8 input channels × (k, r, s) × 8. Units: groups · panels. */
+/**
+ * Packs the weights: for each phase, groups × panels of 8 input channels × (k, r, s) × 8. Units: groups ·
+ * panels.
+ */
 export function conv2dPackInputGradient(
   packed: usize,
   w: usize,
@@ -100,7 +105,10 @@ export function conv2dPackInputGradient(
   }
 }
 
-/** So many output channels of a panel are packed before the next panel's: their weights are near each other in memory. */
+/**
+ * A panel packs this many output channels before the next panel does, because their weights lie close
+ * together in memory.
+ */
 const turnedChannels: i32 = 64;
 
 function packTurned(
@@ -137,7 +145,10 @@ function packTurned(
   }
 }
 
-/** A panel's (k, r, s) for the taps of one phase; `from` is tap (0, 0) of the panel's first channel in output channel 0. */
+/**
+ * Packs a panel's (k, r, s) for the taps of one phase. `from` is tap (0, 0) of the panel's first channel in
+ * output channel 0.
+ */
 function packPhase(to: usize, from: usize, s: Conv2dShape, firstR: i32, firstS: i32, lanes: i32): void {
   if (firstR >= s.R || firstS >= s.S) return;
   const taps = s.R * s.S;
@@ -165,7 +176,7 @@ function packPhase(to: usize, from: usize, s: Conv2dShape, firstR: i32, firstS: 
   }
 }
 
-/** `room`: bytes for a Source, scratch. */
+/** Bytes of workspace. `room` has space for a Source and is overwritten. */
 export function conv2dInputGradientWorkspace(shape: usize, room: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   const source = changetype<Source>(room);
@@ -184,7 +195,7 @@ export function conv2dInputGradientWorkspace(shape: usize, room: usize): i32 {
   return bytes;
 }
 
-/** Unit i of an image is its input rows i·stride … + stride − 1. */
+/** Unit i of an image covers its input rows i·stride … i·stride + stride − 1. */
 export function conv2dInputGradient(
   dx: usize,
   dy: usize,
@@ -223,7 +234,7 @@ export function conv2dInputGradient(
   }
 }
 
-/** Inputs that no window touches have the gradient 0. */
+/** Clears the rows, because inputs that no window covers have the gradient 0. */
 function clearRows(dx: usize, s: Conv2dShape, unitRows: i32, begin: i32, end: i32): void {
   for (let unit = begin; unit < end; unit++) {
     const row = (unit % unitRows) * s.stride;

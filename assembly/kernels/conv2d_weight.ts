@@ -2,10 +2,10 @@
  * The weight gradient of a convolution.
  *
  *   tile:  4 window elements (c, r, s)  ×  8 output channels
- *   chain: over the outputs (n, p, q): x is read where output's window + tap says, dy from a packed panel
+ *   chain: over the outputs (n, p, q): x is read at the output's window + tap, dy from a packed panel
  *
- * A group with few output channels takes its taps as lanes instead: see narrow.ts. Large 3×3 convolutions go by
- * Winograd's way: see winograd_weight.ts.
+ * A group with few output channels uses taps as lanes instead: see narrow.ts. Large 3×3 convolutions use
+ * Winograd's transforms: see winograd_weight.ts.
  */
 import { Conv2dShape, forwardSource } from "./conv2d";
 import { fewChannels, firstTapOf, multiplyTaps, tapsIn, tapVectors } from "./narrow";
@@ -32,20 +32,21 @@ import {
   weightWinogradUnits,
 } from "./winograd_weight";
 
-/** One weight gradient under way. */
+/** The state of one weight gradient. */
 @unmanaged
 class Job {
   dw: usize;
   dy: usize;
   shape: Conv2dShape;
   source: Source;
-  /** Window elements of a weight, and outputs of a block. */
+  /** Window elements per weight, and outputs per block. */
   depth: i32;
   outputs: i32;
-  /** Output channels of a group; panels of 8 of them. */
+  /** Output channels per group, and panels of 8 of them. */
   channels: i32;
   panels: i32;
-  // Scratch: a tile and what a fresh one holds, places of a tile's rows, tables, a panel of dy, the copied source.
+  // Workspace: a tile, the start of its chains, places of a tile's rows, tables, a panel of dy, the copied
+  // source.
   acc: usize;
   start: usize;
   places: usize;
@@ -53,7 +54,7 @@ class Job {
   windows: usize;
   panelDy: usize;
   copy: usize;
-  // The block under way.
+  // The current block.
   image: i32;
   images: i32;
   row: i32;
@@ -64,7 +65,10 @@ class Job {
 const headBytes: i32 = 512;
 const jobOffset: usize = 256;
 
-/** Few channels; their lanes of taps may read a little behind a row, which only a copy allows. */
+/**
+ * True if a group has few channels. The lanes of taps may then read a little beyond a row, which only a copy
+ * permits.
+ */
 function isNarrow(s: Conv2dShape): bool {
   return s.K / s.groups <= fewChannels;
 }
@@ -74,7 +78,10 @@ function layOutSource(source: Source, x: usize, s: Conv2dShape): void {
   layOut(source, s.N, isNarrow(s));
 }
 
-/** Workspace: source, job | acc | its start | places | taps | windows | panel of dy | copy. `room`: bytes for a Source. */
+/**
+ * Workspace: source, job | acc | its start | places | taps | windows | panel of dy | copy. `room` has space
+ * for a Source.
+ */
 export function conv2dWeightGradientWorkspace(shape: usize, room: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   if (suitsWeightWinograd(s)) return weightWinogradBytes(s);
@@ -85,7 +92,10 @@ export function conv2dWeightGradientWorkspace(shape: usize, room: usize): i32 {
   return headBytes + tileBytes + rowBytes + 16 + taps * 4 + outputs * (4 + 32) + copyBytes(source);
 }
 
-/** How many units there are: tiles of taps × panels of output channels, or quadruples of vectors of taps × groups; or Winograd's. */
+/**
+ * The number of units: tiles of taps × panels of output channels; for narrow groups, quadruples of tap
+ * vectors × groups; or Winograd's units.
+ */
 export function conv2dWeightGradientUnits(shape: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   if (suitsWeightWinograd(s)) return weightWinogradUnits(s);
@@ -94,7 +104,7 @@ export function conv2dWeightGradientUnits(shape: usize): i32 {
   return s.groups * panels * tilesOf(s);
 }
 
-/** Units of a panel. */
+/** The number of units per panel. */
 function tilesOf(s: Conv2dShape): i32 {
   const inputs = s.C / s.groups;
   const rows = isNarrow(s) ? inputs * tapVectors(s.R, s.S) : inputs * s.R * s.S;
@@ -151,15 +161,16 @@ export function conv2dWeightGradient(
   }
 }
 
-/** Bytes of what one image adds to the weight gradient, 0 where images are no sums of their own. */
+/** Bytes of the weight gradient of one image; 0 if images are not summed separately. */
 export function conv2dWeightGradientImageBytes(shape: usize, room: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   return suitsWeightWinograd(s) ? weightWinogradImageBytes(s) : 0;
 }
 
 /**
- * What images add, where that is a sum of its own for each: those from 0 on to dw at once, those from `first` on to
- * `gradients`. Units: images; one call takes all before `first`.
+ * The gradients of images, for convolutions that sum each image separately. Images before `first` are added
+ * to dw directly; each image from `first` on is stored in `gradients`. Units: images; one call takes all
+ * images before `first`.
  */
 export function conv2dWeightGradientImages(
   dw: usize,
@@ -177,7 +188,7 @@ export function conv2dWeightGradientImages(
   weightWinogradImages(dw, gradients, first, dy, x, s, accumulate, begin, end, workspace);
 }
 
-/** Adds to dw what images add, in their order. Units: elements, from a multiple of 4. */
+/** Adds the stored gradients of the images to dw, in their order. Units: elements, from a multiple of 4. */
 export function conv2dWeightGradientSum(
   dw: usize,
   gradients: usize,
@@ -252,7 +263,7 @@ function addTiles(job: Job, base: usize, panel: i32, begin: i32, end: i32): void
   }
 }
 
-/** Quadruples of vectors of taps, for each of the group's few channels. */
+/** Computes quadruples of tap vectors, for each of the group's few channels. */
 function addTaps(job: Job, base: usize, group: i32, begin: i32, end: i32): void {
   const s = job.shape;
   const plane = s.P * s.Q;
@@ -286,7 +297,7 @@ function addTaps(job: Job, base: usize, group: i32, begin: i32, end: i32): void 
   }
 }
 
-/** The place in a window of the first tap of vector v. */
+/** The offset of vector v's first tap in a window. */
 function tapAt(job: Job, v: i32): usize {
   return <usize>load<u32>(job.taps + ((<usize>firstTapOf(v, job.shape.S)) << 2));
 }

@@ -1,4 +1,4 @@
-/** One value in, one value out. Units: elements, from a multiple of 4. */
+/** Elementwise kernels. Units: elements, from a multiple of 4. */
 import { map } from "./map";
 
 function at(p: usize, i: i32): usize {
@@ -20,7 +20,7 @@ export function relu(y: usize, x: usize, begin: i32, end: i32): void {
   map<Rectify>(at(y, begin), at(x, begin), 0, end - begin, zero, zero);
 }
 
-/** x where z ≠ 0. */
+/** x where z ≠ 0, otherwise 0. */
 @unmanaged
 class PassNonZero {
   pair(): bool {

@@ -1,4 +1,4 @@
-/** The polynomials of src/kernels/reference/exponential.ts, operation for operation. */
+/** The polynomials of src/kernels/reference/exponential.ts, with the same operations in the same order. */
 
 const ln2High: f32 = 0.693359375;
 const ln2Low: f32 = -2.1219444e-4;
@@ -9,7 +9,7 @@ function step(sum: v128, x: v128, coefficient: f32): v128 {
   return f32x4.add(f32x4.mul(sum, x), f32x4.splat(coefficient));
 }
 
-/** e^x, four at a time. */
+/** e^x, for four values at a time. */
 export function exp(x: v128): v128 {
   const shift = f32x4.splat(rounder);
   const n = f32x4.sub(f32x4.add(f32x4.mul(x, f32x4.splat(log2e)), shift), shift);

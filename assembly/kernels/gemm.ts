@@ -1,14 +1,14 @@
 /**
- * c = op(a) · op(b), in one of two ways. Tiles of 4 rows of a are packed, see tile.ts.
+ * c = op(a) · op(b), in one of two ways. Rows of a are packed in tiles of 4, see tile.ts.
  *
- * Blocked, cut so that each piece stays in the cache that it is read from:
- *     a: 256 rows × ≤ 512 steps, half of a common L2 cache
- *     b: a panel, ≤ 512 × 8, read from the L1 cache by all the block's tiles; packed with its neighbour in one go
- *   With few rows all of a is packed at once and a panel's pieces follow each other, so that b is read as it lies in
- *   memory.
+ * Blocked: the operands are cut so that each piece stays in the cache from which it is read.
+ *     a: 256 rows × ≤ 512 steps, half of a typical L2 cache
+ *     b: a panel, ≤ 512 × 8, read from the L1 cache by all tiles of the block; two panels are packed at once
+ *   If there are few rows, all of a is packed at once and the pieces of a panel follow each other, so that b is
+ *   read in the order in which it lies in memory.
  *
- * Streaming, where every element of b serves few rows or the chains are short: b is read, and c written, along its
- * rows, 8 steps of the chain at a time, and not packed.
+ * Streaming, if each element of b is used for few rows or the chains are short: b is not packed. It is read, and
+ * c is written, row by row, with 8 steps of the chain at a time.
  */
 import { packLanes, packLines, packSteps } from "./pack";
 import {
@@ -23,7 +23,7 @@ import {
 } from "./tile";
 
 const blockRows: i32 = 256;
-/** Up to so many rows are few, and up to so many steps are a short chain. */
+/** The most rows that count as few, and the most steps that make a chain short. */
 const few: i32 = 32;
 const streamedSteps: i32 = 8;
 
@@ -36,14 +36,14 @@ export class GemmShape {
   transposeB: i32;
 }
 
-/** One matrix product under way. */
+/** The state of one matrix product. */
 @unmanaged
 class Job {
   c: usize;
   a: usize;
   b: usize;
   shape: GemmShape;
-  /** Scratch: a tile, a row of zeros, two panels of b, the packed rows of a. */
+  /** Workspace: a tile, a row of zeros, two panels of b, the packed rows of a. */
   acc: usize;
   start: usize;
   panel: usize;
@@ -65,7 +65,7 @@ export function gemmWorkspace(shape: usize): i32 {
   return 64 + tileBytes + rowBytes + piece * 64 + max(piece * blockRows, k * few) * 4;
 }
 
-/** Computes rows [rowBegin, rowEnd) of columns [columnBegin, columnEnd), the latter from a multiple of 8. */
+/** Computes rows [rowBegin, rowEnd) of columns [columnBegin, columnEnd); columnBegin is a multiple of 8. */
 export function gemm(
   c: usize,
   a: usize,
@@ -96,7 +96,7 @@ export function gemm(
   else block(job);
 }
 
-/** One tile: `quads` are its packed rows of a, `b` and `step` its columns of b. */
+/** Computes one tile. `quads` are its packed rows of a; `b` and `step` give its columns of b. */
 function tile(job: Job, quads: usize, b: usize, step: usize, depth: i32, i: i32, j: i32, fresh: bool): void {
   const n = job.shape.n;
   const pitch = (<usize>n) << 2;
@@ -145,7 +145,7 @@ function block(job: Job): void {
   const piece = pieceOf(s.k);
   const isFew = job.rowEnd - job.rowBegin <= few;
   const columns = isFew ? tileLanes : job.columnEnd - job.columnBegin;
-  // The packed pieces of few rows follow each other; one of many rows takes the place of the one before.
+  // The packed pieces of few rows follow each other; with many rows, each piece overwrites the one before.
   const pitchA = isFew ? (<usize>((job.rowEnd - job.rowBegin + tileRows - 1) / tileRows)) << 4 : 0;
   if (isFew) {
     for (let l = 0; l < s.k; l += piece) {
@@ -173,7 +173,10 @@ function block(job: Job): void {
   }
 }
 
-/** Packs columns from j on, and returns where it stopped: two panels where there are as many, whole, in rows of b. */
+/**
+ * Packs columns from j on and returns the first column not packed. Two panels are packed at once if both are
+ * whole and b is not transposed.
+ */
 function packB(job: Job, j: i32, j1: i32, l: i32, depth: i32): i32 {
   const s = job.shape;
   const lanes = min(tileLanes, job.columnEnd - j);
@@ -191,7 +194,7 @@ function packB(job: Job, j: i32, j1: i32, l: i32, depth: i32): i32 {
   return j + tileLanes;
 }
 
-/** Rows [i0, i1) in tiles of 4: `depth` quads each, from step `l` on. */
+/** Packs rows [i0, i1) in tiles of 4, with `depth` quads per tile from step `l` on. */
 function packA(job: Job, to: usize, i0: i32, i1: i32, l: i32, depth: i32): void {
   const s = job.shape;
   const quadBytes = <usize>depth * 16;

@@ -1,6 +1,7 @@
 /**
- * One vector in, one vector out, over an array: 4 vectors a turn, then single ones, then the lanes that are left.
- * What is done is a class with `of(x, z, u, w)`, z a second input where `pair()` says so, u and w constants.
+ * Applies an operation to an array, one vector at a time: 4 vectors per iteration, then single ones, then the
+ * remaining lanes. The operation is a class with `of(x, z, u, w)`, where z is a second input if `pair()`
+ * returns true, and u and w are constants.
  */
 import { loadSome, storeSome } from "./vector";
 
@@ -9,7 +10,7 @@ export function map<Op>(y: usize, x: usize, z: usize, count: i32, u: v128, w: v1
   const op = changetype<Op>(0);
   const end = y + ((<usize>count) << 2);
   for (; y + 64 <= end; y += 64, x += 64, z += 64) {
-    // All loads first: stores may be to the same place.
+    // All loads come first, because the stores may go to the same place.
     const x0 = v128.load(x);
     const x1 = v128.load(x, 16);
     const x2 = v128.load(x, 32);

@@ -1,7 +1,7 @@
-/** Masks and small integers in the fewest whole bits. Units: groups of 8 elements, which are whole bytes. */
+/** Masks and small integers in the fewest whole bits. Units: groups of 8 elements, which take whole bytes. */
 import { loadSome } from "./vector";
 
-/** Lane j of the low (high) half: bit j (j + 4) of the byte. */
+/** Four lanes from a byte: lane j is all ones if bit j (or bit j + 4 if `high`) is set. */
 function selectBits(byte: i32, high: bool): v128 {
   const bits = high ? i32x4(16, 32, 64, 128) : i32x4(1, 2, 4, 8);
   return i32x4.eq(v128.and(i32x4.splat(byte), bits), bits);
@@ -11,7 +11,7 @@ function nonZeros(x: v128): i32 {
   return i32x4.bitmask(f32x4.ne(x, f32x4.splat(0)));
 }
 
-/** n: elements in all. */
+/** `n` is the number of elements in all. */
 export function packNonZero(mask: usize, x: usize, n: i32, begin: i32, end: i32): void {
   const whole = min(end, n >> 3);
   for (let byte = begin; byte < whole; byte++) {
@@ -51,14 +51,14 @@ export function applyMask(
   }
 }
 
-/** The bijection `mix` of the reference, on four numbers. */
+/** The bijection `mix` of the reference, for four numbers. */
 function mix(bits: v128): v128 {
   let h = i32x4.mul(v128.xor(bits, i32x4.shr_u(bits, 16)), i32x4.splat(0x7feb352d));
   h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 15)), i32x4.splat(0x846ca68b));
   return v128.xor(h, i32x4.shr_u(h, 16));
 }
 
-/** threshold: p·2³², below which an element is dropped. */
+/** An element is dropped if its random number is below `threshold`, which is p·2³². */
 export function dropoutMask(mask: usize, n: i32, threshold: u32, seed: i32, begin: i32, end: i32): void {
   const limit = i32x4.splat(threshold);
   const start = i32x4.extract_lane(mix(i32x4.splat(seed)), 0);
@@ -72,7 +72,8 @@ export function dropoutMask(mask: usize, n: i32, threshold: u32, seed: i32, begi
 }
 
 /**
- * 8 values of `bits` (b) bits ↔ as many bytes, by way of one 64-bit word in which neighbours close up, or part, thrice:
+ * Packs 8 bytes into 8 values of `bits` (b) bits, in one 64-bit word. Three steps each close the gap between
+ * neighbours; unpackBits opens the gaps in the reverse order.
  *
  *   8 × 8    |    b |    b |    b |    b |    b |    b |    b |    b |
  *   4 × 16   |        2b |        2b |        2b |        2b |
@@ -109,7 +110,7 @@ export function unpackBits(values: usize, packed: usize, n: i32, bits: i32, begi
   }
 }
 
-/** The low `count` bits of every `width` bits. */
+/** A mask of the low `count` bits in every `width` bits. */
 function lowBits(count: u64, width: u64): u64 {
   let mask = u64.MAX_VALUE >> (64 - count);
   for (; width < 64; width <<= 1) mask |= mask << width;

@@ -1,6 +1,7 @@
 /**
- * Mean and variance of each channel of N × C × size, in one of two ways with the same bits: channel by channel, which
- * then lies in the cache for its second pass; or plane by plane, so that each thread reads the images that it has written.
+ * Mean and variance of each channel of N × C × size, in one of two ways with the same bits. Channel by
+ * channel, the channel stays in the cache for its second pass. Plane by plane, each thread reads the images
+ * that it has written itself.
  */
 import { ChannelShape, channelSum } from "./channel";
 import { orderedSum, SquaredDeviation, Value } from "./order";
@@ -27,7 +28,10 @@ export function channelMoments(
   }
 }
 
-/** The sum of each plane, in binary64; of its squared deviations if the channels' means are given. Units: planes. */
+/**
+ * The sum of each plane in binary64, or of its squared deviations if `mean` gives the channels' means. Units:
+ * planes.
+ */
 export function planeSums(sums: usize, x: usize, mean: usize, shape: usize, begin: i32, end: i32): void {
   const s = changetype<ChannelShape>(shape);
   const zero = f32x4.splat(0);

@@ -1,30 +1,30 @@
 /**
- * Products of groups with few output channels, as in depthwise convolution: lanes filled with channels would be partly
- * empty, so here they are neighbours in a row.
+ * Products for groups with few output channels, as in depthwise convolution. Lanes filled with channels would
+ * be partly empty, so the lanes here are neighbours in a row.
  *
  *   windows:  y[q … q+3]        += w[tap] · x[window of q … q+3, at tap]     one channel, 16 or 4 windows of a row
- *   pairs:    the same for two channels and 16 windows, which share what is read of x
+ *   pairs:    as above for two channels and 16 windows, which share the values read from x
  *   taps:     dw[s … s+3] (r,c) += dy[p,q] · x[window of (p,q), at s … s+3]  one channel, 4 rows of taps
  *
- * The chains are those of every other convolution.
+ * The chains have the same order as in every other convolution.
  */
 import { plusProduct } from "./product";
 import { gather, storeSome } from "./vector";
 
-/** Up to so many channels of a panel are few: 8 lanes of channels would take longer. */
+/** The most channels of a panel that count as few: with those, 8 lanes of channels would take longer. */
 export const fewChannels: i32 = 2;
-/** Fewer windows in a row than this fill no vector. */
+/** A row with fewer windows than this does not fill a vector. */
 export const leastColumns: i32 = 4;
 
-/** Whether pairs of channels and rows of 16 windows fill better than panels of 8 channels. */
+/** True if pairs of channels and rows of 16 windows leave fewer lanes empty than panels of 8 channels. */
 export function suitsPairs(channels: i32, columns: i32): bool {
   const some = channels < 8 && columns > 12;
   return some && ((channels + 1) & ~1) * ((columns + 15) & ~15) < 8 * columns;
 }
 
 /**
- * One row of outputs of one channel. `from`: its first window, `step` floats to the next; `weights`: one every 32
- * bytes, as packed; outputs are `stride` floats apart.
+ * Computes one row of outputs of one channel. `from` is the first window, and the next one lies `step` floats
+ * further. `weights` holds one weight every 32 bytes, as packed. Outputs are `stride` floats apart.
  */
 export function multiplyWindows(
   from: usize,
@@ -61,7 +61,7 @@ export function multiplyWindows(
     scatter(y + apart * 3, stride, c3);
   }
   while (q < columns) {
-    // The last four may be done twice: the same chains again.
+    // The last four windows may be computed twice; they give the same chains again.
     q = min(q, columns - 4);
     const x = from + ((<usize>(q * step)) << 2);
     let sum = bias;
@@ -75,9 +75,10 @@ export function multiplyWindows(
 }
 
 /**
- * One row of outputs, at least 13, of two channels in planes `pitch` bytes apart; the second may not exist. Windows and
- * outputs are neighbours; of fewer than 16 windows up to 3 floats are read behind the last. Of the window's `taps` elements
- * in each of `sources` channels only [first, last) are added. `starts`: where the two channels' chains begin.
+ * Computes one row of at least 13 outputs, for two channels in planes `pitch` bytes apart; the second channel
+ * need not exist. Windows and outputs are neighbours. With fewer than 16 windows, up to 3 floats beyond the
+ * last one are read. Of the window's `taps` elements in each of `sources` channels, only [first, last) are
+ * added. The two chains begin at `starts`.
  */
 export function multiplyPairs(
   from: usize,
@@ -95,7 +96,7 @@ export function multiplyPairs(
 ): void {
   const placesEnd = places + ((<usize>(sources * taps)) << 2);
   for (let q = 0; q < columns; q += 16) {
-    // The last 16 may overlap those before: the same chains again.
+    // The last 16 windows may overlap those before; they give the same chains again.
     const shift = (<usize>max(0, min(q, columns - 16))) << 2;
     let a0 = v128.load32_splat(starts);
     let a1 = a0;
@@ -132,7 +133,7 @@ export function multiplyPairs(
   }
 }
 
-/** The first `count` of 16, at least 13. */
+/** Stores the first `count` of 16 values, at least 13. */
 function storeRow(to: usize, a: v128, b: v128, c: v128, d: v128, count: i32): void {
   v128.store(to, a);
   v128.store(to, b, 16);
@@ -153,8 +154,8 @@ function scatter(to: usize, stride: i32, x: v128): void {
 }
 
 /**
- * Four rows of up to four taps each: sums[i][s] += dy[l] · x[a_i + window of l + s]. `windows` is the table of the
- * outputs, `dy` their gradients, one behind the other.
+ * Computes four rows of up to four taps each: sums[i][s] += dy[l] · x[a_i + window of l + s]. `windows` is
+ * the table of the outputs' windows; `dy` holds their gradients without gaps.
  */
 export function multiplyTaps(
   a0: usize,
@@ -186,17 +187,18 @@ export function multiplyTaps(
   v128.store(sums, c3, 48);
 }
 
-/** Vectors of taps in a channel: its rows, cut into pieces of 4. */
+/** The number of tap vectors in a channel: its rows are cut into pieces of 4. */
 export function tapVectors(R: i32, S: i32): i32 {
   return R * ((S + 3) >> 2);
 }
 
-/** The first tap of vector v, counted through channels and rows, and how many taps it has. */
+/** The first tap of vector v, counted through channels and rows. */
 export function firstTapOf(v: i32, S: i32): i32 {
   const pieces = (S + 3) >> 2;
   return (v / pieces) * S + ((v % pieces) << 2);
 }
 
+/** The number of taps in vector v. */
 export function tapsIn(v: i32, S: i32): i32 {
   return min(4, S - ((v % ((S + 3) >> 2)) << 2));
 }

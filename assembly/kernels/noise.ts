@@ -1,12 +1,13 @@
 /**
- * energy[k] = Σ dy² · share of the window's inputs that are not zero. Units: output channels.
- * The share is that of a group's plane of counts: non-zero inputs are counted through the channels first.
+ * energy[k] = Σ dy² · (share of the window's inputs that are not zero). Units: output channels. The non-zero
+ * inputs of a group are first counted through its channels; the share is then computed from that plane of
+ * counts.
  */
 import { Conv2dShape } from "./conv2d";
 import { orderedSum, WeightedSquare } from "./order";
 import { loadSome, storeSome } from "./vector";
 
-/** totals (8 bytes a channel) | counts (H·W) | share (P·Q). */
+/** Workspace: totals (8 bytes a channel) | counts (H·W) | share (P·Q). */
 export function conv2dNoiseEnergyWorkspace(shape: usize): i32 {
   const s = changetype<Conv2dShape>(shape);
   return s.K * 8 + s.H * s.W * 4 + s.P * s.Q * 4;
@@ -50,7 +51,7 @@ export function conv2dNoiseEnergy(
   }
 }
 
-/** counts[i] = how many of the `channels` planes are not zero at i. */
+/** counts[i] is the number of the `channels` planes that are not zero at i. */
 function countNonZero(counts: usize, x: usize, channels: i32, size: i32): void {
   const zero = f32x4.splat(0);
   for (let i = 0; i < size; i += 4) {

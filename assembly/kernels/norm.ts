@@ -1,6 +1,7 @@
 /**
- * The gradients of batch normalisation, in one of two ways with the same bits: channel by channel, which then lies in the
- * cache for its second pass; or plane by plane, so that each thread goes on with the images that it has written.
+ * The gradients of batch normalisation, in one of two ways with the same bits. Channel by channel, the
+ * channel stays in the cache for its second pass. Plane by plane, each thread continues with the images that
+ * it has written itself.
  */
 import { ChannelShape, planeOf } from "./channel";
 import { lanesBelow, loadSome, storeSome } from "./vector";
@@ -16,9 +17,9 @@ function timesNormalised(dy: v128, x: v128, mu: v128, inverse: v128): v128 {
   return f32x4.mul(dy, f32x4.mul(f32x4.sub(x, mu), inverse));
 }
 
-/** Adds Σdy and Σdy·x̂ of a plane to the two binary64 numbers at `sums`, each in the one order of sums: see order.ts. */
+/** Adds Σdy and Σdy·x̂ of a plane to the two binary64 numbers at `sums`; both sums follow order.ts. */
 function addSums(sums: usize, dy: usize, x: usize, size: i32, mu: v128, inverse: v128): void {
-  // A plane's own sums first: they are rounded before they are added.
+  // A plane's own sums are completed first, because they are rounded before they are added.
   let total: f64 = 0;
   let totalX: f64 = 0;
   for (let start = 0; start < size; start += blockLength) {
@@ -45,7 +46,7 @@ function addSums(sums: usize, dy: usize, x: usize, size: i32, mu: v128, inverse:
       s3 = f32x4.add(s3, d3);
       t3 = f32x4.add(t3, timesNormalised(d3, v128.load(x, 48), mu, inverse));
     }
-    // Absent elements add +0, which changes no sum that began at +0.
+    // Missing elements add +0, which does not change a sum that began at +0.
     for (let lane = 0; left > 0; left -= 4, lane++, x += 16, dy += 16) {
       const d = loadSome(dy, left);
       const t = v128.and(timesNormalised(d, loadSome(x, left), mu, inverse), lanesBelow(left));
@@ -76,7 +77,7 @@ function fold(s0: v128, s1: v128, s2: v128, s3: v128): f32 {
   return f32x4.extract_lane(four, 0) + f32x4.extract_lane(four, 1);
 }
 
-/** scale·(dy − meanDy − x̂·meanDyX), x̂ = (x − mu)·inverse. */
+/** scale·(dy − meanDy − x̂·meanDyX), with x̂ = (x − mu)·inverse. */
 function gradient(
   x: v128,
   dy: v128,
@@ -90,7 +91,7 @@ function gradient(
   return f32x4.mul(scale, f32x4.sub(f32x4.sub(dy, meanDy), f32x4.mul(normalised, meanDyX)));
 }
 
-/** A plane's input gradient; dx may be dy. */
+/** The input gradient of a plane; dx may be dy. */
 function planeGradient(
   dx: usize,
   dy: usize,
@@ -118,7 +119,7 @@ function planeGradient(
   }
 }
 
-/** Units: channels. `sums`: two binary64 numbers as workspace. */
+/** Units: channels. `sums` is a workspace of two binary64 numbers. */
 export function batchNormBackward(
   dx: usize,
   dgamma: usize,
@@ -204,7 +205,7 @@ export function batchNormTotals(
   }
 }
 
-/** Input gradients from the channels' sums. Units: planes. */
+/** The input gradients from the channels' sums. Units: planes. */
 export function batchNormPlaneGradients(
   dx: usize,
   dgamma: usize,

@@ -1,4 +1,7 @@
-/** Numbers about a whole tensor. Sums: units are blocks of the one order, whose sums are left to be added in turn. */
+/**
+ * Reductions of a whole tensor. For sums, units are the blocks of order.ts; the caller adds the sums of the
+ * blocks in order.
+ */
 import { Magnitude, orderedSum, Square, Value } from "./order";
 import { loadSome } from "./vector";
 
@@ -32,7 +35,10 @@ function at(x: usize, i: i32): usize {
   return x + ((<usize>i) << 2);
 }
 
-/** Folds an array into four lanes whose order does not matter: `of` takes in a vector, `merge` joins two results. */
+/**
+ * Reduces an array in four lanes whose order does not matter: `of` adds a vector to a result, and `merge`
+ * joins two results.
+ */
 function fold<Op>(x: usize, count: i32): v128 {
   const op = changetype<Op>(0);
   let a = i32x4.splat(0);
@@ -48,7 +54,7 @@ function fold<Op>(x: usize, count: i32): v128 {
   return op.merge(two, v128.shuffle<i32>(two, two, 1, 1, 1, 1));
 }
 
-/** Bits without their sign sort like magnitudes, NaN above ∞. */
+/** As integers, float bits without the sign have the order of the magnitudes, with NaN above ∞. */
 @unmanaged
 class LargestMagnitude {
   of(so: v128, x: v128): v128 {
@@ -78,13 +84,13 @@ export function countNonZero(x: usize, begin: i32, end: i32): i32 {
   return i32x4.extract_lane(fold<NonZeros>(at(x, begin), end - begin), 0);
 }
 
-/** Lanes of NaN and ∞: all exponent bits are set. */
+/** Marks the lanes with NaN or ∞, whose exponent bits are all set. */
 function unbounded(x: v128): v128 {
   const exponent = i32x4.splat(0x7f800000);
   return i32x4.eq(v128.and(x, exponent), exponent);
 }
 
-/** Index of the first NaN or ∞ in [begin, end), −1 if there is none. */
+/** The index of the first NaN or ∞ in [begin, end), or −1 if there is none. */
 export function nonFinite(x: usize, begin: i32, end: i32): i32 {
   let i = begin;
   for (; i + 8 <= end; i += 8) {

@@ -1,11 +1,12 @@
 /**
- * The one order of long sums, as src/kernels/reference/order.ts writes it:
+ * The order of long sums that src/kernels/reference/order.ts defines:
  *
  *   block of 1024:  | s0: lanes 0–3 | s1: 4–7 | s2: 8–11 | s3: 12–15 |   element i → lane i mod 16
  *   fold:           s0+s2, s1+s3; (s0+s2)+(s1+s3); lanes j+2, then j+1    (lane j += j+8, j+4, j+2, j+1)
  *   total:          blocks ascending in binary64
  *
- * What is summed is a class with `of(x, z, u, w)`: four terms from four x and, if `pair()`, four z; u and w are constants.
+ * The term is a class with `of(x, z, u, w)`, which returns four terms from four x and, if `pair()` is true,
+ * four z; u and w are constants.
  */
 import { lanesBelow, loadSome } from "./vector";
 
@@ -42,7 +43,7 @@ function blockSum<Term>(x: usize, z: usize, length: i32, u: v128, w: v128): f32 
       s3 = f32x4.add(s3, term.of(v128.load(x, 48), u, u, w));
     }
   }
-  // The rest, a vector at a time; absent elements add +0, which changes no sum that began at +0.
+  // The rest, a vector at a time. Missing elements add +0, which does not change a sum that began at +0.
   if (left > 0) s0 = f32x4.add(s0, someTerms<Term>(x, z, left, u, w));
   if (left > 4) s1 = f32x4.add(s1, someTerms<Term>(x + 16, z + 16, left - 4, u, w));
   if (left > 8) s2 = f32x4.add(s2, someTerms<Term>(x + 32, z + 32, left - 8, u, w));
@@ -58,7 +59,7 @@ function someTerms<Term>(x: usize, z: usize, count: i32, u: v128, w: v128): v128
   return v128.and(term.of(loadSome(x, count), second, u, w), lanesBelow(count));
 }
 
-// ── what is summed ──
+// ── terms ──
 
 @unmanaged
 export class Value {

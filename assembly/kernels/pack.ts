@@ -1,11 +1,13 @@
 /**
- * Packing a panel: `depth` steps of `width` floats (4 or 8), lanes from `lanes` on are 0.
+ * Packing a panel: `depth` steps of `width` floats (4 or 8); lanes from `lanes` on are 0.
  *
  *   panel:  l = 0: | j0 j1 j2 j3 … |  l = 1: | j0 j1 j2 j3 … |  …
  */
 import { loadSome, storeColumns } from "./vector";
 
-/** Lanes lie side by side; each step is `pitch` bytes behind the one before. */
+/**
+ * Packs from memory where the lanes lie side by side and each step lies `pitch` bytes after the one before.
+ */
 export function packLanes(panel: usize, from: usize, pitch: usize, depth: i32, lanes: i32, width: i32): void {
   for (let l = 0; l < depth; l++, from += pitch) {
     for (let j = 0; j < width; j += 4, panel += 16) {
@@ -15,8 +17,8 @@ export function packLanes(panel: usize, from: usize, pitch: usize, depth: i32, l
 }
 
 /**
- * Sixteen lanes side by side, a cache line, into the 16 / `width` panels they belong to, `gap` bytes apart: with panel after
- * panel each line would be fetched once for each of them.
+ * Packs sixteen neighbouring lanes, one cache line per step, into the 16 / `width` panels that they belong
+ * to, which are `gap` bytes apart. Packing the panels one after another would fetch each line once per panel.
  */
 export function packLines(panel: usize, gap: usize, from: usize, pitch: usize, depth: i32, width: i32): void {
   const second = panel + (width === 4 ? gap : 16);
@@ -32,7 +34,9 @@ export function packLines(panel: usize, gap: usize, from: usize, pitch: usize, d
   }
 }
 
-/** Steps lie side by side; each lane is `pitch` bytes behind the one before. */
+/**
+ * Packs from memory where the steps lie side by side and each lane lies `pitch` bytes after the one before.
+ */
 export function packSteps(panel: usize, from: usize, pitch: usize, depth: i32, lanes: i32, width: i32): void {
   const step = (<usize>width) << 2;
   const full = depth & ~3;

@@ -1,4 +1,4 @@
-/** A number for each plane; what is computed stands in src/kernels/reference/plane.ts. Units: planes. */
+/** Kernels with one number per plane; src/kernels/reference/plane.ts defines them. Units: planes. */
 import { Scaled } from "./elementwise";
 import { map } from "./map";
 import { orderedSum, Product } from "./order";

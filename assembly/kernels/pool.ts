@@ -1,6 +1,7 @@
 /**
- * Pooling of each plane; what is computed stands in src/kernels/reference/pool.ts. Units: planes.
- * Forward, lanes are four neighbouring outputs whose windows lie inside the plane's columns; edges are done singly.
+ * Pooling of each plane; src/kernels/reference/pool.ts defines it. Units: planes. The forward kernels compute
+ * four neighbouring outputs as lanes if their windows lie inside the plane's columns; outputs at the edges
+ * are computed singly.
  */
 import { evens, gather, odds, pairHigh, pairLow } from "./vector";
 
@@ -21,28 +22,31 @@ function at(p: usize, i: i32): usize {
   return p + ((<usize>i) << 2);
 }
 
-/** The part of a window that lies inside the plane. */
+/** The first row (or column) of a window that lies inside the plane. */
 function firstOf(output: i32, s: PoolShape): i32 {
   return max(output * s.stride - s.padding, 0);
 }
+/** The end of the rows (or columns) of a window that lie inside the plane. */
 function lastOf(output: i32, window: i32, size: i32, s: PoolShape): i32 {
   return min(output * s.stride - s.padding + window, size);
 }
 
 /**
- * Windows of 2 × 2 side by side, all of them inside the plane, as most networks have: the inputs of four outputs lie in
- * two rows of eight. The last four of a row may overlap those before: the same windows again.
+ * True for 2 × 2 windows side by side that all lie inside the plane, as in most networks. The inputs of four
+ * outputs then lie in two rows of eight. The last four outputs of a row may overlap those before; they give
+ * the same results again.
  */
 function isHalving(s: PoolShape): bool {
   const side = s.R === 2 && s.S === 2 && s.stride === 2 && s.padding === 0;
   return side && 2 * s.P <= s.H && 2 * s.Q <= s.W && s.Q >= 4;
 }
 
-/** The first output of a row whose window begins inside the plane, and the first whose window ends outside. */
+/** The first output of a row whose window begins inside the plane. */
 function firstInside(s: PoolShape): i32 {
   return (s.padding + s.stride - 1) / s.stride;
 }
 
+/** The first output of a row whose window ends outside the plane. */
 function firstOutside(s: PoolShape): i32 {
   return s.W + s.padding < s.S ? 0 : min(s.Q, (s.W + s.padding - s.S) / s.stride + 1);
 }
@@ -67,7 +71,7 @@ export function maxPool(y: usize, index: usize, x: usize, shape: usize, begin: i
     for (let p = 0; p < s.P; p++) {
       const output = (plane * s.P + p) * s.Q;
       for (let q = 0; q < s.Q; ) {
-        // The last four inside may overlap those before: the same windows again.
+        // The last four outputs inside may overlap those before; they give the same results again.
         if (q > outside - 4 && q < outside && outside - 4 >= inside) q = outside - 4;
         if (q >= inside && q + 4 <= outside) {
           fourLargest(at(y, output + q), index + output + q, from, s, p, q);
@@ -122,7 +126,9 @@ function fourLargest(y: usize, index: usize, plane: usize, s: PoolShape, p: i32,
   storeBytes(index, found);
 }
 
-/** Four squares: | a0 b0 a1 b1 … | above | c0 d0 c1 d1 … |, in the order a b c d. */
+/**
+ * The maxima of four 2 × 2 squares: | a0 b0 a1 b1 … | above | c0 d0 c1 d1 … |, compared in the order a b c d.
+ */
 function largestOfSquares(y: usize, index: usize, x: usize, W: i32): void {
   const below = x + ((<usize>W) << 2);
   const ab = v128.load(x);
@@ -143,13 +149,13 @@ function largestOfSquares(y: usize, index: usize, x: usize, W: i32): void {
   storeBytes(index, v128.bitselect(i32x4.splat(3), place, isD));
 }
 
-/** Larger, or the first NaN. */
+/** True where `value` is larger than `most` or the first NaN. */
 function isBetter(value: v128, most: v128): v128 {
   const firstNaN = v128.and(f32x4.ne(value, value), f32x4.eq(most, most));
   return v128.or(f32x4.gt(value, most), firstNaN);
 }
 
-/** The four low bytes, side by side. */
+/** Stores the low bytes of the four lanes side by side. */
 function storeBytes(to: usize, x: v128): void {
   v128.store_lane<u32>(to, v128.shuffle<i8>(x, x, 0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0);
 }
@@ -163,7 +169,7 @@ export function maxPoolBackward(
   end: i32,
 ): void {
   const s = changetype<PoolShape>(shape);
-  // found / S for found < 256, as a product: a little above 1/S.
+  // found / S for found < 256 is a multiplication with a number a little above 2^16/S, and a shift.
   const inverseS = 65536 / s.S + 1;
   const halving = isHalving(s);
   const covers = halving && 2 * s.P === s.H && 2 * s.Q === s.W;
@@ -192,9 +198,9 @@ export function maxPoolBackward(
   }
 }
 
-/** Four gradients, each to its place in a square of zeros. */
+/** Writes each of four gradients to its place in a 2 × 2 square of zeros. */
 function spreadToSquares(to: usize, W: i32, dy: usize, index: usize): void {
-  // What was 0 becomes 0 + dy, which is not −0.
+  // The definition adds dy to 0, which never gives −0; adding 0 here does the same.
   const values = f32x4.add(v128.load(dy), f32x4.splat(0));
   const found = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(index)));
   const a = v128.and(values, i32x4.eq(found, i32x4.splat(0)));
@@ -253,7 +259,7 @@ function fourSums(plane: usize, s: PoolShape, p: i32, q: i32): v128 {
   return sums;
 }
 
-/** Windows in turn; within one, each cell gets its share, a row of the window at a time. */
+/** Takes the windows in order; within one, each cell gets its share, one row of the window at a time. */
 export function avgPoolBackward(dx: usize, dy: usize, shape: usize, begin: i32, end: i32): void {
   const s = changetype<PoolShape>(shape);
   const area = <f32>(s.R * s.S);

@@ -1,8 +1,8 @@
 /**
- * The one place where the profiles differ: a step of a chain of products.
+ * One step of a chain of products. This is the only place where the two build profiles differ.
  *
  *   strict  sum + round(a·b), rounded: the reference's bits, on every machine
- *   fused   sum + a·b, rounded once where the processor can: faster, other bits. Built with relaxed SIMD.
+ *   fused   sum + a·b, rounded once if the processor can: faster, but other bits; built with relaxed SIMD
  */
 export function plusProduct(sum: v128, a: v128, b: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, sum);
@@ -10,8 +10,8 @@ export function plusProduct(sum: v128, a: v128, b: v128): v128 {
 }
 
 /**
- * x² − (1 + 2⁻¹¹) by one step of a chain: for x = 1 + 2⁻¹² this is 2⁻²⁴ where it fuses, and 0 where the square is
- * rounded first.
+ * x² − (1 + 2⁻¹¹) by one step of a chain. For x = 1 + 2⁻¹² this is 2⁻²⁴ if the step is fused, and 0 if the
+ * square is rounded first.
  */
 export function squareRemainder(x: f32): f32 {
   const v = f32x4.splat(x);

@@ -1,8 +1,13 @@
-/** One pass of stochastic gradient descent; what is computed stands in src/kernels/reference/sgd.ts. Units: elements, from a multiple of 4. */
+/**
+ * One step of stochastic gradient descent; src/kernels/reference/sgd.ts defines it. Units: elements, from a
+ * multiple of 4.
+ */
 import { map } from "./map";
 import { loadSome, storeSome } from "./vector";
 
-/** w − u·(g + w'·w), with w' the weight decay: the step without momentum. */
+/**
+ * x − u·(z + w·x): the step without momentum, for weights x, gradients z, learning rate u and weight decay w.
+ */
 @unmanaged
 class Descend {
   pair(): bool {
@@ -13,7 +18,7 @@ class Descend {
   }
 }
 
-/** m null: no momentum. */
+/** m is null if there is no momentum. */
 export function sgd(
   w: usize,
   g: usize,

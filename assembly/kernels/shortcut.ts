@@ -1,4 +1,4 @@
-/** The shortcut between stages of a residual network; what is computed stands in src/kernels/reference/shortcut.ts. */
+/** The shortcut between stages of a residual network; src/kernels/reference/shortcut.ts defines it. */
 import { gather, pairHigh, pairLow } from "./vector";
 
 @unmanaged
@@ -17,7 +17,7 @@ function at(p: usize, i: i32): usize {
   return p + ((<usize>i) << 2);
 }
 
-/** Channels of zeros in front of the old ones. */
+/** The number of channels of zeros in front of the copied ones. */
 function before(s: DownsampleShape): i32 {
   return (s.K - s.C) >> 1;
 }
@@ -47,7 +47,7 @@ export function downsample(y: usize, x: usize, shape: usize, begin: i32, end: i3
 export function downsampleBackward(dx: usize, dy: usize, shape: usize, begin: i32, end: i32): void {
   const s = changetype<DownsampleShape>(shape);
   const step = s.stride;
-  // Of all numbers −0 alone changes none that it is added to.
+  // Adding −0 changes no number; adding +0 would change −0.
   const nothing = f32x4.splat(-0.0);
   for (let plane = begin; plane < end; plane++) {
     const n = plane / s.C;

@@ -1,8 +1,8 @@
 /**
- * Sliding a window over a source: convolution forward and each phase of its input gradient.
+ * Slides a window over a source: the forward convolution, and each phase of its input gradient.
  *
  *   tile:  4 outputs of a plane  ×  8 output channels      rows of the tile = windows, lanes = channels
- *   chain: over the window's elements, whose places come from the table of taps: no im2col, not even a packed one
+ *   chain: over the window's elements, whose places come from the table of taps, so that no im2col copy is needed
  */
 import { panelsOf } from "./conv2d";
 import { fewChannels, leastColumns, multiplyPairs, multiplyWindows, suitsPairs } from "./narrow";
@@ -23,14 +23,14 @@ import { copyBytes, layOut, place, Source, writeTaps, writeWindows } from "./win
 /** A source and a target lie at the head of a workspace, 256 bytes each. */
 export const headBytes: i32 = 512;
 
-/** Where the outputs of a slide go. */
+/** The destination of a slide's outputs. */
 @unmanaged
 export class Target {
   address: usize;
   bias: usize;
   imageChannels: i32;
   channels: i32;
-  /** Size of a plane. */
+  /** The size of a plane. */
   H: i32;
   W: i32;
   /** Output (i, j) of the grid is at row `top + i·stride`, column `left + j·stride` of the plane. */
@@ -47,7 +47,9 @@ export function slideBytes(source: Source): i32 {
   return headBytes + tileBytes + rowBytes + taps * 4 + outputs * 8 + copyBytes(source);
 }
 
-/** Output rows [begin, end) of the grid, counted through the images with `unitRows` an image. */
+/**
+ * Computes output rows [begin, end) of the grid, counted through the images with `unitRows` rows per image.
+ */
 export function slide(
   source: Source,
   target: Target,
@@ -65,7 +67,7 @@ export function slide(
   const panels = panelsOf(target.channels);
   const pitch = (<usize>(target.H * target.W)) << 2;
   const near = target.stride === 1 && source.columns === target.W;
-  // Behind a copy there is room to read.
+  // Reading beyond the source is safe only after a copy, which has room behind it.
   const wide = source.columns >= 16 || !source.direct;
   const byPairs = near && wide && source.step === 1 && suitsPairs(target.channels, source.columns);
   const acc = workspace;
@@ -146,7 +148,7 @@ export function slide(
   }
 }
 
-/** A group of few channels: one panel, a channel at a time. */
+/** Computes a group of few channels: one panel, a channel at a time. */
 function slideNarrow(
   source: Source,
   target: Target,
@@ -171,8 +173,8 @@ function slideNarrow(
 }
 
 /**
- * A group of few channels, two at a time. `sparing`: rows of a reversed window outside the plane are left out,
- * for what their zeros add to a chain that began at 0 is 0 if all weights are finite.
+ * Computes a group of few channels, two at a time. With `sparing`, rows of a reversed window outside the
+ * plane are skipped: if all weights are finite, their zeros add only 0 to a chain that began at 0.
  */
 function slidePairs(
   source: Source,
@@ -193,7 +195,7 @@ function slidePairs(
     const above = sparing ? max(0, -top) : 0;
     const below = sparing ? max(0, top + R - source.H) : 0;
     const skips = above + below > 0;
-    // One long chain goes faster than its pieces.
+    // One long chain is faster than several pieces.
     const sources = skips ? source.channels : 1;
     const taps = (skips ? R : source.channels * R) * source.S;
     const first = below * source.S;
@@ -225,7 +227,7 @@ function slidePairs(
 
 function allFinite(p: usize, count: i32): bool {
   let zeros = f32x4.splat(0);
-  // x − x is 0 of a finite x and else NaN.
+  // x − x is 0 if x is finite and NaN otherwise.
   for (const end = p + ((<usize>count) << 2); p < end; p += 16) {
     const x = v128.load(p);
     zeros = f32x4.add(zeros, f32x4.sub(x, x));
@@ -233,7 +235,7 @@ function allFinite(p: usize, count: i32): bool {
   return v128.any_true(f32x4.ne(zeros, zeros)) === false;
 }
 
-/** places[i]: where output i of a block lies, from the block's first output on. */
+/** places[i] is the offset of output i from the first output of a block. */
 function writePlaces(places: usize, source: Source, target: Target): void {
   for (let i = 0; i < source.blockRows; i++) {
     for (let j = 0; j < source.columns; j++, places += 4) {

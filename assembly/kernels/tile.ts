@@ -1,13 +1,13 @@
 /**
- * The micro-kernel under every product, and what surrounds it.
+ * The micro-kernel of every matrix product and convolution, and the functions around it.
  *
  *              b: 8 lanes              acc[i][j] += Σ_l  a_i[offset[l]] · b[l][j]      l ascending, one chain each
  *            ┌──────────┐
  *   a_0 … a_3│ 4 × 8    │              a_i:  four rows anywhere in memory, read at the offsets of a table (bytes).
- *            └──────────┘                    Matrix rows and window positions are both such rows: no copy of A.
+ *            └──────────┘                    Matrix rows and window positions are both such rows: a is not copied.
  *                                      b:    a panel, 8 floats for each l, packed
  *
- * 8 accumulators, 2 vectors of b, 1 broadcast and 1 product fit the 15 vector registers.
+ * 8 accumulators, 2 vectors of b, 1 broadcast and 1 product fit in the 15 vector registers.
  */
 import { plusProduct } from "./product";
 import {
@@ -23,22 +23,25 @@ import {
 
 export const tileRows: i32 = 4;
 export const tileLanes: i32 = 8;
-/** Bytes of acc, 4 rows of 8 floats, and of one row. */
+/** Bytes of acc (4 rows of 8 floats) and of one row. */
 export const tileBytes: i32 = 128;
 export const rowBytes: i32 = 32;
 
-/** The longest piece of a chain that is done at once: its panel of b (32 bytes a step) then stays in the L1 cache. */
+/**
+ * The longest piece of a chain that is computed at once. Its panel of b (32 bytes a step) then stays in the
+ * L1 cache.
+ */
 const deepest: i32 = 512;
 
-/** How to cut a chain of `depth` into equal pieces that are no longer than `deepest`. */
+/** The length of the equal pieces into which a chain of `depth` is cut, none longer than `deepest`. */
 export function pieceOf(depth: i32): i32 {
   const pieces = (depth + deepest - 1) / deepest;
   return pieces > 0 ? (depth + pieces - 1) / pieces : 1;
 }
 
 /**
- * c's rows are `pitch` bytes apart, b's steps `step` bytes. Chains begin at what the rows at `from` hold, `fromPitch`
- * bytes apart: those of c to go on with them, or one row for all.
+ * The rows of c are `pitch` bytes apart, the steps of b `step` bytes. Chains begin at the values of the rows
+ * at `from`, which are `fromPitch` bytes apart: the rows of c itself to continue chains, or one row for all.
  */
 export function multiplyRows(
   a0: usize,
@@ -98,9 +101,9 @@ export function multiplyRows(
 }
 
 /**
- * The same with the four rows of a packed, | l = 0: a0 a1 a2 a3 | l = 1: … |: no table, and two steps a turn. The way out
- * between them is there for the compiler as well: without it, it would move the second step's loads before the first
- * step's products, and spill.
+ * multiplyRows for four packed rows of a, | l = 0: a0 a1 a2 a3 | l = 1: … |. It needs no table, and computes
+ * two steps per iteration. The exit between the two steps also serves the compiler: without it, the compiler
+ * would move the loads of the second step before the products of the first one, and run out of registers.
  */
 export function multiplyPacked(
   a: usize,
@@ -176,9 +179,9 @@ export function multiplyPacked(
 }
 
 /**
- * `multiplyRows` with c turned: lane j of the tile is a plane, `pitch` bytes behind that of lane j−1, and the tile's rows
- * lie side by side in it. Chains begin at the 8 floats at `start`, or where it is null at what c holds, all 8 lanes of it;
- * of a fresh tile only the first `lanes` are written.
+ * multiplyRows with c transposed: lane j of the tile is a plane, `pitch` bytes after that of lane j − 1, and
+ * the tile's rows lie side by side in it. Chains begin at the 8 floats at `start`, or, if that is null, at
+ * the values of all 8 lanes of c. If `start` is given, only the first `lanes` lanes are written.
  */
 export function multiplyPlanes(
   a0: usize,
@@ -266,13 +269,13 @@ export function multiplyPlanes(
   if (lanes > 4) storeSomeColumns(high, pitch, c01, c11, c21, c31, lanes - 4);
 }
 
-/** A row for chains to begin at: 8 floats, 0 where `from` is null and from lane `lanes` on. */
+/** Writes the row where chains begin: 8 floats, which are 0 if `from` is null and from lane `lanes` on. */
 export function startRow(row: usize, from: usize, lanes: i32): void {
   v128.store(row, from ? loadSome(from, lanes) : f32x4.splat(0));
   v128.store(row, from && lanes > 4 ? loadSome(from + 16, lanes - 4) : f32x4.splat(0), 16);
 }
 
-/** acc ↔ matrix rows `pitch` bytes apart, lanes side by side. */
+/** Loads acc from matrix rows that are `pitch` bytes apart, with lanes side by side; writeRows stores it. */
 export function readRows(acc: usize, c: usize, pitch: usize, rows: i32, lanes: i32): void {
   for (let i = 0; i < rows; i++, acc += 32, c += pitch) {
     v128.store(acc, loadSome(c, lanes));
@@ -288,8 +291,8 @@ export function writeRows(acc: usize, c: usize, pitch: usize, rows: i32, lanes: 
 }
 
 /**
- * acc ↔ planes, for tiles that are not whole: lane j lives `pitch` bytes behind lane j−1, row i at `places[i]` bytes;
- * `near` says that 4 rows lie side by side.
+ * Loads acc from planes, for incomplete tiles: lane j lies `pitch` bytes after lane j − 1, and row i at
+ * `places[i]` bytes. writePlanes stores it; its `near` says that the 4 rows lie side by side.
  */
 export function readPlanes(acc: usize, c: usize, pitch: usize, places: usize, rows: i32, lanes: i32): void {
   for (let j = 0; j < lanes; j++, c += pitch, acc += 4) {

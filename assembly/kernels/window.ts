@@ -1,12 +1,12 @@
 /**
- * The source of a convolution, laid out so that every window lies inside it.
+ * The source of a convolution, arranged so that every window lies inside it.
  *
  *   source plane                 padded block of rows             the table of taps, in bytes
  *   ┌──────────┐                 0 0 0 0 0 0 0 0
  *   │ x x x x  │  rows needed →  0 x x x x 0 …      tap (c,r,s) → c·planePitch + r·rowPitch + s·4
  *   └──────────┘                 0 x x x x 0        a window's first element + tap = any of its elements
  *
- * Where no window leaves the plane, the tensor itself serves and nothing is copied.
+ * If no window leaves the plane, the tensor itself is used and nothing is copied.
  */
 
 /** `channels` planes of H × W in images of `imageChannels` planes; windows of R × S start at row `top`, column `left`. */
@@ -19,18 +19,18 @@ export class Source {
   W: i32;
   R: i32;
   S: i32;
-  /** Position of the first output's window; negative inside the padding. */
+  /** The position of the first output's window; negative inside the padding. */
   top: i32;
   left: i32;
   /** Source rows and columns from one output to the next. */
   step: i32;
-  /** Outputs: a grid of `rows` × `columns` an image. */
+  /** The outputs: a grid of `rows` × `columns` per image. */
   rows: i32;
   columns: i32;
-  /** Outputs are done `images` images or `blockRows` rows of one at a time. */
+  /** One block covers `images` whole images, or `blockRows` rows of one image. */
   images: i32;
   blockRows: i32;
-  // What follows from them: see `layOut`.
+  // Derived by `layOut`.
   direct: bool;
   blockHeight: i32;
   width: i32;
@@ -39,14 +39,14 @@ export class Source {
   imagePitch: usize;
 }
 
-/** About this many bytes of source are copied at a time: they should stay in the L2 cache. */
+/** About this many bytes of source are copied at a time, so that they stay in the L2 cache. */
 const copyBudget: i32 = 384 * 1024;
-/** About this many outputs are done at a time, so that what surrounds a chain is small beside it. */
+/** About this many outputs are computed at a time, so that the overhead around a chain is small. */
 const blockOutputs: i32 = 512;
 
 /**
- * Decides the pitches and how much is done at a time. `mostImages`: how many images a block may span. `overreads`:
- * whether up to 3 floats behind a window may be read, for which there is room behind a copy only.
+ * Sets the pitches and the size of a block. A block spans at most `mostImages` images. `overreads` says that
+ * up to 3 floats beyond a window may be read; only a copy has room for that.
  */
 export function layOut(s: Source, mostImages: i32, overreads: bool): void {
   const bottom = s.top + (s.rows - 1) * s.step + s.R;
@@ -68,12 +68,12 @@ export function layOut(s: Source, mostImages: i32, overreads: bool): void {
   s.imagePitch = s.planePitch * (s.direct ? s.imageChannels : s.channels);
 }
 
-/** Bytes that the copy of a block needs, with some to read behind it. */
+/** Bytes of the copy of a block, with some room to read beyond it. */
 export function copyBytes(s: Source): i32 {
   return s.direct ? 0 : s.images * <i32>s.imagePitch + 16;
 }
 
-/** taps[(c·R + r)·S + s]; with `reversed`, r and s count from the window's end. */
+/** Writes taps[(c·R + r)·S + s]; with `reversed`, r and s count from the window's end. */
 export function writeTaps(taps: usize, s: Source, reversed: bool): void {
   for (let c = 0; c < s.channels; c++) {
     for (let r = 0; r < s.R; r++) {
@@ -86,7 +86,7 @@ export function writeTaps(taps: usize, s: Source, reversed: bool): void {
   }
 }
 
-/** windows[i]: where the window of the block's output i starts, image by image, row by row. */
+/** Writes windows[i], the start of the window of the block's output i, image by image, row by row. */
 export function writeWindows(windows: usize, s: Source): void {
   for (let n = 0; n < s.images; n++) {
     for (let i = 0; i < s.blockRows; i++) {
@@ -98,7 +98,10 @@ export function writeWindows(windows: usize, s: Source): void {
   }
 }
 
-/** The address from which taps and windows count, for rows `row` … of image `n`, channels from `channel`; copies if need be. */
+/**
+ * The address to which taps and windows are relative, for rows from `row` on in `images` images from `n` on,
+ * and channels from `channel` on. Copies the source if necessary.
+ */
 export function place(copy: usize, s: Source, n: i32, images: i32, row: i32, rows: i32, channel: i32): usize {
   const from = s.top + row * s.step;
   if (s.direct) {
@@ -123,7 +126,7 @@ function clear(to: usize, count: i32): void {
   for (let i = 0; i < count; i++, to += 4) store<u32>(to, 0);
 }
 
-/** One row of `width` elements from column `left` on, 0 outside the plane. */
+/** Copies one row of `width` elements from column `left` on, with 0 outside the plane. */
 function copyRow(to: usize, row: usize, s: Source): void {
   const first = min(max(0, -s.left), s.width);
   const last = max(first, min(s.width, s.W - s.left));

@@ -1,11 +1,12 @@
 /**
- * Winograd's F(2×2, 3×3); what is computed stands in src/kernels/reference/winograd.ts.
+ * Winograd's F(2×2, 3×3); src/kernels/reference/winograd.ts defines it.
  *
  *   for each channel   V = Bᵀ d B, four tiles at a time
  *   for each ξ of 16   M[ξ] = V[ξ]·U[ξ]: 16 matrix products, some tiles × channels by channels × 8
  *   for each tile      Y = Aᵀ M A + bias, four channels at a time
  *
- * Memory: V: ξ × quads of tiles × channels × 4 tiles; U: see winograd_pack.ts; M of a panel: ξ × some tiles × 8.
+ * Memory: V: ξ × quads of tiles × channels × 4 tiles; U: see winograd_pack.ts; M of a panel: ξ × some tiles ×
+ * 8.
  */
 import { Target } from "./slide";
 import { multiplyPacked, rowBytes, tileLanes } from "./tile";
@@ -24,17 +25,20 @@ import { layOut, place, Source } from "./window";
 import { apart, pitchOfU } from "./winograd_pack";
 
 const points: i32 = 16;
-/** Tiles × channels of a block: V is then at most 1 MiB and stays in the L2 cache. */
+/** The most tiles × channels in a block: V then takes at most 1 MiB and stays in the L2 cache. */
 const mostElements: i32 = 16384;
-/** Quads of tiles whose M is made at a time. */
+/** The number of quads of tiles whose M is computed at a time. */
 const mostQuads: i32 = 8;
 
-/** Tile rows of an image: the units. */
+/** The number of tile rows in an image; these are the units. */
 function tileRowsOf(rows: i32): i32 {
   return (rows + 1) >> 1;
 }
 
-/** Prepares a source of 3×3 windows for blocks of whole quads of tiles: its grid grows to them, with zeros. */
+/**
+ * Prepares a source of 3×3 windows for blocks of whole quads of tiles: its grid is enlarged to them, with
+ * zeros.
+ */
 function layOutTiles(s: Source): void {
   const columns = s.columns;
   s.columns = ((columns + 7) >> 3) << 3;
@@ -51,17 +55,20 @@ function blockTiles(s: Source): i32 {
   return (s.blockRows >> 1) * (s.columns >> 1);
 }
 
-/** Bytes of V from a point to the next. */
+/** Bytes of V from one point to the next. */
 function pointPitchOf(s: Source): usize {
   return ((<usize>(blockTiles(s) * s.channels)) << 2) + apart;
 }
 
-/** Tile rows whose M is made at a time: so it stays in the L1 cache until the outputs are made of it. */
+/**
+ * The number of tile rows whose M is computed at a time, so that M stays in the L1 cache until the outputs
+ * are computed.
+ */
 function rowsOfM(s: Source): i32 {
   return max(1, mostQuads / (s.columns >> 3));
 }
 
-/** Bytes of M from a point to the next. */
+/** Bytes of M from one point to the next. */
 function pitchOfM(s: Source): usize {
   return ((<usize>(rowsOfM(s) * (s.columns >> 3))) << 7) + apart;
 }
@@ -72,7 +79,7 @@ export function winogradBytes(s: Source): i32 {
   return rowBytes + points * <i32>(pointPitchOf(s) + pitchOfM(s)) + <i32>s.imagePitch + 64;
 }
 
-/** Tile rows [begin, end), counted through the images. */
+/** Computes tile rows [begin, end), counted through the images. */
 export function winograd(
   s: Source,
   to: Target,
@@ -125,7 +132,7 @@ export function winograd(
   }
 }
 
-/** V of a block, four tiles at a time, channel by channel: so what is written fills whole cache lines. */
+/** V of a block, four tiles at a time, channel by channel, so that the writes fill whole cache lines. */
 function transformInput(v: usize, x: usize, s: Source, rows: i32): void {
   const pitch = pointPitchOf(s);
   const down = s.rowPitch;
@@ -139,9 +146,9 @@ function transformInput(v: usize, x: usize, s: Source, rows: i32): void {
   }
 }
 
-/** Bᵀ d B of four tiles side by side: from columns 0 … 9 of four rows. */
+/** Bᵀ d B of four tiles side by side, from columns 0 … 9 of four rows. */
 function spreadTiles(v: usize, pitch: usize, at: usize, down: usize): void {
-  // Columns 0 2 4 6 | 1 3 5 7 | 2 4 6 8 | 3 5 7 9 of each row.
+  // Each row gives the vectors of columns 0 2 4 6, 1 3 5 7, 2 4 6 8 and 3 5 7 9.
   let low = v128.load(at);
   let high = v128.load(at, 16);
   let last = v128.load64_zero(at, 32);
@@ -206,7 +213,9 @@ function spreadTiles(v: usize, pitch: usize, at: usize, down: usize): void {
   v128.store(v + pitch * 3, f32x4.sub(b3, f32x4.sub(d1, d3)));
 }
 
-/** M of a panel: at each point, tiles × channels times channels × 8. Points of U lie `uPitch` bytes apart. */
+/**
+ * M of a panel: at each point, tiles × channels times channels × 8. The points of U lie `uPitch` bytes apart.
+ */
 function multiplyPoints(
   m: usize,
   v: usize,
@@ -226,7 +235,7 @@ function multiplyPoints(
   }
 }
 
-/** Y of a panel's tiles: `rows` tile rows, of which `rowsLeft` × `columns` outputs exist. */
+/** Y of a panel's tiles: `rows` tile rows, in which `rowsLeft` × `columns` outputs exist. */
 function writeOutputs(
   y: usize,
   planes: Target,
@@ -259,7 +268,10 @@ function writeOutputs(
   }
 }
 
-/** A row of Aᵀ M A + bias of two tiles, 4 channels: up to four neighbouring outputs, to the planes of up to 4 channels. */
+/**
+ * A row of Aᵀ M A + bias of two tiles in 4 channels: up to four neighbouring outputs in the planes of up to 4
+ * channels.
+ */
 function writeRow<Row>(
   to: usize,
   pitch: usize,
@@ -294,7 +306,7 @@ function writeRow<Row>(
   if (lanes > 3) storeSome(to + pitch * 3, joinHigh(ab2, cd2), wide);
 }
 
-/** Rows of Aᵀ times a column of M, whose elements are `down` bytes apart. */
+/** The rows of Aᵀ times a column of M, whose elements are `down` bytes apart. */
 @unmanaged
 class Upper {
   of(m: usize, down: usize): v128 {

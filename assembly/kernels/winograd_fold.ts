@@ -1,10 +1,13 @@
-/** The end of a weight gradient by Winograd's way: from the products at 16 points, `tileBytes` apart, to 9 weights. */
+/**
+ * The last step of Winograd's weight gradient: from the products at 16 points, `tileBytes` apart, to 9
+ * weights.
+ */
 import { tileBytes } from "./tile";
 import { joinHigh, joinLow, pairHigh, pairLow } from "./vector";
 
 /**
- * ∇w += Gᵀ M G of one input channel and up to 4 output channels, whose 9 weights are `pitch` bytes apart: columns first,
- * then rows; then taps 0–3 and 4–7 turn into vectors of an output channel.
+ * ∇w += Gᵀ M G of one input channel and up to 4 output channels, whose 9 weights are `pitch` bytes apart.
+ * Columns come first, then rows; then taps 0–3 and 4–7 are transposed to one vector per output channel.
  */
 export function addWeights(weights: usize, pitch: usize, m: usize, lanes: i32): void {
   const half = f32x4.splat(0.5);
@@ -41,12 +44,12 @@ export function addWeights(weights: usize, pitch: usize, m: usize, lanes: i32): 
   if (lanes > 3) addLane(weights + 32 + pitch * 3, f32x4.extract_lane(w8, 3));
 }
 
-/** An end of Gᵀ times a column: end + ½(b + c). */
+/** An outer element of Gᵀ times a column: end + ½(b + c). */
 function upper(end: v128, b: v128, c: v128, half: v128): v128 {
   return f32x4.add(end, f32x4.mul(half, f32x4.add(b, c)));
 }
 
-/** The middle of it: ½(b − c). */
+/** The middle element of Gᵀ times a column: ½(b − c). */
 function middle(b: v128, c: v128, half: v128): v128 {
   return f32x4.mul(half, f32x4.sub(b, c));
 }
@@ -63,7 +66,7 @@ function foldLower(m: usize, half: v128): v128 {
   return upper(v128.load(m, 1536), v128.load(m, 512), v128.load(m, 1024), half);
 }
 
-/** Adds four columns, the first `lanes` of their rows, to the rows of a matrix. */
+/** Adds four columns to the rows of a matrix, in the first `lanes` rows. */
 function addColumns(to: usize, pitch: usize, a: v128, b: v128, c: v128, d: v128, lanes: i32): void {
   const low = pairLow(a, b);
   const low2 = pairLow(c, d);

@@ -1,11 +1,12 @@
 /**
- * Winograd's F(4×4, 3×3); what is computed stands in src/kernels/reference/winograd.ts.
+ * Winograd's F(4×4, 3×3); src/kernels/reference/winograd.ts defines it.
  *
- *   for each channel   V = Bᵀ d B, four tiles at a time, wherever they lie: tiles of several images fill a block
+ *   for each channel   V = Bᵀ d B, four tiles at a time; the tiles of several images may share a block
  *   for each ξ of 36   M[ξ] = V[ξ]·U[ξ]: 36 matrix products, some tiles × channels by channels × 8
  *   for each tile      Y = Aᵀ M A + bias, four channels at a time
  *
- * Memory: V: ξ × quads of tiles × channels × 4 tiles; U: ξ × panels × channels × 8; M of a panel: ξ × 16 tiles × 8.
+ * Memory: V: ξ × quads of tiles × channels × 4 tiles; U: ξ × panels × channels × 8; M of a panel: ξ × 16
+ * tiles × 8.
  */
 import { Target } from "./slide";
 import { multiplyPacked, rowBytes, tileLanes } from "./tile";
@@ -14,11 +15,17 @@ import { layOut, place, Source } from "./window";
 import { apart, pitchOfU } from "./winograd_pack";
 
 const points: i32 = 36;
-/** Tiles of a block, tiles × channels, and quads of tiles whose M is made at a time. */
+/**
+ * The most tiles in a block, the most tiles × channels, and the number of quads of tiles whose M is computed
+ * at a time.
+ */
 const mostTiles: i32 = 64;
 const mostElements: i32 = 8192;
 const mostQuads: i32 = 4;
-/** Where a tile's outputs go: offset in bytes from the channel's first, rows and columns that exist; 0 rows of none. */
+/**
+ * The place of a tile's outputs: the offset in bytes from the channel's first output, and the number of rows
+ * and columns that exist (0 rows for a tile that does not exist).
+ */
 const placeBytes: usize = 12;
 const scratchBytes: i32 = 576;
 
@@ -26,17 +33,17 @@ function tileRowsOf(rows: i32): i32 {
   return (rows + 3) >> 2;
 }
 
-/** Tile rows of a block. */
+/** The number of tile rows in a block. */
 function unitsOf(s: Source): i32 {
   return max(1, min(mostTiles, mostElements / s.channels) / (s.columns >> 2));
 }
 
-/** Quads of a block, at most: each image begins with one of its own. */
+/** The most quads in a block, as each image starts a new quad. */
 function quadsOf(s: Source): i32 {
   return unitsOf(s) * (((s.columns >> 2) + 3) >> 2);
 }
 
-/** Prepares a source of 3×3 windows: its grid grows to whole tiles, with zeros. */
+/** Prepares a source of 3×3 windows: its grid is enlarged to whole tiles, with zeros. */
 function layOutTiles(s: Source): void {
   s.columns = ((s.columns + 3) >> 2) << 2;
   s.rows = tileRowsOf(s.rows) << 2;
@@ -51,7 +58,9 @@ function pitchOfV(s: Source): usize {
   return ((<usize>(quadsOf(s) * s.channels)) << 4) + apart;
 }
 
-/** Bytes of M from a point to the next: 16 tiles, and not whole pages. */
+/**
+ * Bytes of M from one point to the next: 16 tiles and some more, so that points do not lie whole pages apart.
+ */
 const pitchOfM: usize = 704;
 
 /** Workspace: scratch | a row of zeros | places | V | M | copy. */
@@ -61,7 +70,7 @@ export function winogradLargeBytes(s: Source): i32 {
   return head + points * <i32>(pitchOfV(s) + pitchOfM) + <i32>s.imagePitch + 64;
 }
 
-/** Tile rows [begin, end), counted through the images. */
+/** Computes tile rows [begin, end), counted through the images. */
 export function winogradLarge(
   s: Source,
   to: Target,
@@ -144,7 +153,9 @@ function cornerOf(base: usize, s: Source, tile: i32, across: i32): usize {
   return base + s.rowPitch * ((tile / across) << 2) + ((<usize>(tile % across)) << 4);
 }
 
-/** Of the tiles of some tile rows of an image, and of what is left of the last quad. */
+/**
+ * Writes the places of the tiles in some tile rows of an image, and of the missing tiles in the last quad.
+ */
 function writePlaces(
   at: usize,
   to: Target,
@@ -232,7 +243,9 @@ function spread(to: usize, pitch: usize, a: v128, b: v128, c: v128, d: v128, e: 
   v128.store(to + pitch * 5, f32x4.sub(f32x4.sub(f, d), f32x4.mul(four, db)));
 }
 
-/** M of a panel: at each point, tiles × channels times channels × 8. Points of U lie `uPitch` bytes apart. */
+/**
+ * M of a panel: at each point, tiles × channels times channels × 8. The points of U lie `uPitch` bytes apart.
+ */
 function multiplyPoints(
   m: usize,
   v: usize,
@@ -253,7 +266,7 @@ function multiplyPoints(
   }
 }
 
-/** Y of some tiles, the first `lanes` of 4 channels. */
+/** Y of some tiles, in the first `lanes` of 4 channels. */
 function writeTiles(
   y: usize,
   planes: Target,
@@ -279,7 +292,7 @@ function writeTiles(
   }
 }
 
-/** Aᵀ times a column of M; results 96 bytes apart. */
+/** Aᵀ times a column of M; the results are 96 bytes apart. */
 function collectColumn(to: usize, m: usize): void {
   const down = pitchOfM * 6;
   const m1 = v128.load(m + down);
@@ -297,7 +310,7 @@ function collectColumn(to: usize, m: usize): void {
   v128.store(to, f32x4.add(last, v128.load(m + down * 5)), 288);
 }
 
-/** A row of Aᵀ M, times A, + bias: up to four neighbouring outputs, to the planes of up to 4 channels. */
+/** A row of Aᵀ M times A, plus bias: up to four neighbouring outputs in the planes of up to 4 channels. */
 function collectRow(to: usize, pitch: usize, t: usize, bias: v128, lanes: i32, columns: i32): void {
   const t1 = v128.load(t, 16);
   const t2 = v128.load(t, 32);

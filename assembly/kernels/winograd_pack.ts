@@ -1,14 +1,17 @@
-/** U = G g Gᵀ, the weights of a convolution by Winograd's way, packed: ξ × panels × channels × 8. For tiles of 2 × 2 or 4 × 4 outputs. */
+/**
+ * The packed weights of Winograd's convolution, U = G g Gᵀ: ξ × panels × channels × 8, for tiles of 2 × 2 or
+ * 4 × 4 outputs.
+ */
 import { packSteps } from "./pack";
 import { tileLanes } from "./tile";
 
 /**
- * What lies between the points, beside their elements. A tile's 16 are written in one go: where they lie whole pages apart,
- * as many shapes would have it, they are in the same sets of the L1 cache and drive each other out.
+ * Bytes left free between the points. All points of a tile are written together. If they lay whole pages
+ * apart, as in many shapes, they would fall into the same sets of the L1 cache and evict each other.
  */
 export const apart: usize = 192;
 
-/** Bytes of U from a point to the next, for all panels. */
+/** Bytes of U from one point to the next, for all panels. */
 export function pitchOfU(panels: i32, inputs: i32): usize {
   return ((<usize>(panels * inputs)) << 5) + apart;
 }
@@ -20,8 +23,9 @@ export function winogradPackedBytes(side: i32, groups: i32, inputs: i32, outputs
 }
 
 /**
- * U of `count` channels, from `channel` on, of panel `unit` (counted through the groups): weight (lane, c) is at
- * `from` + lane·lanePitch + c·channelPitch, `turned` by half a turn for the input gradient. `scratch`: 9 × 8 and 18 × 4 floats.
+ * Packs U of `count` channels from `channel` on, for panel `unit` (counted through the groups). Weight (lane,
+ * c) is at `from` + lane·lanePitch + c·channelPitch. `turned` rotates the window by half a turn for the input
+ * gradient. `scratch` holds 9 × 8 and 18 × 4 floats.
  */
 export function winogradPack(
   side: i32,
@@ -55,7 +59,7 @@ export function winogradPack(
   }
 }
 
-/** U = G g Gᵀ of 4 lanes, columns first; the elements of g are `step` bytes apart, row by row. */
+/** U = G g Gᵀ of 4 lanes, columns first. The elements of g are `step` bytes apart, row by row. */
 function transformWeights(to: usize, pitch: usize, g: usize, step: usize): void {
   const half = f32x4.splat(0.5);
   for (let i = 0; i < 4; i++) {
@@ -71,7 +75,7 @@ function transformWeights(to: usize, pitch: usize, g: usize, step: usize): void 
   }
 }
 
-/** Element i of G · (a column of g, its elements `down` bytes apart). */
+/** Element i of G times a column of g, whose elements are `down` bytes apart. */
 function halfTransform(g: usize, down: usize, i: i32): v128 {
   if (i === 0) return v128.load(g);
   if (i === 3) return v128.load(g + down * 2);
@@ -80,7 +84,7 @@ function halfTransform(g: usize, down: usize, i: i32): v128 {
   return f32x4.mul(f32x4.splat(0.5), i === 1 ? f32x4.add(ends, middle) : f32x4.sub(ends, middle));
 }
 
-/** The same for tiles of 4 × 4 outputs. `room`: 18 × 4 floats. */
+/** U for tiles of 4 × 4 outputs. `room` holds 18 × 4 floats. */
 function transformWeightsLarge(to: usize, pitch: usize, g: usize, step: usize, room: usize): void {
   for (let s: usize = 0; s < 3; s++) {
     const column = g + step * s;

@@ -1,13 +1,13 @@
-/** Which convolutions go by Winograd's way, forward and for the input gradient. */
+/** Chooses the convolutions that use Winograd's transforms, forward and for the input gradient. */
 
-/** Fewer channels than this, or smaller planes, are not worth the transforms. */
+/** With fewer channels or smaller planes the transforms cost more than they save. */
 const leastChannels: i32 = 16;
 const leastExtent: i32 = 4;
-/** The same for large tiles, whose 36 points of a weight should also stay in the L2 cache. */
+/** The same limits for large tiles; the 36 points of their weights should also stay in the L2 cache. */
 const leastLargeExtent: i32 = 8;
 const mostWeights: i32 = 8192;
 
-/** Outputs in a row of a tile, 2 or 4; 0 for those that go another way. */
+/** The side of a tile in outputs, 2 or 4; 0 for convolutions that do not use Winograd. */
 export function winogradSide(
   R: i32,
   S: i32,

@@ -1,9 +1,9 @@
-/** D = A δ Aᵀ of tiles of output gradients, for the weight gradient by Winograd's way. */
+/** D = A δ Aᵀ of tiles of output gradients, for Winograd's weight gradient. */
 import { joinHigh, joinLow, loadSome, pairHigh, pairLow } from "./vector";
 
 /**
- * A δ Aᵀ, rows first, of two tiles and the first `lanes` of four channels: `count` columns of two rows, the second one
- * `below` bytes behind the first or, where that is 0, absent.
+ * A δ Aᵀ, rows first, of two tiles in the first `lanes` of four channels, from `count` columns of two rows.
+ * The second row lies `below` bytes after the first one; it does not exist if `below` is 0.
  */
 export function stretchTiles(
   to: usize,

@@ -1,5 +1,5 @@
 /**
- * The weight gradient by Winograd's F(3×3, 2×2); what is computed stands in src/kernels/reference/winograd.ts.
+ * The weight gradient by Winograd's F(3×3, 2×2); src/kernels/reference/winograd.ts defines it.
  *
  *   for each part of an image, some rows of tiles:
  *     for each channel    V = Bᵀ d B      tile by tile, four input channels at a time
@@ -7,8 +7,8 @@
  *       for each ξ of 16  M[ξ] = V[ξ]·D[ξ]: 4 input channels × tiles by tiles × 8
  *       for each channel  ∇w += Gᵀ M G    four output channels at a time
  *
- * Memory: copy of x: rows × columns × 4 channels; V: ξ × quads of channels × tiles × 4; D: ξ × tiles × 8;
- * M: quads of channels × ξ × 4 × 8.
+ * Memory: copy of x: rows × columns × 4 channels; V: ξ × quads of channels × tiles × 4; D: ξ × tiles × 8; M:
+ * quads of channels × ξ × 4 × 8.
  */
 import { Conv2dShape, panelsOf } from "./conv2d";
 import { multiplyPacked, rowBytes, tileBytes, tileLanes, tileRows } from "./tile";
@@ -19,10 +19,13 @@ import { stretchTiles } from "./winograd_stretch";
 
 const points: i32 = 16;
 const pointsBytes: usize = 2048;
-/** Fewer channels than this, or smaller planes, are not worth the transforms. */
+/** With fewer channels or smaller planes the transforms cost more than they save. */
 const leastChannels: i32 = 16;
 const leastExtent: i32 = 7;
-/** Tiles of a part, and tiles × channels: V is then at most 1 MiB and stays in the L2 cache. */
+/**
+ * The most tiles in a part, and the most tiles × channels: V then takes at most 1 MiB and stays in the L2
+ * cache.
+ */
 const mostTiles: i32 = 256;
 const mostElements: i32 = 16384;
 
@@ -35,42 +38,44 @@ function tilesOf(extent: i32): i32 {
   return (extent + 1) >> 1;
 }
 
-/** Quads of input channels of a group. */
+/** The number of quads of input channels in a group. */
 function quadsOf(s: Conv2dShape): i32 {
   return (s.C / s.groups + tileRows - 1) / tileRows;
 }
 
-/** Tile rows of a part. */
+/** The number of tile rows in a part. */
 function partRows(s: Conv2dShape): i32 {
   const tiles = min(mostTiles, mostElements / (s.C / s.groups));
   return max(1, min(tilesOf(s.P), tiles / tilesOf(s.Q)));
 }
 
-/** One weight gradient under way. */
+/** The state of one weight gradient. */
 @unmanaged
 class Job {
   dw: usize;
   dy: usize;
   x: usize;
   shape: Conv2dShape;
-  /** Channels of a group. */
+  /** Channels per group. */
   inputs: i32;
   outputs: i32;
-  /** How many quads of the former, and panels of the latter. */
+  /** The number of quads of input channels, and of panels of output channels. */
   quads: i32;
   panels: i32;
-  /** Bytes of a row of the copy; of V and of D from a point to the next, and of V from a quad to the next. */
+  /**
+   * Bytes of a row of the copy; of V and of D from one point to the next; and of V from one quad to the next.
+   */
   rowPitch: usize;
   pointV: usize;
   pointD: usize;
   quadPitch: usize;
-  // Scratch: a row of zeros, the copy of x, V, D, M.
+  // Workspace: a row of zeros, the copy of x, V, D, M.
   zeros: usize;
   copy: usize;
   v: usize;
   d: usize;
   m: usize;
-  // The part under way.
+  // The current part.
   image: i32;
   row: i32;
   rows: i32;
@@ -101,14 +106,15 @@ export function weightWinogradBytes(s: Conv2dShape): i32 {
 }
 
 /**
- * Units: panels of 8 output channels × quads of input channels, group by group. So a range's weights lie together: threads
- * that took turns within a row of them would take its cache lines from each other.
+ * The number of units: panels of 8 output channels × quads of input channels, group by group. The weights of
+ * a range of units then lie together; threads that alternated within a row of weights would contend for its
+ * cache lines.
  */
 export function weightWinogradUnits(s: Conv2dShape): i32 {
   return s.groups * quadsOf(s) * panelsOf(s.K / s.groups);
 }
 
-/** Units [begin, end) of all images. */
+/** Computes units [begin, end) over all images. */
 export function weightWinograd(
   dw: usize,
   dy: usize,
@@ -132,14 +138,14 @@ export function weightWinograd(
   }
 }
 
-/** Bytes of an image's weight gradient, where an image is one part; else 0. */
+/** Bytes of the weight gradient of one image if an image is one part; otherwise 0. */
 export function weightWinogradImageBytes(s: Conv2dShape): i32 {
   return partRows(s) === tilesOf(s.P) ? (s.K * s.C * 36) / s.groups : 0;
 }
 
 /**
- * Images from 0 on are added to the weight gradient as they come; what each of those from `first` on adds is kept until
- * its turn comes.
+ * Adds the images before `first` to the weight gradient directly. The gradient of each image from `first` on
+ * is stored, to be added later in the order of the images.
  */
 export function weightWinogradImages(
   dw: usize,
@@ -160,7 +166,7 @@ export function weightWinogradImages(
   for (let n = begin; n < end; n++) {
     if (begin > 0) {
       job.dw = gradients + <usize>((n - first) * bytes);
-      // −0 and a number make that number, whatever its sign.
+      // Adding to −0 leaves every number as it is, including its sign.
       for (let at = job.dw; at < job.dw + bytes; at += 4) store<f32>(at, -0.0);
     }
     for (let group = 0; group < s.groups; group++) addImage(job, n, group, 0, job.quads * job.panels);
@@ -201,7 +207,7 @@ function addImage(job: Job, n: i32, group: i32, first: i32, last: i32): void {
   }
 }
 
-/** Input channels and output channels of a unit's weights: 4 · 9 neighbours in each of 8 rows. */
+/** Clears the weights of units: 4 · 9 neighbouring weights in each of 8 rows per unit. */
 function clear(job: Job, group: i32, first: i32, last: i32): void {
   const quads = job.quads;
   for (let unit = first; unit < last; unit++) {
@@ -258,7 +264,10 @@ function addPart(job: Job, group: i32, first: i32, last: i32): void {
   }
 }
 
-/** The rows of four planes of x that the part's tiles need, side by side, 0 outside; the first plane is `channel`. */
+/**
+ * Copies the rows of four planes of x that the part's tiles need, with the four channels side by side and 0
+ * outside; the first plane is `channel`.
+ */
 function copyQuad(job: Job, channel: i32, lanes: i32): void {
   const s = job.shape;
   const top = 2 * job.row - s.padding;
@@ -283,7 +292,7 @@ function copyQuad(job: Job, channel: i32, lanes: i32): void {
   }
 }
 
-/** Four columns of up to four planes, `count` of them from memory. */
+/** Transposes four columns of up to four planes; `count` of the columns are loaded from memory. */
 function turnColumns(to: usize, from: usize, pitch: usize, count: i32, lanes: i32): void {
   const zero = f32x4.splat(0);
   const a = loadSome(from, count);
@@ -307,7 +316,7 @@ function transformInput(job: Job, v: usize): void {
   }
 }
 
-/** Bᵀ times a column of d B, of which `Across` makes the elements from rows of d. */
+/** Bᵀ times a column of d B; `Across` computes the elements of that column from rows of d. */
 function spreadColumn<Across>(v: usize, pitch: usize, at: usize, rowPitch: usize): void {
   const across = changetype<Across>(0);
   const a = across.of(at);
@@ -345,7 +354,7 @@ class Across3 {
   }
 }
 
-/** D of the part and a panel, `lanes` channels from k on; what lies outside δ is 0. */
+/** D of the part and a panel of `lanes` channels from k on; elements outside δ are 0. */
 function transformGradient(job: Job, k: i32, lanes: i32): void {
   const s = job.shape;
   const pitch = (<usize>(s.P * s.Q)) << 2;

@@ -1,4 +1,4 @@
-/** jax-js on its wasm device: LeNet. Arrays are consumed by use; `.ref` keeps them for another. */
+/** jax-js on its wasm device: LeNet. An operation consumes its arrays; `.ref` keeps one for another use. */
 import { init, jit, lax, nn, numpy as np, random, tree, valueAndGrad } from "@jax-js/jax";
 import { serve } from "./workloads.mjs";
 

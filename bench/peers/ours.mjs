@@ -1,9 +1,9 @@
 /** comet-ts, plain store. Arguments: workload, profile (strict or fused), threads. */
 import { createEngine } from "../../dist/src/engine/engine.js";
-import { backward } from "../../dist/src/engine/op.js";
+import { backward } from "../../dist/src/engine/tape.js";
 import { Tensor } from "../../dist/src/engine/tensor.js";
 import { createModel } from "../../dist/src/models/models.js";
-import { build } from "../../dist/src/nn/layers.js";
+import { build } from "../../dist/src/nn/index.js";
 import { crossEntropy } from "../../dist/src/ops/loss.js";
 import { Sgd } from "../../dist/src/training/optim.js";
 import { serve } from "./workloads.mjs";
@@ -13,7 +13,7 @@ const [, profile, threads] = process.argv.slice(2);
 await serve(async ({ batch, channels, size, classes }, name) => {
   const kernels = profile === "fused" ? "fused" : "release";
   const engine = createEngine({ memory: "2GiB", threads: Number(threads), build: kernels });
-  // Workers start while this thread waits for its turn.
+  // The workers start while this thread waits.
   while (engine.kernels.ready() < Number(threads)) await new Promise((done) => setTimeout(done, 5));
   const model = createModel(name, build(engine, 1), { channels, height: size, width: size, classes });
   const optimizer = new Sgd(engine, model.allParameters(), {

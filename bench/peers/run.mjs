@@ -1,9 +1,10 @@
 /**
  * `npm --prefix bench/peers ci && node bench/peers/run.mjs [--rounds N] [--only WORKLOAD,…] [--peers NAME,…] [--json]`
  *
- * Training steps of comet-ts against other engines, in processes that are asked in turn: whatever else the machine
- * does then disturbs all of them alike. Peers of one thread are compared by CPU time, those of two by wall time, each
- * with what comet-ts took in the same round; medians are printed. PyTorch takes part where a python3 can import it.
+ * Compares training steps of comet-ts with those of other engines. Their processes run in turns, so that
+ * other load on the machine disturbs all of them equally. Peers with one thread are compared by CPU time,
+ * those with two by wall time, each relative to comet-ts in the same round; medians are printed. PyTorch
+ * takes part if a python3 can import it.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -20,7 +21,7 @@ const { values } = parseArgs({
   },
 });
 
-/** The names of `known` that a list with commas asks for; all if it is empty. */
+/** The names of `known` in a comma-separated list; all of them if the list is empty. */
 function chosen(list, known) {
   const asked = list === "" ? known : list.split(",");
   const unknown = asked.filter((name) => !known.includes(name));
@@ -33,16 +34,16 @@ const taken = chosen(values.only, Object.keys(workloads));
 
 const file = (name) => fileURLToPath(new URL(name, import.meta.url));
 const importsTorch = (python) => spawnSync(python, ["-c", "import torch"]).status === 0;
-// The system's python3 need not be the first of the path.
+// The python3 with PyTorch need not be the first one in the path.
 const python = ["python3", "/usr/bin/python3"].find(importsTorch);
 const node = (name, ...flags) => ({ command: process.execPath, script: file(name), flags });
 const torch = (...flags) => ({ command: python, script: file("torch_step.py"), flags });
 
-/** Each turn lasts at least so long, so that a step is measured warm. */
+/** The least duration of a turn, so that steps are measured in a warm state. */
 const turnMs = 300;
-/** What comes before the first. */
+/** The duration of the warm-up before the first turn. */
 const warmMs = 2000;
-/** Peers by name. The first one of as many threads is what they are compared with. */
+/** Peers by name. Each is compared with the first one that has the same number of threads. */
 const peers = [
   { name: "comet-ts strict", threads: 1, ...node("ours.mjs", "strict", "1") },
   { name: "comet-ts fused", threads: 1, ...node("ours.mjs", "fused", "1") },
@@ -55,7 +56,7 @@ const peers = [
   { name: "PyTorch, 2 threads", threads: 2, ...torch("2") },
 ].filter(({ name, command }) => command && values.peers.split(",").some((part) => name.includes(part)));
 
-/** Starts a peer; `ask(ms)` lets it make steps for so long and resolves to its answer. */
+/** Starts a peer. `ask(ms)` makes it run steps for that time and resolves to its answer. */
 function start({ command, script, flags }, workload) {
   const child = spawn(command, [script, workload, ...flags], { stdio: ["pipe", "pipe", "inherit"] });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -76,7 +77,7 @@ async function compare(workload) {
   const taking = peers.filter(({ only }) => only === undefined || only === workload);
   const running = taking.map((peer) => ({ ...peer, ...start(peer, workload), answers: [] }));
   for (const { name, ask } of running) {
-    // Engines compile what proves to be hot.
+    // The warm-up lets the engines compile their hot code.
     const { loss } = await ask(warmMs);
     if (!(loss > 0 && loss < 20)) throw new Error(`${name} on ${workload}: loss ${loss}`);
   }
@@ -95,7 +96,7 @@ async function compare(workload) {
       wallMs: median(answers.map(({ wall }) => wall)),
       residentMB: answers.at(-1).residentBytes / 1e6,
       timesOurs: median(answers.map((answer, i) => answer[clock] / ours.answers[i][clock])),
-      /** What more threads gain, in wall time. */
+      /** The speed-up from more threads, in wall time. */
       gain: threads > 1 ? median(answers.map(({ wall }, i) => one[i].wall / wall)) : null,
     };
   });

@@ -1,4 +1,6 @@
-/** The networks in TensorFlow.js, on its operations rather than its layers: as fast as it gets. */
+/**
+ * The networks in TensorFlow.js, built from its operations rather than its layers, which is the fastest way.
+ */
 
 /** By name: `models(tf).lenet(classes)` is a function from images (N × H × W × C) to logits. */
 export function models(tf) {
@@ -48,7 +50,7 @@ export function models(tf) {
     return (x) => tf.pad(tf.avgPool(x, 1, stride, "valid"), [same, same, same, more]);
   }
 
-  /** Option B: a convolution of one pixel. */
+  /** Option B: a convolution with 1 × 1 windows. */
   function projected(inputs, outputs, stride) {
     if (stride === 1) return (x) => x;
     return chain([conv(inputs, outputs, 1, stride, 0, false), norm(outputs)]);

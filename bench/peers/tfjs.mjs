@@ -1,7 +1,7 @@
 /**
- * TensorFlow.js. Arguments: workload, backend (wasm or cpu). Its wasm backend has no gradient of a convolution with
- * respect to its weights: it is supplied here, as a convolution of the images by the output's gradient with batch and
- * channels exchanged.
+ * TensorFlow.js. Arguments: workload, backend (wasm or cpu). Its wasm backend lacks the gradient of a
+ * convolution with respect to its weights. This file supplies it, as a convolution of the images with the
+ * output's gradient, with batch and channels exchanged.
  */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";

@@ -1,4 +1,4 @@
-"""PyTorch: the same steps, asked for and answered as in workloads.mjs. Arguments: workload, threads."""
+"""PyTorch: the same steps, with the protocol of workloads.mjs. Arguments: workload, threads."""
 
 import json
 import os
@@ -6,11 +6,11 @@ import resource
 import sys
 import time
 
-# Debian's OpenBLAS does not know newer processors and falls back to SSE: tell it what this one has.
+# Debian's OpenBLAS does not know newer processors and falls back to SSE, so this names the processor's kind.
 with open("/proc/cpuinfo") as cpuinfo:
     if "avx512f" in cpuinfo.read():
         os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
-# Threads that spin while they wait take the time of those that work.
+# Threads that spin while they wait would take time from those that work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
@@ -21,7 +21,7 @@ idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 class Padded(nn.Module):
-    """The paper's option A: every second pixel, new channels zero."""
+    """The paper's option A: every second pixel, with new channels zero."""
 
     def __init__(self, inputs, outputs, stride):
         super().__init__()
@@ -34,7 +34,7 @@ class Padded(nn.Module):
 
 
 def projected(inputs, outputs, stride):
-    """Option B: a convolution of one pixel."""
+    """Option B: a convolution with 1 × 1 windows."""
     if stride == 1:
         return nn.Identity()
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))

@@ -1,4 +1,4 @@
-/** The training steps that every peer runs: forward, backward, SGD with momentum 0.9, on the same kind of data. */
+/** The training steps that every peer runs: forward, backward and SGD with momentum 0.9, on similar data. */
 export const workloads = {
   lenet: { batch: 64, channels: 1, size: 28, classes: 10 },
   resnet20: { batch: 32, channels: 3, size: 32, classes: 10 },
@@ -12,9 +12,10 @@ const cpuMs = () => {
 };
 
 /**
- * Makes a process a peer: `create(workload, name)` returns the step. Each line on standard input asks for steps until
- * so many milliseconds have passed, at least one, and is answered with the milliseconds of one step, in CPU and in wall
- * time, the last loss, and the resident memory's peak above what it was before `create`.
+ * Makes a process a peer; `create(workload, name)` returns the step. Each line on standard input is a number
+ * of milliseconds. The process runs steps for that time, at least one. It answers with the milliseconds of
+ * one step in CPU and in wall time, the last loss, and the peak of the resident memory above its value before
+ * `create`.
  */
 export async function serve(create) {
   const [name] = process.argv.slice(2);

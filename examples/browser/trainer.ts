@@ -12,7 +12,7 @@ import {
   type Settings,
   type TrainRecord,
   train,
-} from "../../src/portable.js";
+} from "../../src/browser.js";
 
 export type Order = Partial<Settings> | "stop";
 

@@ -8,7 +8,8 @@ import { modelNamed } from "../models/models.js";
 import { fillWeights, type Published } from "../models/weights.js";
 import type { Module } from "../nn/index.js";
 import { type Evaluation, evaluate } from "../training/evaluation.js";
-import { createSession, defaults, type Settings } from "../training/session.js";
+import { createSession } from "../training/session.js";
+import { defaults, type Settings } from "../training/settings.js";
 
 interface EvaluateOptions {
   model: string;

@@ -10,6 +10,7 @@ import { registerEvaluate } from "./evaluate.js";
 import { inOneLine } from "./line.js";
 import { registerMaxBatch } from "./maxbatch.js";
 import { registerMemory } from "./memory.js";
+import { asOptions } from "./options.js";
 import { registerReplay } from "./replay.js";
 import { registerReport } from "./report.js";
 import { registerTrain } from "./train.js";
@@ -50,7 +51,9 @@ try {
 /** One line, whatever a file that it quotes may hold. What is no error of ours is a fault of comet: COMET_TRACE=1 says where. */
 function tell(error: unknown): void {
   const known = error instanceof CometError;
-  const text = known ? `${error.name}: ${error.message}` : `unexpected ${error}; COMET_TRACE=1 shows where`;
+  const text = known
+    ? `${error.name}: ${asOptions(error.message)}`
+    : `unexpected ${error}; COMET_TRACE=1 shows where`;
   process.stderr.write(`comet: ${inOneLine(text)}\n`);
   if (!known && process.env.COMET_TRACE && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }

@@ -3,7 +3,7 @@ import Table from "cli-table3";
 import type { Command } from "commander";
 import { MemoryError } from "../error.js";
 import { modelNamed } from "../models/models.js";
-import { defaults } from "../training/session.js";
+import { defaults } from "../training/settings.js";
 import { addMeasuringOptions, asked, type MeasuringOptions, measure, open } from "./measure.js";
 import { numeric } from "./options.js";
 

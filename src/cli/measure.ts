@@ -1,26 +1,27 @@
-/** Real training steps of a network under one store: what they hold, and what the store takes of their time. */
+/** Real training steps of a network under one store: the memory that they take, and the store's share of their time. */
 import type { Command } from "commander";
 import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open.js";
 import { randomImages } from "../data/random.js";
 import { type Checkpoint, restoreNetwork } from "../runs/checkpoint.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
+import { type StoreName, storeNames } from "../stores/registry.js";
 import { stopwatch } from "../stores/stopwatch.js";
-import { type TrainHooks, train } from "../training/loop.js";
+import type { TrainHooks } from "../training/hooks.js";
+import { train } from "../training/loop.js";
 import type { SiteRecord, StepRecord } from "../training/records.js";
-import { createSession, defaults, type Settings } from "../training/session.js";
+import { createSession } from "../training/session.js";
+import { defaults, type Settings } from "../training/settings.js";
 import { choice, numeric, option } from "./options.js";
 
-export const stores = ["plain", "lean", "comet-conv", "comet"] as const;
-
-/** What `comet memory` and `comet max-batch` ask for alike. */
+/** The options that `comet memory` and `comet max-batch` share. */
 export interface MeasuringOptions {
   model: string;
   image: number;
   data: string;
   memory: string;
   threads: number;
-  store: "all" | (typeof stores)[number];
+  store: "all" | StoreName;
 }
 
 export const addMeasuringOptions = (command: Command, memory: string): Command =>
@@ -30,40 +31,42 @@ export const addMeasuringOptions = (command: Command, memory: string): Command =
     .addOption(option("--data <name|path>", "random, or as train takes it", "--data ./photos", "random"))
     .addOption(option("--memory <bytes>", "the device's budget", "--memory 2GiB", memory))
     .addOption(numeric("--threads <n>", "threads", "--threads 2", defaults.threads))
-    .addOption(choice("--store <kind>", "one store, or all", "--store lean", ["all", ...stores], "all"));
+    .addOption(
+      choice("--store <name>", "one store, or all", "--store recompute", ["all", ...storeNames], "all"),
+    );
 
-export const asked = ({ store }: MeasuringOptions): readonly Settings["store"][] =>
-  store === "all" ? stores : [store];
+export const asked = ({ store }: MeasuringOptions): readonly StoreName[] =>
+  store === "all" ? storeNames : [store];
 
 export const open = ({ data, image }: MeasuringOptions, images: number): Promise<Dataset> =>
   data === "random" ? Promise.resolve(randomImages(images, image)) : openDataset(data, { size: image });
 
 export type Errors = Pick<Summary, "sigma" | "worstErrorRatio" | "auditedFrames">;
 
-/** The first step comes before bounds and before warm code: it is not told of. */
+/** The first step is left out: it comes before bounds are known and before the code is compiled. */
 export interface Measured {
   /** The last step. */
   last: StepRecord;
   sites: SiteRecord["sites"];
-  /** What a probe and an audit saw, if there were any. */
+  /** What a probe and an audit found, if there were any. */
   errors: Errors;
   /** Of the fastest step. */
   ms: number;
-  /** Packing, unpacking and making again, as a share of the time of all steps. */
+  /** The time of packing, unpacking and recomputing as a share of the time of all steps. */
   storeShare: number;
-  /** Of this process up to the last of these steps, as the operating system says. */
+  /** The peak of this process up to the last of these steps, by the operating system's count. */
   residentPeakBytes: number;
 }
 
 interface How {
   /** Null: from the start. */
   from?: Checkpoint | null;
-  /** The step behind so many is probed, with so many draws, and audited, and is none of those that are told of. */
+  /** The step after this many is probed, with `draws` draws, and audited; it is not among the reported steps. */
   probeBehind?: number;
   draws?: number;
 }
 
-/** A few steps under one store. No image is tested. */
+/** Runs a few steps under one store, without evaluation. */
 export async function measure(
   settings: Settings,
   { test, ...dataset }: Dataset,
@@ -72,7 +75,7 @@ export async function measure(
   const steps: { record: StepRecord; storeMs: number }[] = [];
   const summarizer = new Summarizer();
   let residentPeakBytes = 0;
-  /** Asked before each step. */
+  /** Called before each step. */
   let probing = false;
   const probes = () => {
     probing = steps.length >= probeBehind;

@@ -12,9 +12,10 @@ import { torchSavedBytes } from "../models/torch.js";
 import type { Checkpoint } from "../runs/checkpoint.js";
 import { readManifest } from "../runs/manifest.js";
 import { checkData, findStanding } from "../runs/resume.js";
-import { stepsDone, totalSteps } from "../training/loop.js";
+import { reads, type StoreSettings, storeSettings } from "../stores/registry.js";
+import { stepsDone, totalSteps } from "../training/position.js";
 import type { SiteRecord } from "../training/records.js";
-import { defaults, type Settings, scheduleOf } from "../training/session.js";
+import { defaults, type Settings, scheduleOf } from "../training/settings.js";
 import { runApart } from "./apart.js";
 import {
   addMeasuringOptions,
@@ -24,16 +25,12 @@ import {
   measure,
   open,
 } from "./measure.js";
-import { choice, modes, numeric, option, policies } from "./options.js";
+import { flagOf, numeric, option, settingOption } from "./options.js";
 import { sigmaTable, worstError } from "./table.js";
 
-interface MemoryOptions extends MeasuringOptions {
+interface MemoryOptions extends MeasuringOptions, StoreSettings {
   batch: number;
   steps: number;
-  policy: Settings["policy"];
-  savedBytes: string;
-  share: number;
-  mode: Settings["mode"];
   from: string;
   sites: boolean;
   probe: number;
@@ -54,19 +51,20 @@ export function registerMemory(program: Command): void {
   const command = program
     .command("memory")
     .description("measure what training steps hold in memory, under each store, beside PyTorch");
+  for (const name of ownSettings) command.addOption(settingOption(name));
   addMeasuringOptions(command, "3GiB")
     .addOption(numeric("--batch <N>", "images a step", "--batch 4", 4))
-    .addOption(numeric("--steps <n>", "steps, of which the last is told", "--steps 10", 3))
-    .addOption(choice("--policy <name>", "how COMET's bounds are chosen", "--policy spread", policies, "law"))
-    .addOption(option("--saved-bytes <bytes>", "what --policy budget may save", "--saved-bytes 64MiB", ""))
-    .addOption(numeric("--share <s>", "gradient σ ÷ mean |momentum|", "--share 0.02", defaults.share))
-    .addOption(choice("--mode <name>", "the codec's mode", "--mode fast", modes, defaults.mode))
-    .addOption(option("--from <run>", "go on from a run's last checkpoint", "--from runs/resnet50-…", ""))
-    .addOption(option("--sites", "a table of COMET's sites too", "--store comet --sites", false))
+    .addOption(numeric("--steps <n>", "steps to run; the last is reported", "--steps 10", 3))
+    .addOption(
+      option("--from <run>", "continue from the last checkpoint of a run", "--from runs/resnet50-…", ""),
+    )
+    .addOption(
+      option("--sites", "also print a table of the sites and their bounds", "--store comet --sites", false),
+    )
     .addOption(
       numeric(
         "--probe <draws>",
-        "compare a further step's gradients with exact ones, so often",
+        "compare the gradients of one more step with exact ones, with this many draws",
         "--probe 6",
         0,
       ),
@@ -88,18 +86,29 @@ export function registerMemory(program: Command): void {
 }
 
 function argumentsFor(store: string, options: MemoryOptions): string[] {
-  const { model, batch, image, data, steps, memory, threads, from } = options;
-  const { policy, savedBytes, share, mode, probe } = options;
+  const { model, batch, image, data, steps, memory, threads, from, probe } = options;
   const begun = from === "" ? { model, batch, image, data } : { from };
-  const common = { ...begun, steps, memory, threads, share, store };
-  // Only COMET has a policy.
-  const comet = store.startsWith("comet") ? { policy, "saved-bytes": savedBytes, mode } : {};
+  const common = { ...begun, steps, memory, threads, probe, store };
   return [
     "memory",
-    ...Object.entries({ ...common, ...comet }).flatMap(([name, value]) => [`--${name}`, String(value)]),
-    ...(store.startsWith("comet") ? ["--probe", String(store === "comet" ? probe : 0)] : []),
+    ...Object.entries(common).flatMap(([name, value]) => [`--${name}`, String(value)]),
+    ...Object.entries(ownOf(store, options)).flatMap(([name, value]) => [flagOf(name), String(value)]),
   ];
 }
+
+/** The settings of stores, which are options of this command. */
+const ownSettings = Object.keys(storeSettings) as (keyof StoreSettings)[];
+
+/** Those that a store reads; and for a store that was named, those that were typed, so that it can refuse them. */
+const ownOf = (store: string, options: MemoryOptions): Partial<StoreSettings> =>
+  Object.fromEntries(
+    ownSettings
+      .filter(
+        (name) =>
+          reads({ ...options, store }, name) || (options.store !== "all" && options[name] !== defaults[name]),
+      )
+      .map((name) => [name, options[name]]),
+  );
 
 /** What a run began with decides here too. */
 function begunAs(run: string, command: Command): Pick<MemoryOptions, "model" | "batch" | "data" | "image"> {
@@ -126,11 +135,11 @@ function checkDraws({ probe }: MemoryOptions): void {
 }
 
 async function measured(store: Settings["store"], options: MemoryOptions): Promise<Row> {
-  const { model, batch, memory, threads, policy, savedBytes, share, mode } = options;
+  const { model, batch, memory, threads } = options;
   const probeBehind = Math.max(2, options.steps);
-  const steps = probeBehind + (options.probe > 0 && store.startsWith("comet") ? 1 : 0);
+  const steps = probeBehind + (options.probe > 0 ? 1 : 0);
   const from = options.from === "" ? null : await lastOf(options.from);
-  const own = { store, policy, savedBytes, share, mode, memory, threads };
+  const own = { store, ...ownOf(store, options), memory, threads };
   const course = { steps, lr: modelNamed(model).lr, schedule: "constant" };
   const fromStart = { ...defaults, ...own, ...course, model, batch };
   const dataset = await open(options, batch * steps);
@@ -204,14 +213,13 @@ function told(rows: readonly Row[], { model, batch, sites, probe }: MemoryOption
     ]);
   }
   const title = `${model}, batch ${batch}, ${height} × ${width}, ${dataset}, step ${last.step + 1}`;
-  const comet =
-    rows.find(({ store }) => store === "comet") ?? rows.find(({ store }) => store === "comet-conv");
-  const details = comet
+  const bounded = rows.findLast(({ sites }) => sites.length > 0);
+  const details = bounded
     ? [
-        sites ? siteTable(comet.sites) : "",
+        sites ? siteTable(bounded.sites) : "",
         probe > 0 ? `One more step: each weight gradient's error, root mean square over ${probe} draws` : "",
-        sigmaTable(comet.errors),
-        worstError(comet.errors),
+        sigmaTable(bounded.errors),
+        worstError(bounded.errors),
       ]
     : [];
   return `${[title, table, ...details.filter((text) => text !== "")].join("\n")}\n`;

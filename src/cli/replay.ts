@@ -1,4 +1,5 @@
 /** `comet replay RUN`: a run computed once more from its manifest, and compared with what it recorded. */
+
 import type { Command } from "commander";
 import { NumericError, UsageError } from "../error.js";
 import { checkData } from "../runs/resume.js";

@@ -11,10 +11,14 @@ import { checkData, findStanding, nothingLeft, settingsToGoOn } from "../runs/re
 import { type Run, RunFolder, readRun } from "../runs/run.js";
 import type { RunState } from "../runs/state.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
-import { endOf, type Outcome, type Position, stepsDone, type TrainHooks, train } from "../training/loop.js";
+import { storeNamed } from "../stores/registry.js";
+import type { TrainHooks } from "../training/hooks.js";
+import { type Outcome, train } from "../training/loop.js";
+import { endOf, type Position, stepsDone } from "../training/position.js";
 import type { TrainRecord } from "../training/records.js";
-import { createSession, type Session, type Settings } from "../training/session.js";
-import type { Places } from "./options.js";
+import { createSession, type Session } from "../training/session.js";
+import type { Settings } from "../training/settings.js";
+import { asOptions, type Places } from "./options.js";
 import { Progress } from "./progress.js";
 
 export interface Result {
@@ -41,9 +45,11 @@ const versions = (): Manifest["versions"] => ({
 });
 
 /** `resnet8-comet-law-s1-20261123T141500` */
-function runId({ model, store, policy, profile, seed }: Settings, started: Date): string {
+function runId(settings: Settings, started: Date): string {
+  const { model, store, profile, seed } = settings;
   const time = started.toISOString().replace(/[-:]|\.\d+Z/g, "");
-  const parts = [model, store, store.startsWith("comet") ? policy : "", profile === "fused" ? profile : ""];
+  const stored = storeNamed(store)?.slug?.(settings) ?? store;
+  const parts = [model, stored, profile === "fused" ? profile : ""];
   return [...parts.filter((part) => part !== ""), `s${seed}`, time].join("-");
 }
 
@@ -240,9 +246,9 @@ async function trainIn(folder: RunFolder, session: Session, past: Past): Promise
     const status = error instanceof DiskError ? "interrupted" : "failed";
     const told = error instanceof DiskError ? goingOn(error, folder.path) : (error as Error);
     try {
-      folder.close({ status, error: told.message, steps, residentPeakBytes });
+      folder.close({ status, error: asOptions(told.message), steps, residentPeakBytes });
     } catch {
-      // What went wrong first is told.
+      // The first error is the one to report.
     }
     throw told;
   } finally {

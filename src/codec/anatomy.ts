@@ -1,7 +1,7 @@
-/** What a frame is made of: bytes by field, raw values, and how its values are spread. */
+/** Statistics of a frame: its bytes by field, and how the decoded values are distributed. */
 import { ByteReader } from "./bytes.js";
 
-/** Counts what it reads by the name of the field. */
+/** A ByteReader that adds up the bytes it reads for each field. */
 export class CountingReader extends ByteReader {
   readonly fields = new Map<string, number>();
 
@@ -13,9 +13,9 @@ export class CountingReader extends ByteReader {
 }
 
 export interface Spread {
-  /** Bits a value, of order 0. */
+  /** Entropy of order 0 (from the frequency of each distinct value), in bits per value. */
   entropy: number;
-  /** Sixteen bins of equal width over the finite values. */
+  /** Sixteen bins of equal width over the finite values; each has its lower edge and its share of them. */
   histogram: { from: number; share: number }[];
 }
 

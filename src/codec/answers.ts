@@ -1,7 +1,7 @@
-/** What kernels answer where there is no number of bytes to tell. */
+/** The kernels' return values: a byte count, or a negative code that says what went wrong. */
 import { FrameError } from "../error.js";
 
-/** The answers of decodeFast and decodeDense below zero, from −1 on. */
+/** The field at fault for each negative code of decodeFast and decodeDense: entry k belongs to −1 − k. */
 const complaints = [
   "payload",
   "kind",
@@ -14,18 +14,18 @@ const complaints = [
   "segment escapes",
 ];
 
-/** encodeDense's answer for a tensor that is better off in fast mode. */
+/** encodeDense returns this for a tensor that fast mode stores in fewer bytes. */
 export const unsuited = -2;
-/** The decoders' answer where the bytes that they see end too soon. */
+/** The decoders return this when the bytes that they can see end too soon. */
 export const truncated = -1;
 
-/** The answer, if it is a number of bytes. */
+/** Returns `answer` if it is a byte count; otherwise throws a FrameError that names the field. */
 export function complain(answer: number): number {
   if (answer >= 0) return answer;
   throw new FrameError({
     where: complaints[-1 - answer] ?? "payload",
-    expected: "what an encoder writes",
-    got: "something else",
+    expected: "bytes that an encoder writes",
+    got: "other bytes",
     remedy: "encode the tensor again: these bytes are damaged",
   });
 }

@@ -1,9 +1,10 @@
 /**
- * From the bound that a caller asks for to the numbers that the quantisers use. Everything here is binary32.
+ * Turns the bound that a caller asks for into the numbers that the quantisers use. All arithmetic is
+ * binary32.
  *
- *   bound  the caller's number, rounded DOWN to float32, at most 2^126
- *   step   fl(bound · (2 − 2^−8)): the width of a bin, a little under 2·bound, so that rounding errors of values
- *          within 2^12 steps never leave the bound and ties never touch it
+ *   bound    the caller's number, rounded DOWN to float32, at most 2^126
+ *   step     fl(bound · (2 − 2^−8)): the width of a bin. It is a little under 2·bound, so that rounding errors of
+ *            values within 2^12 steps stay inside the bound and ties never touch it
  *   inverse  fl(1 / step)
  */
 import { BoundError, UsageError } from "../error.js";
@@ -12,11 +13,14 @@ export const quantizers = ["support", "paper", "dithered", "signed"] as const;
 
 export type Quantizer = (typeof quantizers)[number];
 
-/** Whose integers have the values' signs: so values below zero may have a bound of their own. */
+/** True if an integer has the sign of its value, so that negative values may have a bound of their own. */
 export const keepsSigns = (quantizer: Quantization["quantizer"]): boolean =>
   quantizer === "support" || quantizer === "signed";
 
-/** As a decoder uses it that is to leave 0 where values were below zero. Throws a UsageError where integers do not tell. */
+/**
+ * The quantization for a decoder that returns 0 for every negative value. Throws a UsageError if the integers
+ * of this quantizer do not carry the sign.
+ */
 export function rectifying(quantization: Quantization): Quantization {
   const { quantizer } = quantization;
   if (quantizer === "lossless" || keepsSigns(quantizer)) return { ...quantization, rectified: true };
@@ -28,14 +32,17 @@ export function rectifying(quantization: Quantization): Quantization {
   });
 }
 
-/** As a decoder uses it that is to leave values as they are and, so many bytes behind each, rectified. */
+/**
+ * The quantization for a decoder that writes each value unchanged and, `twin` bytes further on, a rectified
+ * copy.
+ */
 export const twinned = (quantization: Quantization, twin: number): Quantization => ({
   ...rectifying(quantization),
   rectified: false,
   twin,
 });
 
-/** One side's numbers. */
+/** The numbers of one side (positive or negative values). */
 export interface Bin {
   bound: number;
   step: number;
@@ -43,22 +50,22 @@ export interface Bin {
 }
 
 export interface Quantization {
-  /** `lossless`: the bits themselves are coded; bins are not used. */
+  /** With `lossless` the bits themselves are coded and the bins are not used. */
   quantizer: Quantizer | "lossless";
-  /** For values ≥ 0, or for all where there is one bound. */
+  /** For values ≥ 0, or for all values where there is one bound. */
   positive: Bin;
-  /** For values < 0; differs from `positive` in `support` and `signed` alone. */
+  /** For values < 0. Only `support` and `signed` may have one that differs from `positive`. */
   negative: Bin;
-  /** Of the dither; 32 bits. */
+  /** Seed of the dither, 32 bits. */
   seed: number;
-  /** On the way back: values below zero become 0. Only where integers tell signs: see `rectifying`. */
+  /** Decoding returns 0 for values below zero. Only for quantisers that keep signs: see `rectifying`. */
   rectified?: boolean;
-  /** On the way back, in a WebAssembly memory: so many bytes behind each value, it goes rectified as well. */
+  /** Decoding in a WebAssembly memory also writes a rectified copy of each value this many bytes after it. */
   twin?: number;
 }
 
 const largestBound = 2 ** 126;
-/** Below this, inverses come near overflow: such frames are lossless. */
+/** For smaller bounds the inverse comes close to overflow, so such frames are lossless. */
 export const smallestBound = 2 ** -120;
 
 const words = new DataView(new ArrayBuffer(4));
@@ -70,13 +77,15 @@ export function roundDown(x: number): number {
   return words.getFloat32(0);
 }
 
-/** `bound`: a float32 between smallestBound and 2^126. proofs: Narrow.near_core */
+/** The bin of a float32 bound between smallestBound and 2^126. proofs: Narrow.near_core */
 export function bin(bound: number): Bin {
   const step = Math.fround(bound * (2 - 2 ** -8));
   return { bound, step, inverse: Math.fround(1 / step) };
 }
 
-/** The bound as the frame keeps it. Throws a BoundError unless it is finite and positive. */
+/**
+ * Rounds the bound to the value stored in the frame. Throws a BoundError unless it is finite and positive.
+ */
 export function checkedBound(bound: number, where: string): number {
   if (!(bound > 0 && bound < Infinity)) {
     throw new BoundError({

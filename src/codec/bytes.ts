@@ -1,4 +1,4 @@
-/** Little-endian bytes in a row, written and read in step: the frame's alphabet. */
+/** Sequential writer and reader of little-endian bytes, from which all fields of a frame are built. */
 import { FrameError } from "../error.js";
 
 export class ByteWriter {
@@ -23,14 +23,16 @@ export class ByteWriter {
     this.u16(value >>> 16);
   }
 
-  /** Seven bits a byte, lowest first; the top bit says that more follow. value < 2^53. */
+  /**
+   * Writes seven bits per byte, lowest first; the top bit is set when more bytes follow. Needs value < 2^53.
+   */
   varint(value: number): void {
     let rest = value;
     for (; rest >= 128; rest = Math.floor(rest / 128)) this.u8((rest % 128) + 128);
     this.u8(rest);
   }
 
-  /** Room for `length` bytes that the caller fills. */
+  /** Advances by `length` bytes and returns them for the caller to fill. */
   take(length: number): Uint8Array {
     this.at += length;
     return this.bytes.subarray(this.at - length, this.at);
@@ -49,7 +51,7 @@ export class ByteReader {
     this.bytes = bytes;
   }
 
-  /** The next `length` bytes. Throws a FrameError that names `field` where the frame ends before. */
+  /** Returns the next `length` bytes. Throws a FrameError that names `field` if the frame ends before. */
   take(length: number, field: string): Uint8Array {
     if (length > this.bytes.length - this.at) {
       throw new FrameError({
@@ -86,7 +88,7 @@ export class ByteReader {
     throw new FrameError({
       where: field,
       expected: "a varint of at most 7 bytes",
-      got: "a longer one",
+      got: "a longer varint",
       remedy: "decode the whole frame as encode returned it",
     });
   }

@@ -1,7 +1,8 @@
 /**
- * 32 bits that change for certain when up to four neighbouring, word-aligned bytes do, and almost certainly
- * otherwise. Sixteen accumulators take turns over the little-endian words, zeros filling the last stripe of 64
- * bytes; each step is a bijection of the accumulator and of the word, so is each step of the final fold.
+ * A 32-bit checksum. It always changes when up to four neighbouring bytes of one aligned word change, and
+ * almost always otherwise. Sixteen accumulators take turns over the little-endian words; zeros fill the last
+ * stripe of 64 bytes. Each step is a bijection of the accumulator and of the word, and so is each step of the
+ * final fold.
  *
  *   lane ← rotl(lane + word·P, 13)·Q      for word k: lane k mod 16
  *   sum  ← mix(rotl(sum, 5) + lane)       over the lanes, starting from the number of bytes
@@ -18,7 +19,9 @@ export function startLanes(): Int32Array {
   return Int32Array.from({ length: 16 }, (_, i) => mix(i + 1));
 }
 
-/** Takes whole stripes; the last call pads with zeros. */
+/**
+ * Adds `bytes` to the lanes. Every call but the last needs whole stripes; the last one is padded with zeros.
+ */
 export function addStripes(lanes: Int32Array, bytes: Uint8Array): void {
   for (let start = 0; start < bytes.length; start += stripeBytes) {
     for (let k = 0; k < 16; k++) {

@@ -1,9 +1,10 @@
 /**
- * Fast mode: chunks of 16,384 values, each on its own. Quantise, predict, fold, pack in blocks of 64.
+ * Fast mode: each chunk of 16,384 values is coded independently. Its values are quantised, predicted, folded
+ * to unsigned integers and packed in blocks of 64.
  *
  *   kind · [escapes] · constant | [bitmap] widths blocks
  *
- * Which integers, which predictor, and whether zeros go into a bitmap of their own is settled per chunk.
+ * Each chunk chooses its own integer kind and predictor, and whether a bitmap marks its zeros.
  */
 import { FrameError } from "../error.js";
 import type { Quantization } from "./bound.js";
@@ -14,13 +15,16 @@ import { dequantize, orderedBits, quantize, rawValue } from "./stages/quantize.j
 
 export const chunkLength = 16384;
 
-/** The low three bits of the kind byte: 0 to 3 are the predictors, with a fold; these are all unpredicted. */
+/**
+ * The low three bits of the kind byte. Forms 0 to 3 are the predictors with folding; these four use no
+ * predictor.
+ */
 const forms = { unsigned: 4, constant: 5, sparse: 6, sparseUnsigned: 7 } as const;
 
-/** The other bits of the kind byte. */
+/** The remaining bits of the kind byte. */
 const flags = { wide: 8, exact: 16, escapes: 32, gapless: 64 } as const;
 
-/** The most bytes that n values can take. */
+/** An upper limit on the bytes of a chunk of n values. */
 export const chunkCapacity = (n: number): number =>
   32 + 6 * (n >> 4) + (n >> 3) + 257 * Math.ceil(n / blockLength);
 
@@ -28,14 +32,16 @@ export const chunkCapacity = (n: number): number =>
 interface Plan {
   predictor: Predictor;
   sparse: boolean;
-  /** No value is negative and nothing is predicted, so nothing needs folding. */
+  /** True if no value is negative and nothing is predicted, so that no folding is needed. */
   unsigned: boolean;
 }
 
-/** Zeros are gone from a sparse chunk, so its integers count from 1. */
+/** A sparse chunk stores no zeros, so its integers count from 1. */
 const lift = (sparse: boolean): number => (sparse ? 1 : 0);
 
-/** Estimates each plan's bits from some eight blocks; the least wins, the earliest among equals. */
+/**
+ * Estimates the bits of each plan from about eight blocks. The cheapest plan wins; of equals, the first one.
+ */
 function choosePlan(q: Int32Array, lag: number, bits: Bits): Plan {
   const nonNegative = q.every((value) => value >= 0);
   const blocks = Math.ceil(q.length / blockLength);
@@ -57,7 +63,7 @@ function choosePlan(q: Int32Array, lag: number, bits: Bits): Plan {
     plans.push({ ...plan, cost });
   }
 
-  // Without their zeros the blocks mix, so the widest of all sampled integers counts.
+  // Without the zeros, block boundaries shift, so the width of the widest sampled integer is used for all.
   const sparse: Plan = { predictor: 0, sparse: true, unsigned: nonNegative };
   const sampled = starts.map((start) => fold(q.subarray(start, start + blockLength), sparse, lag, bits));
   const count = sampled.reduce((sum, u) => sum + u.length, 0);
@@ -66,7 +72,7 @@ function choosePlan(q: Int32Array, lag: number, bits: Bits): Plan {
   return plans.reduce((best, plan) => (plan.cost < best.cost ? plan : best));
 }
 
-/** The unsigned integers that a plan packs. */
+/** The unsigned integers that are packed under a plan. */
 function fold(q: Int32Array, { predictor, sparse, unsigned }: Plan, lag: number, bits: Bits): Uint32Array {
   const r = new Int32Array(q.length);
   predict(r, q, predictor, lag, bits);
@@ -86,7 +92,7 @@ function writeBlocks(out: ByteWriter, values: Uint32Array, wide: boolean): void 
   for (let b = 0; b < blocks; b++) {
     const block = values.subarray(b * blockLength, (b + 1) * blockLength);
     let width = bitLength(block.reduce((all, value) => all | value, 0));
-    // A narrow width is a nibble, and 15 of them means 16.
+    // A narrow chunk stores the width in a nibble, where 15 stands for 16.
     if (wide) widths[b] = width;
     else {
       widths[b >> 1]! |= Math.min(width, 15) << (4 * (b & 1));
@@ -99,8 +105,9 @@ function writeBlocks(out: ByteWriter, values: Uint32Array, wide: boolean): void 
 }
 
 /**
- * All quantisers but `paper` leave 0 to exact zeros, a gap where values of both signs have next to none: these escape,
- * and the integers above move down. Returns the positions of the zeros, or null where there is no gap to close.
+ * In all quantisers but `paper` the integer 0 is for exact zeros only. Values of both signs with next to no
+ * zeros therefore leave a gap at 0. This function closes it: the zeros become escapes and the positive
+ * integers move down by one. Returns the positions of the zeros, or null where there is no gap to close.
  */
 function closeGap(q: Int32Array): number[] | null {
   const zeros: number[] = [];
@@ -110,7 +117,10 @@ function closeGap(q: Int32Array): number[] | null {
   return zeros;
 }
 
-/** A chunk of x. `first`: the index of its first value in the whole tensor. proofs: Pipeline.chunk_round_trip */
+/**
+ * Encodes one chunk. `first` is the index of its first value in the whole tensor.
+ * proofs: Pipeline.chunk_round_trip
+ */
 export function encodeChunk(
   x: Float32Array,
   first: number,
@@ -121,7 +131,7 @@ export function encodeChunk(
   const words = new Int32Array(x.buffer, x.byteOffset, x.length);
   const q = new Int32Array(x.length);
   let escapes = quantization.quantizer === "lossless" ? null : quantize(q, x, first, quantization);
-  // Where many values have to stay raw, the bits themselves are the better integers.
+  // If many values have to stay raw, coding the bits themselves is cheaper.
   if (escapes !== null && escapes.length > x.length >> 4) escapes = null;
   const exact = escapes === null;
   if (exact) for (let i = 0; i < q.length; i++) q[i] = orderedBits(words[i]!);
@@ -179,7 +189,7 @@ function readBlocks(input: ByteReader, count: number, wide: boolean): Uint32Arra
   return values;
 }
 
-/** Fills x, a chunk's values, from the reader. The inverse of encodeChunk. */
+/** Decodes one chunk from the reader into x. The inverse of encodeChunk. */
 export function decodeChunk(
   x: Float32Array,
   input: ByteReader,
@@ -218,11 +228,11 @@ export function decodeChunk(
       const bitmap = input.take((x.length + 7) >> 3, "bitmap");
       set = [];
       for (let i = 0; i < 8 * bitmap.length; i++) if ((bitmap[i >> 3]! >> (i & 7)) & 1) set.push(i);
-      if (set.length > 0 && set.at(-1)! >= x.length) fail("bitmap", "zeros behind the last value", "a one");
+      if (set.length > 0 && set.at(-1)! >= x.length) fail("bitmap", "zeros after the last value", "a one");
     }
     const values = readBlocks(input, set?.length ?? x.length, wide);
     for (let k = 0; k < values.length; k++) {
-      // Sixteen-bit arithmetic throughout a narrow chunk, so that every byte string means something.
+      // A narrow chunk uses 16-bit arithmetic throughout, so that every byte string decodes to something.
       const lifted = wide ? (values[k]! + lift(sparse)) >>> 0 : (values[k]! + lift(sparse)) & 0xffff;
       const r = unsigned ? lifted : unzigzag(lifted);
       q[set ? set[k]! : k] = wide ? r : (r << 16) >> 16;

@@ -1,6 +1,6 @@
 /**
- * Tables as a frame and as the kernels have them. Frames of one tensor's parts bear the same tables: what they become is
- * made once for all of them.
+ * The frequency tables as bytes in a frame and as codes for the kernels. The frames of one tensor's parts
+ * often carry equal tables, so each form is computed once and cached.
  */
 import { type ByteReader, ByteWriter } from "./bytes.js";
 import {
@@ -13,12 +13,12 @@ import {
   writeTables,
 } from "./stages/rans.js";
 
-/** The most bytes that tables take. */
+/** An upper limit on the bytes of the tables. */
 export const tablesCapacity = 16 + contexts * symbols * 3;
 
 const written = new WeakMap<Tables, Uint8Array>();
 
-/** Their bytes in a frame. */
+/** The tables as a frame stores them. */
 export function tablesBytes(tables: Tables): Uint8Array {
   const known = written.get(tables);
   if (known) return known;
@@ -31,7 +31,10 @@ export function tablesBytes(tables: Tables): Uint8Array {
 
 let latest: { bytes: Uint8Array; tables: Tables } | null = null;
 
-/** The tables that come next, as readTables has them; those of the frame before where the bytes are the same. */
+/**
+ * Reads the next tables, as readTables does. If the bytes equal those of the previous frame, its tables are
+ * reused.
+ */
 export function nextTables(input: ByteReader): Tables {
   const { bytes, at } = input;
   if (latest?.bytes.every((byte, i) => byte === bytes[at + i])) {
@@ -45,7 +48,7 @@ export function nextTables(input: ByteReader): Tables {
 
 const codes = new WeakMap<Tables, Uint32Array>();
 
-/** frequency | start << 16 of every context's symbols, contexts × symbols. */
+/** frequency | start << 16 for the symbols of every context: contexts × symbols words. */
 export function codesOf(tables: Tables): Uint32Array {
   const known = codes.get(tables);
   if (known) return known;

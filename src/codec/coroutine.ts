@@ -1,6 +1,7 @@
 /**
- * Frames side by side. Encoding and decoding are written as coroutines: where a kernel has to run, they yield its call and
- * go on with its result. Whoever drives several of them can so make their calls together, on as many threads.
+ * Encoding and decoding as coroutines. Where a kernel has to run, the coroutine yields the call and continues
+ * with its result. A driver that holds several coroutines can therefore run their calls together, one on each
+ * thread.
  *
  *   frame 0   header · encodeDense ─────── encodeDense ─────── checksum
  *   frame 1   header · encodeDense ─────── encodeDense ─────── checksum
@@ -9,14 +10,17 @@ export type Call = readonly [kernel: string, args: readonly number[]];
 
 export type Work<Result> = Generator<Call, Result, number>;
 
-/** Makes each call where it is asked for. */
+/** Runs one coroutine to its end and makes each of its calls at once. */
 export function alone<Result>(work: Work<Result>, call: (...call: Call) => number): Result {
   let state = work.next();
   while (!state.done) state = work.next(call(...state.value));
   return state.value;
 }
 
-/** `call` makes several calls of one kernel at once. If one of the works throws, the others are left where they are. */
+/**
+ * Runs several coroutines; `call` makes several calls of one kernel together. If one of them throws, the
+ * others are left where they are.
+ */
 export function sideBySide<Result>(
   works: readonly Work<Result>[],
   call: (kernel: string, calls: readonly (readonly number[])[]) => readonly number[],
@@ -28,7 +32,7 @@ export function sideBySide<Result>(
       return done ? [] : [{ i, work, kernel: value[0], args: value[1] }];
     });
     if (waiting.length === 0) return states.map(({ value }) => value as Result);
-    // Works may have come to different kernels: one kind a turn.
+    // The coroutines may wait for different kernels. Each turn runs one kind of kernel.
     const turn = waiting.filter(({ kernel }) => kernel === waiting[0]!.kernel);
     const results = call(
       waiting[0]!.kernel,

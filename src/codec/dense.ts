@@ -1,6 +1,7 @@
 /**
- * Dense mode: plan, tables, segments. The plan is the one of least cost on a sample of the tensor's strips; what a
- * kernel does with a strip or a segment has two implementations (segment.ts and assembly/codec/dense.ts).
+ * Dense mode: plan, tables, segments. The plan with the least cost on a sample of the tensor's strips is
+ * chosen. The kernels for a strip or a segment have two implementations (segment.ts and
+ * assembly/codec/dense.ts).
  *
  *   plan (7 bytes) · tables · segment · segment · …
  */
@@ -12,39 +13,48 @@ import { type Plan, thresholdsFor } from "./stages/model.js";
 import { inHalves, lanePredictors } from "./stages/predict.js";
 import { contexts, costOf, escapeSymbol, symbols, type Tables, tablesOf } from "./stages/rans.js";
 
-/** Fewer values than this are fast mode's. */
+/** Tensors with fewer values use fast mode. */
 export const leastDense = 1024;
 const mostLow = 8;
-/** The largest mean of folded residuals at which plans in half steps are tried. */
+/** Plans in half steps are tried only if the mean of the folded residuals is at most this. */
 const mostHalved = 8;
-/** Above it, a bin's inverse is no longer as exact as the proof of the bound needs. */
+/** For larger bounds the bin's inverse is less exact than the proof of the bound requires. */
 const largestHalved = 2 ** 98;
-/** Values in the sample that chooses, and in the one that counts. */
+/** Sizes, in values, of the sample that chooses the predictor and of the sample that counts symbols. */
 const choosing = 8192;
 const counting = 65536;
-/** Of symbols that have no code, in the sample that counts; a segment bears four times as many. */
+/**
+ * Limit on the share of symbols without a code in the counting sample. A segment can hold four times as many.
+ */
 const mostLargeShare = 1 / 64;
-/** Predictors whose mean residual is more than this many times the least are not tried. */
+/** A predictor is dropped if its mean residual is more than this many times the least. */
 const hopeless = 8;
 
-/** Rows of a strip, of all its lanes. */
+/** A range of rows in a strip, taken in all eight lanes. */
 export interface Rows {
   strip: number;
   y0: number;
   rows: number;
 }
 
-/** Σ z of rows under a plan, or −1 for too many raw values. Counts, if given, become those of [context][symbol]. */
+/**
+ * Returns the sum of the folded residuals z of some rows under a plan, or −1 if too many values stay raw. If
+ * `counts` is given, it is filled with the counts [context][symbol].
+ */
 export type Tally = (counts: Uint32Array | null, sample: Rows[], plan: Plan) => number;
 
-/** A few rows each of strips all over the tensor, somewhere within them: channels differ more than rows do. */
+/**
+ * Takes a few rows from strips spread over the whole tensor, because channels differ more than rows do. The
+ * rows start at different heights of their strips.
+ */
 function sampleOf(layout: Layout, values: number, mostStrips: number): Rows[] {
   const count = Math.min(layout.strips, mostStrips);
   const wanted = Math.ceil(values / (count * lanes * layout.width));
   return Array.from({ length: count }, (_, i) => {
     const strip = Math.floor(((2 * i + 1) * layout.strips) / (2 * count));
     const height = heightOf(layout, strip);
-    // One more row than is counted, as what is above; low-discrepancy places within the strip.
+    // One row more than is counted: it only serves as the row above. The golden-ratio sequence spreads the
+    // heights.
     const rows = Math.min(height, wanted + 1);
     const y0 = Math.floor((height - rows + 1) * ((i * 0.6180339887498949) % 1));
     return { strip, y0, rows };
@@ -66,12 +76,15 @@ function tableBits(counts: Uint32Array): number {
   return 6 * kinds;
 }
 
-/** The values of a sample that count. */
+/** The number of values in a sample that are counted. */
 function valuesIn(sample: Rows[], { width }: Layout): number {
   return sample.reduce((sum, { y0, rows }) => sum + lanes * width * (y0 > 0 ? rows - 1 : rows), 0);
 }
 
-/** A plan for residuals of this mean, and its bits on the sample. */
+/**
+ * Sets the low bits and thresholds of a plan for residuals of this mean, and returns its cost in bits on the
+ * sample.
+ */
 function trial(tallyOf: Tally, sample: Rows[], { plan: first, mean }: Candidate, values: number) {
   let low = 0;
   while (mean >= 16 * 2 ** low && low < mostLow) low++;
@@ -83,19 +96,21 @@ function trial(tallyOf: Tally, sample: Rows[], { plan: first, mean }: Candidate,
   return { plan, counts, cost: costOf(counts) + low * (values - zeros) };
 }
 
-/** A predictor in a plan of one table, and the mean of its folded residuals. */
+/** A predictor in a plan with one table, and the mean of its folded residuals. */
 interface Candidate {
   plan: Plan;
   mean: number;
 }
 
-/** Where the integer 0 is for exact zeros and there are next to none, it is better left out. */
+/**
+ * True if the integer 0 is for exact zeros only and the sample has next to none, so that leaving it out pays.
+ */
 function isGapless(tallyOf: Tally, sample: Rows[], quantization: Quantization): boolean {
   if (!leavesZeroOut(quantization)) return false;
   const plan: Plan = { predictor: 0, gapless: false, low: 0, ...undivided };
   const counts = new Uint32Array(contexts * symbols);
   tallyOf(counts, sample, plan);
-  // Folded, 1 and 3 are −1 and −2: without negative values there is no gap to close.
+  // Folded values 1 and 3 are −1 and −2. Without negative values there is no gap to close.
   return counts[0]! * 2048 < sumOf(counts) && counts[1]! + counts[3]! > 0;
 }
 
@@ -110,21 +125,24 @@ export interface Choice {
   tables: Tables;
 }
 
-/** Nothing checks values in half steps (docs/format.md), so they are for bins and bounds that the proof covers. */
+/**
+ * Values in half steps are not checked against the bound (docs/format.md), so this allows only the bins and
+ * bounds that the proof covers.
+ */
 const halvable = ({ quantizer, positive }: Quantization): boolean =>
   quantizer === "paper" && positive.bound < largestHalved;
 
-/** Whether what was chosen for one tensor may serve another. */
+/** True if the plan and tables chosen for one tensor may code another with this quantization. */
 export const suits = ({ plan }: Choice, quantization: Quantization): boolean =>
   (halvable(quantization) || !inHalves(plan.predictor)) && (leavesZeroOut(quantization) || !plan.gapless);
 
-/** Whether the integer 0 is for exact zeros alone. */
+/** True if the integer 0 is for exact zeros only. */
 const leavesZeroOut = ({ quantizer }: Quantization): boolean =>
   quantizer !== "lossless" && quantizer !== "paper";
 
 /**
- * The plan of least cost and its tables; null where dense mode does not suit, or where `pays`, asked about the bytes that
- * the first sample foretells, says no.
+ * Chooses the plan with the least cost, and its tables. Returns null where dense mode does not suit. Also
+ * returns null if `pays`, called with the size in bytes that the first sample predicts, returns false.
  */
 export function choose(
   tallyOf: Tally,
@@ -132,7 +150,7 @@ export function choose(
   quantization: Quantization,
   pays: (bytes: number) => boolean,
 ): Choice | null {
-  // Of wide rows, fewer.
+  // Sample fewer strips when rows are wide.
   const few = sampleOf(layout, choosing, Math.min(24, Math.ceil((3 * choosing) / (lanes * layout.width))));
   const values = valuesIn(few, layout);
   const gapless = isGapless(tallyOf, few, quantization);
@@ -146,7 +164,7 @@ export function choose(
   for (const predictor of layout.flat ? [0, 1] : [0, 2, 3, 4]) {
     if (!consider(predictor, first)) return null;
   }
-  // Half steps keep flat regions flat: they pay where most residuals are small.
+  // Half steps keep flat regions flat. They pay where most residuals are small.
   const least = Math.min(...candidates.map(({ mean }) => mean));
   if (!layout.flat && halvable(quantization) && least < mostHalved) {
     for (const predictor of [5, 6]) consider(predictor, { ...first, gapless: false });
@@ -160,14 +178,15 @@ export function choose(
   } = trials.reduce((best, found) => (found.cost < best.cost ? found : best));
   if (!pays(((cost / values) * layout.length) / 8)) return null;
   const many = sampleOf(layout, counting, 96);
-  // Where some channels' residuals are far above the mean, more bits are low: a segment bears few symbols that have no code.
+  // If the residuals of some channels are far above the mean, code more bits as low bits: a segment has room
+  // for few symbols without a code.
   let plan = best;
   for (;;) {
     if (tallyOf(counts, many, plan) < 0) return null;
     if (plan.low === mostLow || largeShare(counts) <= mostLargeShare) break;
     plan = { ...plan, low: plan.low + 1 };
   }
-  // Sixteen tables pay only where there is enough to code with them.
+  // Sixteen tables pay only if there are enough symbols to make up for their size.
   const single = new Uint32Array(contexts * symbols);
   for (let i = 0; i < counts.length; i++) single[i % symbols]! += counts[i]!;
   const scale = layout.length / sumOf(counts);
@@ -208,12 +227,13 @@ export function readPlan(input: ByteReader, { quantizer }: Quantization): Plan {
   return plan;
 }
 
-/** The bytes of a plan. */
+/** Bytes of an encoded plan. */
 export const planBytes = 7;
 
 /**
- * The cost model of `auto`: both ways together, a dense value costs about 2 ns more than a fast one, which is worth it
- * when two fifths of the bytes go. `fastBytes`: what some values in a row take in fast mode; two runs of 4096 are asked.
+ * The decision of `auto`. Encoding and decoding together, a dense value costs about 2 ns more than a fast
+ * one; that is worth it when dense mode saves two fifths of the bytes. `fastBytes` returns the size in fast
+ * mode of `values` values from `first` on; it is called for two runs of 4096 values.
  */
 export function paysOff(
   bytes: number,

@@ -1,6 +1,4 @@
-/**
- * The frame around a payload: docs/format.md draws it. Field names are those of the page.
- */
+/** The header around a payload. docs/format.md describes it; the field names here are the same. */
 import { FrameError, ShapeError } from "../error.js";
 import { bin, keepsSigns, type Quantization, smallestBound } from "./bound.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
@@ -8,7 +6,7 @@ import { ByteReader, ByteWriter } from "./bytes.js";
 export const version = 1;
 export const headerCapacity = 96;
 const magic = [0x43, 0x4d, 0x54]; // CMT
-/** By the layout byte's bits 0 and 1; bit 3 tells `signed` from `dithered`. */
+/** Indexed by bits 0 and 1 of the layout byte. Bit 3 distinguishes `signed` from `dithered`. */
 const quantizers = ["lossless", "support", "paper", "dithered"] as const;
 const signedBit = 8;
 const dithers = (quantizer: Quantization["quantizer"]) => quantizer === "dithered" || quantizer === "signed";
@@ -26,7 +24,9 @@ export interface Header {
 export const lengthOf = (shape: readonly number[]): number =>
   shape.reduce((product, size) => product * size, 1);
 
-/** `shape` as given, or [x.length]. Throws a ShapeError where it does not hold the values. */
+/**
+ * Returns `shape`, or [x.length] without one. Throws a ShapeError if its product is not the number of values.
+ */
 export function checkedShape(shape: readonly number[] | undefined, length: number): number[] {
   const checked = shape === undefined ? [length] : [...shape];
   const whole = checked.every((size) => Number.isInteger(size) && size >= 0);
@@ -42,8 +42,8 @@ export function checkedShape(shape: readonly number[] | undefined, length: numbe
 }
 
 /**
- * The distance to the value above: the last size that is not 1, or its least multiple from 8 on. 0 where nothing
- * lies above, or too far.
+ * The distance to the value above: the last size that is not 1, or its least multiple that is at least 8. It
+ * is 0 where no value lies above or the distance is too large.
  */
 export function lagOf(shape: readonly number[]): number {
   const sizes = shape.filter((size) => size !== 1);
@@ -52,7 +52,9 @@ export function lagOf(shape: readonly number[]): number {
   return width * Math.ceil(8 / width);
 }
 
-/** Everything but the checksum and the frame's length, which `sealHeader` adds when they are known. */
+/**
+ * Writes the header without the checksum and the frame's length; `sealHeader` adds them when they are known.
+ */
 export function writeHeader({ mode, shape, quantization }: Header): Uint8Array {
   const { quantizer, positive, negative, seed } = quantization;
   const out = new ByteWriter(headerCapacity);
@@ -81,8 +83,8 @@ function fail(where: string, expected: string, got: string, remedy: string): nev
 }
 
 /**
- * The header of a frame and where its payload starts. `bytes` may be longer than the header, and must be as long as
- * the frame says. The checksum is compared with `checksum`, that of all bytes from 8 on.
+ * Reads a frame's header; `payload` is where the payload starts. `bytes` must be the whole frame. `checksum`
+ * computes the checksum of all bytes from 8 on, which must equal the stored one.
  */
 export function readHeader(
   bytes: Uint8Array,
@@ -105,9 +107,9 @@ export function readHeader(
   if (frameBytes !== bytes.length) {
     fail(
       "frame bytes",
-      `${bytes.length}, as given`,
+      `${bytes.length}, the number of bytes given`,
       String(frameBytes),
-      "decode the whole frame, and nothing behind it",
+      "decode exactly the bytes of the frame",
     );
   }
   const actual = checksum(bytes.subarray(8));
@@ -125,11 +127,11 @@ export function readHeader(
   const kind = quantizers[layout & 3]!;
   const signed = (layout & signedBit) !== 0;
   if (signed && kind !== "dithered")
-    fail("layout", "signs kept apart in dithered alone", kind, "use a newer comet-ts");
+    fail("layout", "bit 3 only together with dithered", kind, "use a newer comet-ts");
   const quantizer = signed ? "signed" : kind;
   const twoBounds = (layout & 16) !== 0;
   if (twoBounds && !keepsSigns(quantizer))
-    fail("layout", "two bounds in support and signed alone", quantizer, "use a newer comet-ts");
+    fail("layout", "two bounds only with support or signed", quantizer, "use a newer comet-ts");
   const rank = input.u8("rank");
   if (rank > mostDimensions)
     fail("rank", `at most ${mostDimensions}`, String(rank), "encode with fewer dimensions");
@@ -153,7 +155,7 @@ export function readHeader(
   return { mode, shape, quantization: { quantizer, positive, negative, seed }, payload: input.at };
 }
 
-/** Puts length and checksum into the first bytes of a whole frame. */
+/** Writes the length and the checksum into the header of a whole frame. */
 export function sealHeader(
   bytes: Uint8Array,
   frameBytes: number,
@@ -166,7 +168,7 @@ export function sealHeader(
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** Before the checksum, which covers it. */
+/** Must run before the checksum is computed, because the checksum covers the length. */
 export const writeLength = (bytes: Uint8Array, frameBytes: number): void =>
   viewOf(bytes).setUint32(8, frameBytes, true);
 

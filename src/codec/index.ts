@@ -2,7 +2,7 @@
  * An error-bounded compressor for float32 tensors.
  *
  *   const frame = encode(x, { bound: 1e-3, shape: [16, 64, 28, 28] });
- *   const y = decode(frame);          // |x[i] − y[i]| < 1e-3 for every finite x[i]; NaN and ±Inf come back as they were
+ *   const y = decode(frame);          // |x[i] − y[i]| < 1e-3 for every finite x[i]; NaN and ±Inf come back unchanged
  */
 import { ShapeError } from "../error.js";
 import { type Quantization, rectifying } from "./bound.js";
@@ -18,8 +18,8 @@ import { WasmCodec } from "./wasm.js";
 const page = 65536;
 
 /**
- * A memory of the codec's own: static data, scratch, a window of the tensor, a part of the frame. It grows to what a mode
- * needs (docs/format.md, "Limits"), and never shrinks.
+ * The codec's own memory: static data, scratch, a window of the tensor and a part of the frame. It grows to
+ * the size that a mode needs (docs/format.md, "Limits") and never shrinks.
  */
 const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
 const exports = instantiate(memory);
@@ -35,20 +35,20 @@ function reserve(end: number): WebAssembly.Memory {
 reserve(base);
 const codec = new WasmCodec(exports, memory, scratch);
 
-/** The checksum of bytes that are elsewhere: they pass by the window. */
+/** Checksum of bytes outside the codec's memory; they are copied through the window part by part. */
 const checksumHere = (bytes: Uint8Array): number => {
   reserve(base + sourceRoom);
   return codec.checksumOf(bytes, base, sourceRoom);
 };
 
-/** Where an encoder's part of the frame lies, how long it is, and where the stash begins. */
+/** Where the encoder's part of the frame lies (`at`), its size (`room`), and where the stash begins. */
 function regionsOf({ mode }: EncodeOptions): { at: number; room: number; stashAt: number } {
   const own = mode === "dense" || mode === "auto" ? "dense" : "fast";
   const at = base + 4 * windowLength[own];
   return { at, room: partBytes[own], stashAt: at + partBytes[own] };
 }
 
-/** Gives the frame of x to `put`, part by part, but for its checksum. Returns its bytes. */
+/** Encodes x and passes the frame to `put` part by part, without its checksum. Returns the frame's bytes. */
 function encodeHere(
   x: Float32Array,
   options: EncodeOptions,
@@ -64,13 +64,16 @@ function encodeHere(
 }
 
 export interface DecodeOptions {
-  /** Sets decoded values within the bound of zero to zero: errors may then reach twice the bound. Default false. */
+  /**
+   * Sets decoded values within the bound of zero to zero: errors may then reach twice the bound. Default
+   * false.
+   */
   reZero?: boolean;
-  /** What was below zero comes back as 0, as a ReLU would leave it: of quantisers that keep signs. Default false. */
+  /** Returns 0 for values below zero, as a ReLU would; only for quantisers that keep signs. Default false. */
   rectified?: boolean;
 }
 
-/** Decodes to what `allot` makes of the number of values. */
+/** Decodes into the array that `allot` returns for the number of values. */
 function decodeHere(
   frame: Uint8Array,
   options: DecodeOptions,
@@ -92,9 +95,9 @@ function decodeHere(
   return x;
 }
 
-/** The frame of x. Throws a BoundError or ShapeError. */
+/** Encodes x and returns its frame. Throws a BoundError or ShapeError. */
 export function encode(x: Float32Array, options: EncodeOptions): Uint8Array<ArrayBuffer> {
-  // The stash is what is left of a fifth of x, or of the memory as it is.
+  // The stash gets a fifth of the tensor's bytes, or what is left of the memory if that is more.
   const { stashAt } = regionsOf(options);
   reserve(Math.max(x.byteLength / 5, stashAt + page));
   const held = new Held(new Uint8Array(memory.buffer, stashAt), frameCapacity(x.length));
@@ -103,7 +106,10 @@ export function encode(x: Float32Array, options: EncodeOptions): Uint8Array<Arra
   return frame;
 }
 
-/** The tensor of a frame, flat; `inspect` tells its shape. Throws a FrameError that names the damaged field. */
+/**
+ * Decodes a frame to a flat array; `inspect` returns its shape. Throws a FrameError that names the damaged
+ * field.
+ */
 export const decode = (frame: Uint8Array, options: DecodeOptions = {}): Float32Array =>
   decodeHere(frame, options, (values) => new Float32Array(values));
 
@@ -118,8 +124,9 @@ function checkRoom(where: string, needed: number, given: number): void {
 }
 
 /**
- * Writes the frame of x to the start of `target` and returns its bytes. A target below frameCapacity may turn out to be
- * too small: to leave it as it is then, the frame is measured first, which takes as long again. It must not overlap x.
+ * Encodes x to the start of `target` and returns the frame's bytes. A target below frameCapacity may turn out
+ * to be too small. In that case it must stay unchanged, so the frame is measured first, which takes as long
+ * again. The target must not overlap x.
  */
 export function encodeInto(target: Uint8Array, x: Float32Array, options: EncodeOptions): number {
   if (target.length < frameCapacity(x.length)) {
@@ -135,8 +142,8 @@ export function encodeInto(target: Uint8Array, x: Float32Array, options: EncodeO
 }
 
 /**
- * Writes a frame's values to the start of `target` and returns how many there are. A frame that turns out to be damaged
- * on the way leaves what was decoded before. The target must not overlap the frame.
+ * Decodes a frame to the start of `target` and returns the number of values. If the frame turns out to be
+ * damaged midway, the target keeps the values decoded so far. It must not overlap the frame.
  */
 export function decodeInto(target: Float32Array, frame: Uint8Array, options: DecodeOptions = {}): number {
   let values = 0;
@@ -148,7 +155,7 @@ export function decodeInto(target: Float32Array, frame: Uint8Array, options: Dec
   return values;
 }
 
-/** A codec object as zarrita and numcodecs want it: bytes of float32 in, bytes out. */
+/** A codec object with the interface of zarrita and numcodecs: bytes of float32 in, bytes out. */
 export function numcodec(options: EncodeOptions) {
   return {
     id: "comet-ts",
@@ -169,7 +176,7 @@ export interface Inspection {
   ratio: number;
 }
 
-/** What a frame says about itself. Throws a FrameError. */
+/** Reads a frame's header without decoding the values. Throws a FrameError. */
 export function inspect(frame: Uint8Array): Inspection {
   const { shape, mode, quantization } = readHeader(frame, checksum);
   const { quantizer, positive, negative, seed } = quantization;

@@ -1,7 +1,7 @@
 /**
- * How dense mode walks a tensor: eight lanes side by side, so that eight values that know nothing of each other are
- * coded at once. Rows of `width` values are counted through the whole tensor; a lane is `height` rows in a row
- * (a plane, a part of a large one), a strip is eight lanes, a segment some strips.
+ * The order in which dense mode walks a tensor. Eight lanes run side by side, so that eight independent
+ * values are coded at once. Rows of `width` values are numbered through the whole tensor. A lane is `height`
+ * consecutive rows (a plane, or a part of a large one), a strip is eight lanes, and a segment is some strips.
  *
  *   strip   lane 0  rows      0 …   h−1        step (y, x) codes value x of row y of each lane,
  *           lane 1  rows      h … 2·h−1        lane 0 first, then x + 1, then y + 1
@@ -11,19 +11,19 @@
 export interface Layout {
   /** Values in the tensor. */
   length: number;
-  /** The tensor's own rows are not used: what is above a value means nothing. */
+  /** True if the tensor's own rows are not used; the value above then has no meaning. */
   flat: boolean;
   width: number;
-  /** Rows in the tensor; the last one may be ragged. */
+  /** Rows in the tensor; the last one may be shorter. */
   rows: number;
-  /** Rows in a lane, but in the last strip, which shares what is left evenly. */
+  /** Rows in a lane. In the last strip the lanes share the remaining rows evenly. */
   height: number;
   strips: number;
   stripsPerSegment: number;
 }
 
 export const lanes = 8;
-/** Symbols in a segment, and so in a strip, at most. */
+/** The most symbols in a segment, and so in a strip. */
 export const segmentLength = 65536;
 const laneLength = 8192;
 const widest = 2048;
@@ -44,19 +44,19 @@ export function layoutOf(shape: readonly number[], length: number): Layout {
   return { length, flat, width, rows, height, strips, stripsPerSegment };
 }
 
-/** The rows in a lane of strip `s`. */
+/** Rows in a lane of strip `s`. */
 export function heightOf({ rows, height }: Layout, s: number): number {
   return Math.min(height, Math.ceil((rows - s * lanes * height) / lanes));
 }
 
-/** Symbols of the strips from `first` on. */
+/** Number of symbols in `count` strips from `first` on. */
 export function symbolsOf(layout: Layout, first: number, count: number): number {
   let sum = 0;
   for (let s = first; s < first + count; s++) sum += lanes * layout.width * heightOf(layout, s);
   return sum;
 }
 
-/** The values of these strips: the number of the first, and how many. */
+/** Index of the first value of `count` strips from `strip` on, and the number of their values. */
 export function valuesOf(layout: Layout, strip: number, count: number): [first: number, count: number] {
   const { length, width, height } = layout;
   const first = strip * lanes * height * width;

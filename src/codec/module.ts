@@ -1,4 +1,6 @@
-/** The codec's own WebAssembly, loaded once: from the disk in Node, over the network in a browser. */
+/** The codec's own WebAssembly. Its bytes are a part of the JavaScript: there is no file to find, fetch or wait for. */
+import { hex } from "./binary.js";
+
 /** The exports that assembly/codec.ts lists. */
 export interface CodecExports {
   checksumStart(lanes: number): void;
@@ -36,15 +38,19 @@ export interface CodecExports {
   topsAddress(scratch: number): number;
 }
 
-const url = new URL("../../../build/codec.wasm", import.meta.url);
-
-async function loadBytes(): Promise<BufferSource> {
-  if (url.protocol !== "file:") return (await fetch(url)).arrayBuffer();
-  const { readFileSync } = await import("node:fs");
-  return readFileSync(url);
+/** The value of a digit 0 … 9 or a … f. The letters alone have bit 6 set, and their low four bits count from 1. */
+function digit(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  return (code & 15) + 9 * (code >> 6);
 }
 
-const module = await WebAssembly.compile(await loadBytes());
+function decodeHex(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = 16 * digit(text, 2 * i) + digit(text, 2 * i + 1);
+  return bytes;
+}
+
+const module = new WebAssembly.Module(decodeHex(hex));
 
 export function instantiate(memory: WebAssembly.Memory): WebAssembly.Exports {
   return new WebAssembly.Instance(module, { env: { memory } }).exports;

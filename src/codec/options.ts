@@ -1,4 +1,4 @@
-/** What a caller may ask for, and what a frame's header then says. */
+/** The options of `encode`, and the header that follows from them. */
 import { BoundError, FrameError, UsageError } from "../error.js";
 import { bin, checkedBound, keepsSigns, type Quantizer, quantizers, smallestBound } from "./bound.js";
 import { chunkLength } from "./chunk.js";
@@ -8,30 +8,36 @@ import { segmentLength } from "./layout.js";
 
 export interface EncodeOptions {
   /**
-   * Every finite value comes back with |x − x̂| < bound (rounded down to float32), or with its own bits. One of `bound`,
-   * `relative` and `lossless` is needed.
+   * Every finite value decodes with |x − x̂| < bound (rounded down to float32), or to its own bits. Exactly
+   * one of `bound`, `relative` and `lossless` is required.
    */
   bound?: number;
   /** The bound as a share of the range of the finite values. */
   relative?: number;
-  /** Every bit comes back. */
+  /** Every bit is preserved. */
   lossless?: boolean;
-  /** `support` and `signed` alone: another bound for values below zero. */
+  /** A different bound for values below zero; only for `support` and `signed`. */
   negativeBound?: number;
-  /** The tensor's shape, the fastest dimension last; without it, one dimension. */
+  /** The tensor's shape with the fastest dimension last. Default: one dimension. */
   shape?: readonly number[];
-  /** `fast` (default): fixed-length blocks. `dense`: entropy coding. `auto`: dense where it saves two fifths of fast's bytes. */
+  /**
+   * `fast` (default): fixed-length blocks. `dense`: entropy coding. `auto`: dense where that saves two fifths
+   * of fast mode's bytes.
+   */
   mode?: "fast" | "dense" | "auto";
   /** Default `support`: zeros and signs are exact. */
   quantizer?: Quantizer;
-  /** Of the noise of `dithered` and `signed`; 32 bits. */
+  /** Seed of the noise of `dithered` and `signed`, 32 bits. */
   seed?: number;
 }
 
-/** Smaller tensors take longer to judge than `auto` could save. */
+/** For smaller tensors the decision takes longer than `auto` could save. */
 const leastAuto = 16384;
 
-/** What `relative` means for x: 0 where all finite values are alike, and then nothing but their bits will do. */
+/**
+ * The absolute bound that `relative` means for x. It is 0 if all finite values are equal; x is then coded
+ * losslessly.
+ */
 function relativeBound(x: Float32Array, relative: number): number {
   checkedBound(relative, "encode relative");
   let least = Number.POSITIVE_INFINITY;
@@ -44,7 +50,7 @@ function relativeBound(x: Float32Array, relative: number): number {
   return most > least ? relative * (most - least) : 0;
 }
 
-/** The bound asked for, 0 for lossless. Throws a BoundError unless there is exactly one. */
+/** The requested bound, or 0 for lossless. Throws a BoundError unless exactly one is given. */
 function boundOf(x: Float32Array, { bound, relative, lossless }: EncodeOptions): number {
   const given = [bound !== undefined, relative !== undefined, lossless === true].filter(Boolean).length;
   if (given !== 1) {
@@ -59,7 +65,10 @@ function boundOf(x: Float32Array, { bound, relative, lossless }: EncodeOptions):
   return relative === undefined ? checkedBound(bound!, "encode bound") : relativeBound(x, relative);
 }
 
-/** The header of x's frame; `auto` is settled later. Throws BoundError, ShapeError or UsageError. */
+/**
+ * The header of x's frame; for `auto` the mode is only a proposal. Throws BoundError, ShapeError or
+ * UsageError.
+ */
 export function headerFor(x: Float32Array, options: EncodeOptions): Header {
   const { quantizer = "support", seed = 0, negativeBound } = options;
   if (!quantizers.includes(quantizer)) {
@@ -82,7 +91,7 @@ export function headerFor(x: Float32Array, options: EncodeOptions): Header {
       remedy: "use support or signed, or leave negativeBound out",
     });
   }
-  // Bounds this small leave nothing to quantise: the bits themselves are kept.
+  // Bounds this small leave nothing to quantise, so the bits themselves are stored.
   const lossless = bound < smallestBound || below < smallestBound;
   const positive = bin(lossless ? 1 : bound);
   const negative = lossless || below === bound ? positive : bin(below);
@@ -104,8 +113,8 @@ export function headerFor(x: Float32Array, options: EncodeOptions): Header {
 }
 
 /**
- * A whole chunk takes five bytes at best, the last one two, and a dense segment thirty-five. So a small frame cannot
- * ask for a large tensor.
+ * Checks that the payload is long enough for the number of values: a whole chunk takes at least five bytes,
+ * the last one two, and a dense segment thirty-five. So a small damaged frame cannot request a large tensor.
  */
 export function leastPayload(values: number, bytes: number, mode: Mode): void {
   if (mode === "dense" && values < leastDense) {

@@ -1,5 +1,6 @@
 /**
- * The codec in plain TypeScript, for reading and for checking: no SIMD, no WebAssembly, the same bytes.
+ * The codec in plain TypeScript, written for reading and for checking. It uses neither SIMD nor WebAssembly
+ * and produces the same bytes.
  */
 import { FrameError } from "../error.js";
 import { CountingReader, type Spread, spreadOf } from "./anatomy.js";
@@ -15,7 +16,10 @@ import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
 import { decodeSegment, encodeSegment, tally } from "./segment.js";
 import { readTables } from "./stages/rans.js";
 
-/** The payload in parts; null where dense mode does not suit, or does not pay for `auto`. */
+/**
+ * Encodes the payload in parts. Returns null where dense mode does not suit, or where `auto` finds that it
+ * does not pay.
+ */
 function encodePayload(x: Float32Array, header: Header, auto: boolean): Uint8Array[] | null {
   const { shape, quantization } = header;
   if (header.mode === "fast") {
@@ -80,18 +84,21 @@ function decodePayload(x: Float32Array, input: ByteReader, { mode, shape, quanti
   }
 }
 
-/** `rectified`: what was below zero becomes 0, of quantisers that keep signs. */
+/** Decodes a frame. `rectified` returns 0 for negative values; it needs a quantizer that keeps signs. */
 export function decode(frame: Uint8Array, { rectified = false } = {}): Float32Array {
   return decodeFrom(frame, new ByteReader(frame), rectified);
 }
 
-/** Decodes, and tells bytes by field, how many values are raw, and how the values are spread. */
+/**
+ * Decodes a frame and returns its bytes by field, the number of raw values, and the distribution of the
+ * values.
+ */
 export function anatomy(frame: Uint8Array): Spread & { fields: Map<string, number>; escapes: number } {
   const input = new CountingReader(frame);
   const x = decodeFrom(frame, input);
   const { fields } = input;
   fields.set("header", readHeader(frame, checksum).payload);
-  // A word each in fast mode, an index and a word in dense mode.
+  // An escape takes one word in fast mode, and an index and a word in dense mode.
   const escapes = (fields.get("escape values") ?? 0) / 4 + (fields.get("segment escapes") ?? 0) / 8;
   return { fields, escapes, ...spreadOf(x) };
 }

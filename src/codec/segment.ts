@@ -1,6 +1,6 @@
 /**
- * Dense mode's segments in plain TypeScript: quantise, predict, model, code. assembly/codec/dense.ts does the same
- * row by row; docs/format.md draws the bytes.
+ * Dense mode's segments in plain TypeScript: quantise, predict, model, code. assembly/codec/dense.ts does the
+ * same row by row; docs/format.md describes the bytes.
  */
 import { FrameError } from "../error.js";
 import type { Quantization } from "./bound.js";
@@ -13,19 +13,22 @@ import { expect, inHalves, unzigzag, zigzag } from "./stages/predict.js";
 import { dequantize, floorOf, halved, quantize, rawValue } from "./stages/quantize.js";
 import { decoderOf, encodeSymbols, escapeSymbol, symbols, type Tables } from "./stages/rans.js";
 
-/** A segment with more raw values, or more symbols without a code, is none: the tensor goes to fast mode. */
+/**
+ * Limits of a segment: raw values, and symbols without a code. A tensor that exceeds one is stored in fast
+ * mode.
+ */
 export const mostEscapes = 1024;
 export const mostLarge = 4096;
 
 interface Escape {
-  /** In the whole tensor. */
+  /** Index in the whole tensor. */
   index: number;
   word: number;
 }
 
 /**
- * Folded residuals of `rows` rows of a strip from row y0 on, in the order of coding; nothing is above the first. Appends
- * to `escapes`, row by row and lane by lane.
+ * Folded residuals of `rows` rows of a strip from row y0 on, in coding order. Row y0 is predicted as if it
+ * had no row above. Raw values are appended to `escapes` in coding order by rows and lanes.
  */
 function residuals(
   x: Float32Array,
@@ -65,7 +68,7 @@ function residuals(
     }
     for (let i = 0; i < q.length; i++) {
       const expected = expect(q, i, width, predictor);
-      // In half steps there is a choice, q or q + 1: the one at an even distance, which is then halved.
+      // In half steps both q and q + 1 are allowed. Take the one at an even distance, which is then halved.
       if (inHalves(predictor)) q[i]! += (q[i]! ^ expected) & 1;
       const r = ((q[i]! - expected) << 16) >> 16;
       z[i * lanes + lane] = zigzag(inHalves(predictor) ? r >> 1 : r, 16);
@@ -75,7 +78,10 @@ function residuals(
   return z;
 }
 
-/** Σ z of rows, or −1 where too many values of a strip stay raw; counts, if given, become those of [context][symbol]. */
+/**
+ * Sum of the folded residuals z of some rows, or −1 where too many values of a strip stay raw. If `counts` is
+ * given, it is filled with the counts [context][symbol].
+ */
 export function tally(
   counts: Uint32Array | null,
   x: Float32Array,
@@ -95,7 +101,8 @@ export function tally(
     let above = new Uint8Array(step);
     for (let start = 0; start < coded.length; start += step) {
       const row = coded.subarray(start, start + step);
-      // The first row counts only if it is the strip's first: else it is there for the second.
+      // The first row counts only if it is the strip's first. Otherwise it only serves as the row above the
+      // second.
       for (let i = 0; i < step && (start > 0 || y0 === 0); i++) {
         if (counts !== null) counts[contextOf(row, above, i, plan) * symbols + row[i]!]!++;
         sum += z[start + i]!;
@@ -106,7 +113,9 @@ export function tally(
   return sum;
 }
 
-/** The bytes of `count` strips from `first` on; null where too many values stay raw. proofs: Dense.dense_round_trip */
+/**
+ * Encodes `count` strips from `first` on; null where too many values stay raw. proofs: Dense.dense_round_trip
+ */
 export function encodeSegment(
   x: Float32Array,
   layout: Layout,
@@ -171,7 +180,7 @@ function fail(where: string, expected: string, got: string): never {
   throw new FrameError({ where, expected, got, remedy: "encode the tensor again: these bytes are damaged" });
 }
 
-/** Fills the values of `count` strips from `first` on. The inverse of encodeSegment. */
+/** Decodes the values of `count` strips from `first` on into x. The inverse of encodeSegment. */
 export function decodeSegment(
   x: Float32Array,
   input: ByteReader,
@@ -241,13 +250,13 @@ export function decodeSegment(
   }
   if (nextLarge !== large.length) fail("segment large symbols", String(nextLarge), String(large.length));
   if (nextLow !== lows.length) fail("segment low bits", String(nextLow), String(lows.length));
-  if (!decoder.finished()) fail("segment states", "the encoder's first", "others");
+  if (!decoder.finished()) fail("segment states", "the encoder's initial states", "other states");
 
   const from = first * lanes * layout.height * layout.width;
   const bits = new Uint32Array(x.buffer, x.byteOffset, x.length);
   for (const { index, word } of escapes) {
     if (index < from || index >= Math.min(from + total, x.length))
-      fail("segment escapes", "within it", String(index));
+      fail("segment escapes", "an index within the segment", String(index));
     bits[index] = rawValue(word, quantization);
   }
 }

@@ -1,22 +1,24 @@
 /**
- * Where frames go to and come from. Kernels see addresses in a WebAssembly memory; a frame lies there as a whole
- * (Resident…), or elsewhere, and a part at a time is there too (Away…).
+ * Destinations and origins of frames. Kernels see addresses in a WebAssembly memory. A frame either lies in
+ * that memory as a whole (Resident…), or lies elsewhere and is copied through it part by part (Away…).
  */
 import { chunkLength } from "./chunk.js";
 
-/** Where nothing has to be copied, fast mode takes more values at a time: each turn has its price. */
+/**
+ * Where nothing has to be copied, fast mode takes more values per call, because each call has a fixed cost.
+ */
 const many = 16 * chunkLength;
 
-/** Takes a frame part by part. */
+/** Receives a frame part by part. */
 export interface Sink {
-  /** Where the next part goes, and how many bytes are free there. */
+  /** The address of the next part, and the bytes free there. */
   readonly at: number;
   readonly room: number;
-  /** Values, whole chunks, that fast mode may take at a time. */
+  /** The most values per call in fast mode; a multiple of the chunk length. */
   readonly values: number;
-  /** The next `bytes` bytes of the frame are there. */
+  /** Accepts the next `bytes` bytes of the frame, which lie at `at`. */
   take(bytes: number): void;
-  /** What was taken does not count: the frame begins anew. */
+  /** Discards everything taken so far; the frame starts again. */
   restart(): void;
 }
 
@@ -54,7 +56,7 @@ export class AwaySink implements Sink {
   readonly #put: (part: Uint8Array, first: number) => void;
   #taken = 0;
 
-  /** `put` gets each part and the number of its first byte. */
+  /** `put` receives each part and the frame offset of its first byte. */
   constructor(
     memory: WebAssembly.Memory,
     at: number,
@@ -77,17 +79,20 @@ export class AwaySink implements Sink {
   }
 }
 
-/** Shows a frame from some byte on. */
+/** Gives kernels access to the bytes of a frame from a given offset on. */
 export interface Source {
-  /** The whole frame, wherever it is. */
+  /** The whole frame, wherever it lies. */
   readonly bytes: Uint8Array;
-  /** Values, whole chunks, that fast mode may take at a time. */
+  /** The most values per call in fast mode; a multiple of the chunk length. */
   readonly values: number;
-  /** As far as it is shown now. */
+  /** The frame offset at which the visible bytes end. */
   readonly end: number;
-  /** The address of a byte that is shown. */
+  /** The address of a visible byte. */
   addressOf(first: number): number;
-  /** Shows more bytes from `first` on than before; false where that is all of them already. */
+  /**
+   * Makes more bytes from `first` on visible than before. Returns false if all bytes up to the end already
+   * are.
+   */
   more(first: number): boolean;
 }
 
@@ -110,7 +115,7 @@ export class ResidentSource implements Source {
   }
 }
 
-/** Bytes that are shown at first. */
+/** Number of bytes made visible at first. */
 export const sourceRoom = 65536;
 
 export class AwaySource implements Source {
@@ -122,7 +127,7 @@ export class AwaySource implements Source {
   #start = 0;
   end = 0;
 
-  /** `at`: where the part that is shown lies; `reserve` makes the memory reach as far as that takes. */
+  /** `at` is the address of the visible part; `reserve` grows the memory so that the part fits. */
   constructor(bytes: Uint8Array, at: number, reserve: (end: number) => WebAssembly.Memory) {
     this.bytes = bytes;
     this.#at = at;
@@ -144,19 +149,20 @@ export class AwaySource implements Source {
   }
 }
 
-/** Bytes that a held frame's end grows and shrinks by at a time. */
+/** The part outside the stash grows and shrinks in steps of this many bytes. */
 const step = 1 << 17;
 
 /**
- * A frame of unknown length, no more than `capacity`. As far as `stash` goes it lies there. What is behind lies in a
- * buffer that grows with it, and shrinks while the frame moves out of it, from the end on: both copies together never take
- * much more than one. (New pages take the system longer than the copy does, so the stash comes first.)
+ * Holds a frame of unknown length, at most `capacity` bytes. The beginning lies in `stash`, as far as it
+ * fits. The rest lies in a buffer that grows with the frame. `release` moves the frame out from its end and
+ * shrinks the buffer as it goes, so that both copies together never take much more than one. The stash is
+ * filled first because touching new pages takes longer than copying into old ones.
  */
 export class Held {
   readonly #stash: Uint8Array;
   readonly #capacity: number;
   #rest = new ArrayBuffer(0);
-  /** The first byte that is not in the stash. */
+  /** Frame offset of the first byte that is not in the stash. */
   #split = Number.POSITIVE_INFINITY;
 
   constructor(stash: Uint8Array, capacity: number) {
@@ -164,7 +170,7 @@ export class Held {
     this.#capacity = capacity;
   }
 
-  /** The bytes from `first` on; from 0 on, anew. */
+  /** Stores `part` at frame offset `first`. Offset 0 starts a new frame. */
   put(part: Uint8Array, first: number): void {
     if (first === 0) this.#split = Number.POSITIVE_INFINITY;
     const end = first + part.length;
@@ -182,7 +188,9 @@ export class Held {
     new Uint8Array(this.#rest, start, part.length).set(part);
   }
 
-  /** The first `length` bytes in an array of their own; only the stash holds any then. */
+  /**
+   * Returns the first `length` bytes in an array of their own. Afterwards only the stash still holds a copy.
+   */
   release(length: number): Uint8Array<ArrayBuffer> {
     const frame = new Uint8Array(length);
     const split = Math.min(length, this.#split);

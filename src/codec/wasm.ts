@@ -1,6 +1,4 @@
-/**
- * The codec on a WebAssembly memory: tensors and frames are addresses in it, nothing is copied.
- */
+/** The codec on a WebAssembly memory: tensors and frames are addresses in it, and nothing is copied. */
 import { complain, truncated, unsuited } from "./answers.js";
 import { rectifying, twinned } from "./bound.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
@@ -27,19 +25,20 @@ import { ResidentSink, ResidentSource, type Sink, type Source } from "./stream.j
 /** The checksum's lanes lie at the end of the scratch. */
 const lanesAt = scratchBytes - 64;
 
-/** As the kernels number them; 4 is dense mode's own. */
+/** Indexed by the numbers that the kernels use; 4 is used inside dense mode only. */
 const quantizers = ["lossless", "support", "paper", "dithered", null, "signed"];
 
 const packed = (thresholds: number[]): number =>
   thresholds[0]! | (thresholds[1]! << 8) | (thresholds[2]! << 16);
 
 /**
- * A tensor that need not lie in the memory as a whole: brings values first … first + count − 1 there, until the next
- * call, and returns the address that value 0 would have beside them.
+ * Gives access to a tensor that need not lie in the memory as a whole. It makes values first … first + count
+ * − 1 available until the next call. It returns the address of value 0, as if the whole tensor lay around
+ * those values.
  */
 export type Place = (first: number, count: number) => number;
 
-/** With what `chooseAt` found. */
+/** Encoding options with the plan and tables that `chooseAt` returned. */
 interface Guided extends EncodeOptions {
   choice?: Choice | null;
 }
@@ -50,8 +49,8 @@ export class WasmCodec {
   readonly #scratch: number;
 
   /**
-   * `scratch`: the address (a multiple of 16) of `scratchBytes` bytes that are this codec's own for as long as it
-   * lives. `exports` may hold more than the codec.
+   * `scratch` is the address (a multiple of 16) of `scratchBytes` bytes that only this codec may use.
+   * `exports` may contain other functions besides the codec's.
    */
   constructor(exports: object, memory: WebAssembly.Memory, scratch: number) {
     this.#wasm = exports as CodecExports;
@@ -63,8 +62,8 @@ export class WasmCodec {
   static readonly scratchBytes = scratchBytes;
 
   /**
-   * Encodes `length` float32 at `x` (4-byte aligned) to `out`. Returns the frame's bytes, or −1 if `capacity` does not
-   * hold them; what lies at `out` is then undefined, and nothing behind `capacity` is touched.
+   * Encodes `length` float32 values at `x` (4-byte aligned) to `out`. Returns the frame's bytes, or −1 if
+   * they exceed `capacity`; the bytes at `out` are then undefined, and nothing beyond `capacity` is touched.
    */
   encodeAt(
     x: number,
@@ -78,8 +77,8 @@ export class WasmCodec {
   }
 
   /**
-   * The same, to go on beside others that have scratch of their own. Without `sealed` the frame lacks its checksum: it is
-   * not to leave this memory.
+   * encodeAt as a coroutine, which can run beside others that have a scratch of their own. With `sealed:
+   * false` the frame has no checksum and must not leave this memory.
    */
   *encoding(
     x: number,
@@ -101,16 +100,17 @@ export class WasmCodec {
     return bytes;
   }
 
-  /** Makes the calls of a work one by one, here. */
+  /** Runs a coroutine to its end on this codec's own kernels. */
   run<Result>(work: Work<Result>): Result {
     const kernels = this.#wasm as unknown as Record<string, (...args: readonly number[]) => number>;
     return alone(work, (kernel, args) => kernels[kernel]!(...args));
   }
 
   /**
-   * How `encodeAt` would encode these values: null is fast mode. Given back to it in `choice`, with the same mode,
-   * quantizer and bound, it spares the search, which for small tensors takes longer than all the rest: parts of one
-   * tensor can share one. A choice that does not suit costs bytes, never the bound.
+   * The plan and tables with which `encodeAt` would encode these values; null means fast mode. If they are
+   * passed back to `encodeAt` as `choice`, with the same mode, quantizer and bound, it skips the search,
+   * which takes longer than the rest for small tensors. Parts of one tensor can share one choice. A choice
+   * that fits badly costs bytes; it never breaks the bound.
    */
   chooseAt(
     x: number,
@@ -124,8 +124,8 @@ export class WasmCodec {
   }
 
   /**
-   * The same for `values` that `place` brings along, and a frame that `sink` takes. Returns its bytes, −1 if they do not
-   * fit; sealHeader has its last word.
+   * Encodes values that `place` makes available, and passes the frame to `sink`. Returns the frame's bytes,
+   * or −1 if they do not fit. The caller must still call sealHeader.
    */
   *encodingTo(sink: Sink, place: Place, values: Float32Array, options: Guided): Work<number> {
     const header = headerFor(values, options);
@@ -149,7 +149,7 @@ export class WasmCodec {
     return payload < 0 ? payload : head + payload;
   }
 
-  /** Bytes that are elsewhere; −1 if they do not fit. */
+  /** Copies bytes to the sink and returns their number, or −1 if they do not fit. */
   #put(sink: Sink, bytes: Uint8Array): number {
     if (bytes.length > sink.room) return -1;
     this.#bytes(sink.at, bytes.length).set(bytes);
@@ -175,7 +175,7 @@ export class WasmCodec {
     const tally = (counts: Uint32Array | null, sample: Rows[], plan: Plan) =>
       this.#tally(counts, place, sample, layout, plan);
     const fastBytes = (first: number, count: number) => {
-      // A plan in half steps may have been the last.
+      // The previous tally may have left the kernel configured for half steps.
       this.configure(header);
       return this.#wasm.trialFast(this.#scratch, place(first, count) + 4 * first, count, first);
     };
@@ -240,13 +240,13 @@ export class WasmCodec {
     new Uint32Array(this.#memory.buffer, at, codes.length).set(codes);
   }
 
-  /** The header of the frame at `frame`. Throws a FrameError that names the field. */
+  /** Reads the header of the frame at address `frame`. Throws a FrameError that names the field. */
   headerAt(frame: number, frameBytes: number): Header & { payload: number } {
     const checksum = () => this.checksum(frame + 8, frameBytes - 8);
     return this.headerOf(this.#bytes(frame, frameBytes), checksum);
   }
 
-  /** The same of any bytes. */
+  /** Reads the header of a frame outside the memory. Throws a FrameError that names the field. */
   headerOf(bytes: Uint8Array, checksum: (from8: Uint8Array) => number): Header & { payload: number } {
     const header = readHeader(bytes, checksum);
     leastPayload(lengthOf(header.shape), bytes.length - header.payload, header.mode);
@@ -254,16 +254,17 @@ export class WasmCodec {
   }
 
   /**
-   * Decodes the frame at `frame` to `out`, where the header's values must fit. `rectified`: what was below zero becomes 0,
-   * of quantisers that keep signs. Throws a FrameError.
+   * Decodes the frame at address `frame` to `out`, where there must be room for its values. `rectified`
+   * returns 0 for negative values; it needs a quantizer that keeps signs. Throws a FrameError.
    */
   decodeAt(frame: number, frameBytes: number, out: number, rectified = false): void {
     this.run(this.decoding(frame, frameBytes, out, { rectified }));
   }
 
   /**
-   * The same, to go on beside others that have scratch of their own. `positive`: an address to which values go rectified as
-   * well. A frame that was not `sealed` has 0 for its checksum.
+   * decodeAt as a coroutine, which can run beside others that have a scratch of their own. `positive` is an
+   * address to which a rectified copy of the values is written as well. A frame encoded with `sealed: false`
+   * has 0 as its checksum.
    */
   *decoding(
     frame: number,
@@ -278,7 +279,10 @@ export class WasmCodec {
     yield* this.decodingFrom(new ResidentSource(this.#bytes(frame, frameBytes)), header, () => out);
   }
 
-  /** The same for values that go where `place` says; `onPart` may take them away before its next call. */
+  /**
+   * Decodes to the addresses that `place` returns. `onPart` is called after each part, and may copy the part
+   * away before the next one replaces it.
+   */
   *decodingFrom(
     source: Source,
     header: Header & { payload: number },
@@ -301,7 +305,10 @@ export class WasmCodec {
     if (at !== source.bytes.length) complain(-6);
   }
 
-  /** What a kernel reads from byte `at` on: it sees more where what is shown ends too soon. */
+  /**
+   * Runs a kernel that reads from offset `at` on, and repeats the call with more bytes visible if they end
+   * too soon.
+   */
   *#decodingPart(source: Source, at: number, call: (from: number, available: number) => Call): Work<number> {
     for (;;) {
       const answer = yield call(source.addressOf(at), Math.max(0, source.end - at));
@@ -309,7 +316,7 @@ export class WasmCodec {
     }
   }
 
-  /** Returns the end of what was read. */
+  /** Returns the frame offset after the last segment. */
   *#decodingDense(
     { shape, quantization, payload }: Header & { payload: number },
     source: Source,
@@ -324,7 +331,7 @@ export class WasmCodec {
     this.#giveCodes(tables, false);
     yield ["prepareDecoder", [this.#scratch]];
     let at = payload + input.at;
-    // Two segments at a time: the kernel takes them in step.
+    // The kernel decodes two segments in step, because their steps are independent.
     const each = layout.stripsPerSegment;
     for (let s = 0; s < layout.strips; s += 2 * each) {
       const strips = Math.min(each, layout.strips - s);
@@ -358,7 +365,9 @@ export class WasmCodec {
     );
   }
 
-  /** The checksum of bytes that pass by `at`, `room` (whole stripes) at a time. */
+  /**
+   * Checksum of bytes outside the memory. They are copied to `at` in parts of `room` bytes, a multiple of 64.
+   */
   checksumOf(bytes: Uint8Array, at: number, room: number): number {
     const lanes = this.#scratch + lanesAt;
     this.#wasm.checksumStart(lanes);

@@ -1,16 +1,16 @@
 /**
- * Values that were decoded for one and are kept, whole, for who asks next. Backward goes from one tensor to the next, so there is
- * one of these at a time; and it only borrows memory: it goes before the device's peak would rise.
+ * Decoded values of one tensor that stay until they are asked for again. The backward pass goes from one tensor to the
+ * next, so there is one cache at a time. It uses only memory that is spare: the device takes it back before its peak
+ * would rise.
  */
-import type { Engine } from "../engine/op.js";
-import { sizeOf, Tensor } from "../engine/tensor.js";
+import { type Machine, sizeOf, Tensor } from "../engine/tensor.js";
 
-export class Kept {
-  /** Images that are there, from the first on. */
+export class DecodeCache {
+  /** The number of images that are decoded, from the first on. */
   known = 0;
-  readonly #engine: Engine;
+  readonly #engine: Machine;
   readonly #images: number;
-  /** Null once taken, or taken back. */
+  /** Null once it was taken, or given back to the device. */
   #x: Tensor | null;
 
   private constructor(x: Tensor) {
@@ -20,16 +20,16 @@ export class Kept {
     this.release();
   }
 
-  /** Room for all images, in place of what else was kept; null where that would raise the peak. */
-  static start(engine: Engine, shape: readonly number[], site: string): Kept | null {
+  /** Memory for all images, in place of any other cache; null where that would raise the peak. */
+  static start(engine: Machine, shape: readonly number[], site: string): DecodeCache | null {
     const { device } = engine;
     const bytes = 4 * sizeOf(shape);
     device.reclaim();
     if (!device.isSpare(bytes) || !device.fits(bytes)) return null;
-    return new Kept(Tensor.empty(engine, shape, site));
+    return new DecodeCache(Tensor.empty(engine, shape, site));
   }
 
-  /** Null once it is gone. */
+  /** The values; null once they are gone. */
   get x(): Tensor | null {
     return this.#x;
   }
@@ -43,20 +43,20 @@ export class Kept {
     return this.#x!.data.byteOffset + (4 * this.#x!.size * first) / this.#images;
   }
 
-  /** Notes images that have been given, if they are the next. */
+  /** Copies decoded images into the cache, if they are the next ones. */
   note(first: number, given: Tensor): void {
     if (this.#x === null || this.known !== first) return;
     this.#x.data.set(given.data, (this.#x.size * first) / this.#images);
     this.known += given.shape[0]!;
   }
 
-  /** Copies images to a tensor that is there already. */
+  /** Copies images from `first` on to a tensor. */
   copy(to: Tensor, first: number): void {
     const from = (this.#x!.size * first) / this.#images;
     to.data.set(this.#x!.data.subarray(from, from + to.size));
   }
 
-  /** Stays until it is released: it is being written to. Goes where so many bytes of workspace would raise the peak. */
+  /** Keeps the memory until `release`, while it is written to. Gives it up if so much workspace would raise the peak. */
   hold(workspaceBytes: number): void {
     if (this.#engine.device.isSpare(workspaceBytes)) this.#engine.device.spares.delete(this.drop);
     else this.drop();
@@ -66,7 +66,7 @@ export class Kept {
     if (this.#x !== null) this.#engine.device.spares.add(this.drop);
   }
 
-  /** Gives the values away. */
+  /** Hands the values over; the cache is then empty. */
   take(): Tensor {
     const x = this.#x!;
     this.#x = null;

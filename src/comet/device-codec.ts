@@ -1,24 +1,24 @@
 /**
- * The codec on the device: frames of one tensor are made and read side by side, each with scratch of its own that lives for
- * as long as that takes, and so never through a kernel. Bytes and values do not depend on how many go at a time. Nothing can
- * happen to a frame on the device that would not happen to weights as well: it has no checksum.
+ * The codec on the device. The frames of one tensor are made and read side by side, each with scratch memory of its own,
+ * which is allocated for that time only. Bytes and values do not depend on the number of frames at a time. A frame on the
+ * device is as safe as the weights there, so it has no checksum.
  */
 
 import { sideBySide, type Work } from "../codec/coroutine.js";
 import { frameCapacity } from "../codec/room.js";
 import { WasmCodec } from "../codec/wasm.js";
 import type { Block } from "../device/device.js";
-import type { Engine } from "../engine/op.js";
-import type { DeviceCodec } from "./store.js";
+import type { Machine } from "../engine/tensor.js";
+import type { DeviceCodec } from "./coding.js";
 
 const unsealed = { sealed: false };
 
-export function deviceCodec({ device, team }: Engine): DeviceCodec {
+export function deviceCodec({ device, team }: Machine): DeviceCodec {
   const { scratchBytes } = WasmCodec;
   const most = (parts: number) => Math.min(team?.size ?? 1, parts);
-  /** Lends so many codecs, or one. */
+  /** Lends `wanted` codecs, or one if memory is short. */
   const lend = <T>(wanted: number, use: (codecs: readonly WasmCodec[]) => T): T => {
-    // One will do, only slower.
+    // One codec gives the same frames, only slower.
     const count = device.fits(wanted * scratchBytes) ? wanted : 1;
     const scratch = device.allocate(count * scratchBytes, "workspace", "codec");
     const addresses = Array.from({ length: count }, (_, i) => scratch.address + i * scratchBytes);
@@ -28,7 +28,7 @@ export function deviceCodec({ device, team }: Engine): DeviceCodec {
       device.free(scratch);
     }
   };
-  /** Each work has the codec of its number. */
+  /** Runs coroutine i with codec i. */
   const run = <T>(codecs: readonly WasmCodec[], works: Work<T>[]): T[] =>
     team && works.length > 1
       ? sideBySide(works, (kernel, calls) => team.run(kernel, calls))

@@ -1,57 +1,50 @@
 /**
- * A tensor under an error bound: a frame for every so many images, so that they can be looked at one by one.
+ * A tensor under an error bound: one frame for every few images, so that these can be decoded a few at a time.
  *
- * Values below zero may have a looser bound. For that, or where a ReLU's mask is to follow from the frames, the integers
- * tell each value's sign; the values themselves keep their errors, and a small one may come back on the other side of
- * zero: to turn it round would bend the mean. proofs: Quantize.signed_sign
+ * Values below zero may have a looser bound. For that, and where a ReLU's mask must follow from the frames, the integers
+ * hold each value's sign. The decoded values keep their errors, and a small one may come back on the other side of zero:
+ * to correct it would shift the mean. proofs: Quantize.signed_sign
  */
 import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
-import { imagesAtOnce, type Packed } from "../engine/saved.js";
-import { Tensor } from "../engine/tensor.js";
+import { type Bounded, imagesAtOnce, type Packed } from "../engine/packed.js";
+import { type Machine, Tensor } from "../engine/tensor.js";
 import { MemoryError } from "../error.js";
-import { Kept } from "./decode-cache.js";
+import { type Coded, type Coding, type DeviceCodec, looseness, type Uncoded } from "./coding.js";
+import { DecodeCache } from "./decode-cache.js";
 import { errorVariance } from "./law.js";
 import type { Mask } from "./mask.js";
-import type { Coded, Coding, DeviceCodec, Uncoded } from "./store.js";
-
-/** How many times looser the bound below zero is, where it may be so many: a power of two. */
-export function looseness(ratio: number): number {
-  let times = 1;
-  while (2 * times <= ratio && times < 2 ** 16) times *= 2;
-  return times;
-}
 
 interface FramesOptions {
-  /** Whether every sign must come back. */
+  /** Whether the sign of every value must be known exactly. */
   masked: boolean;
   category?: Category;
 }
 
-/** The decoded images of one frame. */
-interface Ready {
+/** The decoded images of one frame, which nobody has taken yet. */
+interface Decoded {
   first: number;
   rectified: boolean;
   x: Tensor;
 }
 
 export class Frames implements Packed {
+  readonly kind = "frame";
   readonly bytes: number;
   readonly variance: number;
-  /** Images in each frame; the last may have fewer. */
+  /** The number of images in each frame; the last may have fewer. */
   readonly images: number;
-  /** How many times as far values below zero may be off. */
-  readonly slack: number;
+  readonly bounded: Bounded;
   readonly #codec: DeviceCodec;
-  readonly #engine: Tensor["engine"];
+  readonly #engine: Machine;
   readonly #shape: readonly number[];
   readonly #site: string;
   readonly #frames: readonly Block[];
   #mask: Mask | null = null;
-  /** Decoded, but not yet asked for. */
-  readonly #ready: Ready[] = [];
-  #kept: Kept | null = null;
-  /** By the signs, not by the values. */
+  /** Frames that were decoded ahead. */
+  readonly #ahead: Decoded[] = [];
+  #cache: DecodeCache | null = null;
+  /** max(x, 0) by the signs in the integers, not by the decoded values. */
   readonly rectified?: (first: number, count: number, valuesNext?: boolean) => Tensor;
 
   constructor(
@@ -67,16 +60,17 @@ export class Frames implements Packed {
     this.#site = site;
     this.variance = errorVariance(coding.bound);
     this.images = imagesAtOnce(x.shape);
-    this.slack = looseness(below / coding.bound);
-    const signed = masked || this.slack > 1;
+    const times = looseness(below / coding.bound);
+    const negativeBound = times * coding.bound;
+    this.bounded = { bound: coding.bound, below: negativeBound };
+    const signed = masked || times > 1;
     const quantizer = signed && coding.quantizer === "dithered" ? ("signed" as const) : coding.quantizer;
     if (quantizer === "signed" || quantizer === "support") {
       this.rectified = (first, count, valuesNext = false) => {
-        if (valuesNext && first === 0) this.#keepNext();
-        return this.#give(first, count, true);
+        if (valuesNext && first === 0) this.#startCache();
+        return this.#next(first, count, true);
       };
     }
-    const negativeBound = this.slack * coding.bound;
     const options = { ...coding, quantizer, ...(signed ? { negativeBound } : {}) };
     const [images, ...image] = x.shape as [number, ...number[]];
     const size = x.size / images;
@@ -90,14 +84,14 @@ export class Frames implements Packed {
         options: { ...options, seed: (coding.seed + Math.imul(first, 0x9e3779b9)) >>> 0 },
       });
     }
-    // The images of a batch are alike: what suits the first part suits all.
+    // The images of a batch are alike, so the choice for the first part serves all.
     const choice = codec.choose(parts[0]!);
     const chosen = parts.map((part) => ({ ...part, options: { ...part.options, choice } }));
     this.#frames = codec.encode(chosen, category, site);
     this.bytes = this.#frames.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** From now on these frames are what is saved; `mask`: what gates in place of the values. */
+  /** From now on these frames count as saved. `mask`: the support, where the frames do not hold it exactly. */
   keep(mask: Mask | null): void {
     this.#mask = mask;
     for (const frame of this.#frames) this.#engine.device.recategorise(frame, "saved");
@@ -109,101 +103,101 @@ export class Frames implements Packed {
 
   range(first: number, count: number, more = false): Tensor {
     const whole = count === this.#shape[0];
-    if (more && first === 0 && !this.#kept?.whole) this.#keepNext();
-    if (whole && this.#kept?.x && this.#kept.known === 0) this.#decodeKept();
-    if (whole && this.#kept?.whole) return more ? this.#kept.x!.ref : this.#kept.take();
-    if (this.#kept?.whole) {
+    if (more && first === 0 && !this.#cache?.whole) this.#startCache();
+    if (whole && this.#cache?.x && this.#cache.known === 0) this.#fillCache();
+    if (whole && this.#cache?.whole) return more ? this.#cache.x!.ref : this.#cache.take();
+    if (this.#cache?.whole) {
       const x = Tensor.empty(this.#engine, [count, ...this.#shape.slice(1)], this.#site);
-      // Room for x may have been made at its cost.
-      if (this.#kept.whole) {
-        this.#kept.copy(x, first);
+      // The device may have taken the cache back to make room for x.
+      if (this.#cache.whole) {
+        this.#cache.copy(x, first);
         return x;
       }
       x.dispose();
     }
-    const x = this.#give(first, count, false);
-    this.#kept?.note(first, x);
+    const x = this.#next(first, count, false);
+    this.#cache?.note(first, x);
     return x;
   }
 
   /**
-   * Who asks for one frame's images goes on to the next one's: as many frames as there are threads are decoded side by
-   * side, and wait.
+   * A pass over the images takes one frame after the other. So as many frames as there are threads are decoded side by
+   * side, and the later ones wait in #ahead.
    */
-  #give(first: number, count: number, rectified: boolean): Tensor {
+  #next(first: number, count: number, rectified: boolean): Tensor {
     const images = this.#shape[0]!;
     const one = first % this.images === 0 && count === Math.min(this.images, images - first);
     if (!one) return this.#range(first, count, rectified);
-    const next = this.#ready[0];
-    if (next?.first === first && next.rectified === rectified) return this.#ready.shift()!.x;
-    // What was given before is decoded once more; anything else is another pass.
+    const next = this.#ahead[0];
+    if (next?.first === first && next.rectified === rectified) return this.#ahead.shift()!.x;
+    // An earlier image is decoded again; any other request belongs to a new pass.
     if (next && first < next.first) return this.#range(first, count, rectified);
     this.#forget();
     const threads = this.#engine.team?.size ?? 1;
-    const alone = threads === 1 && !this.#kept?.x;
+    const alone = threads === 1 && !this.#cache?.x;
     try {
-      this.#ready.push(...this.#ahead(first, threads, rectified));
+      this.#ahead.push(...this.#decode(first, threads, rectified));
     } catch (error) {
       if (!(error instanceof MemoryError) || alone) throw error;
-      this.#ready.push(...this.#ahead(first, 1, rectified));
+      this.#ahead.push(...this.#decode(first, 1, rectified));
     }
-    return this.#ready.shift()!.x;
+    return this.#ahead.shift()!.x;
   }
 
-  #keepNext(): void {
-    this.#kept = Kept.start(this.#engine, this.#shape, this.#site);
+  #startCache(): void {
+    this.#cache = DecodeCache.start(this.#engine, this.#shape, this.#site);
   }
 
-  /** All images at once. */
-  #decodeKept(): void {
-    const kept = this.#kept!;
-    kept.hold(this.#codec.workspaceBytes);
-    if (kept.x === null) return;
+  /** Decodes all images at once. */
+  #fillCache(): void {
+    const cache = this.#cache!;
+    cache.hold(this.#codec.workspaceBytes);
+    if (cache.x === null) return;
     try {
       this.#codec.decode(
-        this.#frames.map((frame, i) => ({ frame, out: kept.addressOf(this.images * i), rectified: false })),
+        this.#frames.map((frame, i) => ({ frame, out: cache.addressOf(this.images * i), rectified: false })),
       );
-      kept.known = this.#shape[0]!;
-      kept.release();
+      cache.known = this.#shape[0]!;
+      cache.release();
     } catch (error) {
-      kept.drop();
+      cache.drop();
       if (!(error instanceof MemoryError)) throw error;
     }
   }
 
-  /** The images of so many frames from that of image `first` on, each on its own. */
-  #ahead(first: number, count: number, rectified: boolean): Ready[] {
+  /** Decodes `count` frames from that of image `first` on, each into a tensor of its own. */
+  #decode(first: number, count: number, rectified: boolean): Decoded[] {
     const images = this.#shape[0]!;
-    const made: Ready[] = [];
+    const made: Decoded[] = [];
     try {
       for (let start = first; start < images && made.length < count; start += this.images) {
         const shape = [Math.min(this.images, images - start), ...this.#shape.slice(1)];
         made.push({ first: start, rectified, x: Tensor.empty(this.#engine, shape, this.#site) });
       }
-      this.#kept?.hold(this.#codec.workspaceBytes);
-      this.#codec.decode(made.map((ready) => this.#coded(ready)));
-      this.#kept?.release();
+      this.#cache?.hold(this.#codec.workspaceBytes);
+      this.#codec.decode(made.map((decoded) => this.#coded(decoded)));
+      this.#cache?.release();
       return made;
     } catch (error) {
-      // It may lack values that it says it has.
-      this.#kept?.drop();
+      // The cache may lack values that it counts as known.
+      this.#cache?.drop();
       for (const { x } of made) x.dispose();
       throw error;
     }
   }
 
-  /** Where one frame's values go: rectified ones to who asks, and the others to what is kept, if they are next there. */
-  #coded({ first, rectified, x }: Ready): Coded {
+  /** Where the values of one frame go: rectified ones to x; the values themselves to the cache, if it needs these next. */
+  #coded({ first, rectified, x }: Decoded): Coded {
     const frame = this.#frames[first / this.images]!;
     const out = x.data.byteOffset;
-    const kept = this.#kept;
-    if (!rectified || !kept?.x || kept.known !== first) return { frame, out, rectified };
-    kept.known += x.shape[0]!;
-    return { frame, out: kept.addressOf(first), rectified: false, positive: out };
+    const cache = this.#cache;
+    if (!rectified || !cache?.x || cache.known !== first) return { frame, out, rectified };
+    cache.known += x.shape[0]!;
+    return { frame, out: cache.addressOf(first), rectified: false, positive: out };
   }
 
   #forget(): void {
-    for (const { x } of this.#ready.splice(0)) x.dispose();
+    for (const { x } of this.#ahead.splice(0)) x.dispose();
   }
 
   #range(first: number, count: number, rectified: boolean): Tensor {
@@ -211,7 +205,7 @@ export class Frames implements Packed {
     const x = Tensor.empty(this.#engine, [count, ...image], this.#site);
     const size = x.size / count;
     const coded: Coded[] = [];
-    /** Parts of which only some images are asked for, and what takes those to x. */
+    /** Frames of which only some images are wanted, and the copy of these into x. */
     const cut: { part: Tensor; keep: () => void }[] = [];
     for (let start = first - (first % this.images); start < first + count; start += this.images) {
       const length = Math.min(this.images, images - start);
@@ -239,7 +233,7 @@ export class Frames implements Packed {
 
   free(): void {
     this.#mask?.free();
-    this.#kept?.drop();
+    this.#cache?.drop();
     this.#forget();
     for (const frame of this.#frames) this.#engine.device.free(frame);
   }

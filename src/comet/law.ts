@@ -11,7 +11,7 @@
  *                                            of non-zero inputs, a = 0.32 fitted
  *   (7)  eb      = σ_ok / (a · L̄ · √(N·R))    (6) solved for the bound
  */
-import type { Observation, Upstream } from "../engine/op.js";
+import type { Observation, Upstream } from "../engine/noise.js";
 
 /** (1) Variance of an error uniform in (−eb, eb). proofs: Dither.error_square */
 export const errorVariance = (eb: number): number => (eb * eb) / 3;

@@ -1,12 +1,13 @@
 /** A saved tensor of which only the support is needed: one bit an element. */
 import type { Block } from "../device/device.js";
-import type { Packed } from "../engine/store.js";
-import type { Tensor } from "../engine/tensor.js";
+import type { Packed } from "../engine/packed.js";
+import type { Machine, Tensor } from "../engine/tensor.js";
 import { FreedError } from "../error.js";
 
 export class Mask implements Packed {
+  readonly kind = "mask";
   readonly images: number;
-  readonly #engine: Tensor["engine"];
+  readonly #engine: Machine;
   readonly #block: Block;
 
   constructor(x: Tensor, site: string) {

@@ -4,7 +4,7 @@
  *   CIFAR-10:          label  1024 red  1024 green  1024 blue      3,073 bytes
  *   CIFAR-100: coarse  fine   1024 red  1024 green  1024 blue      3,074 bytes
  *
- * with each plane 32 rows of 32. Training images are padded by 4, cropped and mirrored at random.
+ * where each plane is 32 rows of 32. Training images are padded by 4, cropped and mirrored at random.
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -19,10 +19,10 @@ export interface CifarLayout {
   name: "cifar10" | "cifar100";
   trainFiles: readonly string[];
   testFiles: readonly string[];
-  /** Label bytes before the pixels; the last of them is the class. */
+  /** Label bytes before the pixels. The last one is the class. */
   labelBytes: number;
   classes: number;
-  /** The text file that names the classes, one a line. */
+  /** The text file with the names of the classes, one per line. */
   namesFile: string;
 }
 
@@ -51,7 +51,7 @@ const width = 32;
 const channels = 3;
 const imageBytes = channels * height * width;
 
-/** Images in the official training and test sets; a folder with fewer is damaged. */
+/** The number of images in the official training and test sets. A folder with fewer is damaged. */
 const officialCount = { train: 50_000, test: 10_000 };
 
 export async function openCifar(
@@ -118,7 +118,10 @@ function decodeRecords(bytes: Uint8Array, path: string, layout: CifarLayout, cou
   return { data, labels, channels, height, width };
 }
 
-/** The names file is part of the archive; without it CIFAR-10's are known and CIFAR-100's are numbers. */
+/**
+ * Reads the class names from the archive's text file. Without it, CIFAR-10's names are built in and
+ * CIFAR-100's are numbers.
+ */
 async function readClassNames(folder: string, { namesFile, classes, name }: CifarLayout): Promise<string[]> {
   const text = await readFile(join(folder, namesFile), "utf8").catch(() => "");
   const names = text.split(/\s+/).filter((word) => word !== "");

@@ -1,28 +1,33 @@
 /**
- * Which part of a photograph a network sees. Evaluation: short side to `resize`, then the centre `size` × `size`.
- * Training: a random part of 8 % to 100 % of the area and of aspect 3:4 to 4:3, stretched to `size` × `size`,
- * mirrored half the time.
+ * Chooses the part of a photograph that a network sees. Evaluation resizes the short side to `resize` and
+ * takes the centre `size` × `size`. Training takes a random part with 8 % to 100 % of the area and an aspect
+ * of 3:4 to 4:3, stretches it to `size` × `size` and mirrors it half the time.
  */
 import type { Rng } from "../rng.js";
 import type { Picture } from "./picture.js";
 import { type Box, resize } from "./resize.js";
 
 export interface CropSettings {
-  /** Side of the square that comes out, in pixels. */
+  /** Side of the resulting square, in pixels. */
   size: number;
-  /** Short side before the centre crop of evaluation. */
+  /** Length of the short side before the centre crop of evaluation. */
   resize: number;
 }
 
 const attempts = 10;
 const drawsPerAttempt = 5;
 
-/** All that a training crop may need: uniform numbers in [0, 1), drawn ahead so that a worker can use them. */
+/**
+ * All random numbers that a training crop may need, uniform in [0, 1). They are drawn in advance so that a
+ * worker can use them.
+ */
 export function drawCrop(rng: Rng): Float32Array {
   return Float32Array.from({ length: attempts * drawsPerAttempt + 1 }, () => rng.uniform());
 }
 
-/** 3 × size × size bytes, planes red, green, blue; `draws` null is evaluation. */
+/**
+ * Returns 3 × size × size bytes: the planes red, green and blue. With `draws` null it crops for evaluation.
+ */
 export function cropPicture(
   picture: Picture,
   settings: CropSettings,
@@ -52,9 +57,9 @@ function centreCrop(picture: Picture, { size, resize: short }: CropSettings): Ui
 }
 
 /**
- * Area and aspect are drawn until the box fits; failing that, the largest centred box of a permitted aspect. The
- * aspect is uniform in 1 … 4/3, upright or lying by a coin (rather than uniform in its logarithm, for which engines
- * do not agree on the bits).
+ * Draws area and aspect until the box fits. If none fits, takes the largest centred box with a permitted
+ * aspect. The aspect is uniform in 1 … 4/3, and upright or lying with equal probability. (torchvision draws
+ * the logarithm of the aspect uniformly, but JavaScript engines disagree on the bits of logarithms.)
  */
 export function randomBox({ width, height }: { width: number; height: number }, draws: Float32Array): Box {
   for (let attempt = 0; attempt < attempts; attempt++) {

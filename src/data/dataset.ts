@@ -1,6 +1,7 @@
 /**
- * What the training loop knows of data: two splits of numbered images, written batch by batch into buffers that
- * the caller owns (views of device memory). Letters: N images a batch, C channels, H height, W width.
+ * The interface of data sets for the training loop: two splits of numbered images, written batch by batch
+ * into buffers of the caller (views of device memory). Letters: N images per batch, C channels, H height, W
+ * width.
  */
 import type { Rng } from "../rng.js";
 
@@ -8,10 +9,11 @@ export interface Split {
   /** The number of images. */
   readonly length: number;
   /**
-   * Writes the images named by `indices`, normalised, as float32 NCHW into `images` (N·C·H·W values) and their
-   * class numbers into `labels` (N values). With `rng` the images are augmented for training; each image draws
-   * from its own stream `rng.fork("image i")`, so how an epoch is cut into batches changes nothing. Without it they
-   * are as for evaluation. Buffers that do not fit are a ShapeError, files that cannot be read a DataError.
+   * Writes the images named by `indices` as normalised float32 NCHW into `images` (N·C·H·W values), and their
+   * class numbers into `labels` (N values). With `rng` the images are augmented for training: each image
+   * draws from its own stream `rng.fork("image i")`, so the division of an epoch into batches changes
+   * nothing. Without `rng` they are prepared for evaluation. Throws a ShapeError if the buffers do not fit,
+   * and a DataError if a file cannot be read.
    */
   batch(
     indices: Uint32Array,
@@ -19,23 +21,26 @@ export interface Split {
     labels: Float32Array,
     rng: Rng | null,
   ): void | Promise<void>;
-  /** Announces a coming call of `batch` (same indices, same rng object): slow decoding begins. Changes no result. */
+  /**
+   * Announces a later call of `batch` with the same indices and the same rng object, so that slow decoding
+   * can begin. It changes no result.
+   */
   prepare?(indices: Uint32Array, rng: Rng | null): void;
 }
 
 export interface Dataset {
   readonly name: string;
-  /** Names of the classes; a label is an index into it. */
+  /** Names of the classes; a label is an index into this list. */
   readonly classes: string[];
   readonly channels: number;
   readonly height: number;
   readonly width: number;
   readonly train: Split;
   readonly test: Split;
-  /** SHA-256, in hex, of the uncompressed source bytes. */
+  /** SHA-256 of the uncompressed source bytes, in hexadecimal. */
   readonly hash: string;
-  /** Damaged files left out so far, sorted; only image folders opened with `skipBad` ever list one. */
+  /** The damaged files left out so far, sorted. Only image folders opened with `skipBad` leave files out. */
   readonly skipped: readonly string[];
-  /** Ends what works in the background, if anything does. */
+  /** Ends any background work. */
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** A worker thread of loader.ts: takes tasks, answers with pixels. */
+/** A worker thread of loader.ts: it receives tasks and returns pixels. */
 import { parentPort } from "node:worker_threads";
 import { type Answer, loadHere, type Task } from "./loader.js";
 

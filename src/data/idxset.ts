@@ -1,4 +1,4 @@
-/** A data set of four IDX files, wherever they were read: on the disk or over the network. */
+/** A data set made of four IDX files, which the caller has read from disk or over the network. */
 import { platform } from "#platform";
 import { DataError } from "../error.js";
 import type { Dataset } from "./dataset.js";
@@ -6,13 +6,13 @@ import { decodeIdx } from "./idx.js";
 import type { Normalization } from "./normalize.js";
 import { checkLabels, type Pixels, pixelSplit } from "./pixels.js";
 
-/** An IDX file, uncompressed. `where` names it in errors. */
+/** An uncompressed IDX file. `where` names it in errors. */
 export interface IdxFile {
   where: string;
   bytes: Uint8Array;
 }
 
-/** Images and labels. */
+/** An IDX file of images and one of their labels. */
 export type IdxPair = readonly [images: IdxFile, labels: IdxFile];
 
 export const fashionClasses = [
@@ -28,13 +28,19 @@ export const fashionClasses = [
   "Ankle boot",
 ];
 
-/** Standard deviation of all pixels of the embedded training images, scaled to 0 … 1; fashion-mnist/make.ts prints it. */
+/**
+ * The standard deviation of all pixels of the embedded training images, scaled to 0 … 1;
+ * fashion-mnist/make.ts prints it.
+ */
 const fashionStd = 0.354;
 
-/** The mean is not taken off: background stays exactly 0, see mnist.ts. */
+/** The mean is not subtracted, so that the background stays exactly 0; see mnist.ts. */
 const normalization: Normalization = { mean: [0], std: [fashionStd], range: 1, order: null };
 
-/** Throws a DataError that names the file where one is damaged or they do not fit together. */
+/**
+ * Makes the data set. Throws a DataError that names the file if one is damaged or if they do not belong
+ * together.
+ */
 export function idxDataset(name: string, classes: string[], train: IdxPair, test: IdxPair): Dataset {
   const hash = platform.sha256();
   for (const { bytes } of [...train, ...test]) hash.update(bytes);

@@ -1,6 +1,6 @@
 /**
- * ImageFolder: photographs in `train/CLASS/*` and `val/CLASS/*` (or `test/`), JPEG or PNG. The classes are the folders'
- * names in order of their code units.
+ * ImageFolder: JPEG or PNG photographs in `train/CLASS/*` and `val/CLASS/*` (or `test/`). The classes are the
+ * folder names, sorted by code units.
  */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ export async function openImageFolder(root: string, settings: FolderSettings = {
   return photographDataset(root, classes, { train, test }, settings);
 }
 
-/** Folders below `folder`, at least two. */
+/** The folders below `folder`, at least two. */
 async function listClasses(folder: string): Promise<string[]> {
   const classes = await listFolders(folder);
   if (classes.length < 2) {
@@ -44,7 +44,7 @@ async function checkTestClasses(folder: string, classes: string[]): Promise<void
     throw new DataError({
       where: join(folder, unknown),
       expected: "a class that train/ has too",
-      got: "one that it lacks",
+      got: "a class that train/ does not have",
       remedy: "give both the same class folders",
     });
   }
@@ -92,7 +92,7 @@ async function list(folder: string) {
   }
 }
 
-/** The first that exists; the first of all when none does. */
+/** The first folder that exists, or the first of all if none does. */
 async function firstFolder(folders: [string, ...string[]]): Promise<string> {
   for (const folder of folders) {
     if (await readdir(folder).catch(() => null)) {

@@ -1,7 +1,8 @@
 /**
- * Photographs of ImageNet's 1000 classes, for networks that were trained on all of them. The class of a photograph is
- * the synset in its path, as the name of its folder or the beginning of its own: n01440764/x.JPEG, n01440764_tench.JPEG.
- * So a part of the classes will do, and any number of photographs.
+ * Photographs of ImageNet's 1000 classes, for networks that were trained on all of them. The class of a
+ * photograph is the synset in its path, either the name of its folder or the beginning of its file name:
+ * n01440764/x.JPEG, n01440764_tench.JPEG. The folder may hold any number of photographs of any of the
+ * classes.
  */
 import { readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -12,11 +13,11 @@ import type { Dataset } from "./dataset.js";
 import { unreadable } from "./files.js";
 import { byCodeUnits, type FolderSettings, isPhotograph, photographDataset } from "./photographs.js";
 
-/** Lines "synset name", in the order of the synsets, which is that of the networks' outputs. */
+/** Lines "synset name", sorted by synset, which is also the order of the networks' outputs. */
 const list = fileURLToPath(new URL("../../../src/data/imagenet/synsets.txt", import.meta.url));
 
 export interface ImagenetClass {
-  /** WordNet 3.0's number of a set of synonyms: n and eight digits. */
+  /** The identifier of a set of synonyms in WordNet 3.0: n and eight digits. */
   synset: string;
   name: string;
 }
@@ -29,13 +30,13 @@ export const imagenetClasses = (): ImagenetClass[] =>
 
 const synsetIn = (path: string): string | null => /(?:^|[\\/])(n\d{8})(?!\d)/.exec(path)?.[1] ?? null;
 
-/** Whether the photographs below a folder are named by synsets; false for what is no folder. */
+/** True if all photographs below a folder are named by synsets; false if there is no such folder. */
 export async function namedBySynset(folder: string): Promise<boolean> {
   const found = await photographsBelow(folder).catch(() => []);
   return found.length > 0 && found.every((path) => synsetIn(path) !== null);
 }
 
-/** A data set to test with: nothing to train on. Takes the folder's `val` if it has one. */
+/** A data set for testing only, with an empty training split. Uses the folder's `val` if it has one. */
 export async function openImagenet(folder: string, settings: FolderSettings = {}): Promise<Dataset> {
   const classes = imagenetClasses();
   const labels = new Map(classes.map(({ synset }, label) => [synset, label]));
@@ -63,7 +64,7 @@ export async function openImagenet(folder: string, settings: FolderSettings = {}
   return photographDataset(folder, names, { train: [], test }, settings);
 }
 
-/** Paths below `folder`, in order of code units; of `folder/val` alone if there is one. */
+/** Paths of the photographs below `folder`, sorted by code units; only those in `folder/val` if it exists. */
 async function photographsBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause) => {
     throw unreadable(folder, cause);

@@ -1,6 +1,6 @@
 /**
- * From an image file to the square that a network sees, here or in a worker thread ahead of the step that needs it.
- * The result is the same bytes either way.
+ * Turns an image file into the square that a network sees. This happens on the calling thread, or in a worker
+ * thread before the step that needs it. The resulting bytes are the same.
  */
 import { readFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
@@ -8,7 +8,7 @@ import { type CropSettings, cropPicture } from "./crop.js";
 import { unreadable } from "./files.js";
 import { decodePicture } from "./picture.js";
 
-/** `draws` as from drawCrop, or null for evaluation. */
+/** `draws` comes from drawCrop, or is null for evaluation. */
 export interface Task {
   path: string;
   settings: CropSettings;
@@ -16,7 +16,7 @@ export interface Task {
 }
 
 export interface Loader {
-  /** 3 × size × size bytes. Rejects with a DataError that names the file. */
+  /** Returns 3 × size × size bytes. Rejects with a DataError that names the file. */
   load(task: Task): Promise<Uint8Array>;
   close(): Promise<void>;
 }
@@ -28,13 +28,13 @@ export async function loadHere({ path, settings, draws }: Task): Promise<Uint8Ar
   return cropPicture(await decodePicture(bytes, path), settings, draws);
 }
 
-/** What worker.ts answers: the bytes, or null for a file that it could not load. */
+/** The answer of decode-worker.ts: the bytes, or null if the file could not be loaded. */
 export interface Answer {
   id: number;
   planes: Uint8Array | null;
 }
 
-/** `workers` 0 loads on the calling thread. */
+/** With `workers` 0, files are loaded on the calling thread. */
 export function createLoader(workers: number): Loader {
   const members = Array.from({ length: workers }, createMember);
   let next = 0;
@@ -64,14 +64,15 @@ function createMember(): Loader {
   const answer = (key: number, planes: Uint8Array | null) => {
     const { task, resolve } = waiting.get(key)!;
     waiting.delete(key);
-    // A file that failed there is loaded again here, for its error; so is all that a dead worker leaves behind.
+    // A file that failed in the worker is loaded again here to get its error. The tasks of a dead worker are
+    // loaded here as well.
     resolve(planes ?? loadHere(task));
     if (waiting.size === 0 && !closing) {
       worker.unref();
     }
   };
   let alive = true;
-  // Whoever closes waits for the worker's end, which only a process that is kept alive will see.
+  // `close` waits for the worker to end, and sees that only if the process is kept alive until then.
   let closing = false;
   const end = () => {
     alive = false;

@@ -1,9 +1,10 @@
 /**
- * Folders of four IDX files under the names that MNIST gave them, and the embedded default: a class-balanced part of
- * Fashion-MNIST, 10,000 images to train on and 2,000 to test (see fashion-mnist/make.ts for the rule).
+ * Folders of four IDX files with MNIST's file names, and the embedded default data set: a class-balanced part
+ * of Fashion-MNIST with 10,000 training and 2,000 test images (fashion-mnist/make.ts states the rule).
  *
- * Inputs are v/255/std and the mean is not taken off: background stays exactly 0, and zeros matter here, for the codec
- * keeps them exactly and the law of the gradient error counts only inputs that are not zero.
+ * Inputs are v/255/std, and the mean is not subtracted, so that the background stays exactly 0. Zeros matter
+ * here: the codec preserves them exactly, and the law of the gradient error counts only inputs that are not
+ * zero.
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +13,9 @@ import { isZipped, readFirst, unzipped, unzippedHead } from "./files.js";
 import { idxFileBytes, idxHeaderBytes } from "./idx.js";
 import { fashionClasses, type IdxFile, type IdxPair, idxDataset } from "./idxset.js";
 
-/** The data files are kept beside the sources only; both source tree and package have `src` next to `dist`. */
+/**
+ * The data files are stored only beside the sources. Source tree and package both have `src` next to `dist`.
+ */
 const embedded = fileURLToPath(new URL("../../../src/data/fashion-mnist", import.meta.url));
 
 export function openFashionMnist(): Promise<Dataset> {

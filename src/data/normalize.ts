@@ -1,18 +1,18 @@
 /**
- * Bytes to network inputs: x = (v/255 − mean) / std for each channel, as one table of 256 float32 a channel, so that
- * a pixel costs one look-up and every engine gets the same bits.
+ * Converts bytes to network inputs: x = (v/255 − mean) / std per channel. Each channel has a table of 256
+ * float32 values, so that a pixel costs one lookup and every engine gets the same bits.
  */
 export interface Normalization {
-  /** Per channel, in the network's channel order; of values scaled to 0 … `range`. */
+  /** Per channel, in the network's channel order, for values scaled to 0 … `range`. */
   mean: readonly number[];
   std: readonly number[];
-  /** What byte 255 becomes before the mean is taken off: 1 in PyTorch's habit, 255 in Caffe's. */
+  /** The value of byte 255 before the mean is subtracted: 1 as in PyTorch, 255 as in Caffe. */
   range: 1 | 255;
-  /** The order in which the network wants red, green and blue; null for a single channel. */
+  /** The network's order of red, green and blue; null for a single channel. */
   order: "rgb" | "bgr" | null;
 }
 
-/** What torchvision's ImageNet weights and the published CIFAR-10 ResNet-20 expect. */
+/** The normalisation of torchvision's ImageNet weights and of the published CIFAR-10 ResNet-20. */
 export const imagenetNormalization: Normalization = {
   mean: [0.485, 0.456, 0.406],
   std: [0.229, 0.224, 0.225],
@@ -20,7 +20,7 @@ export const imagenetNormalization: Normalization = {
   order: "rgb",
 };
 
-/** What networks trained in Caffe expect, among them the published SqueezeNet 1.0. */
+/** The normalisation of networks trained in Caffe, among them the published SqueezeNet 1.0. */
 export const caffeNormalization: Normalization = {
   mean: [104, 117, 123],
   std: [1, 1, 1],
@@ -29,9 +29,9 @@ export const caffeNormalization: Normalization = {
 };
 
 export interface ChannelTable {
-  /** Which channel of the stored image (0 red, 1 green, 2 blue) this channel of the network reads. */
+  /** The channel of the stored image (0 red, 1 green, 2 blue) that this channel of the network reads. */
   source: number;
-  /** float32 value of each byte. */
+  /** The float32 value of each byte. */
   values: Float32Array;
 }
 

@@ -1,4 +1,7 @@
-/** From what a user types after `--data` to a data set: a known name, or the path of a folder of a known layout. */
+/**
+ * Opens the data set that a user names after `--data`: a known name, or the path of a folder with a known
+ * layout.
+ */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../error.js";
@@ -11,20 +14,23 @@ import { checkSize, type FolderSettings } from "./photographs.js";
 
 export const datasetNames = ["fashion-mnist", "cifar10", "cifar100"] as const;
 
-/** Where data sets are fetched to and looked for: `data` in the working folder, or what COMET_DATA names. */
+/** The folder where data sets are stored and looked up: COMET_DATA, or `data` in the working folder. */
 export const dataFolder = (): string => process.env.COMET_DATA ?? "data";
 
-/** The folder names of the official archives. */
+/** The folder names that the official archives use. */
 export const cifarFolder = ({ name }: CifarLayout): string =>
   join(dataFolder(), name === "cifar10" ? "cifar-10-batches-bin" : "cifar-100-binary");
 
-/** Classes of an IDX folder, whose files hold no names. */
+/** The classes of an IDX folder, whose files contain no names. */
 const digits = [..."0123456789"];
 
-/** In front of a path: a folder of photographs, whatever else it holds. */
+/** This prefix opens a path as a folder of photographs, whatever else it contains. */
 const imageFolder = "imagefolder:";
 
-/** `settings` matter to folders of photographs only; a size that is none is a UsageError with any data. */
+/**
+ * Opens a data set. `settings` apply to folders of photographs only, but an invalid size is a UsageError with
+ * any data.
+ */
 export async function openDataset(nameOrPath: string, settings: FolderSettings = {}): Promise<Dataset> {
   if (settings.size !== undefined) {
     checkSize(settings.size);

@@ -1,6 +1,6 @@
 /**
- * Photographs with their classes as a data set. Decoding happens batch by batch, in workers, and ahead of the step when
- * the training loop announces the next batch with `prepare`.
+ * Photographs with class labels as a data set. Files are decoded batch by batch in worker threads. Decoding
+ * starts before the step if the training loop announces the next batch with `prepare`.
  */
 import { createHash, type Hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -15,18 +15,18 @@ import { channelTables, imagenetNormalization, type Normalization } from "./norm
 import { checkBatch } from "./pixels.js";
 
 export interface FolderSettings {
-  /** Side of the square the network sees, in pixels; 224 unless told. */
+  /** Side of the square that the network sees, in pixels. Default 224. */
   size?: number;
-  /** Short side before the centre crop of evaluation; 256/224 of `size` unless told. */
+  /** Length of the short side before the centre crop of evaluation. Default: 256/224 of `size`. */
   resize?: number;
   normalization?: Normalization;
   /**
-   * Leaves out images that cannot be decoded, and lists them in `skipped`. All test images are tried on opening, so that
-   * the test split holds whole ones only, each once; a training image is found bad when its turn comes, and the next
-   * one of the split stands in.
+   * Leaves out images that cannot be decoded, and lists them in `skipped`. All test images are decoded once
+   * on opening, so that the test split contains only whole ones. A damaged training image is found when it is
+   * needed, and the next image of the split is used instead.
    */
   skipBad?: boolean;
-  /** Decoding threads; 0 decodes on the calling one. 1 unless told. */
+  /** Number of decoding threads; 0 decodes on the calling thread. Default 1. */
   workers?: number;
 }
 
@@ -41,7 +41,7 @@ export interface Photograph {
 
 export const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** `root` names the data set; files are hashed by their names below it. */
+/** `root` names the data set. Files are hashed with their names relative to it. */
 export async function photographDataset(
   root: string,
   classes: string[],
@@ -91,7 +91,7 @@ function cropOf({ size = 224, resize = Math.round((size * 256) / 224) }: FolderS
   });
 }
 
-/** Refuses a side that is no whole number of pixels. */
+/** Throws a UsageError if the side is not a whole number of pixels. */
 export function checkSize(size: number): void {
   if (Number.isInteger(size) && size >= 1) return;
   throw new UsageError({
@@ -102,13 +102,16 @@ export function checkSize(size: number): void {
   });
 }
 
-/** In order of code units, whatever order they were found in. */
+/** Adds a path to the skipped ones and keeps them sorted by code units. */
 function skip(skipped: string[], path: string): void {
   skipped.push(path);
   skipped.sort(byCodeUnits);
 }
 
-/** The photographs that can be decoded; the others go to `skipped`. All of them bad is the error of the last. */
+/**
+ * The photographs that can be decoded; the others are added to `skipped`. If none can be, throws the last
+ * error.
+ */
 async function wholeOnes(
   photographs: readonly Photograph[],
   settings: CropSettings,
@@ -131,20 +134,20 @@ async function wholeOnes(
   return whole;
 }
 
-/** Passes on what is not a file's fault. */
+/** Returns a DataError and rethrows any other error, because only a DataError is the file's fault. */
 function damage(cause: unknown): DataError {
   if (cause instanceof DataError) return cause;
   throw cause;
 }
 
-/** Some at a time, for each holds a file's bytes in memory. */
+/** Splits photographs into small groups, because each one being read holds a file in memory. */
 function* groups(photographs: readonly Photograph[], atOnce = 64): Generator<readonly Photograph[]> {
   for (let first = 0; first < photographs.length; first += atOnce) {
     yield photographs.slice(first, first + atOnce);
   }
 }
 
-/** `skipped` null: a damaged file is an error. */
+/** With `skipped` null, a damaged file is an error. */
 function photographSplit(
   photographs: Photograph[],
   settings: CropSettings,
@@ -179,7 +182,10 @@ function photographSplit(
     }
   }
 
-  /** Work begun by `prepare`, for one batch at a time; used only if the same images under the same rng are asked for. */
+  /**
+   * The loading that `prepare` began, for one batch at a time. It is used only if `batch` is called with the
+   * same images and rng.
+   */
   let ahead: { indices: Uint32Array; rng: Rng | null; loaded: Promise<Loaded[]> } | null = null;
 
   const loadAll = (indices: Uint32Array, rng: Rng | null) =>
@@ -189,7 +195,7 @@ function photographSplit(
     length: photographs.length,
     prepare(indices, rng) {
       const loaded = loadAll(indices, rng);
-      // A failure is reported by the batch that asks for it, not here.
+      // A failure is reported by the `batch` call for these images, not here.
       loaded.catch(() => {});
       ahead = { indices: indices.slice(), rng, loaded };
     },
@@ -218,7 +224,7 @@ function photographSplit(
   };
 }
 
-/** Names and contents, in order: a renamed file may change class or place. */
+/** Hashes names and contents in order, because renaming a file can change its class or its position. */
 async function hashFiles(hash: Hash, root: string, photographs: Photograph[]): Promise<void> {
   for (const group of groups(photographs)) {
     const contents = await Promise.all(

@@ -1,7 +1,7 @@
 /**
- * JPEG and PNG files to RGB bytes. JPEG goes through mozjpeg compiled to WebAssembly and PNG through integer
- * JavaScript, so the pixels are the same on every machine. Grey becomes RGB, transparency is dropped, 16 bits keep
- * their upper 8.
+ * Decodes JPEG and PNG files to RGB bytes. JPEG uses mozjpeg compiled to WebAssembly and PNG uses integer
+ * JavaScript, so the pixels are the same on every machine. Grey becomes RGB, transparency is dropped, and
+ * 16-bit samples keep their upper 8 bits.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -25,18 +25,18 @@ export async function decodePicture(bytes: Uint8Array, where: string): Promise<P
     if (bytes[0] === 0x89 && bytes[1] === 0x50) {
       return decodePng(bytes);
     }
-    throw new Error(bytes.length === 0 ? "an empty file" : "a file that starts like neither");
+    throw new Error(bytes.length === 0 ? "an empty file" : "a file that does not start like either");
   } catch (cause) {
     throw new DataError({
       where,
       expected: "a whole JPEG or PNG image",
-      got: cause instanceof Error ? cause.message : complaints.join(", ") || "one that cannot be decoded",
+      got: cause instanceof Error ? cause.message : complaints.join(", ") || "a file that cannot be decoded",
       remedy: "replace or remove the file, or leave damaged files out with --skip-bad",
     });
   }
 }
 
-/** What the JPEG library had to say about the file being decoded. It repairs where it can, and warns. */
+/** Messages of the JPEG library about the current file. The library repairs what it can and warns. */
 const complaints: string[] = [];
 let jpegReady: Promise<void> | null = null;
 
@@ -50,7 +50,8 @@ async function decodeJpeg(bytes: Uint8Array): Promise<Picture> {
   await jpegReady;
   complaints.length = 0;
   const { width, height, data } = await decodeJpegFile(bytes as unknown as ArrayBuffer);
-  // A file that ends early is filled up with grey. Stray bytes between segments are common and harmless.
+  // The library fills a truncated file up with grey, which is an error here. Stray bytes between segments are
+  // common and harmless.
   const fatal = complaints.find((line) => !line.includes("extraneous bytes"));
   if (fatal !== undefined) {
     throw new Error(fatal);
@@ -73,7 +74,7 @@ function decodePng(bytes: Uint8Array): Picture {
   };
 }
 
-/** From `channels` bytes a pixel to three, the ones named. */
+/** Picks three of the `channels` bytes of each pixel. */
 function pickChannels(
   from: ArrayLike<number>,
   pixels: number,
@@ -89,7 +90,10 @@ function pickChannels(
   return rgb;
 }
 
-/** Samples of 1, 2 or 4 bits are packed from the top bit of each row's bytes and scaled so that all ones is 255. */
+/**
+ * Converts samples to 8 bits. Samples of 1, 2 or 4 bits are packed from the top bit of each row's bytes; all
+ * ones becomes 255.
+ */
 function wholeBytes({ data, depth, width, height, channels }: DecodedPng): ArrayLike<number> {
   if (depth === 8) {
     return data;

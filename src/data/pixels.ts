@@ -1,6 +1,6 @@
 /**
- * A split whose images all lie in memory as bytes, N×C×H×W: Fashion-MNIST and CIFAR. The augmentation is the usual
- * one for small images: pad by 4, crop at random, mirror at random.
+ * A split whose images all lie in memory as N×C×H×W bytes: Fashion-MNIST and CIFAR. The augmentation is the
+ * usual one for small images: pad by 4, crop at random, mirror at random.
  */
 import { DataError, ShapeError } from "../error.js";
 import type { Rng } from "../rng.js";
@@ -17,7 +17,7 @@ export interface Pixels {
   width: number;
 }
 
-/** Every label below `classes`; the error names the first record that is not. */
+/** Checks that every label is below `classes`. The error names the first record whose label is not. */
 export function checkLabels(where: string, labels: Uint8Array, classes: number): void {
   const record = labels.findIndex((label) => label >= classes);
   if (record >= 0) {
@@ -25,12 +25,15 @@ export function checkLabels(where: string, labels: Uint8Array, classes: number):
       where,
       expected: `labels 0 to ${classes - 1}`,
       got: `label ${labels[record]} at record ${record}`,
-      remedy: "fetch the file again, or open it as the data set that it is",
+      remedy: "fetch the file again, or open it as the data set to which it belongs",
     });
   }
 }
 
-/** Where a training image is read: moved by (dy, dx) within the padded frame, mirrored or not. */
+/**
+ * The position from which a training image is read: shifted by (dy, dx) within the padded image, and possibly
+ * mirrored.
+ */
 interface View {
   dy: number;
   dx: number;
@@ -39,7 +42,7 @@ interface View {
 
 const asStored: View = { dy: 0, dx: 0, mirror: false };
 
-/** `pad` 0 and `mirror` false: no augmentation, training sees the images as they are. */
+/** With `pad` 0 and `mirror` false there is no augmentation. */
 export interface Augmentation {
   pad: number;
   mirror: boolean;
@@ -70,7 +73,7 @@ export function pixelSplit(pixels: Pixels, normalization: Normalization, augment
   };
 }
 
-/** The buffers must hold exactly the batch, and the indices must name images of the split. */
+/** Checks that the buffers hold exactly the batch, and that the indices name images of the split. */
 export function checkBatch(
   indices: Uint32Array,
   images: Float32Array,
@@ -106,8 +109,8 @@ function drawView(rng: Rng, { pad, mirror }: Augmentation): View {
 }
 
 /**
- * out[c][y][x] = table[c][ image[c][y + dy][x' + dx] ] with x' = x, or W−1−x when mirrored. Padding is byte 0, black,
- * before normalisation.
+ * out[c][y][x] = table[c][ image[c][y + dy][x' + dx] ] with x' = x, or W−1−x if mirrored. Padding is byte 0,
+ * which is black before normalisation.
  */
 function writeImage(
   from: Uint8Array,

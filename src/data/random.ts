@@ -1,8 +1,13 @@
-/** Images of noise, for measurements of memory and time where no photographs are at hand. What compresses tells nothing. */
+/**
+ * Random images, for measuring memory and time without photographs. Compression ratios on them mean nothing.
+ */
 import { createRng } from "../rng.js";
 import type { Dataset, Split } from "./dataset.js";
 
-/** `length` training images of `size` × `size` values, uniform in ±√3 (mean 0, variance 1). No test images. */
+/**
+ * `length` training images of `size` × `size` values, uniform in ±√3 (mean 0, variance 1). There are no test
+ * images.
+ */
 export function randomImages(length: number, size: number, classes = 10): Dataset {
   const split = (images: number): Split => ({
     length: images,

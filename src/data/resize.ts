@@ -1,7 +1,7 @@
 /**
- * Antialiased bilinear resampling: each output value is a mean of input values under a triangle as wide as the scale,
- * rows first, then columns. Weights are whole multiples of 2^-22, so the result is the same integer everywhere (and
- * the same as Pillow's `BILINEAR`).
+ * Antialiased bilinear resampling. Each output value is a mean of input values, weighted by a triangle as
+ * wide as the scale; rows come first, then columns. Weights are multiples of 2^-22, so the result is the same
+ * integer on every machine (and the same as Pillow's `BILINEAR`).
  */
 import type { Picture } from "./picture.js";
 
@@ -13,8 +13,9 @@ export interface Box {
 }
 
 /**
- * The part `window` of what `box` of the picture becomes when resized to `width` × `height`; only that part is
- * computed. Returns 3 × window.height × window.width bytes: the red plane, the green, the blue.
+ * Resizes `box` of the picture to `width` × `height` and returns the part `window` of the result; only that
+ * part is computed. Returns 3 × window.height × window.width bytes: the red plane, the green plane, the blue
+ * plane.
  */
 export function resize(
   picture: Picture,
@@ -28,7 +29,7 @@ export function resize(
   const top = down.reduce((least, { start }) => Math.min(least, start), Number.POSITIVE_INFINITY);
   const rows = down.reduce((most, { start, taps }) => Math.max(most, start + taps.length), 0) - top;
 
-  // Rows: one output row, three bytes a pixel, for each input row that the columns will need.
+  // Rows: one output row, with three bytes per pixel, for each input row that the columns need.
   const narrow = new Uint8Array(rows * window.width * 3);
   for (let y = 0; y < rows; y++) {
     const row = (top + y) * picture.width;
@@ -36,7 +37,7 @@ export function resize(
       accumulate(picture.data, (row + start) * 3, 3, taps, narrow, (y * window.width + x) * 3, 1);
     });
   }
-  // Columns, and interleaved pixels to planes.
+  // Columns, and from interleaved pixels to planes.
   const planes = new Uint8Array(3 * window.height * window.width);
   const plane = window.height * window.width;
   down.forEach(({ start, taps }, y) => {
@@ -51,7 +52,10 @@ export function resize(
 const fractionBits = 22;
 const half = 1 << (fractionBits - 1);
 
-/** Sums a red, a green and a blue value over the taps, `step` bytes apart; writes them `spread` bytes apart. */
+/**
+ * Computes a red, a green and a blue value from taps that are `step` bytes apart, and writes them `spread`
+ * bytes apart.
+ */
 function accumulate(
   from: Uint8Array,
   at: number,
@@ -71,22 +75,22 @@ function accumulate(
     blue += weight * from[at + 2]!;
     at += step;
   }
-  // The taps sum to 2^22 give or take their number, so a sum may leave 0 … 255 by a hair's breadth only.
+  // The taps sum to 2^22 up to a rounding error of their number, so a sum can exceed 255 only slightly.
   to[target] = Math.min(255, red >> fractionBits);
   to[target + spread] = Math.min(255, green >> fractionBits);
   to[target + 2 * spread] = Math.min(255, blue >> fractionBits);
 }
 
 interface Weights {
-  /** The first input position that counts. */
+  /** The first input position with a weight. */
   start: number;
   /** Weights in units of 2^-22. */
   taps: Int32Array;
 }
 
 /**
- * Output position i of `outLength` has its centre at (i + ½)·scale in the input, scale = length / outLength, and sees
- * the inputs within one triangle of half width max(scale, 1) around it.
+ * Output position i of `outLength` has its centre at (i + ½)·scale in the input, where scale = length /
+ * outLength. It uses the inputs within a triangle of half width max(scale, 1) around that centre.
  */
 function weights(origin: number, length: number, outLength: number, first: number, count: number): Weights[] {
   const scale = length / outLength;

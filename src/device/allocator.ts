@@ -1,15 +1,16 @@
 /**
- * Which bytes of the device are free. Best fit, 64-byte alignment, neighbours coalesce at once.
+ * Manages the free bytes of the device: best fit, 64-byte alignment, and neighbouring free ranges are joined
+ * at once.
  *
  *   low                                                            high
  *   | static | tensor | tensor |  free …                 | frame | frame |
  *              placed "low" →                              ← placed "high"
  *
- * Tensors come and go from the low end, frames (small, longer-lived) from the high end, so that a few frames do
- * not cut the space that tensors need into pieces.
+ * Tensors are allocated from the low end, and frames (small and longer-lived) from the high end, so that a
+ * few frames do not split the space that tensors need.
  */
 
-/** A cache line, and more than any vector needs. */
+/** The size of a cache line; no vector needs more. */
 export const alignment = 64;
 
 export const alignUp = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
@@ -20,14 +21,17 @@ interface Range {
 }
 
 export class Allocator {
-  /** Free ranges, ascending, never adjacent. */
+  /** Free ranges in ascending order; no two are adjacent. */
   readonly #free: Range[];
 
   constructor(start: number, end: number) {
     this.#free = [{ start: alignUp(start), end: Math.floor(end / alignment) * alignment }];
   }
 
-  /** The address of `bytes` (a multiple of the alignment) free bytes, now taken; null where none are left. */
+  /**
+   * Allocates `bytes` (a multiple of the alignment) and returns the address, or null if no free range is
+   * large enough.
+   */
   take(bytes: number, place: "low" | "high" = "low"): number | null {
     let best = -1;
     for (let i = 0; i < this.#free.length; i++) {
@@ -45,7 +49,7 @@ export class Allocator {
     return address;
   }
 
-  /** Gives a range back. */
+  /** Frees a range. */
   give(start: number, bytes: number): void {
     const end = start + bytes;
     let next = 0;
@@ -62,7 +66,7 @@ export class Allocator {
     else this.#free.splice(next, 0, { start, end });
   }
 
-  /** The largest free range; it stays free. */
+  /** The largest free range, without allocating it. */
   largest(): { address: number; bytes: number } {
     let best: Range = { start: 0, end: 0 };
     for (const range of this.#free) if (range.end - range.start > best.end - best.start) best = range;

@@ -1,23 +1,25 @@
 /**
- * How threads share the calls of a kernel: a board in shared memory. The calling thread writes the calls on it, and every
- * thread, that one included, claims another as soon as it is free; a thread that is late, or slow, claims fewer.
+ * How threads share the calls of a kernel: a board in shared memory. The calling thread writes the calls on
+ * it. Every thread, including the calling one, claims the next call as soon as it is free, so a slow or late
+ * thread claims fewer.
  *
- *   word 0  round    the caller adds one for each kernel and wakes the workers, which sleep on it
- *        1  open     calls that nobody has claimed: from the low half up to the high half, that one excluded
- *        2  ended    how many calls have ended; the caller sleeps on it
- *        3  calls    how many there are
+ *   word 0  round    incremented by the caller for each kernel; the workers sleep on it
+ *        1  open     the unclaimed calls: from the low half up to, but without, the high half
+ *        2  ended    number of calls that have ended; the caller sleeps on it
+ *        3  calls    number of calls
  *        4  kernel   index in the sorted names of the module's functions
- *        5  count    of a call's arguments
- *        6  failed   bytes of an error's text, 0 if every kernel returned, −1 while the text is being written
- *        7  ready    how many workers have started
- *        8  asleep   how many threads sleep, or are about to
- *   64 …    address and bytes of the first thread's workspace, binary64; the others' follow
- *   128 …   a word for each thread: 1 while it claims and makes calls, else 0
- *   512 …   the calls, 32 numbers of binary64 each: arguments, and the result in the last
- *   behind  the error's text, UTF-8
+ *        5  count    number of arguments of a call
+ *        6  failed   bytes of an error's text; 0 if every kernel returned, −1 while the text is being written
+ *        7  ready    number of workers that have started
+ *        8  asleep   number of threads that sleep or are about to
+ *   64 …    address and bytes of the first thread's workspace, binary64; the workspaces of the others follow it
+ *   128 …   a word for each thread: 1 while it claims and runs calls, else 0
+ *   512 …   the calls, 32 numbers of binary64 each: the arguments, and the result in the last number
+ *   then    the error's text, UTF-8
  *
- * A claim is one compare-and-exchange of `open`, and what a call consists of is read after it: it stays on the board until
- * all calls have ended. So a thread that comes late from an old round claims a call of this one, or none.
+ * A claim is one compare-and-exchange of `open`. The call itself is read after the claim, because it stays on
+ * the board until all calls have ended. So a thread that arrives late from an old round claims a call of the
+ * current one, or none.
  */
 import { platform } from "#platform";
 import type { Exports, Kernel } from "./module.js";
@@ -33,15 +35,19 @@ const callNumbers = 32;
 const resultAt = callNumbers - 1;
 const textBytes = 512;
 
-/** Memory for the threads of a call: `bytes` for each, one behind the other. The kernel takes its address as last argument. */
+/**
+ * Workspace for the threads of a call: `bytes` per thread, one after another. The kernel gets its address as
+ * last argument.
+ */
 export interface Workspace {
   address: number;
   bytes: number;
 }
 
 /**
- * How long a thread looks for something to do before it goes to sleep, in milliseconds: waking one takes longer than most
- * kernels, which follow each other closely. A process that computes nothing soon sleeps altogether.
+ * How long a thread polls for work before it sleeps, in milliseconds. Waking a thread takes longer than most
+ * kernels, and kernels follow each other closely. The limit is short enough that an idle process uses no
+ * processor time.
  */
 const patience = 0.3;
 
@@ -55,10 +61,10 @@ export class Board {
   readonly #busy: Int32Array;
   readonly #list: Float64Array;
   readonly #text: Uint8Array;
-  /** The arguments of a call on their way to the kernel, by their number. */
+  /** Argument arrays for kernel calls, one per length, which are reused. */
   readonly #args: number[][] = Array.from({ length: callNumbers + 1 }, (_, count) => Array(count).fill(0));
 
-  /** A thread's view of a board. */
+  /** One thread's view of a board. */
   constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer;
     const textAt = buffer.byteLength - textBytes;
@@ -69,19 +75,19 @@ export class Board {
     this.#text = new Uint8Array(buffer, textAt);
   }
 
-  /** A new board with room for `calls`. */
+  /** Makes a new board with room for `calls` calls. */
   static for(calls: number): Board {
     return new Board(new SharedArrayBuffer(listAt + calls * callNumbers * 8 + textBytes));
   }
 
-  /** How many workers have started. */
+  /** Number of workers that have started. */
   get ready(): number {
     return Atomics.load(this.#words, readyAt);
   }
 
   // ── the calling thread ──
 
-  /** Writes the calls of a kernel, all with as many arguments, and wakes the workers. */
+  /** Writes the calls of a kernel, which all have the same number of arguments, and wakes the workers. */
   post(kernel: number, calls: readonly (readonly number[])[], workspace: Workspace | null): void {
     for (let i = 0; i < calls.length; i++) {
       const args = calls[i]!;
@@ -100,8 +106,9 @@ export class Board {
   }
 
   /**
-   * Waits for the end of all calls. Their results in order, or the text of an error that ended one, or which of the
-   * workers ended in the middle of one: `alive` tells of each, from thread 1 on, whether it has not.
+   * Waits until all calls have ended. Returns their results in order, or the text of an error that one of
+   * them threw, or which worker ended during a call. `alive` tells for each worker, from thread 1 on, whether
+   * it is alive.
    */
   collect(alive: readonly (() => boolean)[] = []): number[] | string {
     const calls = this.#words[callsAt]!;
@@ -133,23 +140,23 @@ export class Board {
 
   // ── a worker ──
 
-  /** From now on this worker will serve; returns the round that it is to wait behind. */
+  /** Announces that this worker has started. Returns the current round, after which it has to wait. */
   join(): number {
     const round = Atomics.load(this.#words, roundAt);
     Atomics.add(this.#words, readyAt, 1);
     return round;
   }
 
-  /** Waits for the round after `last` and helps with it. Returns its number. */
+  /** Waits for the round after `last` and takes part in it. Returns the round's number. */
   serve(last: number, kernels: readonly Kernel[], thread: number): number {
     const round = this.#await(roundAt, last);
     this.help(kernels, thread);
     return round;
   }
 
-  // ── all ──
+  // ── any thread ──
 
-  /** Makes calls for as long as there are any to claim. `thread`: 0 for the calling one. */
+  /** Runs calls as long as there are unclaimed ones. `thread` is 0 for the calling thread. */
   help(kernels: readonly Kernel[], thread: number): void {
     Atomics.store(this.#busy, thread, 1);
     for (let call = this.#claim(thread); call >= 0; call = this.#claim(thread))
@@ -158,8 +165,8 @@ export class Board {
   }
 
   /**
-   * Claims a call, −1 if none is left. The calling thread takes them from the front and the workers from the back, so
-   * that what one thread has written is mostly read by the same: it still lies in its caches.
+   * Claims a call; −1 if none is left. The calling thread claims from the front and the workers from the
+   * back, so that a thread mostly reads what it has written itself, which is still in its caches.
    */
   #claim(thread: number): number {
     for (;;) {
@@ -189,7 +196,7 @@ export class Board {
     if (ended === this.#words[callsAt]) this.#wake(endedAt);
   }
 
-  /** The first of several errors is told. */
+  /** Stores the text of an error, unless another call has failed before. */
   #fail(error: unknown): void {
     if (Atomics.compareExchange(this.#words, failedAt, 0, -1) !== 0) return;
     const text = new TextEncoder().encode(String(error).slice(0, 100));
@@ -197,7 +204,10 @@ export class Board {
     Atomics.store(this.#words, failedAt, text.length);
   }
 
-  /** The value of a word once it is no longer `old`, or after `most` milliseconds: looks for a while, then sleeps if it may. */
+  /**
+   * Waits until a word differs from `old` and returns its value; after `most` milliseconds it returns `old`.
+   * Polls first, then sleeps if this thread may.
+   */
   #await(word: number, old: number, most = Number.POSITIVE_INFINITY): number {
     let begun = -1;
     for (let i = 1; ; i++) {
@@ -208,20 +218,21 @@ export class Board {
       if (begun < 0) begun = now;
       if (now - begun > most) return old;
       if (now - begun < patience || !platform.maySleep) continue;
-      // Whoever changes the word after this sees that somebody is to be woken; what has changed before it ends the wait.
+      // A thread that changes the word after this line sees a sleeper and wakes it; if it changed before, the
+      // wait ends at once.
       Atomics.add(this.#words, asleepAt, 1);
       Atomics.wait(this.#words, word, old, most);
       Atomics.sub(this.#words, asleepAt, 1);
     }
   }
 
-  /** Wakes who sleeps on a word: a call of the system, which is spared where nobody does. */
+  /** Wakes the threads that sleep on a word. The system call is skipped if there are none. */
   #wake(word: number): void {
     if (Atomics.load(this.#words, asleepAt) > 0) Atomics.notify(this.#words, word);
   }
 }
 
-/** The module's functions by name, in the order that all threads count them. */
+/** The names of the module's functions, in an order that is the same in all threads. */
 export function kernelNames(exports: Exports): string[] {
   return Object.keys(exports)
     .filter((name) => typeof exports[name] === "function")

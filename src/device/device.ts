@@ -1,52 +1,55 @@
 /**
- * The device: one WebAssembly.Memory, created at its full budget and never grown, that plays the accelerator's
- * memory. Untouched pages cost nothing, and no view ever detaches. Everything that training needs lives here, so
- * the ledger's peak is an exact number and running out of memory is real.
+ * The device is one WebAssembly.Memory that stands for the accelerator's memory. It is created at its full
+ * size and never grows, so no view ever detaches; pages that are not touched cost nothing. All tensors of
+ * training live in it, so the ledger's peak is exact and running out of memory is real.
  */
 import { MemoryError, UsageError } from "../error.js";
 import { Allocator, alignment, alignUp } from "./allocator.js";
 import { type Category, formatBytes, Ledger } from "./ledger.js";
 import { type Build, checkFusing, compile, type Exports, instantiate, type Profile } from "./module.js";
 
-/** A piece of the device. `bytes` is what was asked for; the allocator rounds up to its alignment. */
+/** An allocated range. `bytes` is the requested size; the allocator rounds it up to its alignment. */
 export interface Block {
   readonly address: number;
   readonly bytes: number;
-  /** Changes only through `device.recategorise`. */
+  /** Changed only by `device.recategorise`. */
   category: Category;
   readonly site: string;
 }
 
-/** Free space that is lent to be written to. */
+/** A free range that a writer may use temporarily; see `fill`. */
 export interface Room {
   readonly address: number;
   readonly bytes: number;
 }
 
 export interface DeviceOptions {
-  /** Bytes, a multiple of 64 KiB or rounded down to one. At most 4 GiB − 64 KiB. */
+  /** Bytes, rounded down to a multiple of 64 KiB. At most 4 GiB − 64 KiB. */
   memory: number;
-  /** Which build of the kernels to load. */
+  /** The build of the kernels to load. */
   build?: Build;
 }
 
 const pageBytes = 65_536;
 const maxPages = 65_535;
 
-/** What a block really occupies. */
+/** The bytes that a block occupies, with rounding. */
 const taken = ({ bytes }: Pick<Block, "bytes">): number => alignUp(Math.max(bytes, 1));
 
 export class Device {
   readonly ledger = new Ledger();
   readonly memory: WebAssembly.Memory;
-  /** That of `memory`, which never grows. */
+  /** The buffer of `memory`, which never changes. */
   readonly buffer: ArrayBufferLike;
   readonly module: WebAssembly.Module;
-  /** The kernels' exports, running on this memory. */
+  /** The kernels' exports, bound to this memory. */
   readonly exports: Exports;
   readonly budget: number;
   readonly build: Build;
-  /** What gives back memory that is held only to save time: asked before the peak would rise, or none be left. */
+  /**
+   * Functions that release memory held only to save time. They run before the peak would rise or memory would
+   * run out.
+   */
   readonly spares = new Set<() => void>();
   readonly #allocator: Allocator;
   readonly #blocks = new Map<number, Block>();
@@ -75,7 +78,7 @@ export class Device {
     return this.build === "fused" ? "fused" : "strict";
   }
 
-  /** Takes `bytes` for `site`. Throws a MemoryError that prints the ledger when there is no room. */
+  /** Allocates `bytes` for `site`. Throws a MemoryError that prints the ledger if there is no room. */
   allocate(bytes: number, category: Category, site: string, place: "low" | "high" = "low"): Block {
     if (this.spares.size > 0 && !this.isSpare(bytes)) this.reclaim();
     let address = this.#allocator.take(taken({ bytes }), place);
@@ -90,22 +93,25 @@ export class Device {
     return block;
   }
 
-  /** Whether so many bytes more leave the peak as it is. */
+  /** True if allocating this many more bytes does not raise the peak. */
   isSpare(bytes: number): boolean {
     return this.ledger.total + taken({ bytes }) <= this.ledger.peakTotal;
   }
 
-  /** Takes back all that is held only to save time. */
+  /** Releases all memory that is held only to save time. */
   reclaim(): void {
     for (const release of this.spares) release();
   }
 
-  /** Whether there is a piece of so many bytes. */
+  /** True if there is a free range of this many bytes. */
   fits(bytes: number): boolean {
     return this.#allocator.largest().bytes >= alignUp(bytes);
   }
 
-  /** The same bytes, now held for another purpose: an activation that only the backward pass still needs is "saved". */
+  /**
+   * Moves a block to another category: for example, an activation that only the backward pass still needs
+   * becomes "saved".
+   */
   recategorise(block: Block, category: Category): void {
     if (block.category === category) return;
     this.ledger.move(block.category, category, taken(block));
@@ -117,7 +123,7 @@ export class Device {
       throw new UsageError({
         where: `device.free(${block.site})`,
         expected: "a live block",
-        got: "one that is freed already",
+        got: "a block that has been freed",
         remedy: "free each block once",
       });
     }
@@ -127,10 +133,10 @@ export class Device {
   }
 
   /**
-   * Lets `write` fill free space without knowing beforehand how much it needs, then keeps exactly what it used. It is
-   * given rooms of at least `wanted` bytes each, `most` of them or as many as there are, or a single smaller one; it
-   * returns the bytes written to each, −1 where they did not fit. Nothing else may allocate meanwhile. The kept blocks
-   * are moved to the high end of the memory.
+   * Lets `write` fill free memory when the size is not known in advance, and keeps exactly the bytes that it
+   * used. `write` receives rooms of at least `wanted` bytes: up to `most` of them, as many as fit, or a
+   * single smaller one. It returns the bytes written to each room, or −1 if they did not fit. Nothing else
+   * may allocate meanwhile. The kept blocks are moved to the high end of the memory.
    */
   fill(
     category: Category,
@@ -145,11 +151,13 @@ export class Device {
     const rooms = Array.from({ length: count }, (_, i) => ({ address: space.address + i * bytes, bytes }));
     const written = write(rooms);
     const blocks: Block[] = [];
-    // The highest first: so no block comes to lie on a room whose bytes have still to be moved.
+    // The highest room is handled first, so that no block is moved onto a room whose bytes still have to be
+    // moved.
     for (const [i, { address }] of [...rooms.entries()].reverse()) {
       const length = written[i]!;
       if (length < 0) throw this.#outOfMemory(wanted, category, site);
-      // Counted before it is placed: source and target may overlap, and copyWithin allows for that.
+      // The block is allocated before its bytes are moved. Source and target may overlap, which copyWithin
+      // allows.
       const block = this.allocate(length, category, site, "high");
       if (block.address !== address) this.bytes().copyWithin(block.address, address, address + length);
       blocks.unshift(block);
@@ -165,12 +173,12 @@ export class Device {
     return new Uint8Array(this.buffer, block.address, block.bytes);
   }
 
-  /** The whole memory. */
+  /** A view of the whole memory. */
   bytes(): Uint8Array {
     return new Uint8Array(this.buffer);
   }
 
-  /** Blocks that are live now, in no order. */
+  /** The live blocks, in no particular order. */
   *blocks(): Iterable<Block> {
     yield* this.#blocks.values();
   }
@@ -186,7 +194,7 @@ export class Device {
       where: `${site} (${category})`,
       expected: `${formatBytes(bytes)} more of the device's ${formatBytes(this.budget)}`,
       got: `${short}; live: ${this.ledger}`,
-      // Said to runs of either store.
+      // The error may reach a run with either store, so the remedy names both.
       remedy: "use a smaller --batch, a larger --memory, or --store comet in place of plain",
     });
   }

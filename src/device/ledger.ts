@@ -1,6 +1,4 @@
-/**
- * The ledger: who holds how many bytes of the device, now and at the worst moment.
- */
+/** Counts the bytes of the device by category, now and at the peak. */
 
 export const categories = [
   "parameters",
@@ -24,14 +22,14 @@ const nothing = (): Bytes => ({
 });
 
 export class Ledger {
-  /** Bytes live now, by category. */
+  /** Live bytes by category. */
   readonly live: Bytes = nothing();
-  /** The most that each category held at any moment (the moments differ). */
+  /** The peak of each category by itself; different categories peak at different moments. */
   readonly peak: Bytes = nothing();
-  /** The most that all categories held together, and how that moment was made up. */
+  /** The peak of all categories together, and the categories' bytes at that moment. */
   peakTotal = 0;
   atPeak: Bytes = nothing();
-  /** Called after every change; the training loop samples its memory timeline here. */
+  /** Called after every change. The training loop samples its memory timeline here. */
   onChange: ((live: Bytes, total: number) => void) | null = null;
 
   #total = 0;
@@ -51,7 +49,7 @@ export class Ledger {
     this.onChange?.(this.live, this.#total);
   }
 
-  /** One change, not two: nobody is told of a moment at which the bytes belonged to neither or both. */
+  /** Moves bytes between categories in one change, so that `onChange` never sees them in neither or both. */
   move(from: Category, to: Category, bytes: number): void {
     this.live[from] -= bytes;
     this.live[to] += bytes;
@@ -59,7 +57,7 @@ export class Ledger {
     this.onChange?.(this.live, this.#total);
   }
 
-  /** Forgets the peaks, so that the next ones belong to what comes next. */
+  /** Restarts the peaks at the current bytes. */
   resetPeak(): void {
     Object.assign(this.peak, this.live);
     this.peakTotal = this.#total;
@@ -100,7 +98,7 @@ const multipliers: Record<string, number> = {
   gib: 2 ** 30,
 };
 
-/** "1GiB" → 1073741824; null where the text is no amount of bytes. */
+/** "1GiB" → 1073741824; null if the text is not an amount of bytes. */
 export function parseBytes(text: string): number | null {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text);
   const multiplier = match ? multipliers[match[2]!.toLowerCase()] : undefined;

@@ -1,4 +1,4 @@
-/** Loading the kernels' WebAssembly onto a device's memory. */
+/** Loads the kernels' WebAssembly onto a device's memory. */
 import { instantiateSync } from "@assemblyscript/loader";
 import { platform } from "#platform";
 import { UsageError } from "../error.js";
@@ -7,29 +7,29 @@ import { UsageError } from "../error.js";
 export type Kernel = (...args: number[]) => number;
 
 export interface Exports {
-  /** The first byte behind the module's static data. */
+  /** The first byte after the module's static data. */
   readonly __heap_base: WebAssembly.Global;
   readonly [kernel: string]: Kernel | WebAssembly.Global;
 }
 
 /**
- * How products are added up. `strict`: product and sum rounded each, the reference's bits on every machine. `fused`:
- * rounded once, on machines that can.
+ * How products are added up. `strict` rounds each product and each sum, and gives the reference's bits on
+ * every machine. `fused` rounds once per product and sum, on machines that can.
  */
-export type Profile = "strict" | "fused";
+export const profiles = ["strict", "fused"] as const;
+export type Profile = (typeof profiles)[number];
 
 /** `release` and `debug` are strict. */
 export type Build = keyof typeof files;
 
-const files = {
-  release: new URL("../../../build/comet.wasm", import.meta.url),
-  debug: new URL("../../../build/comet.debug.wasm", import.meta.url),
-  fused: new URL("../../../build/comet.fused.wasm", import.meta.url),
-} as const;
+/** Bundlers copy a file whose address is written as below. The debug build is no part of the published package. */
+const release = new URL("../../../build/comet.wasm", import.meta.url);
+const fused = new URL("../../../build/comet.fused.wasm", import.meta.url);
+const files = { release, fused, debug: new URL("comet.debug.wasm", release) } as const;
 
 const compiled = new Map<Build, WebAssembly.Module>();
 
-/** One build of the kernels, compiled; the workers are given the same. */
+/** Compiles one build of the kernels, once; the workers receive the same module. */
 export function compile(build: Build): WebAssembly.Module {
   const known = compiled.get(build);
   if (known) return known;
@@ -48,24 +48,27 @@ function read(url: URL): Uint8Array<ArrayBuffer> {
     return platform.readFile(url);
   } catch (cause) {
     throw new UsageError({
-      where: url.pathname.slice(url.pathname.lastIndexOf("build/")),
+      where: url.pathname.replace(/^.*(?=build\/)/, ""),
       expected: "the compiled kernels",
       got: cause instanceof Error ? cause.message : String(cause),
-      remedy: "run npm run build; a server must offer build/ beside dist/",
+      remedy: "run npm run build; for a page, serve the package's folder build/ at this address",
     });
   }
 }
 
-/** The kernels on a memory: as they are, without the loader's own functions around them, which count arguments. */
+/** Instantiates the kernels without the loader's wrapper functions, which count arguments at every call. */
 export const instantiate = (module: WebAssembly.Module, memory: WebAssembly.Memory): Exports =>
   instantiateSync(module, { env: { memory } }).instance.exports as unknown as Exports;
 
-/** Throws if the kernels were built to fuse and this machine does not. */
+/** Throws a UsageError if the build is fused and this machine does not fuse. */
 export function checkFusing(build: Build, exports: Exports): void {
   if (build === "fused" && !fuses(exports)) throw noFusing("separate roundings");
 }
 
-/** Whether this processor rounds x² − (1 + 2⁻¹¹) once: with x = 1 + 2⁻¹² something is left then. */
+/**
+ * True if the processor computes x² − (1 + 2⁻¹¹) with one rounding: for x = 1 + 2⁻¹² the result is then not
+ * 0.
+ */
 function fuses(exports: Exports): boolean {
   return (exports.squareRemainder as Kernel)(1 + 2 ** -12) !== 0;
 }

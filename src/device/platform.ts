@@ -1,25 +1,32 @@
 /**
- * What the engine asks of the place it runs in. `#platform` is platform/node.ts in Node and platform/browser.ts
- * elsewhere (package.json, "imports"); whatever else the engine consists of knows neither.
+ * The functions that differ between Node and browsers. `#platform` resolves to platform/node.ts in Node and
+ * to platform/browser.ts elsewhere (package.json, "imports"); no other file of the engine depends on either.
  */
-import type { WorkerSetup } from "./worker.js";
+/** What a worker thread is given. */
+export interface WorkerSetup {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  board: SharedArrayBuffer;
+  /** Its number in the team, from 1. */
+  thread: number;
+}
 
 export interface Platform {
-  /** Threads that run at the same time. */
+  /** Number of threads that can run at the same time. */
   readonly cores: number;
-  /** Why threads cannot share a memory here; null where they can. */
+  /** Why threads cannot share memory here; null if they can. */
   readonly unshared: string | null;
-  /** Whether this thread may sleep until another wakes it; a page's own thread may not. */
+  /** True if this thread may block until another wakes it. A page's main thread may not. */
   readonly maySleep: boolean;
-  /** A file of this package; throws if there is none. */
+  /** Reads a file of this package; throws if it does not exist. */
   readFile(url: URL): Uint8Array<ArrayBuffer>;
-  /** Has WebAssembly accept relaxed SIMD, where the engine knows it and keeps it behind a flag. */
+  /** Makes WebAssembly accept relaxed SIMD, if the engine supports it behind a flag. */
   allowRelaxedSimd(): void;
   /** Starts worker.ts in a thread that does not keep the process alive. */
   startWorker(setup: WorkerSetup, onError: (message: string) => void): StartedWorker;
-  /** In a worker: gives `serve` what startWorker was given. */
+  /** In a worker: passes the argument of startWorker to `serve`. */
   receiveSetup(serve: (setup: WorkerSetup) => void): void;
-  /** Lets events, timers and messages have their turn. */
+  /** Lets pending events, timers and messages run. */
   pause(): Promise<void>;
   warn(message: string): void;
   sha256(): Hash;

@@ -1,15 +1,9 @@
-/** A worker: puts the kernels on the device's memory, then helps with whatever comes up on the board, for ever. */
+/**
+ * A worker thread: instantiates the kernels on the device's memory, then runs calls from the board for ever.
+ */
 import { platform } from "#platform";
 import { Board, kernelNames } from "./board.js";
 import { instantiate, type Kernel } from "./module.js";
-
-export interface WorkerSetup {
-  module: WebAssembly.Module;
-  memory: WebAssembly.Memory;
-  board: SharedArrayBuffer;
-  /** Its number in the team, from 1. */
-  thread: number;
-}
 
 platform.receiveSetup(({ module, memory, board: buffer, thread }) => {
   const exports = instantiate(module, memory);

@@ -1,8 +1,9 @@
 /**
- * The team that runs kernels: the calling thread and its workers, all on the device's one memory.
+ * The threads that run kernels: the calling thread and its workers, all on the device's memory.
  *
- * Workers sleep when there is nothing to do and never keep the process alive. All threads claim calls from one board until
- * none is left, so one whose worker is not there (yet) is made by another: the time changes, the results do not.
+ * Workers sleep when there is no work and never keep the process alive. All threads claim calls from one
+ * board until none is left. If a worker is missing or late, other threads run its calls: the time changes,
+ * the results do not.
  */
 import { platform } from "#platform";
 import { CometError, UsageError } from "../error.js";
@@ -10,15 +11,15 @@ import { Board, kernelNames, type Workspace } from "./board.js";
 import type { Device } from "./device.js";
 import type { Kernel } from "./module.js";
 
-/** More than this many threads share no kernel well. */
+/** Kernels do not scale to more threads than this. */
 export const mostThreads = 64;
 
-/** The machine's cores. */
+/** Number of the machine's cores, limited to mostThreads. */
 export const defaultThreads = Math.min(platform.cores, mostThreads);
 
 let told = false;
 
-/** As many of `threads` as can share a memory here. Where that is one, says why, once. */
+/** The number of `threads` that can share memory here. If that is only one, warns why, once. */
 function sharing(threads: number): number {
   if (threads === 1 || platform.unshared === null) return threads;
   if (!told) platform.warn(`one thread in place of ${threads}: ${platform.unshared}`);
@@ -26,19 +27,22 @@ function sharing(threads: number): number {
   return 1;
 }
 
-/** A kernel's work is cut into up to so many calls a thread: finer cuts even out what threads are late by. */
+/**
+ * A kernel's work is cut into up to this many calls per thread, because smaller calls balance late threads
+ * better.
+ */
 export const callsPerThread = 4;
 
 export class Team {
   readonly #kernels: readonly Kernel[];
   readonly #index: ReadonlyMap<string, number>;
-  /** Null where one thread does all: there may be no shared memory then. */
+  /** Null if one thread does all the work; shared memory may then be missing. */
   readonly #board: Board | null;
   readonly #workers: ReturnType<typeof platform.startWorker>[] = [];
 
   /**
-   * `threads`: how many are to share the work, the calling one included; where there is no shared memory, one does it.
-   * `start` starts a worker.
+   * `threads` is the number that share the work, including the calling thread. Without shared memory, one
+   * thread does all. `start` starts a worker.
    */
   constructor(device: Device, threads: number, start = platform.startWorker) {
     if (!(Number.isInteger(threads) && threads >= 1 && threads <= mostThreads)) {
@@ -59,27 +63,28 @@ export class Team {
     }
   }
 
-  /** How many threads share the work, the calling one included. */
+  /** Number of threads that share the work, including the calling thread. */
   get size(): number {
     return this.#workers.length + 1;
   }
 
-  /** How many of them have started. */
+  /** Number of these threads that have started. */
   get ready(): number {
     return Math.min(1 + (this.#board?.ready ?? 0), this.size);
   }
 
-  /** One call on the calling thread. */
+  /** Runs one call on the calling thread. */
   call(kernel: string, args: readonly number[]): number {
     return this.#kernels[this.#index.get(kernel)!]!(...args);
   }
 
   /**
-   * Makes at most `callsPerThread` calls a thread; returns their results in order, or throws what one of them threw, after
-   * all have ended: they write to memory that the caller may free. A thread that itself ends in a call is such an error.
+   * Runs calls, at most `callsPerThread` per thread, and returns their results in order. If one throws, its
+   * error is thrown only after all calls have ended, because they write to memory that the caller may free.
+   * A worker whose thread ends during a call is such an error.
    */
   run(kernel: string, calls: readonly (readonly number[])[], workspace: Workspace | null = null): number[] {
-    // A single one is made here, without a word to the others.
+    // A single call runs here, without waking the workers.
     if (calls.length <= 1 || this.#board === null)
       return calls.map((args) => this.#alone(kernel, args, workspace));
     this.#board.post(this.#index.get(kernel)!, calls, workspace);
@@ -97,7 +102,7 @@ export class Team {
     }
   }
 
-  /** Ends the workers. */
+  /** Ends the worker threads. */
   async close(): Promise<void> {
     await Promise.all(this.#workers.splice(0).map((worker) => worker.terminate()));
   }
@@ -119,6 +124,6 @@ function ended(kernel: string, error: string): CometError {
     where: `kernel ${kernel}`,
     expected: "a result",
     got: error,
-    remedy: "report it with the shapes; --threads 1 tells whether a worker is to blame",
+    remedy: "report it with the shapes; --threads 1 shows whether a worker thread is the cause",
   });
 }

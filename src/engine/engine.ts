@@ -1,24 +1,24 @@
-/** Putting an engine together: a device, kernels on it, and a store. */
+/** Puts an engine together: a device, the kernels on it, and a store. */
 import { Device } from "../device/device.js";
 import { parseBytes } from "../device/ledger.js";
 import type { Build } from "../device/module.js";
 import { UsageError } from "../error.js";
 import { referenceKernels } from "../kernels/reference.js";
 import { simdKernels } from "../kernels/simd.js";
-import type { Engine } from "./op.js";
 import { PlainStore, type Store } from "./store.js";
+import type { Engine } from "./tape.js";
 
 export interface EngineOptions {
   /** The device's budget: bytes, or text like "512MiB". Default 1 GiB. */
   memory?: number | string;
-  /** "simd" runs; "reference" is slow, readable, and returns the same bits. */
+  /** "simd" is fast; "reference" is slow and readable, and returns the same bits. */
   kernels?: "simd" | "reference";
-  /** Threads that share each kernel's work. Default 1. */
+  /** The number of threads that share each kernel's work. Default 1. */
   threads?: number;
   /** See SimdOptions. */
   leastWork?: number;
   store?: Store;
-  /** Which build of the SIMD kernels. */
+  /** The build of the SIMD kernels. */
   build?: Build;
 }
 
@@ -34,7 +34,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
   const bytes = typeof memory === "number" ? memory : parseBytes(memory);
   if (bytes === null) {
     throw new UsageError({
-      where: "--memory",
+      where: "settings.memory",
       expected: "an amount of bytes",
       got: String(memory),
       remedy: "write for example 1GiB or 512MiB",
@@ -52,7 +52,6 @@ export function createEngine(options: EngineOptions = {}): Engine {
     close: async () => simd?.close(),
     store,
     observer: null,
-    tracer: null,
     recording: true,
     tape: [],
     stepSeed: 0,

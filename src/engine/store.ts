@@ -1,72 +1,53 @@
 /**
- * The seam: every tensor kept for the backward pass goes through `store.put` and comes back through `store.take`.
+ * The seam: every tensor that is kept for the backward pass goes through `store.put` and comes back through `store.take`.
  *
- * A put is a claim on the tensor's storage (src/engine/saved.ts). It is settled when the forward pass has no further use of the
- * bytes, and not before: by then all ops that save this tensor are known, so they share one packed copy, made once, at
- * the tightest bound among them, and an op that needs only the support rides along for nothing.
+ * A put is a request (packed.ts). The tensor waits until the forward pass has no further use of its bytes (saved.ts); by
+ * then all ops that need it are known, so they share one packed copy, at the tightest of their bounds, and an op that
+ * needs only the support is served by the same copy.
  *
- * A store decides two things: how to pack, and which tensor of a chain of cheap ops is packed at all (src/engine/recipe.ts).
- * Plain, lean, COMET, rivals and offload differ only there.
+ * A store decides two things: how to pack a tensor, and which tensor of a chain of recomputable ops is packed at all
+ * (chain.ts). All methods differ only there: plain, recomputation, COMET, its rivals, offload.
  */
 import type { Block, Device } from "../device/device.js";
-import { FreedError } from "../error.js";
-import type { Site } from "./op.js";
-import {
-  type Claimant,
-  Derived,
-  imagesOf,
-  type Need,
-  type Packed,
-  type Recipe,
-  SavedTensor,
-} from "./saved.js";
+import type { StoreController } from "./controller.js";
+import { Derived } from "./derived.js";
+import { bitsOf, type Handle, SavedBits, tensorOf } from "./handle.js";
+import { type Need, type Packed, Raw, type SaveRequest } from "./packed.js";
+import type { Site } from "./parameter.js";
+import { type Packer, type Recipe, SavedTensor } from "./saved.js";
 import type { Tensor } from "./tensor.js";
 
-/** A claimant's share in a saved tensor. */
-export interface Handle {
-  readonly site: Site;
-  /** Null once dropped. */
-  saved: SavedTensor | SavedBits | null;
-}
-
-/** Bits are as small as they get: they stay as they are. */
-class SavedBits {
-  readonly #device: Device;
-  readonly #block: Block;
-
-  constructor(device: Device, block: Block) {
-    this.#device = device;
-    this.#block = block;
-    device.recategorise(block, "saved");
-  }
-
-  get bytes(): Uint8Array {
-    return this.#device.u8(this.#block);
-  }
-
-  leave(): void {
-    this.#device.free(this.#block);
-  }
+/** A tensor was packed; its values are still there. */
+export interface PackEvent {
+  readonly packed: Packed;
+  readonly requests: readonly SaveRequest[];
+  /** The bytes of the values. */
+  readonly rawBytes: number;
+  /** The tensor before it was packed, which is borrowed; null if it is made from others. */
+  readonly tensor: Tensor | null;
 }
 
 export abstract class Store {
+  /** The name under which users choose it. */
   abstract readonly name: string;
-  /** Which tensors of a chain of cheap ops are kept: all of them, or one from which the others are made again. */
+  /** Which tensors of a chain of recomputable ops are kept: all, or one from which the others are made. */
   readonly keeps: "all" | "first" | "last" = "all";
+  /** What adapts the store to the training; null for a store that does not adapt. */
+  readonly controller: StoreController | null = null;
+  /** Whether packing one tensor again gives other errors. Then several draws of one step can be measured. */
+  readonly random: boolean = false;
+  /** The number of the draw, from which a store with `random` derives its seeds, beside the step's own. */
+  draw = 0;
+  /** Called for every tensor after it was packed. */
+  onPack: ((event: PackEvent) => void) | null = null;
 
-  /**
-   * Packs `tensor`, which is borrowed: to keep it as it is, keep `tensor.ref`. All claimants are known.
-   * `soleReader`: one op has read it.
-   */
-  abstract pack(tensor: Tensor, claimants: readonly Claimant[], soleReader: boolean): Packed;
+  /** See `Packer.pack`. */
+  abstract pack(tensor: Tensor, requests: readonly SaveRequest[], soleReader: boolean): Packed;
 
-  /** In place of packing: makes the tensor from others when it is asked for. */
-  derive(saved: SavedTensor, recipe: Recipe): Packed {
-    return new Derived(saved, recipe);
-  }
-
+  /** Registers what an op saves. The tensor is borrowed. */
   put(tensor: Tensor, site: Site, need: Need): Handle {
-    const saved = SavedTensor.on(tensor, this);
+    const saved = SavedTensor.on(tensor, this.#packer);
+    this.controller?.requested?.(site, need);
     saved.join([{ site, need, share: 1, positive: false, sole: true, derived: false }]);
     return { site, saved };
   }
@@ -82,50 +63,39 @@ export abstract class Store {
     return tensor;
   }
 
-  /** Like `take`, in parts along the first axis: no more of the tensor need be there at once than one of them. */
+  /** Like `take`, in parts along the first axis, so that only one part need be in memory at a time. */
   *takeParts(handle: Handle): Iterable<Tensor> {
-    yield* this.#open(handle).parts();
+    yield* tensorOf(handle).parts();
     this.drop(handle);
   }
 
-  /** The values, while the handle stays as it is. */
+  /** The values, while the handle stays as it is. The caller disposes of them. */
   look(handle: Handle): Tensor {
-    return this.#open(handle).unpack();
+    return tensorOf(handle).unpack();
   }
 
-  /** dx = saved ≠ 0 ? dy : 0; consumes dy. */
+  /** Like `look`, in parts along the first axis. */
+  lookParts(handle: Handle): Iterable<Tensor> {
+    return tensorOf(handle).parts();
+  }
+
+  /** dx = saved ≠ 0 ? dy : 0. Consumes dy. */
   gate(handle: Handle, dy: Tensor): Tensor {
-    const dx = this.#open(handle).gate(dy);
+    const dx = tensorOf(handle).gate(dy);
     this.drop(handle);
     return dx;
   }
 
-  /** The tensors that this one is the sum or the difference of; none where it is kept itself. */
-  addends(handle: Handle): readonly SavedTensor[] {
-    return this.#open(handle).addends;
-  }
-
-  /** The one kept tensor whose errors it has; null if it has none, or those of several. */
-  origin(handle: Handle): SavedTensor | null {
-    return this.#open(handle).origin;
-  }
-
-  /** How errors of what is kept show in these values: see Packed. */
-  sensitivity(handle: Handle, first: number, count: number): Tensor | null {
-    return this.#open(handle).sensitivity(first, count);
-  }
-
   /** Saved bits, readable until the handle is dropped. */
   bits(handle: Handle): Uint8Array {
-    if (!(handle.saved instanceof SavedBits)) throw takenTwice(handle);
-    return handle.saved.bytes;
+    return bitsOf(handle).bytes;
   }
 
   /** Another handle on the same tensor. */
-  share({ site, saved }: Handle): Handle {
-    if (!(saved instanceof SavedTensor)) throw takenTwice({ site, saved });
+  share(handle: Handle): Handle {
+    const saved = tensorOf(handle);
     saved.join([]);
-    return { site, saved };
+    return { site: handle.site, saved };
   }
 
   /** Gives up a handle, taken or not. */
@@ -134,57 +104,40 @@ export abstract class Store {
     handle.saved = null;
   }
 
-  #open(handle: Handle): SavedTensor {
-    if (!(handle.saved instanceof SavedTensor)) throw takenTwice(handle);
-    return handle.saved;
+  /** The saved tensor that waits on `tensor`, so that a chain can give it a recipe. */
+  savedOn(tensor: Tensor): SavedTensor {
+    return SavedTensor.on(tensor, this.#packer);
+  }
+
+  /** A saved tensor of its own for what a chain keeps in place of another. */
+  savedApart({ engine, shape }: Tensor): SavedTensor {
+    return new SavedTensor(this.#packer, engine, shape);
+  }
+
+  /** Packs, and reports what was packed. */
+  readonly #packer: Packer = {
+    pack: (tensor, requests, soleReader) => {
+      const packed = this.pack(tensor, requests, soleReader);
+      this.onPack?.({ packed, requests, rawBytes: 4 * tensor.size, tensor });
+      return packed;
+    },
+    derive: (saved, recipe) => this.derive(saved, recipe),
+  };
+
+  /** In place of packing: `saved` is made by `recipe` when it is needed. */
+  derive(saved: SavedTensor, recipe: Recipe): Packed {
+    const packed = new Derived(saved, recipe);
+    const rawBytes = 4 * saved.shape.reduce((product, extent) => product * extent, 1);
+    this.onPack?.({ packed, requests: saved.requests, rawBytes, tensor: null });
+    return packed;
   }
 }
-
-const takenTwice = ({ site }: Handle): FreedError =>
-  new FreedError({
-    where: `store.take(${site.name})`,
-    expected: "a handle that is taken for the first time",
-    got: "one that was taken or dropped already",
-    remedy: "put once for each take",
-  });
 
 /** Keeps every tensor as it is, as PyTorch does: the baseline. */
 export class PlainStore extends Store {
   readonly name: string = "plain";
 
-  pack(tensor: Tensor): Packed {
+  pack(tensor: Tensor, _requests?: readonly SaveRequest[], _soleReader?: boolean): Packed {
     return new Raw(tensor.ref);
   }
 }
-
-/**
- * Keeps the first tensor of each chain of cheap ops as it is and makes the others again: batch normalisation's input
- * alone, and from it the input of the next convolution, through activations and residual sums. The same bits as plain.
- */
-export class LeanStore extends PlainStore {
-  override readonly name: string = "lean";
-  override readonly keeps = "first";
-}
-
-/** A tensor kept as it is. */
-export class Raw implements Packed {
-  readonly images: number;
-  readonly #tensor: Tensor;
-
-  /** Owns `tensor`. */
-  constructor(tensor: Tensor) {
-    this.#tensor = tensor;
-    this.images = tensor.shape[0] ?? 1;
-    tensor.engine.device.recategorise(tensor.storage.block, "saved");
-  }
-
-  range(first: number, count: number): Tensor {
-    return imagesOf(this.#tensor, first, count);
-  }
-
-  free(): void {
-    this.#tensor.dispose();
-  }
-}
-
-export type { Claimant, Need, Packed, Recipe, SavedTensor };

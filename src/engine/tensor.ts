@@ -1,27 +1,47 @@
 /**
- * Tensors, and who owns their bytes.
+ * Tensors, and the ownership of their bytes.
  *
- * JavaScript frees nothing in time, so tensors move. An op consumes its operands; who needs one twice says `x.ref`,
- * which is a second tensor on the same storage. When the last tensor on a storage is consumed the bytes are freed at
- * once, unless a store has a claim on them: then the claim is settled first (it packs the bytes, or keeps them).
+ * JavaScript does not free memory in time, so tensors move: an op consumes its operands, and `x.ref` makes a second
+ * tensor on the same storage for a second use. When the last tensor on a storage is consumed, its bytes are freed at
+ * once. If the bytes are still to be saved for the backward pass, a store packs or keeps them just before that.
  */
 import ndarray, { type NdArray } from "ndarray";
 import type { Block, Device } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
+import type { Team } from "../device/workers.js";
 import { FreedError, ShapeError } from "../error.js";
-import type { Engine, Node } from "./op.js";
+import type { Kernels } from "../kernels/kernels.js";
 
-/** What a store wants from a storage before its bytes go or change. */
-export interface Claim {
-  /** Called once, while one tensor is left: packs the values elsewhere, or keeps them by taking a share. */
+/** What tensors live on and what computes them. */
+export interface Machine {
+  readonly device: Device;
+  readonly kernels: Kernels;
+  /** The threads that run the kernels; null where the kernels are plain TypeScript. */
+  readonly team: Team | null;
+  /** The seed of the random masks and of the dither of the current step. */
+  stepSeed: number;
+}
+
+/** A node of the tape: where the gradient of a tensor goes. */
+export interface Node {
+  /** The path of the module that applied the op. */
+  readonly site: string;
+  readonly parents: readonly (Node | null)[];
+  /** The sum of the gradients that have arrived in this backward pass. */
+  gradient: Tensor | null;
+}
+
+/** Someone who needs the values of a storage and who is told before these are freed or overwritten. */
+export interface LastUse {
+  /** Called once, while one tensor is left: packs the values, or keeps them by taking a share of the storage. */
   settle(storage: Storage): void;
 }
 
-/** A block of the device, with a count of the tensors that may still read it. */
+/** A block of the device, with the number of tensors that may still read it. */
 export class Storage {
   readonly device: Device;
   readonly block: Block;
-  claim: Claim | null = null;
+  lastUse: LastUse | null = null;
   #tensors = 1;
   #data: Float32Array | null = null;
 
@@ -44,31 +64,32 @@ export class Storage {
     if (--this.#tensors === 0) this.device.free(this.block);
   }
 
-  /** Whether the one tensor left may overwrite the bytes; a claim on them is settled first. */
+  /** Whether the only tensor left may overwrite the bytes. If it may, a pending last use is settled first. */
   exclusive(): boolean {
     if (this.#tensors === 1) this.#settle();
     return this.#tensors === 1;
   }
 
   #settle(): void {
-    const claim = this.claim;
-    this.claim = null;
-    claim?.settle(this);
+    const { lastUse } = this;
+    this.lastUse = null;
+    lastUse?.settle(this);
   }
 }
 
 export const sizeOf = (shape: readonly number[]): number =>
   shape.reduce((product, extent) => product * extent, 1);
 
-/** float32 values on the device, contiguous, with the tape's node that produced them. */
+/** Contiguous float32 values on the device, and the node of the tape that produced them. */
 export class Tensor {
-  readonly engine: Engine;
+  /** The engine that it belongs to, as far as a tensor needs to know it. */
+  readonly engine: Machine;
   readonly shape: readonly number[];
-  /** Where gradients go; null if none is wanted. */
+  /** Where the gradient of this tensor goes; null if no gradient is wanted. */
   readonly node: Node | null;
   #storage: Storage | null;
 
-  constructor(engine: Engine, storage: Storage, shape: readonly number[], node: Node | null = null) {
+  constructor(engine: Machine, storage: Storage, shape: readonly number[], node: Node | null = null) {
     this.engine = engine;
     this.shape = shape;
     this.node = node;
@@ -77,7 +98,7 @@ export class Tensor {
 
   /** A new tensor of unspecified content. */
   static empty(
-    engine: Engine,
+    engine: Machine,
     shape: readonly number[],
     site: string,
     category: Category = "activations",
@@ -86,7 +107,7 @@ export class Tensor {
     return new Tensor(engine, new Storage(engine.device, block), shape);
   }
 
-  static from(engine: Engine, values: ArrayLike<number>, shape: readonly number[], site = "input"): Tensor {
+  static from(engine: Machine, values: ArrayLike<number>, shape: readonly number[], site = "input"): Tensor {
     if (values.length !== sizeOf(shape)) {
       throw new ShapeError({
         where: `Tensor.from(${site})`,
@@ -126,18 +147,18 @@ export class Tensor {
     return sizeOf(this.shape);
   }
 
-  /** A second tensor on the same storage: one for each further use. */
+  /** A second tensor on the same storage. Each further use of a tensor needs one. */
   get ref(): Tensor {
     this.storage.share();
     return new Tensor(this.engine, this.storage, this.shape, this.node);
   }
 
-  /** Whether it was moved or disposed of. */
+  /** Whether this tensor was moved or disposed of. */
   get moved(): boolean {
     return this.#storage === null;
   }
 
-  /** Gives up this tensor. */
+  /** Gives up this tensor; the bytes are freed with the last tensor on them. */
   dispose(): void {
     const storage = this.storage;
     this.#storage = null;
@@ -152,14 +173,14 @@ export class Tensor {
   }
 
   /**
-   * Consumes this tensor and returns one of the same size to write to: the same bytes if nobody else needs them,
-   * else new ones. Read `data` before calling; the old view stays readable until the next allocation.
+   * Consumes this tensor and returns one of the same shape to write to: on the same bytes if no other tensor needs
+   * them, else on new ones. Read `data` before the call; the old view stays readable until the next allocation.
    */
   recycle(site: string): Tensor {
-    // Asked first: settling a claim may turn what was an activation into a saved tensor.
+    // The category is read first, because settling may turn an activation into a saved tensor.
     const { category, bytes } = this.storage.block;
     const { device } = this.engine;
-    // Who shares it may only be keeping it to save time, and not at the cost of room for another.
+    // The other share may be a decode cache, which only saves time: it gives way where a copy would raise the peak.
     if (!this.storage.exclusive() && !device.isSpare(bytes)) device.reclaim();
     if (this.storage.exclusive()) return this.move(this.shape, null);
     const fresh = Tensor.empty(

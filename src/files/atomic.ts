@@ -1,4 +1,7 @@
-/** Files and folders that are either whole or not there: made beside their place, flushed, then renamed into it. */
+/**
+ * Writes files and folders atomically: they are written beside their place, flushed to disk, then renamed
+ * into it.
+ */
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { Output, syncFolder } from "./output.js";
@@ -6,8 +9,9 @@ import { guard, partOf, removeAbandonedPartsOf } from "./part.js";
 import { refusal } from "./refusal.js";
 
 /**
- * Leaves what was at `path` untouched when anything fails. A place that cannot be written is a UsageError, a full disk a
- * DiskError. Contents in parts are written one after the other.
+ * Writes a file. If anything fails, the file that was at `path` before stays as it was. Throws a UsageError
+ * if the place cannot be written, and a DiskError if the disk is full. Contents in parts are written one
+ * after another.
  */
 export function writeAtomically(path: string, contents: Uint8Array | string | Iterable<Uint8Array>): void {
   const output = Output.open(path);
@@ -21,7 +25,10 @@ export function writeAtomically(path: string, contents: Uint8Array | string | It
   }
 }
 
-/** Makes a folder of what `fill` writes into the one it is given. Nothing may be at `path` yet. */
+/**
+ * Makes a folder at `path` from the files that `fill` writes into a temporary one. Nothing may exist at
+ * `path` yet.
+ */
 export async function makeFolderAtomically(
   path: string,
   fill: (folder: string) => void | Promise<void>,

@@ -1,6 +1,7 @@
 /**
- * The number types that weight files hold, and how each becomes float32 without losing anything: half precision bit
- * by bit, so that the payload of a NaN survives, the others value by value with a check that float32 holds the value.
+ * The number types of weight files, and their lossless conversion to float32. Half precision is converted bit
+ * by bit, so that the payload of a NaN survives. Other types are converted value by value, with a check that
+ * float32 represents the value exactly.
  */
 import { DataError } from "../error.js";
 
@@ -10,7 +11,7 @@ export interface ElementType {
   read(raw: ArrayBuffer): ArrayLike<number | bigint> | Float32Array;
 }
 
-/** By the names that safetensors gives them. */
+/** Indexed by the names that safetensors uses. */
 export const elementTypes = {
   F32: { bytes: 4, read: (raw) => new Float32Array(raw) },
   F16: { bytes: 2, read: (raw) => fromBits(new Uint16Array(raw), halfToSingle) },
@@ -32,7 +33,10 @@ export type NamedType = keyof typeof elementTypes;
 export const isNamedType = (name: unknown): name is NamedType =>
   typeof name === "string" && Object.hasOwn(elementTypes, name);
 
-/** `where` names the tensor; a value that float32 does not hold exactly is a DataError. */
+/**
+ * Converts to float32. `where` names the tensor. Throws a DataError for a value that float32 does not
+ * represent exactly.
+ */
 export function widen(type: ElementType, bytes: Uint8Array, where: string): Float32Array {
   const values = type.read(new Uint8Array(bytes).buffer);
   if (values instanceof Float32Array) {
@@ -60,6 +64,8 @@ function fromBits(source: Uint16Array, toSingle: (bits: number) => number): Floa
 }
 
 /**
+ * Converts the bits of a half-precision number to those of a float32.
+ *
  *   half    s eeeee mmmmmmmmmm             value (−1)^s · 2^(e−15)  · 1.m, subnormal 2^−14 · 0.m
  *   single  s eeeeeeee mmmmmmmmmm0000…0    value (−1)^s · 2^(e−127) · 1.m
  */

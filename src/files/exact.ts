@@ -1,12 +1,12 @@
 /**
- * JSON that loses nothing: numbers that JSON has no text for become { "$number": "NaN" }, float32 arrays
- * { "$float32": base64 of their little-endian bytes }. Every other number comes back as it was, since JavaScript writes
- * as many digits as that takes.
+ * JSON without loss. Numbers that JSON cannot express become { "$number": "NaN" }, and float32 arrays become
+ * { "$float32": base64 of their little-endian bytes }. All other numbers are exact, because JavaScript writes
+ * enough digits.
  */
 
 import { DataError } from "../error.js";
 
-/** `value`: plain data, and Float32Arrays in it. */
+/** `value` is plain data that may contain Float32Arrays. */
 export function stringifyExactly(value: unknown): string {
   return JSON.stringify(
     value,
@@ -21,7 +21,7 @@ export function stringifyExactly(value: unknown): string {
   );
 }
 
-/** `where` names the file. A DataError for text that is no such JSON. */
+/** Throws a DataError if the text is not such JSON. `where` names the file. */
 export function parseExactly(text: string, where: string): unknown {
   try {
     return JSON.parse(text, (_, part: unknown) => {
@@ -33,7 +33,7 @@ export function parseExactly(text: string, where: string): unknown {
       return part;
     });
   } catch {
-    // No JSON, a part of a float32, or parts in parts too deep for the stack.
+    // The text is not JSON, a float32 array is incomplete, or the nesting is too deep for the stack.
     throw new DataError({
       where,
       expected: "JSON as comet-ts writes it",

@@ -1,6 +1,6 @@
 /**
- * Making folders one level at a time. Node's own recursive mkdir tries for ever where the parent exists and yet nothing
- * can be made in it, as below /proc. A folder is on the disk when it is made.
+ * Makes folders one level at a time. Node's recursive mkdir loops for ever if the parent exists but nothing
+ * can be created in it, as below /proc. A folder is on the disk when the call returns.
  */
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,7 +8,7 @@ import { syncFolder } from "./output.js";
 
 const codeOf = (cause: unknown): string | undefined => (cause as NodeJS.ErrnoException).code;
 
-/** Makes `path` and what is missing above it; throws the system's error. */
+/** Makes `path` and its missing parents. Throws the system's error. */
 export function makeFolder(path: string): void {
   try {
     mkdirSync(path);
@@ -21,7 +21,9 @@ export function makeFolder(path: string): void {
   syncFolder(dirname(path));
 }
 
-/** Makes a folder that was not there below `parent`: `name`, or if that is taken `name-2`, `name-3`, …; returns its name. */
+/**
+ * Makes a new folder below `parent` and returns its name: `name`, or, if that exists, `name-2`, `name-3`, ….
+ */
 export function makeNewFolder(parent: string, name: string): string {
   makeFolder(parent);
   for (let n = 1; ; n++) {

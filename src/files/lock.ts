@@ -1,12 +1,15 @@
 /**
- * One writer at a time: a file that names the process that holds it. A process that ended, in whatever way, holds
- * nothing, and its lock is taken over.
+ * A lock that allows one writer at a time: a file that names the process that holds it. If that process has
+ * ended, for whatever reason, the lock is taken over.
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { UsageError } from "../error.js";
 import { isLiving, ownProcess } from "./process.js";
 
-/** Makes the lock file; returns what removes it. A UsageError while another living process holds it. */
+/**
+ * Makes the lock file and returns a function that removes it. Throws a UsageError while another living
+ * process holds the lock.
+ */
 export function takeLock(path: string): () => void {
   const { pid, birth } = ownProcess();
   const own = `${pid} ${birth}`;
@@ -25,7 +28,7 @@ export function takeLock(path: string): () => void {
       if (isLiving({ pid: Number(number), birth: born })) {
         throw new UsageError({
           where: path,
-          expected: "no other process at work on this run",
+          expected: "no other process working on this run",
           got: `process ${number}`,
           remedy: "wait until it has ended, or end it",
         });

@@ -1,23 +1,23 @@
 /**
- * NumPy's .npy: one array, reader and writer. Version 1.0 is
+ * Reader and writer of NumPy's .npy, a file with one array. Version 1.0 is
  *
  *   \x93 N U M P Y  1 0  u16 LE n   n bytes: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), } … \n   values
  *
- * and versions 2.0 and 3.0 differ by a u32 in place of the u16. Whatever the type, what is read becomes float32, and a
- * value that float32 does not hold exactly is an error.
+ * and versions 2.0 and 3.0 have a u32 in place of the u16. All types are read as float32; a value that
+ * float32 does not represent exactly is an error.
  */
 import { DataError } from "../error.js";
 import { elementTypes, type NamedType, widen } from "./elements.js";
 
 export interface NpyArray {
   shape: number[];
-  /** product(shape) values, C order. */
+  /** product(shape) values, in C order. */
   data: Float32Array;
 }
 
 const magic = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 
-/** NumPy's names of the types, little-endian. */
+/** NumPy's names of the little-endian types. */
 const typeNames: Readonly<Record<string, NamedType>> = {
   "<f4": "F32",
   "<f2": "F16",
@@ -36,7 +36,7 @@ const typeNames: Readonly<Record<string, NamedType>> = {
 export function encodeNpy({ shape, data }: NpyArray): Uint8Array {
   const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
   const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${sizes}), }`;
-  // Spaces and a newline behind the header put the first value at a multiple of 64 bytes.
+  // Spaces and a newline after the header align the first value to 64 bytes.
   const start = Math.ceil((10 + header.length + 1) / 64) * 64;
   const bytes = new Uint8Array(start + data.byteLength);
   bytes.set(magic);
@@ -49,7 +49,7 @@ export function encodeNpy({ shape, data }: NpyArray): Uint8Array {
 /** `where` names the file in errors. */
 export function decodeNpy(bytes: Uint8Array, where: string): NpyArray {
   if (bytes.length < 12 || !magic.every((byte, i) => byte === bytes[i])) {
-    throw damaged(where, "a file that starts with \\x93NUMPY", `${bytes.length} bytes that do not`);
+    throw damaged(where, "a file that starts with \\x93NUMPY", `${bytes.length} bytes that start otherwise`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const major = bytes[6]!;
@@ -79,7 +79,10 @@ export function decodeNpy(bytes: Uint8Array, where: string): NpyArray {
   return { shape, data: widen(type, bytes.subarray(start), where) };
 }
 
-/** The header is a Python dictionary; NumPy writes its three entries in any order. `where` names the file in errors. */
+/**
+ * Parses the header, a Python dictionary. NumPy writes its three entries in any order. `where` names the file
+ * in errors.
+ */
 export function parseNpyHeader(text: string, where: string): { descr: string; shape: number[] } {
   const descr = /'descr':\s*'([^']*)'/.exec(text)?.[1];
   const fortran = /'fortran_order':\s*(True|False)/.exec(text)?.[1];

@@ -1,10 +1,10 @@
 /**
- * Weights by name, in the file format that PyTorch users exchange. Reader and writer.
+ * Reader and writer of safetensors, the file format for named weights that PyTorch users exchange.
  *
  *   u64 LE n   n bytes of JSON: name → { dtype, shape, data_offsets: [begin, end) }   the tensors' bytes, without gaps
  *
- * Offsets count from the end of the header. `__metadata__` may hold strings. Values are little-endian. Whatever the
- * type, what is read becomes float32, and a value that float32 does not hold exactly is an error.
+ * Offsets count from the end of the header. `__metadata__` may hold strings. Values are little-endian. All
+ * types are read as float32; a value that float32 does not represent exactly is an error.
  */
 import { readFile } from "node:fs/promises";
 import { DataError } from "../error.js";
@@ -22,9 +22,9 @@ import { shown } from "./shape.js";
 
 export interface NamedTensor {
   shape: readonly number[];
-  /** product(shape) values, C order. */
+  /** product(shape) values, in C order. */
   data: Float32Array;
-  /** How it is written: whole numbers may be written as integers. F32 unless told. */
+  /** The type in the file: whole numbers may be written as integers. Default F32. */
   type?: "F32" | "I64";
 }
 
@@ -45,7 +45,10 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
   }
 }
 
-/** An interrupted write leaves what was at `path` before. Tensors are written from where they are, not copied first. */
+/**
+ * Writes a file. An interrupted write leaves the file that was at `path` before. Tensors are written without
+ * copying them first.
+ */
 export async function writeSafetensors(
   path: string,
   tensors: Iterable<readonly [string, NamedTensor]>,
@@ -61,7 +64,7 @@ export function encodeSafetensors(
   return Buffer.concat(safetensorsParts(tensors, metadata));
 }
 
-/** The header, then each tensor's bytes. */
+/** The parts of the file: the header, then each tensor's bytes. */
 function safetensorsParts(
   tensors: Iterable<readonly [string, NamedTensor]>,
   metadata: Record<string, string>,
@@ -86,7 +89,7 @@ function safetensorsParts(
     header[name] = { dtype: type, shape, data_offsets: [begin, end] };
     parts.push(rawBytes(data, type));
   }
-  // Spaces behind the JSON put the first value at a multiple of 8 bytes.
+  // Spaces after the JSON align the first value to 8 bytes.
   const json = Buffer.from(JSON.stringify(header));
   const headerBytes = Math.ceil(json.length / 8) * 8;
   const first = new Uint8Array(8 + headerBytes).fill(0x20);

@@ -1,16 +1,16 @@
 /**
- * What a kernel must be able to rely on before it touches memory: lengths that fit the shape, buffers that lie in
- * the device and do not overlap where they must not.
+ * Checks that run before a kernel touches memory: lengths fit the shape, buffers lie in the device, and
+ * outputs do not overlap buffers that they must not.
  */
 import { ShapeError, UsageError } from "../error.js";
 import type { Conv2dShape, DownsampleShape, PoolShape } from "./kernels.js";
 
 export type View = Float32Array | Uint8Array;
 
-/** Views by name, with the number of elements that each must have. */
+/** Views by name, each with the number of elements that it must have. */
 export type Lengths = Record<string, [view: View | null, length: number]>;
 
-// These run at every launch, some hundred times a training step: they look at what they are given and make no lists of it.
+// These checks run at every launch, some hundred times per training step, so they allocate nothing.
 
 export function checkLengths(where: string, lengths: Lengths): void {
   for (const name in lengths) {
@@ -33,14 +33,14 @@ export function checkDevice(where: string, buffer: ArrayBufferLike, lengths: Len
       throw new UsageError({
         where,
         expected: "buffers in the device's memory",
-        got: "one outside",
+        got: "a buffer outside",
         remedy: "allocate it with device.allocate and view it with device.f32 or device.u8",
       });
     }
   }
 }
 
-/** `inPlace`: the output may be exactly an input, but not a shifted part of it. */
+/** With `inPlace` an output may be exactly an input, but not a shifted part of it. */
 export function checkOverlap(where: string, outputs: Lengths, inputs: Lengths, inPlace: boolean): void {
   for (const name in outputs) {
     const output = outputs[name]![0];
@@ -64,7 +64,7 @@ function checkApart(where: string, output: View, other: View | null, inPlace: bo
   });
 }
 
-/** Sizes are whole and not negative. */
+/** Checks that all sizes are whole numbers and at least `least`. */
 export function checkSizes(where: string, shape: object, least = 0): void {
   for (const name in shape) {
     const value: unknown = shape[name as keyof typeof shape];
@@ -90,7 +90,7 @@ export function checkBits(where: string, bits: number): void {
   }
 }
 
-/** `ceil`: one more window may reach over each far edge, if it begins inside. */
+/** With `ceil`, one more window may reach over each far edge if it begins inside the plane. */
 function checkWindow(where: string, shape: Conv2dShape | PoolShape, ceil = false): void {
   const { H, W, R, S, P, Q, stride, padding } = shape;
   checkSizes(where, { H, W, R, S, P, Q, stride }, 1);
@@ -127,7 +127,10 @@ export function checkConv2d(where: string, shape: Conv2dShape): void {
   }
 }
 
-/** A window's places are numbered in a byte; padding is narrower than the window, so that every window meets its plane. */
+/**
+ * The positions in a window are numbered in a byte. The padding must be narrower than the window, so that
+ * every window covers some of its plane.
+ */
 export function checkMaxPool(where: string, shape: PoolShape): void {
   checkPool(where, shape, true);
   if (shape.R * shape.S > 256) {

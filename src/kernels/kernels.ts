@@ -1,18 +1,20 @@
 /**
- * Every hot loop of the engine, as one interface with two implementations that return the same bits:
- * `reference` (plain TypeScript, Math.fround after every float32 operation; read this one) and `simd` (AssemblyScript).
+ * The hot loops of the engine, as one interface with two implementations that return the same bits:
+ * `reference` (plain TypeScript, Math.fround after every float32 operation; read this one) and `simd`
+ * (AssemblyScript).
  *
- * All float arguments are float32 views. The SIMD kernels need them to lie in the device's memory, anywhere in it: floats
- * at any multiple of 4 bytes, where JavaScript has them, and bytes at any address. Outputs must not overlap inputs or each
- * other unless a kernel says that one may be an input: that is an error which tells both ranges. Any number of images,
- * planes, rows or elements may be 0: the result is empty, a sum over nothing is 0, and a mean of nothing no number.
- * An order of summation is part of a kernel's meaning: it is written beside the reference, and both follow it.
+ * All float arguments are float32 views. The SIMD kernels need views into the device's memory: floats at any
+ * multiple of 4 bytes, and bytes at any address. Outputs must not overlap inputs or each other unless a
+ * kernel says that one may be an input; otherwise a UsageError names both ranges. The number of images,
+ * planes, rows or elements may be 0: the result is then empty, a sum over nothing is 0, and a mean of nothing
+ * is NaN. The order of a sum is part of a kernel's definition. It is written beside the reference, and both
+ * follow it.
  *
- * Letters: N batch, C input channels, H W input rows and columns, K output channels, R S window rows and columns,
- * P Q output rows and columns. Tensors are NCHW, weights K × C/groups × R × S, all contiguous.
+ * Letters: N batch, C input channels, H W input rows and columns, K output channels, R S window rows and
+ * columns, P Q output rows and columns. Tensors are NCHW, weights K × C/groups × R × S, all contiguous.
  */
 
-/** A convolution. P = ⌊(H + 2·padding − R)/stride⌋ + 1, likewise Q. */
+/** A convolution: P = ⌊(H + 2·padding − R)/stride⌋ + 1, and Q likewise. */
 export interface Conv2dShape {
   N: number;
   C: number;
@@ -29,9 +31,9 @@ export interface Conv2dShape {
 }
 
 /**
- * A pooling window over each of N·C planes. Windows of max pooling may reach over the far edges, as far as they still
- * begin inside the plane (PyTorch's ceil mode); those of average pooling lie within plane and padding. Padding counts as −∞
- * for max and is left out of an average's sum, not of its divisor.
+ * A pooling window over each of N·C planes. Windows of max pooling may reach over the far edges if they begin
+ * inside the plane (PyTorch's ceil mode); those of average pooling lie within plane and padding. Padding
+ * counts as −∞ for max. For an average it is left out of the sum but counts in the divisor.
  */
 export interface PoolShape {
   /** N·C. */
@@ -46,7 +48,9 @@ export interface PoolShape {
   padding: number;
 }
 
-/** N images of C channels become images of K ≥ C channels, of P × Q = ⌈H/stride⌉ × ⌈W/stride⌉ values. */
+/**
+ * N images of C channels become images of K ≥ C channels with P × Q = ⌈H/stride⌉ × ⌈W/stride⌉ values each.
+ */
 export interface DownsampleShape {
   N: number;
   C: number;
@@ -58,20 +62,22 @@ export interface DownsampleShape {
   stride: number;
 }
 
-/** N images of C channels of `size` = H·W values. */
+/** N images of C channels with `size` = H·W values each. */
 export interface ChannelShape {
   N: number;
   C: number;
   size: number;
 }
 
-/** Planes of `size` values: N·C of them, or N where all of an image is one. */
+/** Planes of `size` values each: N·C of them, or N where a whole image is one plane. */
 export interface PlaneShape {
   planes: number;
   size: number;
 }
 
-/** c (m × n) = op(a) · op(b), with op(a) m × k and op(b) k × n; a transposed operand is stored the other way round. */
+/**
+ * c (m × n) = op(a) · op(b), with op(a) m × k and op(b) k × n; op transposes an operand whose flag is set.
+ */
 export interface GemmShape {
   m: number;
   n: number;
@@ -89,14 +95,16 @@ export interface SgdStep {
 
 export interface Kernels {
   readonly name: "reference" | "simd";
-  /** How many threads share the work; results do not depend on it. */
+  /** Number of threads that share the work; results do not depend on it. */
   readonly threads: number;
 
-  // ── matrix products ── each output element is one chain: start at 0 (or the bias), add products in ascending k.
+  // ── matrix products ── Each output element is one chain: start at 0 (or the bias), add products in
+  // ascending k.
   gemm(c: Float32Array, a: Float32Array, b: Float32Array, shape: GemmShape): void;
 
-  // ── convolution ── chains ascend over c, r, s (forward, from the bias), k, r, s (input gradient), n, p, q (weight gradient);
-  // window positions in the padding contribute the product with 0. Large 3×3 ones: see reference/winograd.ts.
+  // ── convolution ── Chains ascend over c, r, s (forward, from the bias), k, r, s (input gradient), n, p, q
+  // (weight gradient). Window positions in the padding contribute their product with 0. Large 3×3
+  // convolutions follow reference/winograd.ts.
   conv2dForward(
     y: Float32Array,
     x: Float32Array,
@@ -105,7 +113,10 @@ export interface Kernels {
     shape: Conv2dShape,
   ): void;
   conv2dInputGradient(dx: Float32Array, dy: Float32Array, w: Float32Array, shape: Conv2dShape): void;
-  /** With `accumulate` the chains go on from what is in dw: parts of a batch, one after the other, give the whole's bits. */
+  /**
+   * With `accumulate` the chains continue from the values in dw. Gradients of the parts of a batch, computed
+   * one after another, then give the same bits as that of the whole batch.
+   */
   conv2dWeightGradient(
     dw: Float32Array,
     dy: Float32Array,
@@ -114,8 +125,9 @@ export interface Kernels {
     accumulate?: boolean,
   ): void;
   /**
-   * energy[k] = Σ_{n,p,q} dy² · (share of the window's C/groups·R·S inputs that are not zero; padding counts as zero).
-   * This is Σδ² over the non-zero inputs, averaged over the weights of output channel k: the law's only reduction.
+   * energy[k] = Σ_{n,p,q} dy² · (share of the window's C/groups·R·S inputs that are not zero; padding counts
+   * as zero). This is Σδ² over the non-zero inputs, averaged over the weights of output channel k: the only
+   * reduction that the error law needs.
    */
   conv2dNoiseEnergy(energy: Float32Array, dy: Float32Array, x: Float32Array, shape: Conv2dShape): void;
 
@@ -126,7 +138,10 @@ export interface Kernels {
   biasGradient(db: Float32Array, dy: Float32Array, shape: ChannelShape): void;
   /** Batch mean and biased variance of each channel. */
   channelMoments(mean: Float32Array, variance: Float32Array, x: Float32Array, shape: ChannelShape): void;
-  /** y = (x − mean)·invStd·gamma + beta, as x·scale + shift with scale = gamma·invStd, shift = beta − mean·scale. y may be x. */
+  /**
+   * y = (x − mean)·invStd·gamma + beta, computed as x·scale + shift with scale = gamma·invStd and shift =
+   * beta − mean·scale. y may be x.
+   */
   batchNormForward(
     y: Float32Array,
     x: Float32Array,
@@ -137,8 +152,8 @@ export interface Kernels {
     shape: ChannelShape,
   ): void;
   /**
-   * With x̂ = (x − mean)·invStd and M = N·size: dbeta = Σdy, dgamma = Σdy·x̂,
-   * dx = gamma·invStd·(dy − dbeta/M − x̂·dgamma/M). dx may be dy.
+   * With x̂ = (x − mean)·invStd and M = N·size: dbeta = Σdy, dgamma = Σdy·x̂, dx = gamma·invStd·(dy − dbeta/M
+   * − x̂·dgamma/M). dx may be dy.
    */
   batchNormBackward(
     dx: Float32Array,
@@ -156,14 +171,14 @@ export interface Kernels {
   /** running += rate·(value − running). */
   blend(running: Float32Array, value: Float32Array, rate: number): void;
 
-  // ── elementwise ── outputs may be their inputs.
-  /** max(x, 0). −0 gives 0; NaN stays NaN, so that a number gone wrong reaches the loss and is seen. */
+  // ── elementwise ── Outputs may be their inputs.
+  /** max(x, 0). −0 gives 0. NaN stays NaN, so that it reaches the loss and is noticed. */
   relu(y: Float32Array, x: Float32Array): void;
-  /** dx = y ≠ 0 ? dy : 0, y the output of relu: positive where it is not 0. */
+  /** dx = y ≠ 0 ? dy : 0, where y is the output of relu. */
   reluBackward(dx: Float32Array, dy: Float32Array, y: Float32Array): void;
-  /** 1/(1 + e^−x), with the exponential of softmax. */
+  /** 1/(1 + e^−x), with the exponential that softmax uses. */
   sigmoid(y: Float32Array, x: Float32Array): void;
-  /** dx = dy·y·(1 − y), y the output of sigmoid. */
+  /** dx = dy·y·(1 − y), where y is the output of sigmoid. */
   sigmoidBackward(dx: Float32Array, dy: Float32Array, y: Float32Array): void;
   /** x·sigmoid(x). */
   silu(y: Float32Array, x: Float32Array): void;
@@ -175,28 +190,32 @@ export interface Kernels {
   scale(y: Float32Array, x: Float32Array, factor: number): void;
   fill(y: Float32Array, value: number): void;
 
-  // ── a number for each plane ──
+  // ── one factor for each plane ──
   /** y = x·factors[plane]. y may be x. */
   scalePlanes(y: Float32Array, x: Float32Array, factors: Float32Array, shape: PlaneShape): void;
   /** dots[plane] = Σ a·b over the plane. */
   dotPlanes(dots: Float32Array, a: Float32Array, b: Float32Array, shape: PlaneShape): void;
 
-  // ── masks and indices in the fewest whole bits ── little-endian: item i sits at bit i·bits of the byte string.
-  /** One bit an element: x ≠ 0. mask: ⌈n/8⌉ bytes. */
+  // ── masks and indices in the fewest whole bits ── Little-endian: item i starts at bit i·bits of the byte
+  // string.
+  /** mask holds one bit per element, x ≠ 0, in ⌈n/8⌉ bytes. */
   packNonZero(mask: Uint8Array, x: Float32Array): void;
   /** dx = bit ? dy·factor : 0. */
   applyMask(dx: Float32Array, dy: Float32Array, mask: Uint8Array, factor: number): void;
   /**
-   * Bit i is 1 (kept) with probability 1 − p, a function of (seed, i) alone: a 32-bit integer mix compared with a
-   * threshold. The bits behind the last element are 0.
+   * Bit i is 1 (kept) with probability 1 − p. It depends on (seed, i) only: a 32-bit integer mix is compared
+   * with a threshold. The bits after the last element are 0.
    */
   dropoutMask(mask: Uint8Array, n: number, p: number, seed: number): void;
-  /** packed: ⌈n·bits/8⌉ bytes; bits 1 … 8. */
+  /** packed holds ⌈n·bits/8⌉ bytes; bits is 1 … 8. */
   packBits(packed: Uint8Array, values: Uint8Array, bits: number): void;
   unpackBits(values: Uint8Array, packed: Uint8Array, bits: number): void;
 
   // ── pooling ──
-  /** index[i]: r·S + s of the first largest value of window i (NaN counts as largest, as in PyTorch). R·S ≤ 256. */
+  /**
+   * index[i] is r·S + s of the first largest value of window i (NaN counts as largest, as in PyTorch). R·S ≤
+   * 256.
+   */
   maxPool(y: Float32Array, index: Uint8Array, x: Float32Array, shape: PoolShape): void;
   maxPoolBackward(dx: Float32Array, dy: Float32Array, index: Uint8Array, shape: PoolShape): void;
   avgPool(y: Float32Array, x: Float32Array, shape: PoolShape): void;
@@ -205,13 +224,17 @@ export interface Kernels {
   // ── shortcuts ──
   /** y[n, c + ⌊(K − C)/2⌋, p, q] = x[n, c, stride·p, stride·q]; 0 in the other channels. */
   downsample(y: Float32Array, x: Float32Array, shape: DownsampleShape): void;
-  /** Adds dy to what is in dx: dx[n, c, stride·p, stride·q] += dy[n, c + ⌊(K − C)/2⌋, p, q]. */
+  /** Adds dy to the values in dx: dx[n, c, stride·p, stride·q] += dy[n, c + ⌊(K − C)/2⌋, p, q]. */
   downsampleBackward(dx: Float32Array, dy: Float32Array, shape: DownsampleShape): void;
 
-  // ── classification ── labels: class numbers as float32 (exact below 2^24), so that they live on the device like all else.
-  /** Row-wise, stable: exp(z − max)/Σ. The exponential is the kernels' own polynomial. y may be x. */
+  // ── classification ── Labels are class numbers as float32 (exact below 2^24), so that they can live on the
+  // device.
+  /** Row-wise and stable: exp(z − max)/Σ. The exponential is the kernels' own polynomial. y may be x. */
   softmax(y: Float32Array, x: Float32Array, rows: number, classes: number): void;
-  /** loss[i] = −log softmax(x_i)[label_i], and probabilities. With smoothing ε the target is (1−ε)·onehot + ε/classes. */
+  /**
+   * loss[i] = −log softmax(x_i)[label_i], and the probabilities. With smoothing ε the target is (1−ε)·onehot
+   * + ε/classes.
+   */
   crossEntropy(
     loss: Float32Array,
     probabilities: Float32Array,
@@ -234,18 +257,18 @@ export interface Kernels {
 
   // ── optimiser ──
   /**
-   * One pass, PyTorch's order: g += weightDecay·w; m = momentum·m + g; w −= lr·(nesterov ? g + momentum·m : m).
-   * The array g itself keeps its values.
-   * With m null (momentum 0): w −= lr·g.
+   * One pass, in PyTorch's order: g += weightDecay·w; m = momentum·m + g; w −= lr·(nesterov ? g + momentum·m
+   * : m). The array g itself is not changed. With m null (momentum 0): w −= lr·g.
    */
   sgd(w: Float32Array, g: Float32Array, m: Float32Array | null, step: SgdStep): void;
 
-  // ── observation ── sums in the order of reference/order.ts (float32 lanes in blocks, blocks in binary64), as JavaScript numbers.
+  // ── observation ── Sums follow reference/order.ts (float32 lanes in blocks, blocks added in binary64) and
+  // are returned as JavaScript numbers.
   sum(x: Float32Array): number;
   sumAbs(x: Float32Array): number;
   sumSquares(x: Float32Array): number;
   maxAbs(x: Float32Array): number;
   countNonZero(x: Float32Array): number;
-  /** Index of the first NaN or infinity, −1 if there is none. */
+  /** Index of the first NaN or infinity, or −1 if there is none. */
   nonFinite(x: Float32Array): number;
 }

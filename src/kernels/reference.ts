@@ -1,6 +1,7 @@
 /**
- * The kernels in plain TypeScript: what each one means, operation by operation. `simd` returns the same bits.
- * Every float32 operation is followed by Math.fround, or by a store into a Float32Array, which rounds as well.
+ * The kernels in plain TypeScript; they define what each kernel computes, operation by operation. `simd`
+ * returns the same bits. Every float32 operation is followed by Math.fround, or by a store into a
+ * Float32Array, which rounds as well.
  */
 import type { Kernels } from "./kernels.js";
 import * as activation from "./reference/activation.js";

@@ -1,6 +1,6 @@
 /**
  * The kernels in WebAssembly SIMD, on a device: the same bits as `referenceKernels`, at the machine's speed.
- * Here are the checks and the split of the work over the threads; the loops are in assembly/.
+ * The files in simd/ check the arguments and split the work over the threads; the loops are in assembly/.
  */
 import type { Device } from "../device/device.js";
 import { defaultThreads, Team } from "../device/workers.js";
@@ -11,18 +11,18 @@ import { Launcher } from "./simd/launch.js";
 import { matrixProducts } from "./simd/matmul.js";
 
 export interface SimdOptions {
-  /** How many threads share the work; the bits do not depend on it. Default: the machine's cores. */
+  /** Number of threads that share the work; the bits do not depend on it. Default: the machine's cores. */
   threads?: number;
-  /** Work is split only above this many elements a thread, or as much work as that. */
+  /** Work is split only if each thread gets at least this many elements, or an equal amount of work. */
   leastWork?: number;
 }
 
 export interface SimdKernels extends Kernels {
-  /** How many of the threads have started; until all have, the calling one does their share. */
+  /** Number of threads that have started. Until all have, the calling thread does the others' share. */
   ready(): number;
-  /** Who runs them; it takes calls of other code on the same device as well. */
+  /** The threads that run the kernels. Other code on the same device may use them as well. */
   readonly team: Team;
-  /** Ends the workers; kernels then run on the calling thread alone. */
+  /** Ends the worker threads; kernels then run on the calling thread alone. */
   close(): Promise<void>;
 }
 

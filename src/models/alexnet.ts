@@ -1,10 +1,10 @@
 /**
- * AlexNet as torchvision defines it (Krizhevsky, 2014: "One weird trick"), for any input of at least 63 × 63: an
- * adaptive pooling, the identity at 224 × 224, brings what the features leave to 6 × 6.
+ * AlexNet as torchvision defines it (Krizhevsky, 2014: "One weird trick"), for any input of at least 63 × 63.
+ * An adaptive pooling turns the features into 6 × 6; at 224 × 224 it is the identity.
  */
 import {
   AdaptiveAvgPool2d,
-  type Build,
+  type Builder,
   Conv2d,
   Dropout,
   Flatten,
@@ -17,8 +17,8 @@ import type { Input } from "./input.js";
 
 const pool = () => new MaxPool2d({ kernel: 3, stride: 2 });
 
-/** `hidden`: features of the hidden linear layers; fewer make a network that is quick to test. */
-export const alexnet = (b: Build, { channels, classes }: Input, hidden = 4096): Sequential =>
+/** `hidden` is the width of the hidden linear layers; a smaller one makes a network for quick tests. */
+export const alexnet = (b: Builder, { channels, classes }: Input, hidden = 4096): Sequential =>
   new Sequential({
     features: new Sequential([
       new Conv2d(b, channels, 64, 11, { stride: 4, padding: 2 }),

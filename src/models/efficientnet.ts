@@ -1,14 +1,15 @@
 /**
- * EfficientNet-B0 (Tan & Le, 2019) as torchvision defines it. Its block is MBConv: a 1 × 1 convolution expands the
- * channels, a depthwise one looks around, squeeze-and-excitation weighs the channels, and a 1 × 1 projects back. Where
- * the shape stays, the block's input is added, and stochastic depth leaves the branch out at times, later ones more often.
+ * EfficientNet-B0 (Tan & Le, 2019) as torchvision defines it. Its block is MBConv: a 1 × 1 convolution
+ * expands the channels, a depthwise convolution filters them, squeeze-and-excitation weights them, and a 1 ×
+ * 1 convolution projects them back. If the shape is unchanged, the block's input is added, and stochastic
+ * depth sometimes skips the branch, more often in later blocks.
  */
 
 import type { Tensor } from "../engine/tensor.js";
 import {
   AdaptiveAvgPool2d,
   BatchNorm2d,
-  type Build,
+  type Builder,
   Conv2d,
   Dropout,
   Flatten,
@@ -19,7 +20,7 @@ import {
   SiLU,
   StochasticDepth,
 } from "../nn/index.js";
-import { excite } from "../ops/excite.js";
+import { squeezeExcitation } from "../ops/excitation.js";
 import { add } from "../ops/pointwise.js";
 import type { Input } from "./input.js";
 
@@ -27,12 +28,12 @@ interface Layer {
   kernel?: number;
   stride?: number;
   groups?: number;
-  /** SiLU behind the normalisation; the projection has none. */
+  /** True if SiLU follows the normalisation; the projection has none. */
   active?: boolean;
 }
 
 function convNorm(
-  b: Build,
+  b: Builder,
   inChannels: number,
   channels: number,
   { kernel = 1, stride = 1, groups = 1, active = true }: Layer = {},
@@ -47,9 +48,9 @@ function convNorm(
   return new Sequential(modules);
 }
 
-/** x·σ(fc2(silu(fc1(mean of x's planes)))), by channel. */
+/** x·σ(fc2(silu(fc1(mean of x's planes)))), per channel. */
 class SqueezeExcitation extends Module {
-  constructor(b: Build, channels: number, squeezed: number) {
+  constructor(b: Builder, channels: number, squeezed: number) {
     super();
     this.child("avgpool", new AdaptiveAvgPool2d(1));
     this.child("fc1", new Conv2d(b, channels, squeezed, 1, { init: "fan-out" }));
@@ -60,7 +61,7 @@ class SqueezeExcitation extends Module {
 
   forward(x: Tensor): Tensor {
     const s = Object.values(this.children).reduce((y, module) => module.forward(y), x.ref);
-    return excite(x, s, this.path);
+    return squeezeExcitation(x, s, this.path);
   }
 }
 
@@ -74,10 +75,10 @@ interface Stage {
 
 class MbConv extends Module {
   readonly #block: Sequential;
-  /** Null where the block changes its input's shape. */
+  /** Null if the block changes its input's shape. */
   readonly #depth: StochasticDepth | null;
 
-  constructor(b: Build, inChannels: number, stage: Stage, stride: number, dropped: number) {
+  constructor(b: Builder, inChannels: number, stage: Stage, stride: number, dropped: number) {
     super();
     const { expand, kernel, channels } = stage;
     const wide = expand * inChannels;
@@ -113,10 +114,10 @@ const stages: readonly Stage[] = [
 ];
 
 const blocksInAll = stages.reduce((sum, { blocks }) => sum + blocks, 0);
-/** Block i of them is left out with probability 0.2·i/blocks. */
+/** Block i is skipped with probability 0.2·i/blocks. */
 const mostDropped = 0.2;
 
-export function efficientnet(b: Build, { channels, classes }: Input): Sequential {
+export function efficientnet(b: Builder, { channels, classes }: Input): Sequential {
   let inChannels = 32;
   let made = 0;
   const features: Module[] = [convNorm(b, channels, inChannels, { kernel: 3, stride: 2 })];

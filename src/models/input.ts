@@ -1,4 +1,4 @@
-/** What a model is made for. */
+/** The images and classes that a model is built for. */
 export interface Input {
   channels: number;
   height: number;

@@ -1,15 +1,18 @@
-/** LeNet-5 with ReLU and max pooling (LeCun et al., 1998, in today's usual form); any input of at least 16 × 16. */
-import { type Build, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential } from "../nn/index.js";
+/**
+ * LeNet-5 with ReLU and max pooling (LeCun et al., 1998, in its present usual form), for any input of at
+ * least 16 × 16.
+ */
+import { type Builder, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential } from "../nn/index.js";
 import { pooledExtent } from "../ops/pool.js";
 import { outputExtent } from "../ops/window.js";
 import type { Input } from "./input.js";
 
 const kernel = 5;
-/** The first convolution keeps its image's extent. */
+/** The first convolution preserves the image's size. */
 const same = { padding: 2 };
 const pool = { kernel: 2 };
 
-export function lenet(b: Build, { channels, height, width, classes }: Input): Sequential {
+export function lenet(b: Builder, { channels, height, width, classes }: Input): Sequential {
   const left = (extent: number) => {
     const first = pooledExtent(outputExtent(extent, kernel, same), pool);
     return pooledExtent(outputExtent(first, kernel), pool);

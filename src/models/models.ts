@@ -1,6 +1,6 @@
 /** The models by name. */
 import { UsageError } from "../error.js";
-import { type Build, type Module, name } from "../nn/index.js";
+import { type Builder, type Module, name } from "../nn/index.js";
 import { suggestion } from "../suggest.js";
 import { alexnet } from "./alexnet.js";
 import { efficientnet } from "./efficientnet.js";
@@ -13,18 +13,18 @@ import { vgg16 } from "./vgg.js";
 import type { Published } from "./weights.js";
 
 interface Entry {
-  create(b: Build, input: Input): Module;
-  /** Least height and width. */
+  create(b: Builder, input: Input): Module;
+  /** The least height and width. */
   least: number;
   /** The layer whose outputs are the classes. */
   output: string;
-  /** A learning rate to begin with, from scratch, for SGD with momentum 0.9. */
+  /** A suggested learning rate for training from scratch with SGD and momentum 0.9. */
   lr: number;
-  /** Weights that are known under other names than PyTorch's. */
+  /** Published weights that use other names than PyTorch's. */
   published?: Published;
 }
 
-/** Small images. */
+/** The networks for small images. */
 const cifar = (depth: number): Entry => ({ create: cifarResnet(depth), least: 8, output: "linear", lr: 0.1 });
 
 export const models: Readonly<Record<string, Entry>> = {
@@ -49,7 +49,7 @@ export const models: Readonly<Record<string, Entry>> = {
   },
 };
 
-/** A known model, or a UsageError that names the nearest one. */
+/** The known model, or a UsageError that suggests the nearest name. */
 export function modelNamed(model: string): Entry {
   if (Object.hasOwn(models, model)) return models[model]!;
   const names = Object.keys(models);
@@ -61,7 +61,7 @@ export function modelNamed(model: string): Entry {
   });
 }
 
-export function createModel(model: string, b: Build, input: Input): Module {
+export function createModel(model: string, b: Builder, input: Input): Module {
   const entry = modelNamed(model);
   if (Math.min(input.height, input.width) < entry.least) {
     throw new UsageError({

@@ -1,5 +1,6 @@
 /**
- * The residual block (He et al., 2016): y = relu(main(x) + shortcut(x)). Without a shortcut of its own, x itself is added.
+ * The residual block (He et al., 2016): y = relu(main(x) + shortcut(x)). Without a shortcut module, x itself
+ * is added.
  */
 
 import type { Tensor } from "../engine/tensor.js";
@@ -11,7 +12,7 @@ export class Residual extends Module {
   readonly #shortcut: Module | null;
   readonly #relu: Module;
 
-  /** Both by their children's names: `main` in order, at most one `shortcut`. */
+  /** Both are given with their children's names: `main` in order, and at most one `shortcut`. */
   constructor(main: Readonly<Record<string, Module>>, shortcut: Readonly<Record<string, Module>> = {}) {
     super();
     this.#main = Object.entries(main).map(([key, module]) => this.child(key, module));

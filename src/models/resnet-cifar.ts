@@ -1,14 +1,15 @@
 /**
- * Residual networks for small images (He et al., 2016, section 4.2): three stages of n basic blocks with 16, 32 and 64
- * channels, 6n + 2 weighted layers. Shortcuts between stages are the paper's option A: every second pixel, new
- * channels zero, no parameters; so they are an exact copy and save nothing.
+ * Residual networks for small images (He et al., 2016, section 4.2): three stages of n basic blocks with 16,
+ * 32 and 64 channels, so 6n + 2 weighted layers. Shortcuts between stages are the paper's option A: every
+ * second pixel, with new channels zero. They have no parameters and copy values exactly, so they save nothing
+ * for the backward pass.
  */
 
 import type { Tensor } from "../engine/tensor.js";
 import {
   AdaptiveAvgPool2d,
   BatchNorm2d,
-  type Build,
+  type Builder,
   Conv2d,
   Flatten,
   Linear,
@@ -37,7 +38,7 @@ class Downsample extends Module {
 
 const conv3x3 = { padding: 1, bias: false, init: "he" } as const;
 
-export const basicBlock = (b: Build, inChannels: number, channels: number, stride: number): Residual =>
+export const basicBlock = (b: Builder, inChannels: number, channels: number, stride: number): Residual =>
   new Residual(
     {
       conv1: new Conv2d(b, inChannels, channels, 3, { ...conv3x3, stride }),
@@ -49,10 +50,10 @@ export const basicBlock = (b: Build, inChannels: number, channels: number, strid
     stride === 1 ? {} : { shortcut: new Downsample(stride, channels) },
   );
 
-/** `depth` = 6n + 2: 8, 20, 32, 44, 56. */
+/** `depth` is 6n + 2: 8, 20, 32, 44, 56. */
 export function cifarResnet(depth: number) {
   const n = (depth - 2) / 6;
-  return (b: Build, { channels, classes }: Input): Sequential => {
+  return (b: Builder, { channels, classes }: Input): Sequential => {
     const stage = (inChannels: number, width: number, stride: number) =>
       new Sequential(
         Array.from({ length: n }, (_, i) => basicBlock(b, i ? width : inChannels, width, i ? 1 : stride)),

@@ -1,12 +1,13 @@
 /**
- * Residual networks for ImageNet (He et al., 2016, table 1) as torchvision defines them: four stages of blocks, each
- * stage half the extent and twice the channels of the one before. Where a block changes either, its shortcut is a
- * 1 × 1 convolution (option B). A bottleneck takes its stride in the 3 × 3 convolution, as torchvision does.
+ * Residual networks for ImageNet (He et al., 2016, table 1) as torchvision defines them: four stages of
+ * blocks, each with half the extent and twice the channels of the stage before. If a block changes either,
+ * its shortcut is a 1 × 1 convolution (option B). A bottleneck has its stride in the 3 × 3 convolution, as in
+ * torchvision.
  */
 import {
   AdaptiveAvgPool2d,
   BatchNorm2d,
-  type Build,
+  type Builder,
   Conv2d,
   Flatten,
   Linear,
@@ -18,13 +19,13 @@ import {
 import type { Input } from "./input.js";
 import { Residual } from "./residual.js";
 
-/** Makes a block of `inChannels` to expansion·`width` channels. */
+/** Makes a block from `inChannels` to expansion·`width` channels. */
 interface Block {
   expansion: number;
-  main(b: Build, inChannels: number, width: number, stride: number): Record<string, Module>;
+  main(b: Builder, inChannels: number, width: number, stride: number): Record<string, Module>;
 }
 
-const conv = (b: Build, inChannels: number, channels: number, kernel: number, stride = 1): Conv2d =>
+const conv = (b: Builder, inChannels: number, channels: number, kernel: number, stride = 1): Conv2d =>
   new Conv2d(b, inChannels, channels, kernel, {
     stride,
     padding: (kernel - 1) / 2,
@@ -57,7 +58,7 @@ const bottleneck: Block = {
   }),
 };
 
-function residual(b: Build, block: Block, inChannels: number, width: number, stride: number): Residual {
+function residual(b: Builder, block: Block, inChannels: number, width: number, stride: number): Residual {
   const channels = block.expansion * width;
   const main = block.main(b, inChannels, width, stride);
   if (stride === 1 && inChannels === channels) return new Residual(main);
@@ -65,10 +66,10 @@ function residual(b: Build, block: Block, inChannels: number, width: number, str
   return new Residual(main, { downsample });
 }
 
-/** `depths`: the blocks of each stage. */
+/** `depths` is the number of blocks in each stage. */
 const resnet =
   (block: Block, depths: readonly [number, number, number, number]) =>
-  (b: Build, { channels, classes }: Input): Sequential => {
+  (b: Builder, { channels, classes }: Input): Sequential => {
     let inChannels = 64;
     const stage = (i: number) => {
       const width = 64 * 2 ** i;

@@ -1,13 +1,14 @@
 /**
- * SqueezeNet 1.0 (Iandola et al., 2016) as torchvision defines it. A fire module squeezes to few channels, then expands
- * by 1 × 1 and 3 × 3 convolutions side by side. The classifier is a convolution, whose maps are averaged.
+ * SqueezeNet 1.0 (Iandola et al., 2016) as torchvision defines it. A fire module squeezes its input to few
+ * channels, then expands it with 1 × 1 and 3 × 3 convolutions side by side. The classifier is a convolution
+ * whose maps are averaged.
  */
 
 import { caffeNormalization } from "../data/normalize.js";
 import type { Tensor } from "../engine/tensor.js";
 import {
   AdaptiveAvgPool2d,
-  type Build,
+  type Builder,
   Conv2d,
   Dropout,
   Flatten,
@@ -23,7 +24,7 @@ import type { Published } from "./weights.js";
 const he = { init: "he" } as const;
 
 class Fire extends Module {
-  constructor(b: Build, inChannels: number, squeezed: number, expanded: number) {
+  constructor(b: Builder, inChannels: number, squeezed: number, expanded: number) {
     super();
     this.child("squeeze", new Conv2d(b, inChannels, squeezed, 1, he));
     this.child("squeeze_activation", new ReLU());
@@ -45,7 +46,7 @@ class Fire extends Module {
 
 const pool = () => new MaxPool2d({ kernel: 3, stride: 2, ceil: true });
 
-export const squeezenet = (b: Build, { channels, classes }: Input): Sequential =>
+export const squeezenet = (b: Builder, { channels, classes }: Input): Sequential =>
   new Sequential({
     features: new Sequential([
       new Conv2d(b, channels, 96, 7, { ...he, stride: 2 }),
@@ -71,10 +72,16 @@ export const squeezenet = (b: Build, { channels, classes }: Input): Sequential =
     flatten: new Flatten(),
   });
 
-/** The positions of the fire modules among the features; the paper counts the first convolution as 1. */
+/**
+ * The positions of the fire modules among the features. The paper numbers them from 2, after the first
+ * convolution.
+ */
 const fires = [3, 4, 5, 7, 8, 9, 10, 12];
 
-/** The names of the authors' weights, which were trained with Caffe: `fire2/squeeze1x1.bias` is `features.3.squeeze.bias`. */
+/**
+ * The names of the authors' weights, trained with Caffe: `fire2/squeeze1x1.bias` is
+ * `features.3.squeeze.bias`.
+ */
 export const caffeSqueezenet: Published = {
   normalization: caffeNormalization,
   size: 227,

@@ -1,7 +1,7 @@
 /**
- * What PyTorch keeps for a backward pass, in bytes an image of 3 × 224 × 224: unique storages that autograd packs in
- * forward and cross entropy, without parameters and buffers, float32, training mode, batch 1. Measured with torch 1.13
- * and torchvision 0.14 through torch.autograd.graph.saved_tensors_hooks.
+ * The bytes that PyTorch saves for a backward pass, per image of 3 × 224 × 224: the unique storages that
+ * autograd packs in forward and cross entropy, without parameters and buffers, in float32, training mode and
+ * batch 1. Measured with torch 1.13 and torchvision 0.14 through torch.autograd.graph.saved_tensors_hooks.
  */
 export const torchSavedBytes: Readonly<Record<string, number>> = {
   alexnet: 3745196,

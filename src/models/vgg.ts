@@ -1,11 +1,12 @@
 /**
- * VGG-16 (Simonyan & Zisserman, 2015, configuration D) as torchvision defines it, with batch normalisation or without:
- * thirteen 3 × 3 convolutions in five stages, each ended by a pool, and three linear layers.
+ * VGG-16 (Simonyan & Zisserman, 2015, configuration D) as torchvision defines it, with or without batch
+ * normalisation: thirteen 3 × 3 convolutions in five stages that each end with a pooling, and three linear
+ * layers.
  */
 import {
   AdaptiveAvgPool2d,
   BatchNorm2d,
-  type Build,
+  type Builder,
   Conv2d,
   Dropout,
   Flatten,
@@ -25,10 +26,10 @@ const stages = [
   [512, 512, 512],
 ];
 
-/** `hidden`: features of the hidden linear layers; fewer make a network that is quick to test. */
+/** `hidden` is the width of the hidden linear layers; a smaller one makes a network for quick tests. */
 export const vgg16 =
   (normalised: boolean) =>
-  (b: Build, { channels, classes }: Input, hidden = 4096): Sequential => {
+  (b: Builder, { channels, classes }: Input, hidden = 4096): Sequential => {
     const features: Module[] = [];
     let inChannels = channels;
     for (const stage of stages) {

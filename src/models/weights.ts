@@ -1,4 +1,4 @@
-/** A model's weights and running statistics in and out of safetensors files, by PyTorch's names. */
+/** Loads and saves a model's weights and running statistics in safetensors files, with PyTorch's names. */
 import type { Normalization } from "../data/normalize.js";
 import { type CometError, DataError, ShapeError } from "../error.js";
 import {
@@ -10,24 +10,30 @@ import {
 import type { Module } from "../nn/index.js";
 import { suggestion } from "../suggest.js";
 
-/** How many batches a batch norm has seen: written as PyTorch does, and 0 where an old file lacks it. */
+/**
+ * The number of batches that a batch normalisation has seen. It is written as PyTorch does, and is 0 if an
+ * old file lacks it.
+ */
 const isCount = (name: string) => name.endsWith("num_batches_tracked");
 
-/** Weights that somebody published: how the images looked, and the names in the file. */
+/** Weights published by others: the format of the images, and the names in the file. */
 export interface Published {
   normalization: Normalization;
   /** Side of the images, in pixels. */
   size: number;
-  /** From PyTorch's name to the file's. */
+  /** Translates PyTorch's name to the file's. */
   name(name: string): string;
 }
 
-/** Fills the model from a file. Every tensor must be there in its shape and no other; all is checked before any is loaded. */
+/**
+ * Fills the model from a file that must hold exactly the model's tensors in their shapes. Everything is
+ * checked before anything is loaded.
+ */
 export async function loadWeights(model: Module, path: string): Promise<void> {
   fillWeights(model, await readSafetensors(path), path);
 }
 
-/** `where` names the file in errors; `nameIn` gives a tensor's name in it. */
+/** `where` names the file in errors; `nameIn` returns a tensor's name in the file. */
 export function fillWeights(
   model: Module,
   { tensors: found }: Safetensors,
@@ -69,7 +75,7 @@ export function fillWeights(
   for (const [name, tensor] of wanted) tensor.data.set(found.get(name)?.data ?? [0]);
 }
 
-/** Writes all weights and running statistics; the file appears whole or not at all. */
+/** Writes all weights and running statistics. The file is complete or does not appear at all. */
 export function saveWeights(
   model: Module,
   path: string,

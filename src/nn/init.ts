@@ -1,35 +1,35 @@
 /** How a layer gets its first weights. */
-import type { Engine } from "../engine/op.js";
+import type { Engine } from "../engine/tape.js";
 import { Tensor } from "../engine/tensor.js";
 import { createRng, type Rng } from "../rng.js";
 import { NamedParameter } from "./module.js";
 
-/** What layers are built with: where their weights live, and where their first values come from. */
-export interface Build {
+/** What layers are built with: the engine of their weights, and the source of the first values. */
+export interface Builder {
   engine: Engine;
-  /** Null: weights of unspecified content, for who fills them from a file or wants their shapes only. */
+  /** Null: weights of unspecified content, to be filled from a file, or if only their shapes matter. */
   rng: Rng | null;
-  /** In place of what the layers themselves say; null: as they say. */
+  /** One initialisation for all layers; null: each layer has its own. */
   init: Init | null;
 }
 
-export const build = (engine: Engine, seed: number, init: Init | null = null): Build => ({
+export const build = (engine: Engine, seed: number, init: Init | null = null): Builder => ({
   engine,
   rng: createRng(seed).fork("weights"),
   init,
 });
 
-export const blank = (engine: Engine): Build => ({ engine, rng: null, init: null });
+export const blank = (engine: Engine): Builder => ({ engine, rng: null, init: null });
 
-export function filled({ engine }: Build, shape: readonly number[], value: number, site: string): Tensor {
+export function filled({ engine }: Builder, shape: readonly number[], value: number, site: string): Tensor {
   const tensor = Tensor.empty(engine, shape, site, "parameters");
   engine.kernels.fill(tensor.data, value);
   return tensor;
 }
 
-/** U(−limit, limit): uniform rather than normal because it needs no logarithm, so it is the same everywhere. */
+/** U(−limit, limit). A uniform distribution needs no logarithm, so it has the same bits in every JavaScript engine. */
 export function uniform(
-  { engine, rng }: Build,
+  { engine, rng }: Builder,
   shape: readonly number[],
   limit: number,
   site: string,
@@ -42,21 +42,22 @@ export function uniform(
 }
 
 /**
- * First weights, all uniform and of mean 0:
+ * The distribution of the first weights, always uniform with mean 0:
  *
  *   "torch"     U(±1/√fanIn), PyTorch's default; the bias likewise
- *   "lecun"     variance 1/fanIn, three times that of "torch": forward, a linear network keeps its signal's (LeCun et al., 1998)
- *   "he"        variance 2/fanIn: forward, a ReLU network keeps its signal's variance (He et al., 2015)
- *   "fan-out"   variance 2/fanOut: backward, it keeps its gradient's
+ *   "lecun"     variance 1/fanIn, three times that of "torch": keeps the variance of the signal through linear layers
+ *               (LeCun et al., 1998)
+ *   "he"        variance 2/fanIn: keeps the variance of the signal through ReLU layers (He et al., 2015)
+ *   "fan-out"   variance 2/fanOut: keeps the variance of the gradient on its way back
  *   a number    this standard deviation
  *
- * With all but the first the bias begins at 0. fanIn = C/groups·R·S, fanOut = K·R·S.
+ * With all but the first, the bias begins at 0. fanIn = C/groups·R·S, fanOut = K·R·S.
  */
 export type Init = (typeof inits)[number] | number;
 
 export const inits = ["torch", "lecun", "he", "fan-out"] as const;
 
-/** Variance · fanIn, or · fanOut. */
+/** The variance · fanIn; for "fan-out", the variance · fanOut. */
 const variances = { torch: 1 / 3, lecun: 1, he: 2, "fan-out": 2 } as const;
 
 export interface LayerOptions {

@@ -9,14 +9,14 @@ import { dropout, flatten, relu } from "../ops/pointwise.js";
 import { avgPool2d, maxPool2d, type PoolOptions } from "../ops/pool.js";
 import { deriveSeed } from "../rng.js";
 
-import { type Build, biasLimit, filled, type LayerOptions, limit, uniform } from "./init.js";
+import { type Builder, biasLimit, filled, type LayerOptions, limit, uniform } from "./init.js";
 import { Module, NamedParameter } from "./module.js";
 
 export class Conv2d extends Module {
   readonly #options: Conv2dOptions;
 
   constructor(
-    b: Build,
+    b: Builder,
     inChannels: number,
     outChannels: number,
     kernel: number,
@@ -40,7 +40,7 @@ export class Conv2d extends Module {
 
 export class Linear extends Module {
   constructor(
-    b: Build,
+    b: Builder,
     inFeatures: number,
     outFeatures: number,
     { bias = true, init: own = "torch" }: LayerOptions = {},
@@ -61,7 +61,7 @@ export class BatchNorm2d extends Module {
   readonly #eps: number;
   readonly #momentum: number;
 
-  constructor(b: Build, channels: number, { eps = 1e-5, momentum = 0.1 } = {}) {
+  constructor(b: Builder, channels: number, { eps = 1e-5, momentum = 0.1 } = {}) {
     super();
     this.#eps = eps;
     this.#momentum = momentum;
@@ -113,14 +113,14 @@ export class Dropout extends Module {
     this.#p = p;
   }
 
-  /** The mask depends on the step's seed and on the layer's path only. */
+  /** The mask depends only on the step's seed and on the layer's path. */
   forward(x: Tensor): Tensor {
     if (!this.training) return x;
     return dropout(x, this.#p, deriveSeed(x.engine.stepSeed, this.path) >>> 0, this.path);
   }
 }
 
-/** Leaves out whole images of a residual branch; which ones depends on the step's seed and on the layer's path only. */
+/** Leaves out whole images of a residual branch. The choice depends only on the step's seed and on the layer's path. */
 export class StochasticDepth extends Module {
   readonly #p: number;
 
@@ -161,7 +161,7 @@ export class AvgPool2d extends Module {
   }
 }
 
-/** To `extent` × `extent`, whatever comes in. */
+/** Averages images of any size to `extent` × `extent`. */
 export class AdaptiveAvgPool2d extends Module {
   readonly #extent: number;
 
@@ -181,7 +181,7 @@ export class Flatten extends Module {
   }
 }
 
-/** One module after the other; named by position, as PyTorch does, or by the names given. */
+/** Applies modules one after the other. They are named by position, as in PyTorch, or by the given names. */
 export class Sequential extends Module {
   constructor(modules: readonly Module[] | Readonly<Record<string, Module>>) {
     super();

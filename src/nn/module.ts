@@ -3,15 +3,15 @@
  *
  * A module's path in the model is also the name of its sites. `name(model)` gives each module its path, once.
  */
-import type { Parameter } from "../engine/op.js";
+import type { Parameter } from "../engine/parameter.js";
 import type { Tensor } from "../engine/tensor.js";
 
 export abstract class Module {
-  /** Where it stands in the model; "" for the model itself. */
+  /** The module's path in the model; "" for the model itself. */
   path = "";
   training = true;
   readonly parameters: Record<string, NamedParameter> = {};
-  /** State that is saved with the weights but not trained: running statistics, and how many batches made them. */
+  /** State that is saved with the weights but not trained: running statistics and the number of batches in them. */
   readonly buffers: Record<string, Tensor> = {};
   readonly children: Record<string, Module> = {};
 
@@ -24,18 +24,18 @@ export abstract class Module {
     return module;
   }
 
-  /** This module and all below it. */
+  /** This module and all modules below it. */
   *modules(): Iterable<Module> {
     yield this;
     for (const child of Object.values(this.children)) yield* child.modules();
   }
 
-  /** Every parameter with its full name, in the order of definition. */
+  /** All parameters, in the order of their definition. */
   *allParameters(): Iterable<NamedParameter> {
     for (const module of this.modules()) yield* Object.values(module.parameters);
   }
 
-  /** Everything that a checkpoint holds: parameters and buffers by full name. */
+  /** What a checkpoint holds: parameters and buffers by full name. */
   *state(): Iterable<[string, Tensor]> {
     for (const module of this.modules()) {
       for (const { name, value } of Object.values(module.parameters)) yield [name, value];
@@ -43,7 +43,7 @@ export abstract class Module {
     }
   }
 
-  /** Switches between batch and running statistics, and dropout on and off. */
+  /** Switches to training or evaluation: batch or running statistics, dropout on or off. */
   train(training: boolean): void {
     for (const module of this.modules()) module.training = training;
   }

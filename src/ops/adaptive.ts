@@ -1,18 +1,19 @@
 /**
  * Adaptive average pooling, to any given extent: output p of P is the mean of rows ⌊p·H/P⌋ … ⌈(p+1)·H/P⌉ − 1, likewise
- * columns. Nothing is saved. Most of its uses need no windows: from H × W to H × W nothing is done, and to 1 × 1 it is
- * the mean of each plane. The others come where a network made for large images ends on small ones; those few values
- * are left to plain TypeScript.
+ * columns. Nothing is saved. Most uses need no windows: from H × W to H × W nothing is done, and to 1 × 1 it is the mean
+ * of each plane. Other extents occur where a network made for large images gets small ones; plain TypeScript computes
+ * those few values.
  */
 
-import { apply, type Op } from "../engine/op.js";
+import type { Op } from "../engine/op.js";
+import { apply } from "../engine/tape.js";
 import { sizeOf, type Tensor } from "../engine/tensor.js";
 import type { ChannelShape } from "../kernels/kernels.js";
 import { checkWhole, imageExtents } from "./window.js";
 
 const { fround } = Math;
 
-/** Every plane is a channel of one image. */
+/** Takes every plane as a channel of one image. */
 const planesOf = ([N, C, ...rest]: readonly number[]): ChannelShape => ({
   N: 1,
   C: N! * C!,
@@ -24,7 +25,7 @@ interface Extents {
   output: readonly number[];
 }
 
-/** y = Σ x / (H·W) over each plane; ∇x is δ/(H·W) all over the plane. */
+/** y = Σ x / (H·W) over each plane; ∇x is δ/(H·W) for every value of the plane. */
 export const planeMeanOp: Op<Extents> = {
   name: "planeMean",
   saves: {},

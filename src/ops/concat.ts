@@ -1,10 +1,11 @@
 /**
- * Channels of two tensors side by side. It only copies, both ways, and saves nothing.
+ * Puts the channels of two tensors side by side. Forward and backward only copy, and nothing is saved.
  *
  *   y[n] = a[n] b[n]        image by image: all channels of a, then all of b
  */
 
-import { apply, type Op } from "../engine/op.js";
+import type { Op } from "../engine/op.js";
+import { apply } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
 import { ShapeError } from "../error.js";
 

@@ -1,24 +1,22 @@
 /**
- * Convolution and the fully connected layer: the ops whose weight gradient needs their input, and so the ops that
- * COMET was made for.
+ * Convolution and the fully connected layer. Their weight gradients need their inputs, which are most of what training
+ * saves: COMET was designed for them.
  *
  *   y[n,k,p,q]  = b[k] + Σ_{c,r,s} x[n,c,p·stride+r−pad,q·stride+s−pad] · w[k,c,r,s]
  *   ∇w[k,c,r,s] = Σ_{n,p,q} δ[n,k,p,q] · x[n,c,…]          δ = ∇y
  *   ∇b[k]       = Σ_{n,p,q} δ[n,k,p,q]
  *   ∇x          = the transposed convolution of δ with w: needs no x
  *
- * Noise law. With x̂ = x + e in place of x, ∇ŵ − ∇w = Σ δ·e, a sum over the positions where x ≠ 0 (e = 0 where x = 0).
- *   worst case   |∇ŵ − ∇w| ≤ eb · Σ|δ|
- *   in the mean  σ² = Var(e) · Σδ², if the errors are zero-mean and uncorrelated; Var(e) = eb²/3 if uniform.
- * Where x = f(z) is made from a z that is kept, e is f'(z) times the error of z, and Σδ² becomes Σ(δ·f'(z))².
- * proofs: Gradient.gradient_bound, Gradient.gradient_variance, Gradient.convolution_positions
+ * noise/conv.ts has the noise law of both ops.
  */
 
-import { apply, type Backward, meanSquare, type Observation, type Op, type Parameter } from "../engine/op.js";
-import { multiply } from "../engine/recipe.js";
+import type { Backward, Op } from "../engine/op.js";
+import type { Parameter } from "../engine/parameter.js";
+import { apply } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
 import { ShapeError } from "../error.js";
 import type { ChannelShape, Conv2dShape } from "../kernels/kernels.js";
+import { conv2dNoise, linearNoise } from "../noise/conv.js";
 import { checkWhole, outputExtent } from "./window.js";
 
 export interface Conv2dOptions {
@@ -36,7 +34,7 @@ interface Conv2dAttributes extends Weights {
   shape: Conv2dShape;
 }
 
-/** K × C/groups × R × R; throws a ShapeError for numbers that are no such shape, before anything is allocated. */
+/** K × C/groups × R × R. Throws a ShapeError for numbers that give no such shape, before anything is allocated. */
 export function conv2dWeightShape(
   where: string,
   [inChannels, outChannels, kernel]: readonly [number, number, number],
@@ -61,7 +59,7 @@ export function conv2dWeightShape(
   return [outChannels, inChannels / groups, kernel, kernel];
 }
 
-/** What a convolution makes of an N × C × H × W input; throws a ShapeError that names the layer. */
+/** The shape of a convolution of an N × C × H × W input. Throws a ShapeError that names the layer. */
 export function conv2dShape(
   where: string,
   input: readonly number[],
@@ -100,7 +98,7 @@ export function conv2dShape(
   return { N, C, H, W, K, R, S, P, Q, stride, padding, groups };
 }
 
-/** Bias and its gradient are the same for both ops. */
+/** Adds the gradient of the bias, which is the same for both ops. */
 function accumulateBias(run: Backward, bias: Parameter | null, dy: Tensor, shape: ChannelShape): void {
   if (bias === null) return;
   const db = run.empty([shape.C]);
@@ -108,71 +106,10 @@ function accumulateBias(run: Backward, bias: Parameter | null, dy: Tensor, shape
   run.accumulate(bias, db);
 }
 
-type Terms = Omit<Observation, "signal" | "arrived">;
-
-/** The law's terms of one part of a batch; a linear layer is a convolution of 1 × 1 images. */
-function observation(
-  run: Backward,
-  dy: Float32Array,
-  x: Tensor,
-  shape: Conv2dShape,
-  sensitivity: Tensor | null,
-): Terms {
-  const { kernels } = run.engine;
-  const energy = run.empty([shape.K]);
-  if (sensitivity) weightedEnergy(run, energy.data, dy, sensitivity, shape);
-  else kernels.conv2dNoiseEnergy(energy.data, dy, x.data, shape);
-  const terms: Terms = {
-    energy: energy.data.slice(),
-    meanLoss: kernels.sumAbs(dy) / dy.length,
-    nonZero: kernels.countNonZero(x.data) / x.size,
-    batch: shape.N,
-    received: (shape.N * shape.P * shape.Q * kernels.sumSquares(x.data)) / x.size,
-    upstream: null,
-  };
-  energy.dispose();
-  return terms;
-}
-
-/** E_k = Σ(δ·f')², the mean over a channel's weights: a weight gradient of squares. Consumes the sensitivity. */
-function weightedEnergy(
-  run: Backward,
-  energy: Float32Array,
-  dy: Float32Array,
-  sensitivity: Tensor,
-  shape: Conv2dShape,
-): void {
-  const squares = run.empty([dy.length]);
-  squares.data.set(dy);
-  for (const { data } of [squares, sensitivity]) multiply(data, data);
-  const each = (shape.C / shape.groups) * shape.R * shape.S;
-  const sums = run.empty([shape.K, each]);
-  run.engine.kernels.conv2dWeightGradient(sums.data, squares.data, sensitivity.data, shape, false);
-  for (let k = 0; k < shape.K; k++) {
-    energy[k] = sums.data.subarray(k * each, (k + 1) * each).reduce((a, b) => a + b, 0) / each;
-  }
-  for (const tensor of [squares, sums, sensitivity]) tensor.dispose();
-}
-
-/** The terms of a batch from those of its parts: sums add, means are weighted by their images. */
-function whole(parts: readonly Terms[]): Terms {
-  return parts.reduce((a, b) => {
-    const batch = a.batch + b.batch;
-    const mean = (p: number, q: number) => (p * a.batch + q * b.batch) / batch;
-    return {
-      energy: a.energy.map((value, k) => value + b.energy[k]!),
-      meanLoss: mean(a.meanLoss, b.meanLoss),
-      nonZero: mean(a.nonZero, b.nonZero),
-      batch,
-      received: a.received + b.received,
-      upstream: null,
-    };
-  });
-}
-
 export const conv2dOp: Op<Conv2dAttributes> = {
   name: "conv2d",
   saves: { x: "value" },
+  noise: conv2dNoise,
   parameter: ({ weight }) => weight,
   forward(run, [x], { shape, weight, bias }) {
     const y = run.empty([shape.N, shape.K, shape.P, shape.Q]);
@@ -182,18 +119,15 @@ export const conv2dOp: Op<Conv2dAttributes> = {
   backward(run, dy, { shape, weight, bias }) {
     const { kernels } = run.engine;
     const dw = run.empty(weight.value.shape);
-    const seen: Terms[] = [];
     let first = 0;
     for (const x of run.takeParts("x")) {
       const part = { ...shape, N: x.shape[0]! };
       const size = shape.K * shape.P * shape.Q;
       const delta = dy.data.subarray(first * size, (first + part.N) * size);
-      if (run.observing) seen.push(observation(run, delta, x, part, run.sensitivity("x", first, part.N)));
       kernels.conv2dWeightGradient(dw.data, delta, x.data, part, first > 0);
       first += part.N;
       x.dispose();
     }
-    if (run.observing) run.observe("x", { ...whole(seen), signal: meanSquare(dw) });
     run.accumulate(weight, dw);
     accumulateBias(run, bias, dy, { N: shape.N, C: shape.K, size: shape.P * shape.Q });
     let dx: Tensor | null = null;
@@ -221,6 +155,7 @@ export function conv2d(
 export const linearOp: Op<Weights> = {
   name: "linear",
   saves: { x: "value" },
+  noise: linearNoise,
   parameter: ({ weight }) => weight,
   forward(run, [x], { weight, bias }) {
     const [m, k, n] = [x!.shape[0]!, x!.shape[1]!, weight.value.shape[0]!];
@@ -235,11 +170,9 @@ export const linearOp: Op<Weights> = {
     const [K, C] = weight.value.shape as [number, number];
     const N = dy.shape[0]!;
     const x = run.take("x");
-    const seen = run.observing ? observation(run, dy.data, x, pointwise(N, C, K), null) : null;
     const dw = run.empty([K, C]);
     kernels.gemm(dw.data, dy.data, x.data, { m: K, n: C, k: N, transposeA: true, transposeB: false });
     x.dispose();
-    if (seen) run.observe("x", { ...seen, signal: meanSquare(dw) });
     run.accumulate(weight, dw);
     accumulateBias(run, bias, dy, { N, C: K, size: 1 });
     let dx: Tensor | null = null;
@@ -257,21 +190,6 @@ export const linearOp: Op<Weights> = {
     return [dx];
   },
 };
-
-const pointwise = (N: number, C: number, K: number): Conv2dShape => ({
-  N,
-  C,
-  K,
-  H: 1,
-  W: 1,
-  R: 1,
-  S: 1,
-  P: 1,
-  Q: 1,
-  stride: 1,
-  padding: 0,
-  groups: 1,
-});
 
 /** x: N × C, weight: K × C, bias: K. */
 export function linear(x: Tensor, weight: Parameter, bias: Parameter | null = null, site?: string): Tensor {

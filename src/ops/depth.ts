@@ -3,11 +3,12 @@
  *
  *   y[n] = x[n]·b[n]/(1 − p)        ∇x[n] = δ[n]·b[n]/(1 − p)        b[n] = 0 with probability p, else 1
  *
- * b is a function of the seed, so nothing is kept.
+ * b is a function of the seed, so nothing is saved.
  */
 
-import { apply, type Engine, type Op } from "../engine/op.js";
-import { Tensor } from "../engine/tensor.js";
+import type { Op } from "../engine/op.js";
+import { apply } from "../engine/tape.js";
+import { type Machine, Tensor } from "../engine/tensor.js";
 import { UsageError } from "../error.js";
 
 interface Drop {
@@ -15,8 +16,8 @@ interface Drop {
   seed: number;
 }
 
-/** x·b/(1 − p) of the images from number `first` on, in place where nobody else needs x; consumes x. */
-function drop(engine: Engine, x: Tensor, { p, seed }: Drop, site: string, first = 0): Tensor {
+/** x·b/(1 − p) for images whose first has the number `first`; in place if no other tensor needs x. Consumes x. */
+function drop(engine: Machine, x: Tensor, { p, seed }: Drop, site: string, first = 0): Tensor {
   const { kernels, device } = engine;
   const N = x.shape[0]!;
   const end = first + N;
@@ -38,8 +39,8 @@ export const stochasticDepthOp: Op<Drop> = {
   saves: {},
   forward: (run, [x], attributes) => ({ y: drop(run.engine, x!, attributes, run.site) }),
   backward: (run, dy, attributes) => [drop(run.engine, dy, attributes, run.site)],
-  cheap: {
-    recompute: (again, [x], attributes, first) => drop(again.engine, x!, attributes, again.site, first),
+  recomputable: {
+    recompute: (run, [x], attributes, first) => drop(run.engine, x!, attributes, run.site, first),
   },
 };
 

@@ -1,10 +1,11 @@
 /**
- * Softmax and the cross entropy of it.
+ * Softmax, and the cross entropy of its output.
  *
  *   L = −(1/N) Σ_i log softmax(x_i)[label_i]        ∇x = (softmax(x) − onehot(label))/N
  */
 
-import { apply, type Op } from "../engine/op.js";
+import type { Op } from "../engine/op.js";
+import { apply } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
 import { DataError, ShapeError } from "../error.js";
 
@@ -55,7 +56,7 @@ export const crossEntropyOp: Op<CrossEntropyAttributes> = {
   },
 };
 
-/** Mean over the batch. logits: N × classes; labels: N class numbers. Consumes both. */
+/** The mean over the batch. logits: N × classes; labels: N class numbers. Consumes both. */
 export function crossEntropy(logits: Tensor, labels: Tensor, { smoothing = 0 } = {}, site?: string): Tensor {
   const [rows, classes] = logits.shape;
   if (logits.shape.length !== 2 || labels.size !== rows) {
@@ -87,7 +88,7 @@ const softmaxOp: Op<null> = {
     run.engine.kernels.softmax(y.data, x!.data, rows, classes);
     return { y, saved: { y } };
   },
-  /** ∇x = y·(δ − Σ_j δ_j·y_j), row by row: a few values a row, in plain float32 steps. */
+  /** ∇x = y·(δ − Σ_j δ_j·y_j), row by row, in plain float32 steps: there are only a few values. */
   backward(run, dy) {
     const y = run.take("y");
     const [rows, classes] = y.shape as [number, number];
@@ -108,7 +109,7 @@ const softmaxOp: Op<null> = {
   },
 };
 
-/** Row-wise. x: N × classes. */
+/** The softmax of each row. x: N × classes. */
 export function softmax(x: Tensor, site?: string): Tensor {
   if (x.shape.length !== 2) {
     throw new ShapeError({

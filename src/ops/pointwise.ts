@@ -1,12 +1,13 @@
 /**
  * Elementwise ops, and flatten, which only renames the axes.
  *
- *   relu     y = max(x, 0)      ∇x = δ where y ≠ 0: the support of y is all that backward needs (proofs: Gradient.relu_exact)
+ *   relu     y = max(x, 0)      ∇x = δ where y ≠ 0: backward needs only the support of y (proofs: Gradient.relu_exact)
  *   add      y = a + b          ∇a = ∇b = δ
- *   dropout  y = x·m/(1 − p)    ∇x = δ·m/(1 − p), m one bit an element
+ *   dropout  y = x·m/(1 − p)    ∇x = δ·m/(1 − p), m has one bit for each element
  */
 
-import { type Again, apply, type Op } from "../engine/op.js";
+import type { Op, Recomputation } from "../engine/op.js";
+import { apply } from "../engine/tape.js";
 import { sizeOf, type Tensor } from "../engine/tensor.js";
 import { ShapeError, UsageError } from "../error.js";
 
@@ -18,14 +19,14 @@ export const reluOp: Op<null> = {
     return { y, saved: { y } };
   },
   backward: (run, dy) => [run.gate("y", dy)],
-  cheap: {
-    recompute: (again, [x]) => rectified(again, x!),
+  recomputable: {
+    recompute: (run, [x]) => rectified(run, x!),
     rectifies: true,
   },
 };
 
-/** max(x, 0); consumes x. */
-function rectified({ engine, site }: Pick<Again, "engine" | "site">, x: Tensor): Tensor {
+/** max(x, 0). Consumes x. */
+function rectified({ engine, site }: Pick<Recomputation, "engine" | "site">, x: Tensor): Tensor {
   const values = x.data;
   const y = x.recycle(site);
   engine.kernels.relu(y.data, values);
@@ -39,8 +40,8 @@ export const addOp: Op<null> = {
   saves: {},
   forward: (run, [a, b]) => ({ y: sum(run, a!, b!) }),
   backward: (_run, dy) => [dy.ref, dy],
-  cheap: {
-    recompute: (again, [a, b]) => sum(again, a!, b!),
+  recomputable: {
+    recompute: (run, [a, b]) => sum(run, a!, b!),
     /** a = y − b */
     recover({ engine, site }, y, [b]) {
       const values = y.data;
@@ -52,8 +53,8 @@ export const addOp: Op<null> = {
   },
 };
 
-/** a + b; consumes both. */
-function sum({ engine, site }: Pick<Again, "engine" | "site">, a: Tensor, b: Tensor): Tensor {
+/** a + b. Consumes both. */
+function sum({ engine, site }: Pick<Recomputation, "engine" | "site">, a: Tensor, b: Tensor): Tensor {
   const values = a.data;
   const y = a.recycle(site);
   engine.kernels.add(y.data, values, b.data);
@@ -93,7 +94,7 @@ export const dropoutOp: Op<{ p: number; seed: number }> = {
   },
 };
 
-/** Zeroes each element with probability p and scales the rest by 1/(1 − p). `seed`: 32 bits; one seed, one mask. */
+/** Zeroes each element with probability p and scales the rest by 1/(1 − p). `seed`: 32 bits; equal seeds give equal masks. */
 export function dropout(x: Tensor, p: number, seed: number, site?: string): Tensor {
   if (!(p >= 0 && p < 1)) {
     throw new UsageError({

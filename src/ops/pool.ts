@@ -1,21 +1,22 @@
 /**
- * Pooling. Max pooling routes δ to the place of each window's maximum, so that place, in ⌈log2(R·S)⌉ bits, is all
- * that backward needs. Average pooling needs nothing.
+ * Pooling. The backward of max pooling sends δ to the position of each window's maximum, so it needs only that position, in
+ * ⌈log2(R·S)⌉ bits. Average pooling saves nothing.
  */
 
-import { apply, type Op } from "../engine/op.js";
+import type { Op } from "../engine/op.js";
+import { apply } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
 import { ShapeError } from "../error.js";
 import type { PoolShape } from "../kernels/kernels.js";
 import { checkWhole, imageExtents, outputExtent } from "./window.js";
 
 export interface PoolOptions {
-  /** Window extent; both ways. */
+  /** The height and the width of the window. */
   kernel: number;
-  /** Defaults to the window's extent. */
+  /** Default: the extent of the window. */
   stride?: number;
   padding?: number;
-  /** Max pooling only: also the windows that begin inside and reach over the far edge. */
+  /** For max pooling: adds the windows that begin inside the image and reach over its far edge. */
   ceil?: boolean;
 }
 
@@ -25,7 +26,7 @@ interface PoolAttributes {
   output: readonly number[];
 }
 
-/** What pooling leaves of `extent` pixels. */
+/** The output extent for `extent` pixels. */
 export function pooledExtent(
   extent: number,
   { kernel, stride = kernel, padding = 0, ceil = false }: PoolOptions,
@@ -56,25 +57,25 @@ function poolAttributes(where: string, x: Tensor, options: PoolOptions): PoolAtt
   };
 }
 
-/** Bits that hold any place in a window. */
+/** The number of bits for a position in a window. */
 const indexBits = ({ R, S }: PoolShape): number => Math.max(1, 32 - Math.clz32(R * S - 1));
 
 export const maxPool2dOp: Op<PoolAttributes> = {
   name: "maxPool2d",
   saves: { index: "bits" },
   forward(run, [x], { pool, output }) {
-    const { kernels, device, recording } = run.engine;
+    const { kernels, device } = run.engine;
     const y = run.empty(output);
     const places = device.allocate(y.size, "activations", run.site);
     kernels.maxPool(y.data, device.u8(places), x!.data, pool);
     const bits = indexBits(pool);
     const index = device.allocate(
-      recording ? Math.ceil((y.size * bits) / 8) : 1,
+      run.recording ? Math.ceil((y.size * bits) / 8) : 1,
       "activations",
       run.site,
       "high",
     );
-    if (recording) kernels.packBits(device.u8(index), device.u8(places), bits);
+    if (run.recording) kernels.packBits(device.u8(index), device.u8(places), bits);
     device.free(places);
     return { y, saved: { index } };
   },

@@ -1,11 +1,12 @@
 /**
- * The parameter-free shortcut between stages of a residual network (He et al., 2016, option A): every stride-th row
- * and column, with zero channels around the old ones.
+ * The shortcut without parameters between stages of a residual network (He et al., 2016, option A): every stride-th row
+ * and column, with channels of zeros around the old ones.
  *
  *   y[n, c + before, p, q] = x[n, c, stride·p, stride·q],   before = ⌊(K − C)/2⌋
  */
 
-import { apply, type Backward, type Forward, type Op } from "../engine/op.js";
+import type { Backward, Forward, Op } from "../engine/op.js";
+import { apply } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
 import type { DownsampleShape } from "../kernels/kernels.js";
 
@@ -14,22 +15,26 @@ const downsampleOp: Op<DownsampleShape> = {
   saves: {},
   forward: (run, [x], shape) => ({ y: downsampled(run, x!, shape) }),
   backward(run, dy, shape) {
-    // The main path has usually back-propagated first: most of a tensor of its own would be zeros to add to that.
+    // The main path usually comes first in the backward pass. A tensor of its own would add mostly zeros to that gradient.
     const dx = run.pending(0) ?? zeros(run, [shape.N, shape.C, shape.H, shape.W]);
     run.engine.kernels.downsampleBackward(dx.data, dy.data, shape);
     dy.dispose();
     return [dx];
   },
-  cheap: {
-    recompute(again, [x], shape) {
-      const y = downsampled(again, x!, { ...shape, N: x!.shape[0]! });
+  recomputable: {
+    recompute(run, [x], shape) {
+      const y = downsampled(run, x!, { ...shape, N: x!.shape[0]! });
       x!.dispose();
       return y;
     },
   },
 };
 
-function downsampled({ engine, empty }: Forward, x: Tensor, shape: DownsampleShape): Tensor {
+function downsampled(
+  { engine, empty }: Pick<Forward, "engine" | "empty">,
+  x: Tensor,
+  shape: DownsampleShape,
+): Tensor {
   const y = empty([shape.N, shape.K, shape.P, shape.Q]);
   engine.kernels.downsample(y.data, x.data, shape);
   return y;

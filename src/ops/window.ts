@@ -2,9 +2,9 @@
 import { ShapeError } from "../error.js";
 
 /**
- * How many windows of `kernel` pixels fit along `extent` pixels with `padding` more at both ends, `stride` apart:
+ * The number of windows of `kernel` pixels, `stride` apart, along `extent` pixels with `padding` more at both ends:
  *
- *   ⌊(extent + 2·padding − kernel) / stride⌋ + 1          less than 1 where not even one fits
+ *   ⌊(extent + 2·padding − kernel) / stride⌋ + 1          less than 1 if no window fits
  */
 export const outputExtent = (
   extent: number,
@@ -12,7 +12,7 @@ export const outputExtent = (
   { stride = 1, padding = 0 }: { stride?: number; padding?: number } = {},
 ): number => Math.floor((extent + 2 * padding - kernel) / stride) + 1;
 
-/** Throws a ShapeError for the first of `values` that is no whole number, or less than its least. */
+/** Throws a ShapeError for the first of `values` that is not a whole number, or is below its least value. */
 export function checkWhole(
   where: string,
   values: Readonly<Record<string, readonly [value: number, least: number]>>,

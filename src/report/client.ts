@@ -1,10 +1,11 @@
 /**
- * The script that draws a report's figures, in the browser: the compiled files of client/ as one module. Where they
- * import from one another they are written one after the other, so their top-level names differ and none is renamed.
+ * The script that draws a report's figures in the browser: the compiled files of client/, joined to one
+ * module. The files are written one after another without their imports, so their top-level names must
+ * differ.
  */
 import { readFileSync } from "node:fs";
 
-/** Each after those it imports from. */
+/** Each file comes after those that it imports from. */
 const files = ["extremes", "frame", "training", "memory", "layers", "samples", "gradients", "draw"];
 
 export function clientScript(): string {
@@ -12,7 +13,7 @@ export function clientScript(): string {
   return texts.map(join).join("");
 }
 
-/** As tsc writes them: every import and export at the start of a line. */
+/** Removes imports and exports, which tsc writes at the start of a line. */
 const join = (code: string): string =>
   code
     .replace(/^import [^;]*;\n/gm, "")

@@ -1,20 +1,21 @@
-/** What ran, how it ended, and what a reader must know before comparing: the head of a page. */
+/** The head of a page: the runs, how they ended, and caveats for comparing them. */
 import type { Manifest } from "../runs/manifest.js";
 import type { Run } from "../runs/run.js";
-import type { Settings } from "../training/session.js";
+import { reads, storeSettings } from "../stores/registry.js";
+import type { Settings } from "../training/settings.js";
 import { of } from "./series.js";
 
-/** How a run ended, in words that promise no more than the manifest says. */
+/** How a run ended. It states only what the manifest records. */
 export function statusText({ status, steps, error, settings }: Manifest): string {
   switch (status) {
     case "done":
-      return `done, ${count(steps, "step")}${steps === settings.stopAfter ? ", where it was told to stop" : ""}`;
+      return `done, ${count(steps, "step")}${steps === settings.stopAfter ? ", as requested by stopAfter" : ""}`;
     case "interrupted":
       return `interrupted after ${count(steps, "step")}`;
     case "failed":
       return `failed after ${count(steps, "step")}: ${error ?? "no reason recorded"}`;
     case "running":
-      return "no end recorded: still running when this page was written, or ended without being able to say so";
+      return "no end recorded: it was still running when this page was written, or it was killed";
   }
 }
 
@@ -27,25 +28,17 @@ export interface Setting {
   differs: boolean;
 }
 
-/** Every setting of every run. A setting that only compression reads is a dash for a plain run. */
+/** All settings of all runs. A setting that a run does not read is a dash. */
 export function settingsOf(manifests: readonly Manifest[]): Setting[] {
-  const names = [
-    ...new Set(manifests.flatMap(({ settings }) => Object.keys(settings))),
-  ] as (keyof Settings)[];
+  const names = [...new Set(manifests.flatMap(({ settings }) => Object.keys(settings)))];
   return names.map((name) => {
-    const applies = ({ settings }: Manifest) =>
-      cometOnly.has(name) ? settings.store !== "plain" : name !== "bound" || settings.policy === "fixed";
-    const values = manifests.map((manifest) =>
-      applies(manifest) && (name !== "bound" || manifest.settings.policy === "fixed")
-        ? String(manifest.settings[name] ?? "–")
-        : "–",
+    const values = manifests.map(({ settings }) =>
+      reads(settings, name) ? String(settings[name as keyof Settings] ?? "–") : "–",
     );
     const meant = values.filter((value) => value !== "–");
     return { name, values, differs: new Set(meant).size > 1 };
   });
 }
-
-const cometOnly: ReadonlySet<string> = new Set(["policy", "bound", "every", "share", "quantizer", "mode"]);
 
 /** Caveats, as sentences. */
 export function notes(runs: readonly Run[], labels: readonly string[]): string[] {
@@ -59,7 +52,7 @@ export function notes(runs: readonly Run[], labels: readonly string[]): string[]
           ? "no epoch was finished, so there is no test accuracy"
           : `its test accuracy is that after ${count(epochs, "whole epoch")}`;
       result.push(
-        `${labels[i]}: ${statusText(manifest)}. Its figures cover only what was done; ${accuracy}.`,
+        `${labels[i]}: ${statusText(manifest)}. Its figures cover only the finished part; ${accuracy}.`,
       );
     }
   });
@@ -67,7 +60,8 @@ export function notes(runs: readonly Run[], labels: readonly string[]): string[]
   const manifests = runs.map(({ manifest }) => manifest);
   const differing = settingsOf(manifests)
     .filter(
-      ({ name, differs }) => differs && name !== "store" && name !== "stopAfter" && !cometOnly.has(name),
+      ({ name, differs }) =>
+        differs && name !== "store" && name !== "stopAfter" && !Object.hasOwn(storeSettings, name),
     )
     .map(({ name }) => name);
   if (new Set(manifests.map(({ data }) => data.hash)).size > 1) differing.push("data");
@@ -78,7 +72,7 @@ export function notes(runs: readonly Run[], labels: readonly string[]): string[]
   }
   if (differing.length > 0) {
     result.push(
-      `The runs differ in more than how they store tensors: ${differing.join(", ")}. What is compared below may come from that.`,
+      `The runs differ in more than how they store tensors: ${differing.join(", ")}. Differences below may be due to that.`,
     );
   }
   const steps = manifests.map((manifest) => manifest.steps);

@@ -1,6 +1,6 @@
-/** A histogram of standardised gradient errors, small enough to put into a page whatever the number of weights. */
+/** A histogram of standardised gradient errors, small enough for a page whatever the number of weights. */
 
-/** In units of the predicted σ: bins cover −extent … extent, what lies outside is counted apart. */
+/** The bins cover −extent … extent, in units of the predicted σ; values outside are counted separately. */
 export const extent = 5;
 
 export interface Histogram {
@@ -10,13 +10,16 @@ export interface Histogram {
   mean: number;
   deviation: number;
   binWidth: number;
-  /** Counts of equal bins from −extent on. */
+  /** Counts of equal bins, starting at −extent. */
   counts: number[];
-  /** Values outside. */
+  /** Number of values outside the bins. */
   outside: number;
 }
 
-/** Counts the finite values. The bins grow wider for small samples, so that noise in a count does not drown the shape. */
+/**
+ * Counts the finite values. Small samples get wider bins, so that noise in the counts does not hide the
+ * shape.
+ */
 export function histogram(samples: Iterable<number>): Histogram {
   const values = [...samples].filter(Number.isFinite);
   const n = values.length;

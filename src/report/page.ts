@@ -1,4 +1,6 @@
-/** The page: its words, tables and empty figures, which client/ fills from the data below them. */
+/**
+ * The page: its text, tables and empty figures. The script of client/ fills the figures from the page's data.
+ */
 import type { Run } from "../runs/run.js";
 import { escapeHtml as html, scriptBody, scriptJson } from "./escape.js";
 import { notes, settingsOf, statusText } from "./heading.js";
@@ -7,7 +9,7 @@ import { style } from "./style.js";
 import { measurable, summaryRows } from "./summary.js";
 
 export interface Script {
-  /** Licence notice to keep with it. */
+  /** The licence notice that must accompany the code. */
   licence: string;
   code: string;
 }
@@ -89,7 +91,7 @@ const figure = (name: string, title: string, caption: string, after = ""): strin
 <figcaption>${caption}</figcaption>
 ${after}</figure>`;
 
-/** The sections with plots: those for which some run has records. */
+/** The sections with plots, for those plots that some run has records for. */
 function chapters({ runs, stride, horizon }: PageData): Section[] {
   const some = (has: (run: RunData) => boolean) => runs.some(has);
   const drawn = stride > 1 ? ` Every ${ordinal(stride)} step is drawn.` : "";
@@ -103,12 +105,12 @@ function chapters({ runs, stride, horizon }: PageData): Section[] {
       figure(
         "loss",
         "Training loss",
-        `Mean cross entropy of each batch${smoothed}.${drawn}${several ? " Runs of one seed see the same batches, so where their curves part, their arithmetic did; where they coincide, the first shows as a paler edge." : ""} Lower is better.`,
+        `Mean cross entropy of each batch${smoothed}.${drawn}${several ? " Runs with one seed use the same batches, so their curves differ only where their arithmetic differs; where curves coincide, the first run shows as a paler edge." : ""} Lower is better.`,
       ),
       figure(
         "accuracy",
         "Accuracy",
-        `Share classified rightly: lines, of the training batches, smoothed like the loss${epochs ? "; dots, of the whole test split after each epoch. Training images may be augmented, and then are harder than test images" : ""}.`,
+        `Share of correctly classified images. Lines show the training batches, smoothed like the loss${epochs ? "; dots show the whole test split after each epoch. Training images may be augmented, which makes them harder than test images" : ""}.`,
       ),
     ];
     result.push({ id: "training", title: "Training", body: body.join("\n") });
@@ -116,13 +118,13 @@ function chapters({ runs, stride, horizon }: PageData): Section[] {
       ? figure(
           "memory",
           "One step, by category",
-          "What lives on the device through one step, the last with a whole batch: forward from the left, then backward, then the update. Each allocation or release moves time one on; runs have different numbers of them. All panels share one scale, and the number tells the highest point. The area to compare is “saved”: what forward keeps for backward.",
+          "The live bytes on the device during one step, the last one with a whole batch: forward from the left, then backward, then the update. Each allocation or release is one unit of time; runs have different numbers of them. All panels share one scale, and the number is the highest point. The area to compare is “saved”, the tensors that forward saves for backward.",
         )
       : "";
     const saved = figure(
       "saved",
       "Saved-for-backward peak of each step",
-      `The most bytes that saved tensors held at any moment of a step.${drawn} Plain training keeps the same bytes in every step (fewer for a last, smaller batch); under COMET they follow the bounds and the share of zeros. Audited steps, which hold decoded copies as well, are left out.`,
+      `The largest number of bytes of saved tensors at any moment of a step.${drawn} Plain training saves the same bytes in every step (fewer for a last, smaller batch); with COMET they depend on the bounds and the share of zeros. Audited steps are left out, because they also hold decoded copies.`,
     );
     result.push({ id: "memory", title: "Memory", body: [memory, saved].join("\n") });
   }
@@ -134,7 +136,7 @@ function chapters({ runs, stride, horizon }: PageData): Section[] {
       body: figure(
         "samples",
         "Original, reconstructed, error",
-        "Channels of the first image of a batch, at most 64 × 64 of each, as the layer got them, as backward gets them back, and the difference in units of the bound. The first two share their scale. Errors never reach ±1 (the ends of their scale), and zeros come back as zeros, whatever the bound, with the quantisers support and dithered.",
+        "Channels of the first image of a batch, at most 64 × 64 values each: the layer’s input, the decoded input that backward uses, and their difference in units of the bound. The first two share a scale. Errors never reach ±1 (the ends of their scale). With the quantisers support and dithered, zeros decode to zeros, whatever the bound.",
       ),
     });
   }
@@ -153,12 +155,12 @@ function layers(runs: readonly RunData[]): Section {
           name,
           significant(bound.at(-1)),
           percent(zeros.at(-1)),
-          ratio.at(-1) === null ? "with another layer’s" : significant(ratio.at(-1)),
+          ratio.at(-1) === null ? "shared with another layer" : significant(ratio.at(-1)),
         ]),
       ),
     );
   const order =
-    "Colours run from the input of the network (blue) to its output (red), in the order in which forward packs; point at a line for its layer.";
+    "Colours run from the input of the network (blue) to its output (red), in the order of the forward pass; point at a line to see its layer.";
   return {
     id: "layers",
     title: "Layers over time",
@@ -166,17 +168,17 @@ function layers(runs: readonly RunData[]): Section {
       figure(
         "bound",
         "Error bound",
-        `The absolute error bound under which each layer’s input is stored, at each collection; logarithmic. The controller widens it when the gradient’s tolerated error grows or the loss signal shrinks. ${order}`,
+        `The absolute error bound of each layer’s stored input, at each collection of statistics; logarithmic. The controller widens it when the tolerated error of the gradient grows or the loss signal shrinks. ${order}`,
       ),
       figure(
         "zeros",
         "Sparsity",
-        `Share of each layer’s input that is exactly zero, as ReLU leaves it. Zeros cost almost nothing to store and, kept exact, add no error to the gradient. ${order}`,
+        `Share of each layer’s input that is exactly zero, for example after a ReLU. Zeros cost almost nothing to store, and because they are stored exactly they add no error to the gradient. ${order}`,
       ),
       figure(
         "ratio",
         "Compression ratio",
-        `Bytes as float32 ÷ bytes as stored, at each collection; logarithmic. A layer that shares its input with another has no line of its own. ${order}`,
+        `Bytes as float32 ÷ stored bytes, at each collection of statistics; logarithmic. A layer that shares its input with another has no line of its own. ${order}`,
         tables.join("\n"),
       ),
     ].join("\n"),
@@ -214,12 +216,12 @@ function gradients(runs: readonly RunData[]): Section {
         figure(
           "sigma",
           "Predicted against measured σ",
-          "One dot a layer and probe: across, the standard deviation that the law expects of the weight gradient’s error from the bound alone; up, the root mean square of the error measured by back-propagating the same step with and without compression. On the line they agree; the band is ±10 %. Both axes are logarithmic.",
+          "One dot per layer and probe. Horizontal axis: the standard deviation of the weight gradient’s error that the law predicts from the bound alone. Vertical axis: the root mean square of the error, measured by backpropagating the same step with and without compression. On the line they agree; the band is ±10 %. Both axes are logarithmic.",
         ),
         figure(
           "sigma-ratio",
           "Predicted ÷ measured σ, by layer",
-          "The same as a quotient, from the input (top) to the output: small dots are probes, the large dot the quotient of the root mean squares over all of them. 1 is perfect; the band is 0.9 to 1.1. Layers with few weights scatter more: their measured σ comes from few values, and these are not independent where output channels share the errors of one input.",
+          "The quotient of the two, from the input (top) to the output. Small dots are probes; the large dot is the quotient of the root mean squares over all probes. 1 is perfect agreement; the band is 0.9 to 1.1. Layers with few weights scatter more, because their measured σ comes from few values, which are not independent where output channels share the errors of one input.",
           tables.join("\n"),
         ),
       ]
@@ -231,19 +233,19 @@ function gradients(runs: readonly RunData[]): Section {
       figure(
         "histogram",
         "All layers together",
-        "Bars: the measured errors of the weights’ gradients, each divided by the σ that the law predicts for its output channel; all layers and probes pooled, of a large layer an even choice of its weights. Line: the standard normal curve, with nothing fitted. n is the number of errors; mean and deviation are the measured ones (predicted: 0 and 1). Larger layers count for more; the next figure gives each its own.",
+        "Bars: the measured errors of the weights’ gradients, each divided by the σ that the law predicts for its output channel. All layers and probes are pooled; large layers contribute an evenly spaced selection of their weights. Line: the standard normal curve, not fitted. n is the number of errors; mean and deviation are measured (predicted: 0 and 1). Larger layers have more influence; the next figure shows each layer separately.",
       ),
       figure(
         "histograms",
         "Layer by layer",
-        "The same for each layer, on one scale. A narrower or wider shape than the curve means that the law over- or underestimates that layer’s error.",
+        "The histogram of each layer, on one scale. A narrower shape than the curve means that the law overestimates that layer’s error; a wider one means that it underestimates it.",
       ),
       ...ratios,
     ].join("\n"),
   };
 }
 
-/** What it takes to run this again. */
+/** The section with everything that is needed to repeat the runs. */
 function repeat(runs: readonly Run[], labels: readonly string[]): Section {
   const manifests = runs.map(({ manifest }) => manifest);
   const head = ["", ...labels];
@@ -287,7 +289,7 @@ const rows = (caption: string, head: readonly string[], body: readonly (readonly
 ${body.map(([first, ...rest]) => `<tr><th scope="row">${html(first!)}</th>${rest.map((cell) => `<td class="hash">${html(cell)}</td>`).join("")}</tr>`).join("\n")}
 </tbody></table></div>`;
 
-/** A table of numbers, folded away: the plot above it in figures. */
+/** A collapsed table with the numbers of the plot above it. */
 const table = (caption: string, head: readonly string[], body: readonly (readonly string[])[]): string =>
   `<details><summary>${html(caption)}</summary>
 <div class="scroll" tabindex="0"><table><caption>${html(caption)}</caption><thead><tr>${head.map((cell, i) => `<th scope="col"${i > 0 ? ' class="number"' : ""}>${html(cell)}</th>`).join("")}</tr></thead><tbody>

@@ -1,20 +1,22 @@
 /**
- * What a page draws, from what a run recorded: curves smoothed and thinned, samples chosen, gradient errors counted
- * into histograms. A page of two runs stays near one megabyte however long they were.
+ * Computes the data of a page from a run's records: curves are smoothed and thinned, samples are selected,
+ * and gradient errors are counted into histograms. A page of two runs stays near one megabyte, however long
+ * the runs were.
  */
 import type { Bytes } from "../device/ledger.js";
 import type { Run } from "../runs/run.js";
+import { storeNamed } from "../stores/registry.js";
 import type { ProbeRecord, SampleRecord, SiteRecord, StepRecord, TrainRecord } from "../training/records.js";
 import { greatestOf } from "./client/extremes.js";
 import { type Histogram, histogram } from "./histogram.js";
 
-/** Columns of equal length; a null is a gap. */
+/** Columns of equal length; null is a gap. */
 export interface StepColumns {
   step: number[];
   loss: number[];
   smoothLoss: number[];
   smoothAccuracy: number[];
-  /** Null in an audited step, which holds decoded copies as well. */
+  /** Null in an audited step, because it also holds decoded copies. */
   savedPeakBytes: (number | null)[];
 }
 
@@ -32,7 +34,7 @@ export interface SiteSeries {
   bound: (number | null)[];
   /** Share of values that are exactly zero. */
   zeros: (number | null)[];
-  /** Raw ÷ packed bytes; null where the tensor is stored under another layer's name. */
+  /** Raw ÷ packed bytes; null if the tensor is stored under another layer's name. */
   ratio: (number | null)[];
 }
 
@@ -53,7 +55,7 @@ export interface LayerProbe {
   step: number[];
   predicted: number[];
   measured: number[];
-  /** Root mean square of predicted ÷ that of measured, over the probes. */
+  /** Root mean square of predicted ÷ root mean square of measured, over the probes. */
   ratio: number;
   histogram: Histogram;
 }
@@ -62,7 +64,7 @@ export interface RunData {
   label: string;
   steps: StepColumns;
   epochs: EpochPoint[];
-  /** Of one step; an audited one holds decoded copies as well. */
+  /** The timeline of one step. An audited step also holds decoded copies. */
   memory: { step: number; audited: boolean; timeline: Record<keyof Bytes, number[]> } | null;
   sites: SiteSeries[];
   samples: SamplePlane[];
@@ -138,13 +140,13 @@ export function of<K extends TrainRecord["kind"]>(
 }
 
 /**
- * A short name for each run that tells it from the others: by its store, then by what differs, then by whether it was
- * measured against originals, last by its id.
+ * A short, distinct name for each run. It consists of the store, the settings that differ, and whether the
+ * run was measured against originals; if that is not enough, the run's id is added.
  */
 export function labels(runs: readonly Run[]): string[] {
   const models = new Set(runs.map(({ manifest }) => manifest.settings.model)).size > 1;
   const names = runs.map(({ manifest: { settings } }) => {
-    const store = settings.store === "plain" ? "plain" : `COMET, ${settings.policy}`;
+    const store = storeNamed(settings.store)?.label(settings) ?? settings.store;
     return models ? `${settings.model}, ${store}` : store;
   });
   const namesakes = (all: readonly string[], i: number) => runs.filter((_, j) => all[j] === all[i]);
@@ -163,7 +165,7 @@ export function labels(runs: readonly Run[]): string[] {
   return known.map((name, i) => (known.indexOf(name) < i ? `${name} #${i + 1}` : name));
 }
 
-/** Whether originals were kept beside what was stored, at least for some steps. */
+/** True if originals were kept beside the stored tensors, at least in some steps. */
 export const isMeasured = ({ records }: Run): boolean =>
   records.some(({ kind }) => kind === "probe" || kind === "audit");
 
@@ -187,8 +189,8 @@ function stepColumns(records: readonly StepRecord[], horizon: number, stride: nu
 }
 
 /**
- * Exponential mean over about `horizon` values, s ← βs + (1−β)x with β = 1 − 1/horizon, divided by the weight 1−βᵗ
- * given so far, so that it does not start at 0.
+ * Exponential mean over about `horizon` values: s ← βs + (1−β)x with β = 1 − 1/horizon, divided by the total
+ * weight 1 − βᵗ so that it does not start near 0.
  */
 export function smooth(values: readonly number[], horizon: number): number[] {
   const beta = 1 - 1 / Math.max(1, horizon);
@@ -206,7 +208,7 @@ function columns(timeline: readonly Bytes[]): Record<keyof Bytes, number[]> {
   return Object.fromEntries(keys.map((key) => [key, column(key)])) as Record<keyof Bytes, number[]>;
 }
 
-/** Layers that were ever given a bound, in the order of the forward pass. */
+/** The layers that had a bound at some time, in the order of the forward pass. */
 function siteSeries(records: readonly SiteRecord[]): SiteSeries[] {
   const stride = Math.ceil(records.length / most.collections);
   const kept = records.filter((_, i) => i % stride === 0 || i === records.length - 1);
@@ -227,7 +229,9 @@ function siteSeries(records: readonly SiteRecord[]): SiteSeries[] {
   return [...series.values()].filter(({ bound }) => bound.some((value) => value !== null));
 }
 
-/** Of the last sampled step: channels with most going on, from layers spread over the depth. */
+/**
+ * From the last sampled step: the channels with the most non-zero values, from layers spread over the depth.
+ */
 function chooseSamples(records: readonly SampleRecord[], planes: number): SamplePlane[] {
   const last = records.filter(({ step }) => step === records.at(-1)!.step);
   const bySite = groupBy(last, ({ site }) => site);
@@ -271,7 +275,7 @@ function layerProbes(records: readonly ProbeRecord[]): LayerProbe[] {
   });
 }
 
-/** Five significant digits are more than a plot shows. What was NaN is null in JSON, and NaN again here. */
+/** Five significant digits are more than a plot shows. NaN becomes null in JSON; this restores it. */
 const digits = (value: number | null): number => (value === null ? Number.NaN : Number(value.toPrecision(5)));
 
 function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {

@@ -1,6 +1,7 @@
 /**
- * The page's style. Colours are custom properties, used by the plots too, so one page suits light, dark and paper.
- * Series colours after Okabe and Ito, told apart with every common form of colour blindness.
+ * The page's style. Colours are custom properties that the plots use as well, so one page works in light and
+ * dark mode and on paper. The series colours follow Okabe and Ito and can be distinguished with every common
+ * form of colour blindness.
  */
 
 const light = `

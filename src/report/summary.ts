@@ -1,4 +1,4 @@
-/** The figures of a run that fit into a table, next to those of the run they are compared with. */
+/** The summary table: figures of each run, compared with those of the plain run. */
 import { formatBytes } from "../device/ledger.js";
 import type { Run } from "../runs/run.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
@@ -7,9 +7,9 @@ import type { LayerProbe, RunData } from "./series.js";
 
 export interface SummaryRow {
   title: string;
-  /** What the number is, for whoever does not know. */
+  /** A short explanation of the number. */
   note: string;
-  /** One cell a run; null where the run has no such figure. */
+  /** One cell per run; null if the run has no such figure. */
   cells: (string | null)[];
 }
 
@@ -18,9 +18,9 @@ interface Figure {
   note: string;
   value(run: Run, summary: Summary): number | null;
   format(value: number): string;
-  /** How a value compares with the baseline's. */
+  /** Formats how a value compares with the baseline's. */
   compare?(value: number, baseline: number): string;
-  /** Whether that means something only after as many steps. */
+  /** True if the comparison is meaningful only between runs with equally many steps. */
   grows?: boolean;
 }
 
@@ -32,7 +32,7 @@ const unlessZero = (value: number) => (value > 0 ? value : null);
 const figures: Figure[] = [
   {
     title: "Test accuracy",
-    note: "after the last whole epoch, or where the run was told to stop",
+    note: "after the last whole epoch, or where the run was stopped as requested",
     value: (_, { testAccuracy }) => testAccuracy,
     format: percent,
     compare: (value, baseline) => {
@@ -43,34 +43,34 @@ const figures: Figure[] = [
   },
   {
     title: "Saved-for-backward peak",
-    note: "the most bytes that saved tensors held at any moment of any step",
+    note: "the largest number of bytes of saved tensors at any moment of any step",
     value: (_, { savedPeakBytes }) => unlessZero(savedPeakBytes),
     format: formatBytes,
     compare: times,
   },
   {
     title: "Conv-input ratio",
-    note: "inputs of convolutions, as float32 ÷ as stored, summed over all steps",
+    note: "inputs of convolutions: bytes as float32 ÷ stored bytes, summed over all steps",
     value: (_, { convRatio }) => convRatio,
     format: (value) => `${value.toFixed(2)} : 1`,
   },
   {
     title: "Device peak",
-    note: "the most bytes of the device that all categories held together",
+    note: "the largest number of bytes of all categories together on the device",
     value: (_, { devicePeakBytes }) => unlessZero(devicePeakBytes),
     format: formatBytes,
     compare: times,
   },
   {
     title: "Resident memory",
-    note: "the operating system’s peak for the whole process: data set, JavaScript and all",
+    note: "the operating system’s peak for the whole process, including the data set and JavaScript",
     value: ({ manifest }) => unlessZero(manifest.residentPeakBytes),
     format: formatBytes,
     compare: times,
   },
   {
     title: "Seconds in steps",
-    note: "forward, backward and update, summed; audits included, but no probes, test passes or loading",
+    note: "the sum of forward, backward and update; includes audits, but not probes, test passes or loading",
     value: (_, { steps, stepSeconds }) => (steps > 0 ? stepSeconds : null),
     format: seconds,
     compare: times,
@@ -85,7 +85,7 @@ const figures: Figure[] = [
   },
 ];
 
-/** Rows of the summary table. The first plain run is the baseline of the others. */
+/** The rows of the summary table. The first plain run is the baseline of the others. */
 export function summaryRows(runs: readonly Run[], data: readonly RunData[]): SummaryRow[] {
   const plain = runs.findIndex(({ manifest }) => manifest.settings.store === "plain");
   const summaries = runs.map(({ records }) => {
@@ -107,7 +107,7 @@ export function summaryRows(runs: readonly Run[], data: readonly RunData[]): Sum
   rows.push(
     {
       title: "Worst error ÷ bound",
-      note: "of the frames that an audit compared with their originals; below 1 if the bound held",
+      note: "over the frames that audits compared with their originals; below 1 if the bound held",
       cells: summaries.map(({ worstErrorRatio, auditedFrames }) =>
         worstErrorRatio === null
           ? null
@@ -116,7 +116,7 @@ export function summaryRows(runs: readonly Run[], data: readonly RunData[]): Sum
     },
     {
       title: "Predicted ÷ measured σ",
-      note: "of the weight gradient’s error: the least and the greatest layer; each layer is below",
+      note: "of the weight gradient’s error: the smallest and the largest value of any layer; all layers are shown below",
       cells: data.map(({ probes }) => {
         const ratios = measurable(probes).map(({ ratio }) => ratio);
         if (ratios.length === 0) return null;
@@ -125,13 +125,13 @@ export function summaryRows(runs: readonly Run[], data: readonly RunData[]): Sum
     },
     {
       title: "Weights",
-      note: "first characters of the SHA-256 of all weights at the end; the same settings give the same",
+      note: "the first characters of the SHA-256 of all final weights; the same settings give the same hash",
       cells: runs.map(({ manifest }) => manifest.weights?.slice(0, 12) ?? null),
     },
   );
   return rows.filter(({ cells }) => cells.some((cell) => cell !== null));
 }
 
-/** Layers whose error was above zero at some probe. */
+/** The layers whose error was above zero in some probe. */
 export const measurable = (probes: readonly LayerProbe[]): LayerProbe[] =>
   probes.filter(({ ratio }) => Number.isFinite(ratio));

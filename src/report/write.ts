@@ -1,6 +1,6 @@
 /**
- * A report: runs side by side in one HTML file that needs neither network nor server. d3 and Plot, the data (data.ts)
- * and the script that draws (client.ts) are all written into it; page.ts has its words.
+ * Writes a report: runs side by side in one HTML file that needs neither network nor server. It contains d3
+ * and Plot, the data (series.ts) and the drawing script (client.ts); page.ts has its text.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -12,7 +12,10 @@ import { clientScript } from "./client.js";
 import { page, type Script } from "./page.js";
 import { pageData } from "./series.js";
 
-/** The whole page as text. The first run names model and data in its title; a plain run is the others' baseline. */
+/**
+ * The whole page as text. The first run names model and data in the title; a plain run is the baseline of the
+ * others.
+ */
 export function reportHtml(runs: readonly Run[]): string {
   if (runs.length === 0) {
     throw new UsageError({
@@ -25,12 +28,15 @@ export function reportHtml(runs: readonly Run[]): string {
   return page(runs, pageData(runs), libraries(), clientScript());
 }
 
-/** Writes the page whole or not at all. A place that cannot be written is a UsageError, a full disk a DiskError. */
+/**
+ * Writes the page completely or not at all. Throws a UsageError if the file cannot be written, and a DiskError if the
+ * disk is full.
+ */
 export function writeReport(runs: readonly Run[], file: string): void {
   writeAtomically(file, reportHtml(runs));
 }
 
-/** Both packages' builds for script tags: Plot's looks for the global `d3` that the first one makes. */
+/** Both packages' builds for script tags. Plot's build needs the global `d3` that the first one defines. */
 function libraries(): Script[] {
   const { resolve } = createRequire(import.meta.url);
   const scripts = [
@@ -38,7 +44,7 @@ function libraries(): Script[] {
     ["@observablehq/plot", "plot.umd.min.js"],
   ] as const;
   return scripts.map(([name, file]) => {
-    // The packages' entry points lie beside `dist`.
+    // The packages' entry points lie in a folder beside `dist`.
     const folder = dirname(dirname(resolve(name)));
     const licence = readFileSync(join(folder, "LICENSE"), "utf8");
     return { licence, code: readFileSync(join(folder, "dist", file), "utf8") };

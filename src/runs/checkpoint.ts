@@ -21,7 +21,7 @@ import { stringifyExactly } from "../files/exact.js";
 import { makeFolder } from "../files/folder.js";
 import { readSafetensors, writeSafetensors } from "../files/safetensors.js";
 import { loadWeights, saveWeights } from "../models/weights.js";
-import type { Position } from "../training/loop.js";
+import type { Position } from "../training/position.js";
 import type { Session } from "../training/session.js";
 import { parseState, type RunState, type State, stateVersion } from "./state.js";
 
@@ -70,14 +70,13 @@ export async function discardCheckpoints(run: string, damaged: readonly string[]
 }
 
 async function fill(folder: string, session: Session, so: RunState): Promise<void> {
-  const { settings, model, optimizer, average, comet } = session;
+  const { settings, model, optimizer, average, engine } = session;
   const { momentum, meanGradient } = optimizer.state;
   const state: State = {
     version: stateVersion,
     ...so,
     settings,
-    sites: comet?.controller.state ?? null,
-    plan: comet?.controller.plan?.state ?? null,
+    store: engine.store.controller?.state?.() ?? null,
     meanGradient: [...meanGradient],
   };
   await saveWeights(model, join(folder, "weights.safetensors"));
@@ -131,13 +130,12 @@ export async function restoreNetwork(session: Session, { path, state }: Checkpoi
 
 /** Puts a new session of the same settings where the checkpoint's was. */
 export async function restore(session: Session, checkpoint: Checkpoint): Promise<void> {
-  const { model, average, comet } = session;
+  const { model, average, engine } = session;
   const { path, state } = checkpoint;
   await restoreNetwork(session, checkpoint);
-  comet?.controller.restore(state.sites ?? [], model.allParameters());
+  if (state.store !== null) engine.store.controller?.restore?.(state.store, model.allParameters());
   if (average) {
     const { tensors: averages } = await readSafetensors(join(path, "average.safetensors"));
     average.restore(new Map([...averages].map(([name, { data }]) => [name, data])));
   }
-  if (state.plan) comet?.controller.plan?.restore(state.plan);
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Profile } from "../device/module.js";
 import { DataError } from "../error.js";
 import * as is from "../files/shape.js";
-import { defaults, type Settings } from "../training/session.js";
+import { type Settings, settingsTable } from "../training/settings.js";
 
 /** Raised when a reader of today could not understand it. */
 export const manifestVersion = 1;
@@ -49,25 +49,12 @@ export interface Manifest {
   residentPeakBytes: number;
 }
 
-const positive = is.one<number>(
-  "a whole number of at least 1",
-  (value) => is.count.find(value) === null && value !== 0,
+/** A run's settings, each as its own declaration accepts it. */
+export const settingsShape = is.object<Settings>(
+  Object.fromEntries(
+    Object.entries(settingsTable).map(([name, { expected, accepts }]) => [name, is.one(expected, accepts)]),
+  ) as unknown as Parameters<typeof is.object<Settings>>[0],
 );
-
-/** Each setting has the type of its default; numbers that steps are counted with are counts. */
-export const settingsShape = is.object<Settings>({
-  ...(Object.fromEntries(
-    Object.entries(defaults).map(([name, value]) => [
-      name,
-      { string: is.text, boolean: is.flag, number: is.number }[typeof value as string] ??
-        is.one("anything", () => true),
-    ]),
-  ) as unknown as Parameters<typeof is.object<Settings>>[0]),
-  batch: positive,
-  epochs: positive,
-  steps: is.count,
-  stopAfter: is.count,
-});
 
 const versions = is.object<Manifest["versions"]>({ comet: is.text, node: is.text, arch: is.text });
 

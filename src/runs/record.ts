@@ -1,7 +1,8 @@
 /** What a line of metrics.jsonl must be. */
-import type { ProbeRow } from "../comet/probe.js";
+
 import { type Bytes, categories } from "../device/ledger.js";
 import * as is from "../files/shape.js";
+import type { ProbeRow } from "../stores/probe.js";
 import type {
   AuditRecord,
   EpochRecord,

@@ -5,8 +5,8 @@
 import { join } from "node:path";
 import type { Dataset } from "../data/dataset.js";
 import { DataError, UsageError } from "../error.js";
-import { endOf, stepsDone, totalSteps } from "../training/loop.js";
-import { type Settings, scheduleOf } from "../training/session.js";
+import { endOf, stepsDone, totalSteps } from "../training/position.js";
+import { type Settings, scheduleOf } from "../training/settings.js";
 import { type Checkpoint, checkpointsOf, listCheckpoints, readCheckpoint } from "./checkpoint.js";
 import { readToMark } from "./log.js";
 import type { Manifest } from "./manifest.js";

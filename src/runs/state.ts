@@ -1,14 +1,9 @@
 /** A checkpoint's state.json, in the words of stringifyExactly: all that the rest of a run depends on but its tensors. */
-import type { Curve } from "../comet/budget/allocation.js";
-import type { Claim, PlannedTensor, SavedPlan } from "../comet/budget/plan.js";
-import type { SavedSite } from "../comet/controller.js";
-import type { Bounds } from "../comet/policy.js";
 import { DataError } from "../error.js";
 import { parseExactly } from "../files/exact.js";
 import * as is from "../files/shape.js";
-import type { Observation, Upstream } from "../noise/observation.js";
-import type { Position } from "../training/loop.js";
-import type { Settings } from "../training/session.js";
+import type { Position } from "../training/position.js";
+import type { Settings } from "../training/settings.js";
 import type { Mark } from "./log.js";
 import { settingsShape } from "./manifest.js";
 
@@ -31,58 +26,10 @@ export const stateVersion = 1;
 export interface State extends RunState {
   version: typeof stateVersion;
   settings: Settings;
-  /** What the controller knows; null for a plain run. */
-  sites: SavedSite[] | null;
-  /** Of policies spread and budget. */
-  plan: SavedPlan | null;
+  /** What the store's controller knows; null for a store without one. */
+  store: unknown;
   meanGradient: [parameter: string, mean: number][];
 }
-
-const observation = is.object<Observation>({
-  energy: is.floats,
-  signal: is.anyNumber,
-  meanLoss: is.anyNumber,
-  nonZero: is.anyNumber,
-  batch: is.anyNumber,
-  received: is.anyNumber,
-  arrived: is.anyNumber,
-  upstream: is.nullable(
-    is.object<Upstream>({ noise: is.anyNumber, gated: is.anyNumber, signal: is.anyNumber }),
-  ),
-});
-
-const site = is.object<SavedSite>({
-  site: is.object<SavedSite["site"]>({ name: is.text, op: is.text, parameter: is.nullable(is.text) }),
-  observation: is.nullable(observation),
-  acceptedSigma: is.anyNumber,
-  acceptedUpstream: is.anyNumber,
-  bounds: is.nullable(is.object<Bounds>({ bound: is.anyNumber, gated: is.anyNumber })),
-  applied: is.anyNumber,
-  gatedVariance: is.anyNumber,
-});
-
-const corners = is.list(
-  is.object<Curve[number]>({ bound: is.anyNumber, bytes: is.anyNumber, saving: is.anyNumber }),
-);
-
-const curve: is.Shape<Curve> = {
-  find: (value) =>
-    Array.isArray(value) && value.length === 0
-      ? { place: "", expected: "at least one corner", got: value }
-      : corners.find(value),
-};
-
-const planned = is.object<PlannedTensor>({
-  name: is.text,
-  claims: is.list(
-    is.object<Claim>({ site: is.text, share: is.anyNumber, below: is.oneOf("bound", "gated", "none") }),
-  ),
-  curve,
-  correction: is.anyNumber,
-  noise: is.anyNumber,
-  slack: is.anyNumber,
-  bound: is.nullable(is.anyNumber),
-});
 
 const stateShape = is.object<State>({
   version: is.oneOf(1),
@@ -92,17 +39,8 @@ const stateShape = is.object<State>({
   seconds: is.number,
   residentPeakBytes: is.count,
   settings: settingsShape,
-  sites: is.nullable(is.list(site)),
-  plan: is.nullable(
-    is.object<SavedPlan>({
-      savedBytes: is.anyNumber,
-      images: is.anyNumber,
-      fixedBytes: is.anyNumber,
-      lawNoise: is.anyNumber,
-      layers: is.anyNumber,
-      tensors: is.list(planned),
-    }),
-  ),
+  // Its controller checks it.
+  store: is.one("anything", () => true),
   meanGradient: is.list(is.pair(is.text, is.anyNumber)),
 });
 

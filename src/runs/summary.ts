@@ -20,7 +20,7 @@ export interface Summary {
   devicePeakBytes: number;
   /** What frames and masks saved in the step of the device's peak: their tensors' bytes less their own. */
   packingSavedBytes: number;
-  /** Inputs of convolutions over the whole run: float32 bytes ÷ stored bytes; null for a plain run. */
+  /** Inputs of convolutions over the whole run: float32 bytes ÷ stored bytes; null for a run that packed none. */
   convRatio: number | null;
   /**
    * Seconds in steps: no loading of data, no evaluation, no probes. An audited step counts as the mean of the others,
@@ -86,7 +86,7 @@ export class Summarizer {
       savedPeakBytes: most("savedPeakBytes"),
       devicePeakBytes: most("devicePeakBytes"),
       packingSavedBytes: peak ? peak.rawBytes - peak.packedBytes : 0,
-      convRatio: packed > 0 ? sum("convRawBytes") / packed : null,
+      convRatio: packed > 0 && packed !== sum("convRawBytes") ? sum("convRawBytes") / packed : null,
       stepSeconds: (sum("ms", undisturbed) / 1000) * (steps.length / Math.max(undisturbed.length, 1)),
       worstErrorRatio: this.#worst,
       auditedFrames: this.#frames,

@@ -1,13 +1,14 @@
 /**
- * What a store costs in time: the milliseconds spent on packing saved tensors, on unpacking them and on making them
- * again from others. Packing asks others for values and a recipe asks its sources: only the outermost call is timed.
+ * The time that a store takes: the milliseconds spent on packing saved tensors, unpacking them and recomputing them from
+ * others. Such calls are nested, since a recipe unpacks its sources; only the outermost call is timed.
  */
-import type { Packed, Store } from "../engine/store.js";
+import type { Packed } from "../engine/packed.js";
+import type { Store } from "../engine/store.js";
 
-/** Calls that a plain store answers with what it has. */
+/** The calls by which a packed tensor gives its values. */
 const answers = ["range", "rectified", "gate"] as const;
 
-/** Starts to time all that `store` does from now on; returns the milliseconds so far. */
+/** Times all calls of `store` from now on. Returns a function that gives the milliseconds so far. */
 export function stopwatch(store: Store, now = () => performance.now()): () => number {
   let [total, depth] = [0, 0];
   const timed = <Args extends unknown[], Result>(call: (...args: Args) => Result) => {

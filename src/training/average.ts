@@ -1,19 +1,19 @@
 /**
- * The exponential moving average of a network's state: a ← a + (1 − decay)·(w − a) after each step, a = w before the first.
- * Tests then see the average; training goes on with the weights themselves.
+ * The exponential moving average of a network's state: a ← a + (1 − decay)·(w − a) after each step, with a = w before
+ * the first. Evaluation uses the average; training uses the weights themselves.
  */
 
-import type { Engine } from "../engine/op.js";
+import type { Engine } from "../engine/tape.js";
 import { Tensor } from "../engine/tensor.js";
 import type { Module } from "../nn/index.js";
 
-/** Elements that are exchanged at a time. */
+/** The number of values that are exchanged at a time. */
 const atOnce = 1 << 16;
 
 export class Average {
   readonly #engine: Engine;
   readonly #decay: number;
-  /** A tensor of the model, and its average. */
+  /** The tensors of the model, each with its average. */
   readonly #pairs: ReadonlyMap<string, { now: Tensor; average: Tensor }>;
 
   constructor(engine: Engine, model: Module, decay: number) {
@@ -28,14 +28,14 @@ export class Average {
     );
   }
 
-  /** After the optimiser's step. */
+  /** Called after the optimiser's step. */
   update(): void {
     for (const { now, average } of this.#pairs.values()) {
       this.#engine.kernels.blend(average.data, now.data, 1 - this.#decay);
     }
   }
 
-  /** Exchanges the model's state and its average; doing it twice undoes it. */
+  /** Exchanges the model's state and its average. A second call undoes the first. */
   swap(): void {
     for (const { now, average } of this.#pairs.values()) {
       for (let start = 0; start < now.size; start += atOnce) {
@@ -50,12 +50,12 @@ export class Average {
     }
   }
 
-  /** Borrowed. */
+  /** The averages by name, borrowed. */
   *state(): Iterable<[string, Tensor]> {
     for (const [name, { average }] of this.#pairs) yield [name, average];
   }
 
-  /** Takes up the averages of another of the same model. */
+  /** Continues from the averages of another run of the same model. */
   restore(averages: ReadonlyMap<string, Float32Array>): void {
     for (const [name, { average }] of this.#pairs) average.data.set(averages.get(name)!);
   }

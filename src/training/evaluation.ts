@@ -1,4 +1,4 @@
-/** A batch through the network: its images, its loss, and how many are classified rightly; and all of a split so. */
+/** Loads batches, computes their loss, and evaluates a network on a split. */
 import type { Split } from "../data/dataset.js";
 import { Tensor } from "../engine/tensor.js";
 import { crossEntropy } from "../ops/loss.js";
@@ -23,7 +23,7 @@ export async function loadBatch(
   return { images, labels };
 }
 
-/** How many images of a batch have their label first, and among the first five. */
+/** The number of images whose label has the highest score, and is among the five highest. */
 interface Seen {
   right: number;
   rightOfFive: number;
@@ -44,7 +44,7 @@ export function lossOf(
   return crossEntropy(logits, labels, { smoothing: settings.smoothing });
 }
 
-/** The place of each row's label in the order of its scores, from 0; equal scores in the order of classes, no number last. */
+/** The rank of each row's label among its scores, from 0. Equal scores rank in the order of the classes, and NaN last. */
 function ranks(logits: Tensor, labels: Tensor): number[] {
   const [values, wanted] = [logits.data, labels.data];
   const classes = logits.shape[1]!;
@@ -61,15 +61,15 @@ function ranks(logits: Tensor, labels: Tensor): number[] {
 }
 
 export interface Evaluation {
-  /** Mean over the images. */
+  /** The mean over the images. */
   loss: number;
-  /** Share of the images whose label has the highest score. */
+  /** The share of the images whose label has the highest score. */
   accuracy: number;
-  /** Share of those whose label is among the five highest. */
+  /** The share of the images whose label is among the five highest scores. */
   accuracyOfFive: number;
 }
 
-/** Over a split, with running statistics and without the tape. */
+/** Evaluates the model on a split, with running statistics and without the tape. */
 export async function evaluate(session: Session, split: Split): Promise<Evaluation> {
   const { engine, model, settings } = session;
   engine.recording = false;

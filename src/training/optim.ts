@@ -1,6 +1,7 @@
 /** Stochastic gradient descent, and the schedules of its learning rate. */
 
-import type { Engine, Parameter } from "../engine/op.js";
+import type { Parameter } from "../engine/parameter.js";
+import type { Engine } from "../engine/tape.js";
 import { Tensor } from "../engine/tensor.js";
 import { UsageError } from "../error.js";
 
@@ -11,23 +12,23 @@ export interface SgdOptions {
   nesterov?: boolean;
 }
 
-/** What a step depends on besides weights and gradients, by parameter name; parameters that had no step yet are not in it. */
+/** What a step depends on besides weights and gradients, by parameter name. Parameters without a step are left out. */
 export interface SgdState<Momentum> {
   momentum: Map<string, Momentum>;
-  /** Without momentum only: the mean |gradient| of the last step. */
+  /** For an optimiser without momentum: the mean |gradient| of the last step. */
   meanGradient: Map<string, number>;
 }
 
 /**
  * PyTorch's SGD: m ← momentum·m + g, w ← w − lr·m (Nesterov: w − lr·(g + momentum·m)), with g ← g + weightDecay·w
- * first. Frees each gradient as it is used.
+ * first. Each gradient is freed when it has been used.
  */
 export class Sgd {
   readonly #engine: Engine;
   readonly #parameters: readonly Parameter[];
   readonly #options: Required<SgdOptions>;
   readonly #momentum = new Map<Parameter, Tensor>();
-  /** Kept where there is no momentum, since each gradient is freed as it is used. */
+  /** The mean |gradient|, for an optimiser without momentum: the gradients themselves are freed. */
   readonly #meanGradient = new Map<Parameter, number>();
 
   constructor(engine: Engine, parameters: Iterable<Parameter>, options: SgdOptions) {
@@ -47,7 +48,7 @@ export class Sgd {
     this.#options = { lr, momentum, weightDecay, nesterov };
   }
 
-  /** Updates every parameter that has a gradient. `lrFactor` scales the learning rate: see the schedules. */
+  /** Updates every parameter that has a gradient. `lrFactor` is a factor on the learning rate: see the schedules. */
   step(lrFactor = 1): void {
     const { lr, momentum, weightDecay, nesterov } = this.#options;
     for (const parameter of this.#parameters) {
@@ -62,20 +63,20 @@ export class Sgd {
     }
   }
 
-  /** The mean |m| of a parameter, 0 before its first step. Without momentum m is the last gradient. */
+  /** The mean |m| of a parameter; 0 before its first step. Without momentum, m is the last gradient. */
   meanMomentum(parameter: Parameter): number {
     const buffer = this.#momentum.get(parameter);
     return buffer ? this.#meanAbs(buffer) : (this.#meanGradient.get(parameter) ?? 0);
   }
 
-  /** Borrowed: the tensors are those that the next step changes. */
+  /** The tensors are borrowed, and the next step changes them. */
   get state(): SgdState<Tensor> {
     const named = <T>(map: ReadonlyMap<Parameter, T>) =>
       new Map([...map].map(([{ name }, value]): [string, T] => [name, value]));
     return { momentum: named(this.#momentum), meanGradient: named(this.#meanGradient) };
   }
 
-  /** Takes up the state of another Sgd of the same parameters. */
+  /** Continues from the state of another Sgd of the same parameters. */
   restore({ momentum, meanGradient }: Readonly<SgdState<Float32Array>>): void {
     for (const parameter of this.#parameters) {
       const [m, mean] = [momentum.get(parameter.name), meanGradient.get(parameter.name)];
@@ -103,20 +104,20 @@ export class Sgd {
   }
 }
 
-/** The learning rate's factor at a step; `steps` is the length of the whole run. */
+/** The factor on the learning rate at a step. `steps`: the number of steps of the whole run. */
 export type Schedule = (step: number, steps: number) => number;
 
 export const constant: Schedule = () => 1;
 
-/** ×`gamma` at each of the given fractions of the run; by products, for engines differ in the last bit of a power. */
+/** × `gamma` at each of the given fractions of the run. By products, since JavaScript engines differ in the last bit of a power. */
 export const stepwise =
   (fractions: readonly number[] = [0.5, 0.75], gamma = 0.1): Schedule =>
   (step, steps) =>
     fractions.reduce((factor, fraction) => (step >= fraction * steps ? factor * gamma : factor), 1);
 
 /**
- * cos x for 0 ≤ x ≤ π by its Taylor series, 1e-13 off at most: sums and products only, so that every engine gives the
- * same learning rate (Math.cos may differ in its last bit).
+ * cos x for 0 ≤ x ≤ π by its Taylor series, with an error of at most 1e-13. It uses sums and products only, so that every
+ * JavaScript engine gives the same learning rate; Math.cos may differ in its last bit.
  */
 function cos(x: number): number {
   let [term, sum] = [1, 1];
@@ -127,7 +128,7 @@ function cos(x: number): number {
   return sum;
 }
 
-/** ½(1 + cos πt), t the share of the run that is over. */
+/** ½(1 + cos πt), where t is the part of the run that is over. */
 export const cosine: Schedule = (step, steps) => (1 + cos(Math.PI * Math.min(step / steps, 1))) / 2;
 
 /** Rises linearly over the first `warmSteps` steps, then follows `schedule` over the rest. */
@@ -138,5 +139,5 @@ export const warmUp =
       ? (step + 1) / (warmSteps + 1)
       : schedule(step - warmSteps, Math.max(steps - warmSteps, 1));
 
-/** By name, as the command line gives it. */
+/** The schedules by name. */
 export const schedules: Readonly<Record<string, Schedule>> = { constant, step: stepwise(), cosine };

@@ -1,6 +1,8 @@
-/** What a run tells while it goes on: one record an event, and a line of metrics.jsonl each. */
-import type { ProbeRow } from "../comet/probe.js";
+/** What a run records while it trains: one record for each event, and one line of metrics.jsonl for each record. */
+
 import type { Bytes } from "../device/ledger.js";
+import type { Expectation, SiteReport } from "../engine/controller.js";
+import type { ProbeRow } from "../stores/probe.js";
 
 export interface StepRecord {
   kind: "step";
@@ -27,28 +29,12 @@ export interface StepRecord {
 export interface SiteRecord {
   kind: "sites";
   step: number;
-  sites: {
-    name: string;
-    bound: number | null;
-    acceptedSigma: number;
-    nonZero: number;
-    rawBytes: number;
-    packedBytes: number;
-  }[];
+  sites: (SiteReport & { rawBytes: number; packedBytes: number })[];
 }
 
-/** Before the first step, what policies `spread` and `budget` expect of it. */
-export interface PlanRecord {
+/** Before the first step: what a controller that plans expects of it. `budgetBytes` is 0 for policy `spread`. */
+export interface PlanRecord extends Expectation {
   kind: "plan";
-  /** All saved tensors together. */
-  savedBytes: number;
-  /** With every tensor at the loosest bound of use. */
-  leastBytes: number;
-  /** 0 for policy `spread`. */
-  budgetBytes: number;
-  /** Total relative gradient noise ρ; and what policy `law` would have. */
-  noise: number;
-  lawNoise: number;
 }
 
 export interface EpochRecord {

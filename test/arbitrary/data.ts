@@ -1,7 +1,10 @@
-/** Float32 data by taste: what a network holds, what a ReLU leaves, and every kind of bit pattern. */
+/**
+ * Random float32 data of three kinds: values of a network, values after a ReLU, and all kinds of bit
+ * patterns.
+ */
 import fc from "fast-check";
 
-/** Bit patterns at which kernels have gone wrong before, by name. */
+/** Bit patterns at which kernels have failed before. */
 const special = new Uint32Array([
   0x00000000, // +0
   0x80000000, // −0
@@ -19,16 +22,20 @@ const special = new Uint32Array([
 
 export type Taste = "plain" | "sparse" | "wild";
 
-/** A source of data that depends on a seed only, so that a failure shrinks in its shape and not in its values. */
+/**
+ * A source of data that depends only on a seed, so that a failure shrinks in its shape and not in its values.
+ */
 export interface Data {
   taste: Taste;
-  /** A whole number from 0 to below `limit`. */
+  /** A whole number from 0 up to, but not including, `limit`. */
   below(limit: number): number;
   floats(n: number): Float32Array;
   bytes(n: number): Uint8Array;
 }
 
-/** Words from a counter through a mix: many times faster than an Rng, and laws draw billions. */
+/**
+ * Random words from a counter and a mix. This is many times faster than an Rng, and the laws draw billions.
+ */
 function words(seed: number): () => number {
   let counter = seed;
   return () => {
@@ -43,7 +50,7 @@ function floats(n: number, taste: Taste, next: () => number): Float32Array {
   const x = new Float32Array(n);
   const bits = new Uint32Array(x.buffer);
   for (let i = 0; i < n; i++) {
-    // The low byte says what kind of value it is, the others which one.
+    // The low byte selects the kind of value, the other bytes the value.
     const word = next();
     const kind = word & 0xff;
     if (taste === "sparse" && kind < 128) bits[i] = kind < 64 ? 0 : 0x80000000;

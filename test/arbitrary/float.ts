@@ -1,6 +1,7 @@
 /**
- * Float32 arrays as bit patterns, leaning to where codecs break: specials, ties, the bound ± one ulp, binade edges,
- * huge and tiny ratios, planes of zeros, smooth planes, planes that only the rows above or 2-D Lorenzo predict, constants.
+ * Float32 arrays as bit patterns, with many cases at which codecs fail: specials, ties, the bound ± one ulp,
+ * binade edges, huge and tiny ratios, planes of zeros, smooth planes, planes that only the row above or 2-D
+ * Lorenzo predicts well, constants.
  */
 import fc from "fast-check";
 
@@ -16,7 +17,10 @@ export function toBits(x: number): number {
   return words.getUint32(0);
 }
 
-/** ±0, the least and the largest subnormal, the least normal, the largest finite, ±Inf, quiet and signalling NaN. */
+/**
+ * ±0, the least and the largest subnormal, the least normal, the largest finite, ±Inf, quiet and signalling
+ * NaN.
+ */
 export const specials = [
   0x00000000, 0x80000000, 0x00000001, 0x80000001, 0x007fffff, 0x00800000, 0x7f7fffff, 0xff7fffff, 0x7f800000,
   0xff800000, 0x7fc00000, 0x7f800001, 0xffc12345, 0x3f800000, 0xbf800000,
@@ -24,21 +28,21 @@ export const specials = [
 
 export const anyBits = fc.integer({ min: -0x80000000, max: 0x7fffffff }).map((word) => word >>> 0);
 
-/** Bounds over all of the range, with powers of two among them. */
+/** Bounds over the whole range, including powers of two. */
 export const bound = fc.oneof(
   fc.integer({ min: -60, max: 60 }).map((e) => 2 ** e),
   fc.double({ min: 1e-6, max: 10, noNaN: true }),
   fc.constantFrom(1e-3, 0.1, 0.125, 1, 1e-30, 1e30, 3e38, 1e-37, 1e-40),
 );
 
-/** Values near k·bound, k a half integer, give or take some ulps: ties and edges of bins. */
+/** Values within a few ulps of k·bound with k a half integer: ties and edges of bins. */
 const nearEdge = (eb: number) =>
   fc.tuple(fc.integer({ min: -9000, max: 9000 }), fc.integer({ min: -3, max: 3 })).map(([halves, ulps]) => {
     const bits = toBits((halves / 2) * eb);
     return (bits + ulps) >>> 0;
   });
 
-/** The bits of one value to be coded with bound eb. */
+/** The bits of one value to be encoded with bound eb. */
 export const valueBits = (eb: number) =>
   fc.oneof(
     { weight: 5, arbitrary: nearEdge(eb) },
@@ -48,7 +52,7 @@ export const valueBits = (eb: number) =>
     { weight: 2, arbitrary: fc.constant(0) },
   );
 
-/** A tensor of given length, in rows of `width`: one of several textures, all made of its drawn values. */
+/** A tensor of given length in rows of `width`, with one of several textures made of the drawn values. */
 export function tensor(eb: number, length: number, width = 13): fc.Arbitrary<Float32Array> {
   const few = fc.array(valueBits(eb), { minLength: 1, maxLength: 40 });
   return fc.tuple(few, fc.nat(7), fc.nat(1 << 30)).map(([pool, texture, salt]) => {
@@ -59,7 +63,7 @@ export function tensor(eb: number, length: number, width = 13): fc.Arbitrary<Flo
       state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9;
       return (state ^ (state >>> 13)) >>> 0;
     };
-    /** A number of ±2000 that belongs to a column or, below zero, to a row. */
+    /** A number in ±2000 that depends on a column or, for negative k, on a row. */
     const rough = (k: number) => (Math.imul(k ^ salt, 0x2c1b3c6d) >> 20) & ~1;
     for (let i = 0; i < length; i++) {
       const drawn = pool[next() % pool.length]!;
@@ -77,7 +81,7 @@ export function tensor(eb: number, length: number, width = 13): fc.Arbitrary<Flo
   });
 }
 
-/** Shapes, odd sizes and units among them; rarely one of more than a chunk, or of several segments. */
+/** Shapes, including odd sizes and units; rarely one with more than a chunk or with several segments. */
 export const shape = fc.oneof(
   { weight: 150, arbitrary: fc.array(fc.integer({ min: 1, max: 10 }), { minLength: 1, maxLength: 3 }) },
   {

@@ -1,4 +1,7 @@
-/** Shapes of convolutions, pools and matrices: small ones that shrink, down to none at all, and some that cross every block border. */
+/**
+ * Shapes of convolutions, pools and matrices: small ones that shrink, down to empty ones, and some that cross
+ * every block border.
+ */
 import fc from "fast-check";
 import type { Conv2dShape, DownsampleShape, GemmShape, PoolShape } from "../../src/kernels/kernels.js";
 
@@ -26,12 +29,15 @@ export const conv2dShape: fc.Arbitrary<Conv2dShape> = fc
     return { N, C: groups * groupC, H, W, K: groups * groupK, R, S, P, Q, stride, padding, groups };
   });
 
-/** One channel in, one or two out, a group each: depthwise. */
+/** Depthwise convolutions: each group has one input channel and one or two output channels. */
 export const depthwiseShape: fc.Arbitrary<Conv2dShape> = fc
   .tuple(conv2dShape, fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 2 }))
   .map(([shape, C, perChannel]) => ({ ...shape, C, K: C * perChannel, groups: C }));
 
-/** Rows of 13 windows and more, whose few channels go in pairs; paddings that leave whole rows of a window outside. */
+/**
+ * Rows of at least 13 windows with few channels, which are computed in pairs, and paddings that leave whole
+ * rows of a window outside.
+ */
 export const wideConv2dShape: fc.Arbitrary<Conv2dShape> = fc
   .tuple(conv2dShape, fc.integer({ min: 13, max: 34 }), fc.integer({ min: 1, max: 7 }))
   .map(([shape, W, channels]) => {
@@ -61,8 +67,8 @@ const square = (
 };
 
 /**
- * Chains longer than a piece, planes larger than a block, blocks of several images, windows 1, 7 and 11 wide; planes that
- * Winograd's weight gradient takes in parts.
+ * Chains longer than a piece, planes larger than a block, blocks of several images, windows of width 1, 7 and
+ * 11, and planes that Winograd's weight gradient processes in parts.
  */
 export const largeConv2dShapes: Conv2dShape[] = [
   square(1, 50, 6, 9, 3, 1, 1),
@@ -75,7 +81,7 @@ export const largeConv2dShapes: Conv2dShape[] = [
   square(1, 16, 34, 17, 3, 1, 1),
 ];
 
-/** 3 × 3 windows, stride 1, enough channels for Winograd's way. */
+/** 3 × 3 windows with stride 1 and enough channels for Winograd's transforms. */
 export const winogradShape: fc.Arbitrary<Conv2dShape> = fc
   .record({
     N: fc.integer({ min: 1, max: 2 }),
@@ -120,7 +126,7 @@ export const poolShape: fc.Arbitrary<PoolShape> = fc
     return { planes, H, W, R, S, P, Q: outputs(W, S, stride, pad), stride, padding: pad };
   });
 
-/** Pools whose last windows may reach over the far edges, where they begin inside. */
+/** Pools whose last windows may reach over the far edges if they begin inside. */
 export const maxPoolShape: fc.Arbitrary<PoolShape> = fc
   .tuple(poolShape, fc.boolean(), fc.boolean())
   .map(([shape, rows, columns]) => {

@@ -157,7 +157,7 @@ const failures: readonly [title: string, args: string[], message: RegExp][] = [
     /--model: expected one of .* got "resnet21"; did you mean resnet20/,
   ],
   ["an unknown data set", ["train", "--data", "cifra10"], /--data: .*got "cifra10"; did you mean cifar10/],
-  ["a mistyped store", ["train", "--store", "comte"], /--store <kind>.*comte.*did you mean comet\?/],
+  ["a mistyped store", ["train", "--store", "comte"], /--store <name>.*comte.*did you mean comet\?/],
   [
     "a mistyped policy",
     ["train", "--policy", "lwa"],
@@ -178,7 +178,7 @@ const failures: readonly [title: string, args: string[], message: RegExp][] = [
   [
     "no thread",
     ["train", "--threads", "0"],
-    /--threads: expected a whole number from 1 to \d+, got 0; give for example --threads 2/,
+    /--threads: expected a whole number of at least 1, got 0; give for example 2/,
   ],
   ["batch 0", ["train", "--batch", "0"], /--batch: expected a whole number of at least 1, got 0; give/],
   ["a learning rate that is no number", ["train", "--lr", "NaN"], /--lr.*It is not a number/],
@@ -196,7 +196,7 @@ const failures: readonly [title: string, args: string[], message: RegExp][] = [
   [
     "a memory that is none",
     ["train", "--memory", "lots"],
-    /--memory: expected an amount of bytes, got lots; write/,
+    /--memory: expected an amount of bytes, got lots; give/,
   ],
   [
     "a memory that is too small",

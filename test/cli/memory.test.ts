@@ -8,7 +8,9 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { largest } from "../../src/cli/maxbatch.js";
 import type { Row } from "../../src/cli/memory.js";
-import { type Packed, PlainStore, type Recipe, type SavedTensor } from "../../src/engine/store.js";
+import type { Packed } from "../../src/engine/packed.js";
+import type { Recipe, SavedTensor } from "../../src/engine/saved.js";
+import { PlainStore } from "../../src/engine/store.js";
 import type { Tensor } from "../../src/engine/tensor.js";
 import { models } from "../../src/models/models.js";
 import { torchSavedBytes } from "../../src/models/torch.js";
@@ -26,7 +28,7 @@ test("the largest batch that fits is found, whatever it is", async () => {
 test("comet memory tells each store's bytes, and says that its input is random", () => {
   const printed = comet("memory", "--model", "resnet8", "--batch", "2", "--image", "16", "--threads", "1");
   assert.match(printed, /^resnet8, batch 2, 16 × 16, random input/);
-  for (const store of ["plain", "lean", "comet-conv", "comet"])
+  for (const store of ["plain", "recompute", "comet-conv", "comet"])
     assert.match(printed, new RegExp(`│ ${store} +│`));
 });
 
@@ -80,8 +82,9 @@ test("a stopwatch counts packing and unpacking, nested calls once, and nothing i
     };
   };
   const tensor = {} as Tensor;
-  const source: Packed = { images: 1, range: taking(2, () => tensor), free() {} };
-  const made: Packed = { images: 1, range: taking(1, () => source.range(0, 1)), free() {} };
+  const form = { kind: "raw", bytes: 0 } as const;
+  const source: Packed = { ...form, images: 1, range: taking(2, () => tensor), free() {} };
+  const made: Packed = { ...form, images: 1, range: taking(1, () => source.range(0, 1)), free() {} };
   const store = new PlainStore();
   store.pack = taking(4, () => source);
   store.derive = taking(0, () => made);
@@ -109,7 +112,10 @@ test("comet max-batch finds that more fits when less is kept", () => {
     ],
   );
   const batch = (store: string) => Number(new RegExp(`│ ${store} +│ +(\\d+)`).exec(printed)![1]);
-  assert.ok(batch("plain") > 0 && batch("lean") > batch("plain") && batch("comet") > batch("plain"), printed);
+  assert.ok(
+    batch("plain") > 0 && batch("recompute") > batch("plain") && batch("comet") > batch("plain"),
+    printed,
+  );
 });
 
 test("PyTorch's bytes are known of networks that there are", () => {

@@ -14,7 +14,8 @@ import {
 } from "../../src/comet/budget/allocation.js";
 import { costs } from "../../src/comet/budget/cost.js";
 import type { SiteState } from "../../src/comet/policy.js";
-import type { Observation, Parameter } from "../../src/engine/op.js";
+import type { Observation } from "../../src/engine/noise.js";
+import type { Parameter } from "../../src/engine/parameter.js";
 import { seed } from "../arbitrary/seed.js";
 import { type Allocate, complaint, type Kind, level, scaled, tensors } from "../laws/allocation.js";
 
@@ -159,7 +160,7 @@ test("a curve goes below what was measured, convex, as far as bytes fall", () =>
 test("a site costs what it does to its own weights and, as far as it is heard, to those below", () => {
   const site = (name: string, known: Partial<SiteState> & { observation: Observation }): SiteState => ({
     site: { name, op: "conv2d", parameter: { name } as Parameter },
-    heard: new Map(),
+    arrivals: new Map(),
     acceptedSigma: 1,
     acceptedUpstream: 0,
     bounds: null,
@@ -170,7 +171,7 @@ test("a site costs what it does to its own weights and, as far as it is heard, t
   const seen: Observation = {
     energy: Float32Array.of(2, 6),
     signal: 1,
-    received: 10,
+    deltaGain: 10,
     arrived: 0,
     meanLoss: 1,
     nonZero: 1,
@@ -179,8 +180,8 @@ test("a site costs what it does to its own weights and, as far as it is heard, t
   };
   const above = { ...seen, upstream: { noise: 0.5, gated: 0.25, signal: 1 } };
   const found = costs([
-    site("low", { observation: seen, acceptedSigma: 2, heard: new Map([["top", 0.2]]) }),
-    site("middle", { observation: seen, acceptedSigma: 5, heard: new Map([["top", 0.5]]) }),
+    site("low", { observation: seen, acceptedSigma: 2, arrivals: new Map([["top", 0.2]]) }),
+    site("middle", { observation: seen, acceptedSigma: 5, arrivals: new Map([["top", 0.5]]) }),
     site("top", { observation: above }),
   ]);
   assert.deepEqual(found.get("low"), { each: 1, gated: 0 });

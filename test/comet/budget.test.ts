@@ -6,7 +6,8 @@ import { openDataset } from "../../src/data/open.js";
 import { BudgetError, UsageError } from "../../src/error.js";
 import { train } from "../../src/training/loop.js";
 import type { PlanRecord } from "../../src/training/records.js";
-import { createSession, defaults, type Settings } from "../../src/training/session.js";
+import { createSession } from "../../src/training/session.js";
+import { defaults, type Settings } from "../../src/training/settings.js";
 import { dataset as noise, small } from "../runs/small-runs.js";
 
 const dataset = await openDataset("fashion-mnist");
@@ -64,7 +65,7 @@ test("a smaller budget than a step can keep to is refused before the first, with
   const refused = run({ policy: "budget", savedBytes: "200KiB" });
   await assert.rejects(refused, (error: Error) => {
     assert.ok(error instanceof BudgetError);
-    const [, least] = /expected at least (\d+) KiB for .*, got 200 KiB; give more --saved-bytes/.exec(
+    const [, least] = /expected at least (\d+) KiB for .*, got 200 KiB; give more settings\.savedBytes/.exec(
       error.message,
     )!;
     assert.ok(Number(least) > 200 && Number(least) < 400, error.message);
@@ -81,13 +82,19 @@ test("without --saved-bytes the budget is what the device has left", async () =>
 
 test("a budget without a policy or a store that could keep to it, or that is no amount", () => {
   for (const [changes, message] of [
-    [{ savedBytes: "1MiB" }, /^--saved-bytes: expected policy budget, .* got --policy law/],
-    [{ policy: "budget", store: "plain" }, /^--policy budget: expected a store whose bounds it can choose/],
+    [
+      { savedBytes: "1MiB" },
+      /^settings\.savedBytes: expected settings\.policy budget, .* got settings\.policy law/,
+    ],
+    [
+      { policy: "budget", store: "plain" },
+      /^settings\.policy: expected settings\.store comet-conv or comet, .* got settings\.store plain/,
+    ],
     [
       { policy: "budget", savedBytes: "much" },
-      /^--saved-bytes: expected an amount of bytes above 0, got much/,
+      /^settings\.savedBytes: expected an amount of bytes above 0, got much/,
     ],
-    [{ policy: "budget", savedBytes: "0MiB" }, /^--saved-bytes: expected an amount of bytes above 0/],
+    [{ policy: "budget", savedBytes: "0MiB" }, /^settings\.savedBytes: expected an amount of bytes above 0/],
   ] as const) {
     assert.throws(
       () => createSession({ ...small, ...changes }, noise),

@@ -1,18 +1,24 @@
 /** The equations and the controller, by hand-made numbers. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { calibrate } from "../../src/comet/calibration.js";
 import { Controller } from "../../src/comet/controller.js";
 import { errorVariance, gradientSigma, lawBound, paperBound, paperSigma } from "../../src/comet/law.js";
-import { fixed, law, paper, type SiteState } from "../../src/comet/policy.js";
-import type { Observation, Parameter, Site } from "../../src/engine/op.js";
+import { fixed } from "../../src/comet/policies/fixed.js";
+import { law } from "../../src/comet/policies/law.js";
+import { paper } from "../../src/comet/policies/paper.js";
+import type { SiteState } from "../../src/comet/policy.js";
+import type { Observation } from "../../src/engine/noise.js";
+import type { Parameter, Site } from "../../src/engine/parameter.js";
 import { BoundError, UsageError } from "../../src/error.js";
 import { seed } from "../arbitrary/seed.js";
 
 const observation: Observation = {
   energy: Float32Array.of(4, 0, 8),
   signal: 1,
-  received: 1,
+  deltaGain: 1,
   arrived: 0,
   meanLoss: 0.5,
   nonZero: 0.25,
@@ -24,7 +30,7 @@ const site: Site = { name: "conv.x", op: "conv2d", parameter: weight };
 const unknown: SiteState = {
   site,
   observation: null,
-  heard: new Map(),
+  arrivals: new Map(),
   acceptedSigma: 0,
   acceptedUpstream: 0,
   bounds: null,
@@ -95,7 +101,13 @@ test("batch normalisation without a ReLU behind it, where no δ is 0, gets one b
 test("calibration on a part of a batch scales sums to the whole", () => {
   const controller = new Controller();
   controller.record(site, observation);
-  controller.calibrate(1 / 4, () => 100);
+  const gradients = new Map([[site.parameter!, new Float32Array(5).fill(100)]]);
+  calibrate(controller, {
+    images: 4,
+    backPropagate: () => gradients,
+    forward: () => 0,
+    leftForSaved: () => 0,
+  });
   const { observation: seen, acceptedSigma } = controller.sites.get(site.name)!;
   assert.deepEqual([...seen!.energy], [1, 0, 2]);
   assert.equal(seen!.batch, 64);

@@ -98,7 +98,7 @@ test("bytes with another MD5 never get the name", async (t) => {
   const incomplete = yields({ "a.bin": files["a.bin"] });
   await assert.rejects(
     fetchFiles(folder, md5, [["one", incomplete]], quiet),
-    /one: expected b.bin, got an end/,
+    /one: expected b.bin, got a source that ended without/,
   );
 });
 
@@ -196,7 +196,7 @@ test("an archive's links and paths that lead out of it are left out", async (t) 
   const out = join(folder, "out");
   await assert.rejects(
     fetchFiles(out, md5, [["archive", archiveSource(url)]], quiet),
-    /archive: expected a\.bin, got an end before/,
+    /archive: expected a\.bin, got a source that ended/,
   );
   assert.deepEqual(await holds(out), { "b.bin": files["b.bin"] });
 });

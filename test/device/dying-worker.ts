@@ -2,7 +2,7 @@
 import { workerData } from "node:worker_threads";
 import { Board, kernelNames } from "../../src/device/board.js";
 import { instantiate, type Kernel } from "../../src/device/module.js";
-import type { WorkerSetup } from "../../src/device/worker.js";
+import type { WorkerSetup } from "../../src/device/platform.js";
 
 export const deadly = "fill";
 

@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createEngine } from "../../src/engine/engine.js";
-import { assertNothingLeaks, backward, type Engine, type Parameter } from "../../src/engine/op.js";
-import { type Claimant, type Packed, PlainStore } from "../../src/engine/store.js";
+import type { Packed, SaveRequest } from "../../src/engine/packed.js";
+import type { Parameter } from "../../src/engine/parameter.js";
+import { PlainStore } from "../../src/engine/store.js";
+import { assertNothingLeaks, backward, type Engine } from "../../src/engine/tape.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { FreedError } from "../../src/error.js";
 import { conv2d } from "../../src/ops/conv.js";
@@ -39,7 +41,7 @@ function residual(engine: Engine, w: Parameter): Tensor {
 class Counting extends PlainStore {
   readonly packs: string[] = [];
 
-  override pack(tensor: Tensor, claimants: readonly Claimant[] = []): Packed {
+  override pack(tensor: Tensor, claimants: readonly SaveRequest[] = []): Packed {
     this.packs.push(claimants.map(({ site, need }) => `${site.name}:${need}`).join(" + "));
     return super.pack(tensor);
   }

@@ -18,6 +18,7 @@ import { Source } from "../../src/cli/source.js";
 import { piecesOf } from "../../src/cli/tensorfile.js";
 import { decode, encode, inspect } from "../../src/codec/index.js";
 import { anatomy } from "../../src/codec/reference.js";
+import { checkSaved } from "../../src/comet/saved.js";
 import { cifar10, openCifar } from "../../src/data/cifar.js";
 import { fetchFiles } from "../../src/data/fetch.js";
 import { decodeIdx, encodeIdx } from "../../src/data/idx.js";
@@ -283,8 +284,8 @@ await within(settings, async (session) => {
 const [name] = await listCheckpoints(checkpointed);
 const checkpointPath = join(checkpointed, "checkpoints", name!);
 const stateText = readFileSync(join(checkpointPath, "state.json"), "utf8");
-const { plan, sites } = parseState(stateText, "state.json");
-assert.ok(plan && plan.tensors.length > 0 && sites && sites.length > 0);
+const { plan, sites } = checkSaved(parseState(stateText, "state.json").store);
+assert.ok(plan && plan.tensors.length > 0 && sites.length > 0);
 
 const began = manifest("comet", {
   settings,
@@ -301,6 +302,7 @@ law(
   (text) => {
     const checkpoint: Checkpoint = { path: "checkpoint", state: parseState(text, "state.json") };
     settingsToGoOn("run", began, checkpoint, {});
+    checkSaved(checkpoint.state.store);
   },
 );
 

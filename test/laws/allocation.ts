@@ -1,4 +1,4 @@
-/** The law of allocations: nothing else within the budget is better. */
+/** The law of allocations: no other allocation within the budget is better. */
 import fc from "fast-check";
 import {
   bytesOf,
@@ -8,10 +8,13 @@ import {
   type Weighed,
 } from "../../src/comet/budget/allocation.js";
 
-/** Bounds for tensors under a limit. */
+/** An allocator: returns bounds for tensors under a limit. */
 export type Allocate = (tensors: readonly Weighed[], most: number) => readonly number[];
 
-/** A codec's curve: `values` numbers, a bit for each halving of the bound at first, and less towards the loose end. */
+/**
+ * A codec's curve: `values` numbers, which cost a bit for each halving of the bound at first, and less
+ * towards the loose end.
+ */
 const curve: fc.Arbitrary<Curve> = fc
   .record({
     values: fc.integer({ min: 1, max: 1e6 }),
@@ -33,10 +36,13 @@ export const tensors: fc.Arbitrary<readonly Weighed[]> = fc.array(
   { minLength: 1, maxLength: 12 },
 );
 
-/** Where between the least and the most that a limit can be. */
+/** A limit's place between the least and the largest possible one. */
 export const level = fc.double({ min: 0.02, max: 0.98, noNaN: true });
 
-/** The loosest of the bounds `shape`·factor, within the curves, that keep to a limit of noise; or the tightest of bytes. */
+/**
+ * The loosest bounds `shape`·factor, within the curves, that respect a limit of noise, or the tightest ones
+ * for a limit of bytes.
+ */
 export function scaled(
   kind: Kind,
   tensors: readonly Weighed[],
@@ -58,12 +64,15 @@ export function scaled(
   return at(kind === "noise" ? low : high);
 }
 
-/** What is limited; the other is to be least. */
+/** The quantity that is limited; the other one is to be minimised. */
 export type Kind = "noise" | "bytes";
 
 const slightly = 1 + 1e-6;
 
-/** What is wrong with an allocation, beside bounds a few doublings from it within the same limit; null if nothing. */
+/**
+ * Compares an allocation with one that differs by a few doublings within the same limit. Returns what is
+ * wrong, or null.
+ */
 export function complaint(
   kind: Kind,
   tensors: readonly Weighed[],

@@ -1,4 +1,4 @@
-/** What every codec owes: laws as functions of an implementation. */
+/** The laws that every codec must satisfy, as functions of an implementation. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { keepsSigns, quantizers } from "../../src/codec/bound.js";
@@ -25,14 +25,17 @@ export const cases: fc.Arbitrary<Case> = fc
     const mode = (["fast", "dense", "auto"] as const)[noise % 3]!;
     const options: EncodeOptions = { bound: eb, shape: sizes, quantizer: name, seed: noise, mode };
     if (keepsSigns(name) && coin < 3) options.negativeBound = eb * 3.7;
-    // Rows shorter than 8 are predicted from the last of several: see the lag of docs/format.md.
+    // Rows shorter than 8 are predicted from a row several rows back: see the lag in docs/format.md.
     const row = sizes.filter((size) => size > 1).at(-1) ?? 1;
     return tensor(eb, length, row * Math.ceil(8 / Math.max(row, 1))).map((x) => ({ x, options }));
   });
 
 export const bitsOf = (x: Float32Array): Uint32Array => new Uint32Array(x.buffer, x.byteOffset, x.length);
 
-/** |x − y| < bound in the reals (binary64 with `<` is exact enough: its rounding is monotone too), or the same bits. */
+/**
+ * |x − y| < bound in the reals, or the same bits. Binary64 with `<` is exact enough, because its rounding is
+ * monotone too.
+ */
 export function keeps(x: Float32Array, y: Float32Array, options: EncodeOptions): void {
   const bound = options.bound ?? 0;
   const negativeBound = options.negativeBound ?? bound;
@@ -52,7 +55,7 @@ export function boundHolds({ encode, decode }: Codec, options: Cases): void {
   );
 }
 
-/** Zero if and only if zero, and the same sign; NaN keeps its bits. */
+/** A value decodes to zero if and only if it is zero, and keeps its sign; NaN keeps its bits. */
 export function supportIsExact({ encode, decode }: Codec, options: Cases): void {
   fc.assert(
     fc.property(cases, ({ x, options: how }) => {
@@ -66,7 +69,7 @@ export function supportIsExact({ encode, decode }: Codec, options: Cases): void 
   );
 }
 
-/** The support of a rectified tensor is that of x's positive part, and there it is the tensor decoded whole. */
+/** Rectified decoding is non-zero exactly where x is positive, and equals the full decoding there. */
 export function rectifiedIsExact({ encode, decode }: Codec, options: Cases): void {
   fc.assert(
     fc.property(cases, fc.constantFrom("support", "signed" as const), ({ x, options: how }, quantizer) => {
@@ -82,12 +85,12 @@ export function rectifiedIsExact({ encode, decode }: Codec, options: Cases): voi
   );
 }
 
-/** Values as they are and rectified, both at once. */
+/** A codec that decodes values and their rectified copy at once. */
 export interface Twins extends Codec {
   twins(frame: Uint8Array): { plain: Float32Array; positive: Float32Array };
 }
 
-/** Decoded both ways at once, a frame gives what it gives either way alone. */
+/** Decoding both at once gives the same as decoding each one alone. */
 export function twinsAreBoth({ encode, decode, twins }: Twins, options: Cases): void {
   fc.assert(
     fc.property(cases, fc.constantFrom("support", "signed" as const), ({ x, options: how }, quantizer) => {
@@ -100,7 +103,7 @@ export function twinsAreBoth({ encode, decode, twins }: Twins, options: Cases): 
   );
 }
 
-/** Decoding and encoding again gives the same values: they are their own reconstructions. */
+/** Encoding and decoding the decoded values again changes nothing: they are their own reconstructions. */
 export function secondPassIsStill({ encode, decode }: Codec, options: Cases): void {
   fc.assert(
     fc.property(cases, ({ x, options: how }) => {
@@ -112,7 +115,7 @@ export function secondPassIsStill({ encode, decode }: Codec, options: Cases): vo
   );
 }
 
-/** The same frame, byte for byte, and the same tensor, bit for bit. */
+/** Both codecs give the same frame, byte for byte, and the same tensor, bit for bit. */
 export function equals(a: Codec, b: Codec, options: Cases): void {
   fc.assert(
     fc.property(cases, ({ x, options: how }) => {

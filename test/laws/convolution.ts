@@ -1,9 +1,10 @@
 /**
- * Convolution against its definition in binary64, written another way: every product of an input, a weight and an
- * output gradient is visited once and added to all three results.
+ * Convolution against its definition in binary64, which is written differently here: every product of an
+ * input, a weight and an output gradient is visited once and added to all three results.
  *
- * Law: a chain of n products in float32 is within γ·Σ|products| of the exact sum, γ = (n + 1)·2^-24·1.01.
- * Winograd's sums mix the inputs of neighbouring windows: they are within 2γ of the largest Σ|products| of all.
+ * Law: a chain of n products in float32 is within γ·Σ|products| of the exact sum, with γ = (n +
+ * 1)·2^-24·1.01. Winograd's sums mix the inputs of neighbouring windows; they are within 2γ of the largest
+ * Σ|products| of all outputs.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -90,7 +91,7 @@ const shapes = fc.oneof(
 );
 const tame = data.filter((d: Data) => d.taste !== "wild");
 
-/** `mixed`: 3 × 3 convolutions that Winograd's way may take. */
+/** `mixed` selects 3 × 3 convolutions that may use Winograd's transforms. */
 export function convolvesExactly(
   subject: Subject,
   { mixed = false, ...options }: Cases & { mixed?: boolean },

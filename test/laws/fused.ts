@@ -1,9 +1,9 @@
-/** Whether this machine has the fused profile. */
+/** Tells whether this machine supports the fused profile. */
 import assert from "node:assert/strict";
 import { Device } from "../../src/device/device.js";
 import { UsageError } from "../../src/error.js";
 
-/** A fused device, or null on a machine that says it has none. */
+/** A fused device, or null if the machine reports that it cannot fuse. */
 export function fusedDevice(): Device | null {
   try {
     return new Device({ memory: 64 << 20, build: "fused" });

@@ -1,24 +1,33 @@
 /**
  * The law of every op: its backward is the derivative of its forward.
  *
- * f is made a scalar by a fixed random weighting of its output, L = Σ w·f(x). Central differences of L, with sums in
- * binary64, are compared with the gradients from the tape; what is returned is the largest difference, relative to
- * the largest gradient.
+ * A fixed random weighting of the output makes f a scalar, L = Σ w·f(x). Central differences of L, with sums
+ * in binary64, are compared with the gradients from the tape. The result is the largest difference, relative
+ * to the largest gradient.
  */
-import { apply, backward, type Engine, type Node, type Op, type Parameter } from "../../src/engine/op.js";
+
+import { Application } from "../../src/engine/application.js";
+import type { Op } from "../../src/engine/op.js";
+import type { Parameter } from "../../src/engine/parameter.js";
+import { apply, backward, type Engine } from "../../src/engine/tape.js";
 import { sizeOf, Tensor } from "../../src/engine/tensor.js";
 import { createRng } from "../../src/rng.js";
 
 export interface Inputs {
   shapes: readonly (readonly number[])[];
-  /** Where gradients are also wanted; built once, from values that the check may nudge. */
+  /**
+   * Parameters whose gradients are checked too. They are built once, and the check changes their values
+   * temporarily.
+   */
   parameters?: readonly Parameter[];
   seed?: number;
   /** Maps a uniform number in [−1, 1) to an input value. */
   value?: (u: number) => number;
 }
 
-/** The step of the differences: large enough for float32 forwards, small enough for smooth functions. */
+/**
+ * The step of the differences: large enough for float32 forward passes, small enough for smooth functions.
+ */
 const step = 2 ** -7;
 
 export function gradientError(
@@ -74,7 +83,7 @@ export function gradientError(
   return worst / largest;
 }
 
-/** An input on the tape, whose gradient is kept. */
+/** An input on the tape whose gradient is kept. */
 function leaf(
   engine: Engine,
   values: Float32Array,
@@ -82,20 +91,17 @@ function leaf(
   gradients: (Float32Array | null)[],
   index: number,
 ): Tensor {
-  const node: Node = {
-    site: "leaf",
-    parents: [],
-    handles: new Map(),
-    gradient: null,
-    error: null,
-    heard: new Map(),
-    senders: [],
-    propagate(dy) {
+  const leafOp: Op<null> = {
+    name: "leaf",
+    saves: {},
+    forward: (_run, [x]) => ({ y: x! }),
+    backward(_run, dy) {
       gradients[index] = dy.data.slice();
       dy.dispose();
       return [];
     },
   };
+  const node = new Application(leafOp, null, "leaf", [], new Map());
   engine.tape.push(node);
   return Tensor.from(engine, values, shape).move(shape, node);
 }

@@ -1,7 +1,7 @@
 /**
- * Every float32 of a range under `paper` in half steps, where dense mode chooses between two integers without a check:
- * both have to lie within the bound. It is the rule itself that is swept, in TypeScript: an encoder uses it only where it
- * pays, and bit patterns in order are no such data.
+ * Checks every float32 of a range under `paper` in half steps. Dense mode chooses between two integers there
+ * without a check, so both must lie within the bound. The rule itself is tested, in TypeScript, because an
+ * encoder uses half steps only where they pay, which is not the case for ascending bit patterns.
  */
 import { bin } from "../../src/codec/bound.js";
 import { dequantize, floorOf, halved } from "../../src/codec/stages/quantize.js";
@@ -9,10 +9,10 @@ import { type Finding, nothing } from "./sweep.js";
 
 const step = 1 << 16;
 
-/** As the codec's encoder: the floor of x, NaN to keep it raw. */
+/** The encoder's rule: the floor of x, or NaN to keep x raw. */
 export type FloorOf = typeof floorOf;
 
-/** The bit patterns from `from` up to but not including `to`; `bound`: a float32. */
+/** Checks the bit patterns from `from` up to but not including `to`; `bound` is a float32. */
 export function sweepHalves(from: number, to: number, bound: number, floor: FloorOf = floorOf): Finding {
   const finding = nothing();
   const side = bin(bound);

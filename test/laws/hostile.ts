@@ -1,4 +1,7 @@
-/** What a decoder owes to bytes that no encoder wrote: an answer or a FrameError, and no byte outside its buffers. */
+/**
+ * What a decoder must do with bytes that no encoder wrote: decode them or throw a FrameError, and touch no
+ * byte outside its buffers.
+ */
 import assert from "node:assert/strict";
 import { keepsSigns, quantizers } from "../../src/codec/bound.js";
 import { lengthOf } from "../../src/codec/frame.js";
@@ -9,9 +12,9 @@ import { createRng } from "../../src/rng.js";
 
 export interface Tally {
   frames: number;
-  /** Decoded to something: damage that makes another valid frame. */
+  /** Frames that decoded without an error, because the damage made another valid frame. */
   accepted: number;
-  /** How often each field was named. */
+  /** How often each field was named in an error. */
   rejected: Map<string, number>;
 }
 
@@ -41,11 +44,14 @@ function originals(): Uint8Array[] {
 
 export interface Arena {
   codec: WasmCodec;
-  /** Puts bytes in place of a frame and its checksum right; decodes them. */
+  /** Puts a frame into the memory with a correct checksum, and decodes it. */
   decode(frame: Uint8Array): void;
 }
 
-/** A decoder between fences: any byte changed outside its output and its scratch is an assertion error. */
+/**
+ * A decoder between guard bytes: any byte that changes outside its output and its scratch is an assertion
+ * error.
+ */
 export function arena(exports: WebAssembly.Exports, memory: WebAssembly.Memory): Arena {
   const heap = Math.ceil((exports.memoryBase as () => number)() / 64) * 64;
   const fence = 4096;
@@ -82,7 +88,10 @@ export function arena(exports: WebAssembly.Exports, memory: WebAssembly.Memory):
   };
 }
 
-/** Mutates and truncates frames, checksums put right, so that the damage reaches every layer behind them. */
+/**
+ * Mutates and truncates frames and corrects their checksums, so that the damage reaches every layer of the
+ * decoder.
+ */
 export function survivesMutation({ decode }: Arena, frames: number, seed: number, tally?: Tally): Tally {
   const counts = tally ?? { frames: 0, accepted: 0, rejected: new Map<string, number>() };
   const rng = createRng(seed).fork("hostile");
@@ -92,7 +101,7 @@ export function survivesMutation({ decode }: Arena, frames: number, seed: number
     let frame = source.slice();
     const changes = rng.integer(1, 4);
     for (let c = 0; c < changes; c++) {
-      // Headers and counts lie in front: half of the damage goes there.
+      // Half of the damage goes to the beginning, where headers and counts lie.
       const at = rng.integer(12, rng.integer(0, 1) ? Math.min(60, frame.length - 1) : frame.length - 1);
       const how = rng.integer(0, 3);
       if (how === 0) frame[at]! ^= 1 << rng.integer(0, 7);
@@ -112,7 +121,7 @@ export function survivesMutation({ decode }: Arena, frames: number, seed: number
   return counts;
 }
 
-/** After whatever came before, the codec still encodes and decodes as it should: its tables are whole. */
+/** After damaged frames, the codec still encodes and decodes correctly, so its tables are intact. */
 export function stillWorks({ decode }: Arena): void {
   for (const frame of originals()) decode(frame);
 }

@@ -1,6 +1,7 @@
 /**
- * The one law of kernels: an implementation leaves the same bits in every buffer as the reference does, and returns
- * the same number. (A NaN equals any NaN: which payload survives an operation is the processor's choice.)
+ * The law of kernels: an implementation leaves the same bits in every buffer as the reference, and returns
+ * the same number. Any NaN equals any other, because the processor decides which payload an operation
+ * returns.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -21,7 +22,7 @@ import {
 } from "../arbitrary/shape.js";
 import type { Subject, View } from "./subject.js";
 
-/** One call of one kernel on buffers filled beforehand, outputs with rubbish. */
+/** One call of one kernel on prepared buffers; outputs are filled with arbitrary values. */
 interface Call {
   /** What a failure prints instead of thousands of numbers. */
   [fc.toStringMethod]?: () => string;
@@ -57,7 +58,7 @@ export function agrees(subject: Subject, calls: fc.Arbitrary<Call>, options: Cas
   );
 }
 
-/** A law's cases: from some parameters and data, the call. */
+/** The cases of a law: a call made from some parameters and data. */
 function cases<P>(parameters: fc.Arbitrary<P>, make: (p: P, d: Data) => Call): fc.Arbitrary<Call> {
   return fc.tuple(parameters, data).map(([p, d]) => ({
     [fc.toStringMethod]: () => `${JSON.stringify(p)} on ${d.taste} data`,
@@ -95,7 +96,7 @@ const rows = fc.record({
   smoothing: fc.constantFrom(0, 0.1),
   inPlace: fc.boolean(),
 });
-/** Where there are no classes, no row has a label. */
+/** Without classes there are no labels, so there are no rows either. */
 const labelled = rows.map((s) => (s.classes === 0 ? { ...s, rows: 0 } : s));
 const maybe = fc.boolean();
 
@@ -160,12 +161,14 @@ const maxPools = (shapes: fc.Arbitrary<PoolShape>) => ({
 
 export const poolsOf = (shapes: fc.Arbitrary<PoolShape>) => Object.values(maxPools(shapes));
 
-/** Shapes that cross every block border, each of them: too slow to be drawn often. */
+/**
+ * The shapes that cross every block border, each as a law of its own; they are too slow to be drawn often.
+ */
 export const largeConvolutions = largeConv2dShapes.flatMap((shape) =>
   Object.entries(convolutions(fc.constant(shape))),
 );
 
-/** Those that go by Winograd's way, of which the laws draw few. */
+/** Convolutions that use Winograd's transforms, of which the laws draw few. */
 export const winogradConvolutions = convolutions(winogradShape);
 
 export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {

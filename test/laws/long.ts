@@ -1,6 +1,6 @@
 /**
- * Every law that draws cases, with the fast implementations in place: what `npm run verify` runs a million times. That
- * every kernel returns the reference's bits is one law, whose cases the kernels share.
+ * Every law that draws cases, for the fast implementations; `npm run verify` runs each a million times. That
+ * all kernels return the reference's bits counts as one law, whose cases are divided among the kernels.
  */
 import { decode, encode } from "../../src/codec/index.js";
 import * as reference from "../../src/codec/reference.js";
@@ -14,12 +14,12 @@ import { energyIsMeanOverWeights, gradientWithinWorstCase } from "./noise.js";
 import { onDevice } from "./subject.js";
 
 export interface Law {
-  /** Of a law's million cases. */
+  /** The share of a law's million cases. */
   share: number;
   run(options: Cases): void;
 }
 
-/** By name. Needs a device of its own: one call a thread. */
+/** The laws by name. Each thread needs its own call, because each call makes a device. */
 export function longLaws(): Map<string, Law> {
   const device = new Device({ memory: 64 << 20 });
   const subject = onDevice(device, simdKernels(device, { threads: 1 }));

@@ -1,8 +1,8 @@
 /**
- * What an error in a saved tensor can do to a weight gradient, as laws of an implementation: no weight's error exceeds
- * eb·Σ|δ| over its non-zero inputs (G1), and the noise energy is the mean of Σδ² over a channel's weights (G3).
+ * Laws about the effect of an error in a saved tensor on a weight gradient: no weight's error exceeds eb·Σ|δ|
+ * over its non-zero inputs (G1), and the noise energy is the mean of Σδ² over a channel's weights (G3).
  *
- * Sums over non-zero inputs are themselves weight gradients: of |δ| or δ², with the support of x for an input.
+ * Sums over non-zero inputs are computed as weight gradients: of |δ| or δ², with the support of x as input.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -26,7 +26,7 @@ const draw = (s: Conv2dShape, d: Data) => ({
 
 const weightsOf = (s: Conv2dShape): number => (s.K * s.C * s.R * s.S) / s.groups;
 
-/** Σ over the batch and the positions, for each weight. */
+/** For each weight, the sum over the batch and the positions. */
 function weightGradient(dy: Float32Array, x: Float32Array, s: Conv2dShape): Float32Array {
   const dw = new Float32Array(weightsOf(s));
   referenceKernels.conv2dWeightGradient(dw, dy, x, s);
@@ -35,7 +35,7 @@ function weightGradient(dy: Float32Array, x: Float32Array, s: Conv2dShape): Floa
 
 const supportOf = (x: Float32Array): Float32Array => x.map((value) => (value === 0 ? 0 : 1));
 
-/** G1. Beside eb·Σ|δ| stands what two float32 chains of n products may be off themselves. */
+/** G1. The allowance is eb·Σ|δ| plus the rounding errors of two float32 chains of n products. */
 export function gradientWithinWorstCase({ encode, decode }: Codec, options: Cases): void {
   const bounds = fc.constantFrom(2 ** -10, 0.003, 0.1, 0.5, 2);
   const quantizers = fc.constantFrom("support", "dithered" as const);

@@ -1,4 +1,4 @@
-/** Whether a sample is normal. */
+/** Tests whether a sample is normal. */
 
 export function moments(sample: Float64Array): { mean: number; sigma: number } {
   const mean = sample.reduce((sum, e) => sum + e, 0) / sample.length;
@@ -15,7 +15,7 @@ function normalShare(z: number): number {
   return z < 0 ? tail : 1 - tail;
 }
 
-/** Kolmogorov's √n·D between standardised values, sorted, and the normal distribution. */
+/** Kolmogorov's √n·D between sorted, standardised values and the normal distribution. */
 export function kolmogorov(sorted: Float64Array): number {
   const n = sorted.length;
   let worst = 0;
@@ -26,7 +26,7 @@ export function kolmogorov(sorted: Float64Array): number {
   return Math.sqrt(n) * worst;
 }
 
-/** The same with mean and σ taken from the sample. */
+/** kolmogorov with the sample's own mean and σ. */
 export function lilliefors(sample: Float64Array): number {
   const { mean, sigma } = moments(sample);
   return kolmogorov(sample.map((e) => (e - mean) / sigma).sort());

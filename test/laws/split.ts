@@ -1,9 +1,9 @@
-/** Laws of a Split, whatever holds its images. */
+/** Laws of a Split, independent of how it stores its images. */
 import assert from "node:assert/strict";
 import type { Dataset, Split } from "../../src/data/dataset.js";
 import { createRng } from "../../src/rng.js";
 
-/** Each image of `batches`, by index, as the split writes it under the seed's rng (null: evaluation). */
+/** The images of `batches` by index, as the split writes them with the seed's rng (null: evaluation). */
 async function imagesOf(
   split: Split,
   imageLength: number,
@@ -28,7 +28,7 @@ async function imagesOf(
 
 const imageLengthOf = ({ channels, height, width }: Dataset): number => channels * height * width;
 
-/** An image under one rng is the same in any batch, at any place, after any others. */
+/** With one rng, an image is the same in any batch, at any position, after any other images. */
 export async function cuttingChangesNothing(dataset: Dataset, split: Split, seed: number): Promise<void> {
   const order = [...createRng(seed).permutation(split.length)];
   const whole = await imagesOf(split, imageLengthOf(dataset), [order], seed);
@@ -36,7 +36,7 @@ export async function cuttingChangesNothing(dataset: Dataset, split: Split, seed
   assert.deepEqual(await imagesOf(split, imageLengthOf(dataset), cuts, seed), whole);
 }
 
-/** Training sees other pixels under another rng; labels, and what evaluation sees, never change. */
+/** Training uses other pixels with another rng; labels and evaluation images never change. */
 export async function onlyTrainingIsRandom(dataset: Dataset, split: Split, seed: number): Promise<void> {
   const order = [[...Array(split.length).keys()]];
   const [one, other] = await Promise.all(

@@ -1,11 +1,11 @@
-/** Implementations of the kernels as the laws see them: how buffers are lent to them. */
+/** Implementations of the kernels together with a way to give them buffers. */
 import assert from "node:assert/strict";
 import type { Device } from "../../src/device/device.js";
 import type { Kernels } from "../../src/kernels/kernels.js";
 
 export type View = Float32Array | Uint8Array;
 
-/** `withBuffers` lends copies of the originals to `use`. */
+/** `withBuffers` passes copies of the originals to `use`. */
 export interface Subject {
   kernels: Kernels;
   withBuffers(originals: readonly View[], use: (buffers: View[]) => void): void;
@@ -25,7 +25,7 @@ function guarded(bytes: Uint8Array, from: number, to: number): boolean {
   return true;
 }
 
-/** Every workspace that the device lends from now on ends in guard bytes that must survive its use. */
+/** Makes the device end every workspace with guard bytes, and checks them when the workspace is freed. */
 function guardWorkspaces(device: Device): void {
   const allocate = device.allocate.bind(device);
   const free = device.free.bind(device);
@@ -43,7 +43,10 @@ function guardWorkspaces(device: Device): void {
   };
 }
 
-/** Buffers in the device, floats at every 4-byte alignment and bytes anywhere, between guard bytes that must survive; workspaces likewise. */
+/**
+ * Buffers in the device between guard bytes that must survive, with floats at every 4-byte alignment and
+ * bytes at any address; workspaces are guarded as well.
+ */
 export function onDevice(device: Device, kernels: Kernels): Subject {
   let placed = 0;
   guardWorkspaces(device);

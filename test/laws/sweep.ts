@@ -1,6 +1,7 @@
 /**
- * Every float32 of a range through a codec, and the bound checked in the reals. The difference of two float32 is
- * rounded to binary64 here, which cannot hide a violation: the bound is a binary64 too, and rounding is monotone.
+ * Encodes and decodes every float32 of a range, and checks the bound in the reals. The difference of two
+ * float32 is rounded to binary64 here. That cannot hide a violation, because the bound is a binary64 number
+ * too and rounding is monotone.
  */
 import type { EncodeOptions } from "../../src/codec/index.js";
 import { scratchBytes } from "../../src/codec/room.js";
@@ -8,13 +9,16 @@ import { WasmCodec } from "../../src/codec/wasm.js";
 
 export interface Finding {
   values: number;
-  /** Values kept raw, NaN and infinities among them. */
+  /** Number of raw values, including NaN and infinities. */
   raw: number;
-  /** Bit patterns of values that came back out of bound, the first few. */
+  /** The bit patterns of the first few values that decoded out of bound. */
   violations: number[];
-  /** Under support, values whose sign or zero was lost; under signed, those that rectified decoding takes for others'. */
+  /**
+   * With support, values that lost their sign or zero; with signed, values on the wrong side in rectified
+   * decoding.
+   */
   signs: number;
-  /** The largest |x − x̂| ÷ bound of all. */
+  /** The largest |x − x̂| ÷ bound. */
   worst: number;
 }
 
@@ -36,7 +40,7 @@ export class Sweep {
     this.#codec = new WasmCodec(exports, memory, scratch);
   }
 
-  /** The bit patterns from `from` up to but not including `to`. */
+  /** Checks the bit patterns from `from` up to but not including `to`. */
   run(
     from: number,
     to: number,

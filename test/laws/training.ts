@@ -1,6 +1,6 @@
 /**
- * Ten steps of a small ResNet, by any way of computing them, in Node or in a page: the law is that the weights depend
- * on the store and the profile alone.
+ * Ten steps of a small ResNet, computed in any supported way, in Node or in a browser. The law: the weights
+ * depend only on the store and the profile.
  */
 import type { Dataset, Split } from "../../src/data/dataset.js";
 import type { Build } from "../../src/device/module.js";
@@ -9,23 +9,24 @@ import type { Kernels } from "../../src/kernels/kernels.js";
 import type { SimdKernels } from "../../src/kernels/simd.js";
 import { createRng } from "../../src/rng.js";
 import { train } from "../../src/training/loop.js";
-import { createSession, defaults } from "../../src/training/session.js";
+import { createSession } from "../../src/training/session.js";
+import { defaults } from "../../src/training/settings.js";
 
 /** A way of computing. */
 export interface Way {
   store: "plain" | "comet";
-  /** "reference": no WebAssembly but the codec's. */
+  /** "reference" uses no WebAssembly other than the codec's. */
   build: Build | "reference";
   threads: number;
 }
 
 export interface Trained {
   weights: string;
-  /** How many threads there really were. */
+  /** The actual number of threads. */
   threads: number;
 }
 
-/** Noise in 3 × 8 × 9 images, less than half of it above zero, and classes at random. */
+/** Random 3 × 8 × 9 images in which less than half of the values are above zero, with random classes. */
 function noise(name: string, length: number): Split {
   const rng = createRng(1).fork(name);
   const pixels = Float32Array.from({ length: length * size }, () => Math.max(0, rng.uniform() - 0.6));
@@ -57,7 +58,7 @@ const dataset: Dataset = {
   close: async () => {},
 };
 
-/** Until then the calling thread does what the others should. */
+/** Waits until all threads have started; before that, the calling thread does the others' work. */
 async function allStarted(kernels: Kernels & Partial<SimdKernels>): Promise<void> {
   const { ready, threads } = kernels;
   for (let ms = 0; ready && ready() < threads; ms += 5) {
@@ -66,7 +67,10 @@ async function allStarted(kernels: Kernels & Partial<SimdKernels>): Promise<void
   }
 }
 
-/** Ten steps; collections on the way renew COMET's bounds. Work is split however small it is. `change` may spoil it. */
+/**
+ * Trains ten steps. COMET's bounds are renewed by collections in between, and work is split however small it
+ * is. `change` may spoil the kernels.
+ */
 export async function trainTenSteps(
   { store, build, threads }: Way,
   change = (kernels: Kernels) => kernels,
@@ -79,7 +83,7 @@ export async function trainTenSteps(
   });
   const engine = { ...made, kernels: change(made.kernels) };
   const settings = { ...defaults, model: "resnet8", store, batch: 3, epochs: 1, every: 3, warmup: 2 };
-  const session = createSession(settings, dataset, engine);
+  const session = createSession(settings, dataset, { engine });
   await allStarted(made.kernels);
   const { weights } = await train(session);
   await engine.close();

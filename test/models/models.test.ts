@@ -5,14 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { createEngine } from "../../src/engine/engine.js";
-import { assertNothingLeaks } from "../../src/engine/op.js";
+import { assertNothingLeaks, engineOf } from "../../src/engine/tape.js";
 import { sizeOf, Tensor } from "../../src/engine/tensor.js";
 import { DataError, ShapeError, UsageError } from "../../src/error.js";
 import { readSafetensors, writeSafetensors } from "../../src/files/safetensors.js";
 import { createModel } from "../../src/models/models.js";
 import { loadWeights, saveWeights } from "../../src/models/weights.js";
 import { blank, build, type Module } from "../../src/nn/index.js";
-import { hashWeights } from "../../src/training/loop.js";
+import { hashWeights } from "../../src/training/weights-hash.js";
 
 const folder = mkdtempSync(join(tmpdir(), "comet-models-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -93,7 +93,7 @@ for (const [name, extent] of [
 ] as const) {
   test(`${name} takes ${extent} × ${extent} images and leaves nothing behind`, () => {
     const network = unfilled(name, extent, 7);
-    const { engine } = [...network.allParameters()][0]!.value;
+    const engine = engineOf([...network.allParameters()][0]!.value);
     engine.recording = false;
     const y = network.forward(
       Tensor.from(engine, new Float32Array(2 * 3 * extent * extent).fill(0.5), [2, 3, extent, extent]),

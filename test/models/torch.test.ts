@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createEngine } from "../../src/engine/engine.js";
-import { assertNothingLeaks, backward } from "../../src/engine/op.js";
+import { assertNothingLeaks, backward } from "../../src/engine/tape.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { readSafetensors } from "../../src/files/safetensors.js";
 import { mix } from "../../src/kernels/reference/mask.js";
@@ -24,7 +24,7 @@ import { vgg16 } from "../../src/models/vgg.js";
 import { loadWeights, saveWeights } from "../../src/models/weights.js";
 import {
   BatchNorm2d,
-  type Build,
+  type Builder,
   blank,
   Dropout,
   type Module,
@@ -57,7 +57,7 @@ const smoothing = 0.1;
 const tolerance = 1e-4;
 
 /** The networks as the goldens have them: few hidden features. */
-const builders: Record<string, (b: Build, input: Input) => Module> = {
+const builders: Record<string, (b: Builder, input: Input) => Module> = {
   alexnet: (b, input) => alexnet(b, input, hidden),
   vgg16: (b, input) => vgg16(false)(b, input, hidden),
   vgg16_bn: (b, input) => vgg16(true)(b, input, hidden),

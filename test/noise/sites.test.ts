@@ -2,19 +2,22 @@
  * The law of each site, alone: one tensor is stored under its bound, all others as they are, so that what its own error
  * does is not mixed with what sites above have sent. On a real training step, root mean squares over several dithers.
  */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gradientSigma, upstreamVariance } from "../../src/comet/law.js";
-import { probe, weightGradients } from "../../src/comet/probe.js";
-import { Trace } from "../../src/comet/trace.js";
+import { ErrorTrace } from "../../src/comet/prediction.js";
+import type { CometStore } from "../../src/comet/store.js";
 import type { Dataset, Split } from "../../src/data/dataset.js";
 import { openDataset } from "../../src/data/open.js";
 import { PlainStore } from "../../src/engine/store.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { referenceKernels } from "../../src/kernels/reference.js";
 import { crossEntropy } from "../../src/ops/loss.js";
+import { probe, weightGradients } from "../../src/stores/probe.js";
 import { train } from "../../src/training/loop.js";
-import { createSession, defaults } from "../../src/training/session.js";
+import { createSession } from "../../src/training/session.js";
+import { defaults } from "../../src/training/settings.js";
 
 const batch = 8;
 
@@ -72,7 +75,7 @@ async function opened(dataset: Dataset, { model, steps, lr, draws }: Settings) {
   const session = createSession(settings, { ...dataset, train: short, test });
   await train(session);
   const { engine, model: network } = session;
-  const comet = session.comet!;
+  const comet = engine.store as CometStore;
   const [pixels, labels] = [new Float32Array(batch * side * side), new Float32Array(batch)];
   await images.batch(
     Uint32Array.from({ length: batch }, (_, i) => 1000 + i),
@@ -102,7 +105,7 @@ async function opened(dataset: Dataset, { model, steps, lr, draws }: Settings) {
   engine.onOutput = (site, y) => values.set(site, y.data.slice());
   const exact = step();
   engine.onOutput = null;
-  engine.observer = comet.controller;
+  engine.observer = comet.controller.observer;
   engine.store = comet;
   comet.controller.collecting = true;
   const { sites } = comet.controller;
@@ -119,7 +122,7 @@ async function opened(dataset: Dataset, { model, steps, lr, draws }: Settings) {
   /** All gradients, under all errors. */
   const probed = () => {
     comet.only = () => true;
-    return probe(engine, comet, network, forward, draws);
+    return probe(engine, network, forward, draws);
   };
   return { sites, values, exact, drawn, probed };
 }
@@ -234,13 +237,13 @@ test("the laws of SiLU, of squeeze-and-excitation and of the convolutions behind
   };
   const ratio = together();
   assert.ok(Math.abs(ratio - 1) < 0.05, `predicted ÷ measured ${ratio}, the mean over γ before a SiLU`);
-  const { draw } = Trace.prototype;
+  const { draw } = ErrorTrace.prototype;
   try {
-    Trace.prototype.draw = function (site) {
+    ErrorTrace.prototype.draw = function (site) {
       return draw.call(this, site, null);
     };
     assert.ok(together() < 0.95, "signs of their own pass, too");
   } finally {
-    Trace.prototype.draw = draw;
+    ErrorTrace.prototype.draw = draw;
   }
 });

@@ -8,7 +8,6 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { weightGradients } from "../../src/comet/probe.js";
 import type { CometStore } from "../../src/comet/store.js";
 import type { Dataset } from "../../src/data/dataset.js";
 import { openDataset } from "../../src/data/open.js";
@@ -16,8 +15,10 @@ import { PlainStore } from "../../src/engine/store.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { crossEntropy } from "../../src/ops/loss.js";
 import { createRng } from "../../src/rng.js";
+import { weightGradients } from "../../src/stores/probe.js";
 import { train } from "../../src/training/loop.js";
-import { createSession, defaults } from "../../src/training/session.js";
+import { createSession } from "../../src/training/session.js";
+import { defaults } from "../../src/training/settings.js";
 import { seed } from "../arbitrary/seed.js";
 import { lilliefors, moments } from "../laws/normal.js";
 

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createEngine } from "../../src/engine/engine.js";
-import { apply, type Engine, type Op, type Parameter } from "../../src/engine/op.js";
+import type { Op } from "../../src/engine/op.js";
+import type { Parameter } from "../../src/engine/parameter.js";
+import { apply, type Engine } from "../../src/engine/tape.js";
 import { sizeOf, Tensor } from "../../src/engine/tensor.js";
 import { basicBlock } from "../../src/models/resnet-cifar.js";
 import { build, Conv2d, name } from "../../src/nn/index.js";
@@ -11,7 +13,7 @@ import { adaptiveAvgPool2d } from "../../src/ops/adaptive.js";
 import { concat } from "../../src/ops/concat.js";
 import { conv2d, linear } from "../../src/ops/conv.js";
 import { stochasticDepth } from "../../src/ops/depth.js";
-import { excite } from "../../src/ops/excite.js";
+import { squeezeExcitation } from "../../src/ops/excitation.js";
 import { crossEntropy, softmax } from "../../src/ops/loss.js";
 import { batchNorm2d } from "../../src/ops/norm.js";
 import { add, dropout, flatten, relu } from "../../src/ops/pointwise.js";
@@ -103,8 +105,8 @@ const cases: Case[] = [
   ["sigmoid", (x) => sigmoid(x), { shapes: [[3, 17]], value: (u) => 4 * u }],
   ["silu", (x) => silu(x), { shapes: [[3, 17]], value: (u) => 4 * u }],
   [
-    "excite",
-    (x, s) => excite(x, s),
+    "squeezeExcitation",
+    (x, s) => squeezeExcitation(x, s),
     {
       shapes: [
         [2, 3, 3, 2],

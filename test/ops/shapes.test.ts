@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createEngine } from "../../src/engine/engine.js";
-import type { Parameter } from "../../src/engine/op.js";
+import type { Parameter } from "../../src/engine/parameter.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { ShapeError } from "../../src/error.js";
 import { build, Conv2d } from "../../src/nn/index.js";

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openDataset } from "../../src/data/open.js";
 import { type Outcome, train } from "../../src/training/loop.js";
-import { createSession, defaults } from "../../src/training/session.js";
+import { createSession } from "../../src/training/session.js";
+import { defaults } from "../../src/training/settings.js";
 import { missing, visit } from "./browser.js";
 
 const settings = { model: "lenet", steps: 10, threads: 2 };

@@ -16,12 +16,13 @@ function filesBelow(folder: string, extension: string): string[] {
 
 /** From low to high; a file belongs to the first entry that is its name or a folder above it. */
 const layers: readonly (readonly string[])[] = [
-  ["error.ts", "rng.ts", "suggest.ts"],
+  ["error.ts", "rng.ts", "suggest.ts", "setting.ts"],
   ["files/"],
   ["device/"],
   ["codec/"],
   ["kernels/"],
-  ["engine/", "noise/"],
+  ["engine/"],
+  ["noise/"],
   ["ops/"],
   ["nn/"],
   ["data/"],
@@ -31,7 +32,7 @@ const layers: readonly (readonly string[])[] = [
   ["training/"],
   ["runs/"],
   ["report/"],
-  ["cli/", "index.ts", "portable.ts"],
+  ["cli/", "index.ts", "browser.ts"],
 ];
 
 function layerOf(file: string): number {
@@ -65,6 +66,35 @@ test("the layer law catches a climber", () => {
   const withClimber = (file: string) =>
     file === "engine/tensor.ts" ? ["training/loop.ts"] : importsOf(file);
   assert.deepEqual(climbers(withClimber), ["engine/tensor.ts"]);
+});
+
+/** Files that import each other in a circle, as a path that ends where it began; null where there is none. */
+function circle(imports: (file: string) => string[]): string[] | null {
+  const settled = new Set<string>();
+  const visit = (file: string, path: readonly string[]): string[] | null => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (settled.has(file)) return null;
+    for (const target of imports(file)) {
+      const found = visit(target, [...path, file]);
+      if (found) return found;
+    }
+    settled.add(file);
+    return null;
+  };
+  for (const file of filesBelow("src", ".ts").map((file) => relative("src", file))) {
+    const found = visit(file, []);
+    if (found) return found;
+  }
+  return null;
+}
+
+test("no files import each other in a circle", () => {
+  assert.deepEqual(circle(importsOf), null);
+});
+
+test("the circle law catches a circle", () => {
+  const bent = (file: string) => (file === "error.ts" ? ["engine/op.ts"] : importsOf(file));
+  assert.equal(circle(bent)?.at(-1), circle(bent)?.[0]);
 });
 
 test("the codec imports nothing but the errors", () => {
@@ -138,6 +168,31 @@ test("no file is a drawer for odds and ends, and none is too long to be one conc
     const lines = readFileSync(join(root, file), "utf8").split("\n").length;
     assert.ok(lines <= 400, `${file} has ${lines} lines`);
   }
+});
+
+test("the heart stays small: few files at the root, short files, few members of what backward works with", () => {
+  const files = filesBelow("src", ".ts").map((file) => relative("src", file));
+  assert.ok(files.filter((file) => !file.includes("/")).length <= 8);
+  for (const file of files.filter((file) => /^(engine|noise|stores|comet)\//.test(file))) {
+    const lines = readFileSync(join(root, "src", file), "utf8").split("\n").length;
+    assert.ok(lines < 250, `src/${file} has ${lines} lines`);
+  }
+  const op = readFileSync(join(root, "src", "engine", "op.ts"), "utf8");
+  const body = /export interface Backward \{\n([\s\S]*?)\n\}/.exec(op)![1]!;
+  const members = body.match(/^ {2}(readonly )?\w+[(:?]/gm)!;
+  assert.ok(members.length <= 10, `Backward has ${members.length} members: ${members}`);
+});
+
+/** What only a store, and what chooses one, may name. */
+const methods = /\bcomet\/|CometStore|"comet"/;
+
+test("engine, ops, networks, training, runs and reports name no method of storing", () => {
+  const others = filesBelow("src", ".ts").filter(
+    (file) =>
+      /^src\/(engine|noise|ops|nn|models|data|training|runs|report)\//.test(file) &&
+      methods.test(readFileSync(join(root, file), "utf8")),
+  );
+  assert.deepEqual(others, [join("src", "training", "session.ts"), join("src", "training", "settings.ts")]);
 });
 
 test("each mutant finds the one place that it breaks", () => {

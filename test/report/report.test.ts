@@ -17,7 +17,7 @@ import { histogram } from "../../src/report/histogram.js";
 import { labels, type PageData, pageData, smooth } from "../../src/report/series.js";
 import { reportHtml, writeReport } from "../../src/report/write.js";
 import { type Run, readRun } from "../../src/runs/run.js";
-import type { Settings } from "../../src/training/session.js";
+import type { Settings } from "../../src/training/settings.js";
 import { seed } from "../arbitrary/seed.js";
 import { missing, visit } from "../repo/browser.js";
 import { makeRun, manifest } from "./runs.js";

@@ -4,7 +4,7 @@ import { createRng } from "../../src/rng.js";
 import type { Manifest } from "../../src/runs/manifest.js";
 import type { Run } from "../../src/runs/run.js";
 import type { TrainRecord } from "../../src/training/records.js";
-import { defaults, type Settings } from "../../src/training/session.js";
+import { defaults, type Settings } from "../../src/training/settings.js";
 
 const settings: Settings = { ...defaults, epochs: 3, store: "plain", threads: 1 };
 

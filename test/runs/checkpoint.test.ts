@@ -11,8 +11,8 @@ import { type Checkpoint, listCheckpoints, restore, writeCheckpoint } from "../.
 import type { Manifest } from "../../src/runs/manifest.js";
 import { checkData, findStanding, settingsToGoOn } from "../../src/runs/resume.js";
 import { RunFolder, readRun } from "../../src/runs/run.js";
-import type { Position } from "../../src/training/loop.js";
-import type { Settings } from "../../src/training/session.js";
+import type { Position } from "../../src/training/position.js";
+import type { Settings } from "../../src/training/settings.js";
 import { manifest } from "../report/runs.js";
 import { dataset, small, state, within } from "./small-runs.js";
 
@@ -30,7 +30,7 @@ const began = (changes: Partial<Settings> = {}, rest: Partial<Manifest> = {}): M
 /** A checkpoint that is so far, of a run with these settings. */
 const at = (settings: Settings, position: Position): Checkpoint => ({
   path: "",
-  state: { version: 1, ...state(position), settings, sites: null, plan: null, meanGradient: [] },
+  state: { version: 1, ...state(position), settings, store: null, meanGradient: [] },
 });
 
 test("what changes no result may be asked of a run that goes on, and nothing else", () => {

@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { checkSaved } from "../../src/comet/saved.js";
 import { DataError } from "../../src/error.js";
 import { stringifyExactly } from "../../src/files/exact.js";
 import type { Checkpoint } from "../../src/runs/checkpoint.js";
@@ -42,7 +43,7 @@ const manifests: readonly [text: string, message: RegExp][] = [
   ],
   [
     JSON.stringify({ ...whole, settings: { ...whole.settings, lr: "0.1" } }),
-    /settings\.lr: expected a number, got "0\.1"/,
+    /settings\.lr: expected a finite number, got "0\.1"/,
   ],
   [JSON.stringify({ ...whole, skipped: [1] }), /skipped\[0\]: expected text, got 1/],
   [
@@ -93,8 +94,7 @@ const good: State = {
   version: 1,
   ...state({ epoch: 0, batch: 3 }),
   settings: small,
-  sites: null,
-  plan: null,
+  store: null,
   meanGradient: [["w", 1]],
 };
 
@@ -117,7 +117,6 @@ const states: readonly [text: string, message: RegExp][] = [
     stringifyExactly({ ...good, meanGradient: [["w"]] }),
     /meanGradient\[0\]: expected a pair, got a list of 1/,
   ],
-  [stringifyExactly({ ...good, sites: [{}] }), /sites\[0\]\.site: expected an object, got nothing/],
   ['{"$float32":"AAA="}', /^s: expected JSON as comet-ts writes it/],
 ];
 
@@ -125,6 +124,16 @@ test("state.json", () => {
   assert.deepEqual(parseState(stringifyExactly(good), "s"), good);
   for (const [text, message] of states)
     assert.throws(() => parseState(text, "s"), isData(message), text.slice(0, 80));
+});
+
+test("what a controller knew", () => {
+  for (const [saved, message] of [
+    [null, /^state\.json: store: expected an object, got null; remove the checkpoint/],
+    [{ sites: [{}], plan: null }, /sites\[0\]\.site: expected an object, got nothing/],
+    [{ sites: [], plan: {} }, /plan\.savedBytes: expected a number, got nothing/],
+  ] as const) {
+    assert.throws(() => checkSaved(saved), isData(message));
+  }
 });
 
 test("a position that the records do not reach is refused, however far it is", () => {

@@ -272,7 +272,12 @@ const refusals: readonly [title: string, damage: (run: string) => void, asked: s
       [],
       /--data: expected the data/,
     ],
-    ["a run at work", (run) => takeLock(join(run, "lock")), [], /lock: expected no other process at work/],
+    [
+      "a run at work",
+      (run) => takeLock(join(run, "lock")),
+      [],
+      /lock: expected no other process working on this run/,
+    ],
   ];
 
 for (const [title, damage, asked, message] of refusals) {

@@ -1,18 +1,22 @@
 /** A run that was cut anywhere and went on ends with the weights and the records of one that was not. */
+
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { encode } from "fast-png";
-import type { SavedPlan } from "../../src/comet/budget/plan.js";
+import type { SavedPlan } from "../../src/comet/budget/state.js";
+import type { CometStore } from "../../src/comet/store.js";
 import type { Dataset } from "../../src/data/dataset.js";
 import { openImageFolder } from "../../src/data/imagefolder.js";
 import { makeFolder } from "../../src/files/folder.js";
 import { listCheckpoints, readCheckpoint, restore, writeCheckpoint } from "../../src/runs/checkpoint.js";
-import { type Position, train } from "../../src/training/loop.js";
+import { train } from "../../src/training/loop.js";
+import type { Position } from "../../src/training/position.js";
 import type { TrainRecord } from "../../src/training/records.js";
-import { createSession, type Session, type Settings } from "../../src/training/session.js";
+import { createSession, type Session } from "../../src/training/session.js";
+import type { Settings } from "../../src/training/settings.js";
 import { seed } from "../arbitrary/seed.js";
 import { dataset, noise, small, state, timeless, within } from "./small-runs.js";
 
@@ -153,6 +157,8 @@ test("so it is with photographs, some of them damaged, decoded ahead of the step
   }
 });
 
+const controllerOf = ({ engine }: Session) => (engine.store as CometStore).controller;
+
 test("every part of a checkpoint is needed", async () => {
   const settings: Settings = { ...small, model: "resnet8", every: 4 };
   const { whole, points } = await inOnePiece(settings, join(folder, "parts"));
@@ -162,9 +168,9 @@ test("every part of a checkpoint is needed", async () => {
     momentum: ({ optimizer }) => [...optimizer.state.momentum.values()][0]!.data.fill(0),
     "running statistics": ({ model }) =>
       [...model.state()].find(([name]) => /mean/.test(name))![1].data.fill(0),
-    controller: ({ comet }) => comet!.controller.sites.clear(),
-    "one bound": ({ comet }) => {
-      [...comet!.controller.sites.values()][0]!.bounds!.bound /= 2;
+    controller: (session) => controllerOf(session).sites.clear(),
+    "one bound": (session) => {
+      [...controllerOf(session).sites.values()][0]!.bounds!.bound /= 2;
     },
   };
   for (const [what, spoil] of Object.entries(spoilers)) {
@@ -184,8 +190,8 @@ test("of a plan too", async () => {
     }),
   };
   for (const [what, spoiled] of Object.entries(spoilers)) {
-    const spoil = ({ comet }: Session) => {
-      const { plan } = comet!.controller;
+    const spoil = (session: Session) => {
+      const { plan } = controllerOf(session);
       plan!.restore(spoiled(plan!.state));
     };
     assert.notEqual((await goOn(settings, points[5]!, { spoil })).weights, whole.weights, what);

@@ -4,9 +4,10 @@ import type { Dataset } from "../../src/data/dataset.js";
 import { pixelSplit } from "../../src/data/pixels.js";
 import { createRng } from "../../src/rng.js";
 import type { RunState } from "../../src/runs/state.js";
-import type { Position } from "../../src/training/loop.js";
+import type { Position } from "../../src/training/position.js";
 import type { TrainRecord } from "../../src/training/records.js";
-import { createSession, defaults, type Session, type Settings } from "../../src/training/session.js";
+import { createSession, type Session } from "../../src/training/session.js";
+import { defaults, type Settings } from "../../src/training/settings.js";
 import { seed } from "../arbitrary/seed.js";
 
 /** 20 images of noise, moved and mirrored when trained on: five batches of four an epoch. */

@@ -5,7 +5,7 @@ import { createEngine } from "../../src/engine/engine.js";
 import { createModel } from "../../src/models/models.js";
 import { build } from "../../src/nn/index.js";
 import { Average } from "../../src/training/average.js";
-import { hashWeights } from "../../src/training/loop.js";
+import { hashWeights } from "../../src/training/weights-hash.js";
 
 test("a ← a + (1 − decay)·(w − a), begun at the first weights; exchanged twice, the weights are as they were", () => {
   const engine = createEngine({ memory: "8MiB", threads: 1 });

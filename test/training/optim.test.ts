@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createEngine } from "../../src/engine/engine.js";
-import type { Parameter } from "../../src/engine/op.js";
+import type { Parameter } from "../../src/engine/parameter.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { UsageError } from "../../src/error.js";
 import { constant, cosine, Sgd, type SgdOptions, stepwise, warmUp } from "../../src/training/optim.js";

@@ -1,24 +1,26 @@
 /**
- * Blocks of 64 unsigned integers in the fewest whole bits that hold the largest of them, and back.
+ * Packs blocks of 64 unsigned integers in the fewest whole bits that hold the largest of them, and unpacks
+ * them.
  *
- * A width w is written as planes: whole bytes first, then 4, 2 and 1 bits as the binary digits of w mod 8 say.
- * A block lies as four rows of sixteen, and each plane puts rows beside each other within a byte:
+ * A width w is split into planes: whole bytes first, then 4, 2 and 1 bits as the binary digits of w mod 8
+ * say. A block is four rows of sixteen integers. A plane of fewer than 8 bits puts several rows into one
+ * byte:
  *
  *   8 bits  64 bytes  row 0 | row 1 | row 2 | row 3
  *   4 bits  32 bytes  row 0 + 16·row 1 | row 2 + 16·row 3
  *   2 bits  16 bytes  row 0 + 4·row 1 + 16·row 2 + 64·row 3
  *   1 bit    8 bytes  n(j) + 16·n(j + 8), with n = row 0 + 2·row 1 + 4·row 2 + 8·row 3
  *
- * Fewer than 64 integers, the last of a chunk, are a plain string of bits: integer i from bit i·w on.
+ * Fewer than 64 integers, at the end of a chunk, are a plain string of bits: integer i starts at bit i·w.
  *
  * proofs: Pack.unpack_pack, Pack.unpack_pack_string, Pack.planes_sum, Pack.places_disjoint
  */
 export const blockLength = 64;
 
-/** Bits that hold `value`, an unsigned 32-bit integer. */
+/** Number of bits that hold `value`, an unsigned 32-bit integer. */
 export const bitLength = (value: number): number => 32 - Math.clz32(value);
 
-/** What `count` ≤ 64 integers of one width take. */
+/** Bytes of `count` ≤ 64 integers of one width. */
 export const blockBytes = (width: number, count: number = blockLength): number =>
   Math.ceil((count * width) / 8);
 
@@ -30,7 +32,7 @@ function planesOf(width: number): number[] {
   return planes;
 }
 
-/** Where value i of a plane lies: byte within the plane, and shift within the byte. */
+/** Where integer i lies in a plane: the byte within the plane, and the shift within the byte. */
 function placeOf(i: number, bits: number): { byte: number; shift: number } {
   const row = i >> 4;
   const lane = i & 15;

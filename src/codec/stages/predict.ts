@@ -1,12 +1,13 @@
 /**
- * Integers → small integers, and back. A chunk is one flat sequence; `lag` is the distance to the value above
- * (usually the row length), and whatever lies before the chunk counts as 0.
+ * Predicts integers from their neighbours and keeps the small differences, and the inverse. A chunk is one
+ * flat sequence. `lag` is the distance to the value above (usually the row length); values before the chunk
+ * count as 0.
  *
  *   none     r[i] = q[i]                       left     r[i] = q[i] − q[i−1]
  *   up       r[i] = q[i] − q[i−lag]            lorenzo  r[i] = q[i] − q[i−1] − q[i−lag] + q[i−lag−1]
  *
- * All arithmetic wraps at 16 or 32 bits, so that every residual has an inverse. zigzag folds the sign away:
- * 0, −1, 1, −2, … → 0, 1, 2, 3, …
+ * All arithmetic wraps at 16 or 32 bits, so that every residual has an inverse. zigzag folds signed integers
+ * to unsigned ones: 0, −1, 1, −2, … → 0, 1, 2, 3, …
  *
  * proofs: Predict.restore_predict (for any causal guess), Predict.scan_predict, Predict.unzigzag_zigzag
  */
@@ -34,7 +35,7 @@ export function predict(r: Int32Array, q: Int32Array, predictor: Predictor, lag:
   }
 }
 
-/** In place is fine: q may be r. */
+/** The inverse of predict. q and r may be the same array. */
 export function restore(q: Int32Array, r: Int32Array, predictor: Predictor, lag: number, bits: Bits): void {
   let sum = 0;
   for (let i = 0; i < r.length; i++) {
@@ -45,8 +46,8 @@ export function restore(q: Int32Array, r: Int32Array, predictor: Predictor, lag:
 }
 
 /**
- * Dense mode predicts within a lane of rows, whose first row knows its left neighbour alone. The last two are of integers
- * that count half steps, and leave them a residual in whole steps: see quantize.ts.
+ * Dense mode predicts within a lane of rows; the first row has a left neighbour only. The last two predictors
+ * work on integers that count half steps and leave a residual in whole steps: see quantize.ts.
  */
 export const lanePredictors = [
   "none",
@@ -58,12 +59,12 @@ export const lanePredictors = [
   "wide halves",
 ] as const;
 
-/** proofs: Predict.chosen_beside, Predict.halves_back */
+/** True for predictors in half steps. proofs: Predict.chosen_beside, Predict.halves_back */
 export const inHalves = (predictor: number): boolean => predictor >= 5;
 
 /**
- * What dense mode expects at q[i], x = i mod width, in 16-bit arithmetic; left of a row stands what is above its first
- * value, right of it its last.
+ * The value that dense mode predicts for q[i], in 16-bit arithmetic; x = i mod width. Beyond the left end of
+ * a row, neighbours take the value above the row's first one; beyond the right end, the row's last one above.
  *
  *   corner c | up u | ur | urr      median  the middle one of l, u and l + u − c
  *   ll l     | q[i]                 smooth  halfway between the median and (l + u)/2

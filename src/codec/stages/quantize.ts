@@ -1,28 +1,32 @@
 /**
- * Value → integer, and back. Reference: one value at a time, Math.fround after every operation.
+ * Maps values to integers and back. This reference takes one value at a time and applies Math.fround to each
+ * result.
  *
  *   support   zero is 0; else m = ⌊|x|/step⌋ + 1 with x's sign, and back ±(m − ½)·step: zeros and signs are exact
  *   paper     q = round(x/step), and back q·step
- *   dithered  q = round(x/step + u), and back (q − u)·step, u uniform in (−½, ½) from a counter; zero is kept apart
- *   signed    the same error, and x's sign as well: q moves away from zero by one, to x's side
+ *   dithered  q = round(x/step + u), and back (q − u)·step, u uniform in (−½, ½) from a counter; 0 is for zeros only
+ *   signed    as dithered, but q also has x's sign: it moves one away from zero, to x's side
  *
- * The encoder reconstructs with the decoder's own formula and keeps the raw bits of a value that is not strictly
- * within the bound: fl(|x − x̂|) < bound. Rounding is monotone, so this implies |x − x̂| < bound in the reals.
+ * The encoder reconstructs each value with the decoder's own formula and keeps the raw bits of a value unless
+ * fl(|x − x̂|) < bound. Rounding is monotone, so this implies |x − x̂| < bound in the reals.
  */
 import { type Bin, keepsSigns, type Quantization } from "../bound.js";
 
 const f32 = Math.fround;
 
-/** Quotients from here on are kept raw: 2^22 is where round-to-integer by addition ends. */
+/** Larger quotients stay raw: rounding by addition (`nearest`) works below 2^22 only. */
 export const largestQuotient = 2 ** 22;
 
-/** Round half to even, for |x| < 2^22: adding 1.5·2^23 leaves no bits for a fraction. proofs: Narrow.magic_nearest */
+/**
+ * Rounds half to even, for |x| < 2^22: adding 1.5·2^23 leaves no bits for a fraction.
+ * proofs: Narrow.magic_nearest
+ */
 function nearest(x: number): number {
   return f32(f32(x + 12582912) - 12582912);
 }
 
 /**
- * A 32-bit bijection whose output bits look independent of its input's (two multiply-xorshift rounds).
+ * A 32-bit bijection whose output bits look independent of its input (two multiply-xorshift rounds).
  * proofs: Dither.unmix_mix
  */
 export function mix(word: number): number {
@@ -33,7 +37,7 @@ export function mix(word: number): number {
 }
 
 /**
- * Element i's dither: an odd multiple of 2^−24 in (−½, ½), symmetric about 0. `key` = mix(seed).
+ * The dither of element i: an odd multiple of 2^−24 in (−½, ½), symmetric about 0. `key` is mix(seed).
  * proofs: Dither.dither_exact, Dither.dither_uniform
  */
 export function dither(key: number, i: number): number {
@@ -41,14 +45,14 @@ export function dither(key: number, i: number): number {
   return f32(f32(k) * 2 ** -23 + (2 ** -24 - 0.5));
 }
 
-/** Clamped to ±½: for an integer q the half step towards zero, and 0 for 0. */
+/** q clamped to ±½. For an integer q this is half a step with its sign, and 0 for 0. */
 const half = (q: number): number => Math.max(-0.5, Math.min(0.5, q));
 
 function sideOf(x: number, { quantizer, positive, negative }: Quantization): Bin {
   return x < 0 && keepsSigns(quantizer) ? negative : positive;
 }
 
-/** The integer of x, whether or not it is within the bound; NaN where it has none. */
+/** The integer of x, before any check against the bound; NaN if x has none. */
 function integerAt(x: number, i: number, key: number, quantization: Quantization): number {
   const { inverse } = sideOf(x, quantization);
   if (quantization.quantizer === "support") {
@@ -65,12 +69,12 @@ function integerAt(x: number, i: number, key: number, quantization: Quantization
   const quotient = f32(f32(x * inverse) + dither(key, i));
   if (!(Math.abs(quotient) < largestQuotient)) return Number.NaN;
   const q = nearest(quotient);
-  // Where x > 0 the nearest integer is at least 0, and where x < 0 at most.
+  // `signed` needs the sign of x, because the nearest integer may be 0 for either sign.
   if (quantization.quantizer === "signed") return x < 0 ? q - 1 : q + 1;
   return q < 0 ? q : q + 1;
 }
 
-/** The decoder's formula, defined for every 32-bit integer. */
+/** The decoder's formula. It is defined for every 32-bit integer. */
 function valueAt(integer: number, i: number, key: number, quantization: Quantization): number {
   const { step } = sideOf(integer, quantization);
   const q = f32(integer);
@@ -82,8 +86,8 @@ function valueAt(integer: number, i: number, key: number, quantization: Quantiza
 }
 
 /**
- * Writes the integers of x to q, 0 for values that must stay raw, and returns the positions of those.
- * `first`: the index of x[0] in the whole tensor; the dither counts from there.
+ * Writes the integers of x to q, with 0 for values that must stay raw, and returns the positions of those.
+ * `first` is the index of x[0] in the whole tensor; the dither counts from there.
  * proofs: Quantize.code_sound, Quantize.round_trip, Quantize.support_mask, Quantize.signed_sign
  */
 export function quantize(
@@ -104,41 +108,44 @@ export function quantize(
   return escapes;
 }
 
-/** Floors beyond this are kept raw: sums of eight of them stay within 16 bits. */
+/** Larger floors stay raw, so that sums of eight of them fit in 16 bits. */
 const largestFloor = 4095;
 
 /**
- * `paper` in half steps: f = ⌊2·x/step⌋. Both f and f + 1, times step/2, lie within the bound of x, so that a prediction may
- * choose the one that an even number of half steps leads to. NaN where x stays raw. proofs: Narrow.halves_near
+ * Quantises for `paper` in half steps: f = ⌊2·x/step⌋. Both f and f + 1, times step/2, lie within the bound
+ * of x, so the encoder may take whichever is an even number of half steps from the prediction. Returns NaN
+ * where x stays raw. proofs: Narrow.halves_near
  */
 export function floorOf(x: number, { inverse }: Bin): number {
   const floor = Math.floor(f32(x * (2 * inverse)));
   return Math.abs(floor) <= largestFloor ? floor : Number.NaN;
 }
 
-/** The quantisation whose integers count half steps. */
+/** The quantization whose integers count half steps. */
 export function halved(quantization: Quantization): Quantization {
   const { positive } = quantization;
   return { ...quantization, positive: { ...positive, step: positive.step / 2 } };
 }
 
-/** The values of q; `first` as above. proofs: Quantize.code_sound, Quantize.signed_mask */
+/** Writes the values of q to x; `first` as in quantize. proofs: Quantize.code_sound, Quantize.signed_mask */
 export function dequantize(x: Float32Array, q: Int32Array, first: number, quantization: Quantization): void {
   const key = mix(quantization.seed);
   const least = quantization.rectified ? 0 : Number.NEGATIVE_INFINITY;
   for (let i = 0; i < x.length; i++) x[i] = valueAt(Math.max(q[i]!, least), first + i, key, quantization);
 }
 
-/** What becomes of a value that was kept raw. */
+/** The decoded word of a value that was kept raw. */
 export const rawValue = (word: number, { rectified }: Quantization): number =>
   rectified && isBelowZero(word) ? 0 : word;
 
-/** Of a float32's bits: not of −0, and not of NaN. */
+/** True if the float32 with these bits is below zero; −0 and NaN are not. */
 function isBelowZero(word: number): boolean {
   const bits = word >>> 0;
   return bits > 0x80000000 && bits <= 0xff800000;
 }
 
-/** The same float order on integers: negative floats' magnitude bits flip. Its own inverse; all bits survive.
- * proofs: Quantize.orderedBits_involutive */
+/**
+ * Maps float bits to integers in the same order: the magnitude bits of negative floats flip. It is its own
+ * inverse, so all bits survive. proofs: Quantize.orderedBits_involutive
+ */
 export const orderedBits = (bits: number): number => bits ^ ((bits >> 31) & 0x7fffffff);

@@ -1,12 +1,12 @@
 /**
- * Frequencies for an entropy coder (rANS): counts scaled so that each context's sum to 2^11, their bytes in a frame,
- * and the coder itself.
+ * An entropy coder (rANS): the frequencies of each context, scaled so that they sum to 2^11, their bytes in a
+ * frame, and the coder itself.
  *
  *   encode  x ← ⌊x/f⌋·2^11 + x mod f + start        decode  slot = x mod 2^11;  x ← f·⌊x/2^11⌋ + slot − start
  *
- * Eight coders, one a lane, share one sequence of 16-bit words: a state is kept in [2^16, 2^32) by giving its low
- * half away before a step that would overflow, and taking it back in the mirrored step of the decoder. Encoding runs
- * from the last symbol to the first, so that decoding runs forwards.
+ * Eight coders, one per lane, share one sequence of 16-bit words. A state stays in [2^16, 2^32): before a
+ * step that would overflow, the encoder writes its low half out, and the decoder reads it back in the
+ * mirrored step. The encoder runs from the last symbol to the first, so that the decoder runs forwards.
  *
  * proofs: Rans.decode_encode, Rans.state_range, Rans.lookup_start
  */
@@ -15,20 +15,25 @@ import type { ByteReader, ByteWriter } from "../bytes.js";
 
 export const contexts = 16;
 export const symbols = 256;
-/** The symbol of integers that have none; their own value follows elsewhere. */
+/** The symbol of integers that have no code; their own value is stored elsewhere. */
 export const escapeSymbol = 255;
 export const totalBits = 11;
 const total = 1 << totalBits;
 export const leastState = 0x10000;
 
-/** Of each context: the largest symbol with a code, and the frequencies of 0 … top and of the escape. */
+/**
+ * For each context: the largest symbol with a code, and the frequencies of symbols 0 … top and of the escape.
+ */
 export interface Tables {
   top: Uint8Array;
   /** contexts × symbols. */
   frequency: Uint16Array;
 }
 
-/** log2 of a whole number from 1 to 2^32 − 1, by IEEE operations alone, so that every engine chooses alike; right to about 1e-4. */
+/**
+ * log2 of a whole number from 1 to 2^32 − 1, accurate to about 1e-4. It uses only basic IEEE operations, so
+ * that every JavaScript engine makes the same choices.
+ */
 export function log2(x: number): number {
   const exponent = 31 - Math.clz32(x);
   const m = x / 2 ** exponent;
@@ -37,7 +42,7 @@ export function log2(x: number): number {
   return exponent + 2.8853900817779268 * t * (1 + t2 * (1 / 3 + t2 * (1 / 5 + t2 / 7)));
 }
 
-/** n·log2 n of small n, as they come up. */
+/** A cache of n·log2 n for small n, filled on demand. */
 const weighed = new Float64Array(4096);
 
 function weigh(n: number): number {
@@ -46,7 +51,7 @@ function weigh(n: number): number {
   return weighed[n]!;
 }
 
-/** The bits that the counted symbols would take at their own frequencies, tables included. */
+/** The bits that the counted symbols would take at their own frequencies, plus an estimate for the tables. */
 export function costOf(counts: Uint32Array): number {
   let bits = 0;
   for (let c = 0; c < contexts; c++) {
@@ -65,7 +70,10 @@ export function costOf(counts: Uint32Array): number {
   return bits;
 }
 
-/** Scales counts to frequencies. Every symbol up to the largest counted one gets at least 1, and so does the escape. */
+/**
+ * Scales counts to frequencies. Every symbol up to the largest counted one gets at least 1, and so does the
+ * escape.
+ */
 export function tablesOf(counts: Uint32Array): Tables {
   const top = new Uint8Array(contexts);
   const frequency = new Uint16Array(contexts * symbols);
@@ -89,17 +97,17 @@ export function tablesOf(counts: Uint32Array): Tables {
     f[escapeSymbol] = share(own[escapeSymbol]!);
     used += f[escapeSymbol]!;
     if (f[escapeSymbol]! > f[most]!) most = escapeSymbol;
-    // What rounding left over goes to the most frequent symbol.
+    // The most frequent symbol takes the remainder left by rounding.
     f[most]! += total - used;
   }
   return { top, frequency };
 }
 
-/** Elias gamma: ⌊log2 f⌋ zeros, then f from its highest bit on. */
+/** Writes the tables in Elias gamma code: ⌊log2 f⌋ zeros, then f from its highest bit on. */
 export function writeTables(out: ByteWriter, { top, frequency }: Tables): void {
   let held = 0;
   let count = 0;
-  /** At most 23 bits, of which the highest go out first. */
+  /** `held` keeps at most 23 bits; whole bytes are written out, highest bits first. */
   const put = (bits: number, length: number) => {
     held = (held << length) | bits;
     for (count += length; count >= 8; count -= 8) out.u8((held >>> (count - 8)) & 255);
@@ -107,9 +115,10 @@ export function writeTables(out: ByteWriter, { top, frequency }: Tables): void {
   };
   for (let c = 0; c < contexts; c++) {
     put(top[c]!, 8);
-    // The escape's frequency is what is missing to 2^11.
+    // The escape's frequency is not stored: it makes the sum 2^11.
     for (let s = 0; s <= top[c]!; s++) {
       const f = frequency[c * symbols + s]!;
+      // ⌊log2 f⌋ zeros and the ⌊log2 f⌋ + 1 bits of f are 63 − 2·clz32(f) bits.
       put(f, 63 - 2 * Math.clz32(f));
     }
   }
@@ -121,7 +130,7 @@ export function readTables(input: ByteReader): Tables {
   const frequency = new Uint16Array(contexts * symbols);
   const { bytes, at: from } = input;
   const end = 8 * (bytes.length - from);
-  /** The next bit. */
+  /** Index of the next bit. */
   let at = 0;
   const fail = (got: string): never => {
     throw new FrameError({
@@ -131,13 +140,13 @@ export function readTables(input: ByteReader): Tables {
       remedy: "encode the tensor again: these bytes are damaged",
     });
   };
-  /** Says that the frame ends too soon if `count` more bits are not there. */
+  /** Throws the error of a frame that ends too soon if fewer than `count` bits are left. */
   const need = (count: number) => {
     if (at + count <= end) return;
     input.take(bytes.length - from, "tables");
     input.u8("tables");
   };
-  /** The next 24 bits, of which the first is the highest; zeros behind the last byte. */
+  /** The next 24 bits, the first one highest; zeros after the last byte. */
   const ahead = () => {
     const k = from + (at >>> 3);
     const word = (bytes[k]! << 24) | (bytes[k + 1]! << 16) | (bytes[k + 2]! << 8) | bytes[k + 3]!;
@@ -147,14 +156,14 @@ export function readTables(input: ByteReader): Tables {
     need(8);
     top[c] = ahead() >>> 16;
     at += 8;
-    if (top[c] === escapeSymbol) fail("the escape among the symbols");
+    if (top[c] === escapeSymbol) fail("the escape symbol among the others");
     let sum = 0;
     for (let s = 0; s <= top[c]!; s++) {
       const window = ahead();
       const zeros = Math.clz32(window) - 8;
       if (zeros > totalBits) {
         need(totalBits + 1);
-        fail("one that is larger");
+        fail("a larger frequency");
       }
       need(2 * zeros + 1);
       const f = window >>> (23 - 2 * zeros);
@@ -169,7 +178,9 @@ export function readTables(input: ByteReader): Tables {
   return { top, frequency };
 }
 
-/** start[c][s]: what the symbols before s take of context c's 2^11 slots; the escape comes last. */
+/**
+ * start[c][s] is the first of context c's 2^11 slots that belongs to symbol s; the escape's slots come last.
+ */
 export function startsOf({ top, frequency }: Tables): Uint16Array {
   const start = new Uint16Array(contexts * symbols);
   for (let c = 0; c < contexts; c++) {
@@ -183,7 +194,7 @@ export function startsOf({ top, frequency }: Tables): Uint16Array {
   return start;
 }
 
-/** The words and the final states of a segment's symbols; symbol i belongs to lane i mod 8. */
+/** The words and the final states for a segment's symbols. Symbol i belongs to lane i mod 8. */
 export function encodeSymbols(
   coded: Uint8Array,
   context: Uint8Array,
@@ -205,7 +216,9 @@ export function encodeSymbols(
   return { words: words.reverse(), states };
 }
 
-/** One decoder over a segment's words; `next(i, context)` gives symbol i. Words behind the last are 0. */
+/**
+ * A decoder over a segment's words; `next(i, context)` returns symbol i. Words after the last one read as 0.
+ */
 export function decoderOf(words: Uint16Array, states: Uint32Array, tables: Tables) {
   const start = startsOf(tables);
   const slots = new Uint8Array(contexts * total);
@@ -227,7 +240,7 @@ export function decoderOf(words: Uint16Array, states: Uint32Array, tables: Table
       states[i & 7] = after;
       return s;
     },
-    /** All words are used, and each state is where its encoder began. */
+    /** True if all words have been read and each state equals the encoder's first one. */
     finished: () => at === words.length && states.every((x) => x === leastState),
   };
 }

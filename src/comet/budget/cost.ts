@@ -41,8 +41,8 @@ export function costs(sites: readonly SiteState[]): Map<string, Cost> {
   // Σ_w h_lw·T_w/σ_ok,w², by sender.
   const downstream = new Map<string, number>();
   for (const state of sites) {
-    for (const [sender, share] of state.heard) {
-      const more = share * weighed(state, state.observation?.received ?? 0);
+    for (const [sender, share] of state.arrivals) {
+      const more = share * weighed(state, state.observation?.deltaGain ?? 0);
       downstream.set(sender, (downstream.get(sender) ?? 0) + more);
     }
   }
@@ -51,10 +51,10 @@ export function costs(sites: readonly SiteState[]): Map<string, Cost> {
     const { site, observation } = state;
     if (observation === null) continue;
     const { upstream } = observation;
-    const heard = downstream.get(site.name) ?? 0;
-    const travels = upstream === null ? 0 : upstream.noise * heard;
+    const arriving = downstream.get(site.name) ?? 0;
+    const travels = upstream === null ? 0 : upstream.noise * arriving;
     const own = site.parameter === null ? 0 : weighed(state, ownNoise(observation));
-    found.set(site.name, { each: own + travels, gated: upstream === null ? 0 : upstream.gated * heard });
+    found.set(site.name, { each: own + travels, gated: upstream === null ? 0 : upstream.gated * arriving });
   }
   return found;
 }

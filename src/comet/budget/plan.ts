@@ -1,23 +1,20 @@
 /**
  * The plan: bounds for all stored tensors together, under policy `spread` or `budget`.
  *
- *   collected   what an error costs, by site (src/comet/budget/cost.ts), and bytes by bound, by trial: some images of each tensor
- *               are encoded at bounds around the present one, the only way to know what predictors and tables will make of them
- *   each step   what the frames really took, beside what the trials said of that bound: a correction for the next step
+ *   collected   what an error costs, by site (cost.ts), and the bytes at some bounds, by trial: some images of each tensor
+ *               are encoded at bounds around the present one, since no formula says what predictors and tables achieve
+ *   each step   the bytes of the frames, beside what the trials said of that bound: a correction for the next step
  *
- * `spread` is planned where it is collected. `budget` is planned before each step, for a little less than is allowed;
- * and within the step: once what is stored and what is expected of the rest would come too near to what is allowed, or stay
- * far below it, the rest is planned anew, for what is left. A tensor that takes more than can be made up for is coded again,
- * under looser bounds, up to four times. Should it take more under the loosest of use, it does: a step is not stopped.
+ * `spread` is planned at each collection. `budget` is planned before each step, for a little less than is allowed, and
+ * again within the step: when the bytes stored and those expected of the rest come too near to the limit, or stay far
+ * below it, the rest is planned for what is left. A tensor that takes more than the others can make up for is coded again
+ * under looser bounds, up to four times. If it exceeds its part even under the loosest bound of use, the step goes on.
  */
 
-import { looseness } from "../frames.js";
-import { errorVariance } from "../law.js";
 import type { Bounds, SiteState } from "../policy.js";
 import {
   bytesAt,
   bytesOf,
-  type Curve,
   curveThrough,
   forBytes,
   forNoise,
@@ -27,79 +24,37 @@ import {
   type Weighed,
 } from "./allocation.js";
 import { costs } from "./cost.js";
-
-/** A site's share in a stored tensor. */
-export interface Claim {
-  readonly site: string;
-  /** How much of the site's bound an error here may take: see Claimant. */
-  readonly share: number;
-  /** Below zero: as elsewhere, where δ = 0, or not at all. */
-  readonly below: "bound" | "gated" | "none";
-}
-
-export interface PlannedTensor {
-  readonly name: string;
-  claims: readonly Claim[];
-  /** An image's bytes, by trial. */
-  curve: Curve;
-  /** What the frames of the last step took ÷ what the curve says. */
-  correction: number;
-  /** c: noise, summed over layers in units of their σ_ok², of an error of variance 1. */
-  noise: number;
-  /** How much looser the bound is below zero, where it may be: then both parts make about as much noise. */
-  slack: number;
-  /** Null before there is a plan. */
-  bound: number | null;
-}
-
-/** What the plan expects of a step. */
-export interface Outlook {
-  savedBytes: number;
-  /** With every tensor at the loosest bound of use. */
-  leastBytes: number;
-  /** √(Σ σ²/σ_ok² ÷ L): the total relative noise ÷ share; and under the law's own bounds. */
-  noise: number;
-  lawNoise: number;
-}
-
-/** All that the plan knows: plain data. */
-export interface SavedPlan {
-  savedBytes: number;
-  images: number;
-  fixedBytes: number;
-  lawNoise: number;
-  layers: number;
-  tensors: readonly PlannedTensor[];
-}
+import type { Outlook, SavedPlan } from "./state.js";
+import { type PlannedTensor, type SiteShare, trialBounds, weighTensor } from "./tensor.js";
 
 /**
- * Of what a budget leaves for frames: what a step is planned for, since its tensors may take more than those of the step
- * before, and what it may still come to when it is planned anew on the way, since the last ones cannot make up for themselves.
+ * Parts of what a budget leaves for frames. A step is planned for `planned` of it, since its tensors may take more than
+ * those of the step before. A plan within the step may use `allowed` of it, since no later tensor makes up for the last.
  */
 const planned = 31 / 32;
 const allowed = 63 / 64;
-/** Where the rest is expected to take less than this share of what was meant for it, it is planned anew as well. */
+/** The rest is also planned again if it is expected to take less than this part of what was planned for it. */
 const unused = 15 / 16;
 
 export class Plan {
   readonly limits: "noise" | "bytes";
-  /** The most that may be saved at any moment of a step; `bytes` only. 0: yet to be settled. */
+  /** For `bytes`: the most that may be saved at any moment of a step. 0: not yet known. */
   savedBytes: number;
-  /** While set, steps teach it nothing. */
+  /** While set, steps do not change the plan. */
   paused = false;
-  /** To compare policies: what its bounds are multiplied by; with 0, sites have the law's own. */
+  /** A factor on all bounds, to compare policies. With 0, sites get the law's own bounds. */
   factor = 1;
   #tensors = new Map<string, PlannedTensor>();
-  /** Images of a whole batch. */
+  /** The number of images of a whole batch. */
   #images = 0;
-  /** What no bound changes: masks, places of maxima, what is kept exactly. */
+  /** The bytes that no bound changes: masks, places of maxima, and what is kept exactly. */
   #fixedBytes = 0;
   #lawNoise = 0;
   #layers = 0;
-  /** Of the step under way: bytes of frames, and tensors yet to be stored. */
+  /** In the current step: the bytes of frames so far, and the tensors that are still to be stored. */
   #spent = 0;
   readonly #ahead = new Set<PlannedTensor>();
-  /** And bytes that are saved once a batch, however many images it has. */
+  /** In the current step: the bytes that do not depend on the number of images. */
   #once = 0;
 
   constructor(limits: Plan["limits"], savedBytes: number) {
@@ -137,40 +92,35 @@ export class Plan {
     });
   }
 
-  /** The bounds of a tensor; null if there are none planned. */
+  /** The planned bounds of a tensor; null if there are none. */
   boundsFor(name: string): Bounds | null {
     const { bound, slack } = this.#tensors.get(name) ?? { bound: null, slack: 1 };
     if (bound === null || this.factor === 0) return null;
     return { bound: this.factor * bound, gated: this.factor * bound * slack };
   }
 
-  /** Whether what errors cost is known: then it is worth knowing what they save. */
+  /** Whether the cost of errors is known. Only then are trials of use. */
   get wantsTrials(): boolean {
     return this.#layers > 0 && !this.paused;
   }
 
-  /** The most images that a trial takes. */
+  /** The most images of a trial. */
   get sample(): number {
     return Math.max(1, Math.floor(this.#images / 8));
   }
 
-  /** Where a trial looks: around the tensor's bound, or all the way down from its largest value. */
+  /** The bounds of a trial: around the tensor's bound, or all the way down from its largest value. */
   trials(name: string, largest: number): Bounds[] {
-    let top = 2 ** -100;
-    while (top < largest && top < 2 ** 120) top *= 2;
-    const { bound, slack } = this.#tensors.get(name) ?? { bound: null, slack: 1 };
-    const near = [-2, -1, 0, 1, 2].map((k) => Math.min((bound ?? top) * 4 ** k, top));
-    const all = Array.from({ length: 12 }, (_, k) => top / 4 ** k);
-    return [...new Set(bound === null ? all : near)].map((bound) => ({ bound, gated: slack * bound }));
+    return trialBounds(this.#tensors.get(name) ?? { bound: null, slack: 1 }, largest);
   }
 
-  /** What a trial found. `points`: bytes of an image. */
-  collected(name: string, claims: readonly Claim[], points: readonly Point[]): void {
+  /** The result of a trial. `points`: bytes of one image. */
+  collected(name: string, shares: readonly SiteShare[], points: readonly Point[]): void {
     const known = this.#tensors.get(name) ?? { name, correction: 1, noise: 0, slack: 1, bound: null };
-    this.#tensors.set(name, Object.assign(known, { claims, curve: curveThrough(points) }));
+    this.#tensors.set(name, Object.assign(known, { shares, curve: curveThrough(points) }));
   }
 
-  /** A tensor of this step has been stored, under `factor` times its bound. */
+  /** A tensor of this step has been stored under `factor` times its bound. */
   stored(name: string, bytes: number, images: number, factor = 1): void {
     const tensor = this.#tensors.get(name);
     if (!tensor || this.paused) return;
@@ -189,8 +139,8 @@ export class Plan {
   }
 
   /**
-   * A tensor took so many bytes under `factor` times its bound. The factor that it should have: the same, unless that leaves
-   * too few bytes for those ahead, whatever their bounds.
+   * A tensor took `bytes` under `factor` times its bound. Returns the factor that it should have: the same, unless that
+   * leaves too few bytes for the tensors ahead, whatever their bounds.
    */
   looser(name: string, bytes: number, factor: number): number {
     const tensor = this.#tensors.get(name);
@@ -199,7 +149,7 @@ export class Plan {
     const others = [...this.#ahead].filter((other) => other !== tensor);
     const room = this.#forFrames - this.#spent - leastBytes(this.#weigh(others));
     if (bytes <= room) return factor;
-    // As its curve foretells, scaled to what was found; beyond the loosest bound of use, noise would buy nothing.
+    // The curve, scaled to what was found, says what looser bounds take. Beyond the loosest bound of use they save nothing.
     const loosest = Math.max(factor, curve.at(-1)!.bound / bound);
     const scale = bytes / bytesAt(curve, factor * bound);
     for (let other = 2 * factor; other < loosest; other *= 2) {
@@ -208,7 +158,7 @@ export class Plan {
     return loosest;
   }
 
-  /** So were bytes that more images would not add to. */
+  /** Bytes were stored that do not depend on the number of images. */
   storedOnce(bytes: number): void {
     this.#once += bytes;
   }
@@ -221,54 +171,34 @@ export class Plan {
     );
   }
 
-  /** The step's forward pass is over: `savedPeak` are all bytes that were saved. */
+  /** The step is over. `savedPeak`: the most bytes that were saved at a time. */
   closed(savedPeak: number, images: number): void {
     if (images === this.#images) this.#fixedBytes = savedPeak - this.#spent;
   }
 
-  /** After the calibration of the controller, and before that of the plan, a forward pass on some of a batch's images. */
+  /** Opens the forward pass of the plan's calibration. `images`: the number of images of a whole batch. */
   begin(images: number): void {
     this.#images = images;
     this.open();
   }
 
-  /** After that pass, on `part` of the images. */
+  /** Closes it. `part`: the part of the images that it ran on. */
   calibrated(part: number, savedPeak: number, sites: readonly SiteState[]): void {
     this.#fixedBytes = (savedPeak - this.#spent - this.#once) / part + this.#once;
     this.assess(sites);
     this.open();
   }
 
-  /** Weighs tensors by what was collected of the sites. */
+  /** Weighs the tensors by what was collected of the sites. */
   assess(sites: readonly SiteState[]): void {
     const found = costs(sites);
     const bounds = new Map(sites.map(({ site, bounds }) => [site.name, bounds]));
-    const sum = (claims: readonly Claim[], term: (claim: Claim) => number) =>
-      claims.reduce((total, claim) => total + term(claim), 0);
-    this.#lawNoise = 0;
+    const tensors = [...this.#tensors.values()];
     this.#layers = sites.filter(({ site, acceptedSigma }) => site.parameter && acceptedSigma > 0).length;
-    for (const tensor of this.#tensors.values()) {
-      const { claims } = tensor;
-      const each = sum(claims, ({ site }) => found.get(site)?.each ?? 0);
-      const gated = sum(claims, ({ site, below }) => (below === "gated" ? (found.get(site)?.gated ?? 0) : 0));
-      tensor.slack = looseness(Math.sqrt(each / gated));
-      const bent = claims.every(({ below }) => below !== "bound");
-      const noise = (bound: number, slack: number) =>
-        errorVariance(bound) * (each + (bent ? (slack ** 2 - 1) * gated : 0));
-      tensor.noise = noise(Math.sqrt(3), tensor.slack);
-      const law = claims.map(({ site, share }) => {
-        const own = bounds.get(site);
-        return own ? { bound: share * own.bound, gated: share * own.gated } : { bound: 0, gated: 0 };
-      });
-      const bound = Math.min(...law.map(({ bound }) => bound));
-      const loose = Math.min(...law.filter((_, i) => claims[i]!.below === "gated").map(({ gated }) => gated));
-      if (bound > 0) this.#lawNoise += noise(bound, looseness(loose / bound));
-    }
-    if (this.limits === "noise") {
-      const tensors = [...this.#tensors.values()];
-      const bounds = forNoise(this.#weigh(tensors), this.#lawNoise);
-      for (const [i, tensor] of tensors.entries()) tensor.bound = bounds[i]!;
-    }
+    this.#lawNoise = tensors.reduce((sum, tensor) => sum + weighTensor(tensor, found, bounds), 0);
+    if (this.limits !== "noise") return;
+    const spread = forNoise(this.#weigh(tensors), this.#lawNoise);
+    for (const [i, tensor] of tensors.entries()) tensor.bound = spread[i]!;
   }
 
   get outlook(): Outlook {

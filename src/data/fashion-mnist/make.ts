@@ -1,6 +1,6 @@
 /**
- * Makes the embedded data set from the original Fashion-MNIST: of each class, the first 1,000 training and the first
- * 200 test images in file order, kept in file order. Run from the repository's root after a build:
+ * Makes the embedded data set from the original Fashion-MNIST: the first 1,000 training images and the first
+ * 200 test images of each class, in file order. Run from the repository's root after a build:
  *
  *   node dist/src/data/fashion-mnist/make.js /usr/share/datasets/fashion-mnist src/data/fashion-mnist
  *

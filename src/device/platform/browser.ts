@@ -1,8 +1,10 @@
-/** The engine in a page, or better in a worker of one, which may sleep and keeps the page responsive. */
+/**
+ * The platform of a browser. A worker is better than the page itself: it may block, and the page stays
+ * responsive.
+ */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import type { Platform } from "../platform.js";
-import type { WorkerSetup } from "../worker.js";
+import type { Platform, WorkerSetup } from "../platform.js";
 
 export const platform: Platform = {
   cores: navigator.hardwareConcurrency,
@@ -13,13 +15,13 @@ export const platform: Platform = {
   readFile(url) {
     const request = new XMLHttpRequest();
     request.open("GET", url, false);
-    // At once a page gets no bytes, but text; in this character set each character holds a byte.
+    // A synchronous request in a page returns only text. In this character set each character holds one byte.
     request.overrideMimeType("text/plain; charset=x-user-defined");
     request.send();
     if (request.status !== 200) throw new Error(`${url}: HTTP ${request.status}`);
     return Uint8Array.from(request.responseText, (character) => character.charCodeAt(0));
   },
-  // Browsers that know it need no flag.
+  // Browsers that support it need no flag.
   allowRelaxedSimd() {},
   startWorker(setup, onError) {
     const worker = new Worker(new URL("../worker.js", import.meta.url), { type: "module" });
@@ -34,7 +36,7 @@ export const platform: Platform = {
   receiveSetup(serve) {
     addEventListener("message", ({ data }: MessageEvent<WorkerSetup>) => serve(data), { once: true });
   },
-  // A message, since timers that follow each other are slowed down.
+  // A message is used because browsers slow down nested timers.
   pause() {
     const { port1, port2 } = new MessageChannel();
     return new Promise((resolve) => {

@@ -1,19 +1,18 @@
-/** The engine in Node. */
+/** The platform of Node. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { Worker, workerData } from "node:worker_threads";
-import type { Platform, StartedWorker } from "../platform.js";
-import type { WorkerSetup } from "../worker.js";
+import type { Platform, StartedWorker, WorkerSetup } from "../platform.js";
 
 export const platform: Platform = {
   cores: availableParallelism(),
   unshared: null,
   maySleep: true,
   readFile: readFileSync,
-  // Node 20 has the flag; it may be set until WebAssembly first uses what it allows.
+  // Node 20 has this flag. It can be set until WebAssembly first uses the feature.
   allowRelaxedSimd: () => setFlagsFromString("--experimental-wasm-relaxed-simd"),
   startWorker(setup, onError) {
     const worker = new Worker(new URL("../worker.js", import.meta.url), { workerData: setup, execArgv: [] });

@@ -1,4 +1,4 @@
-/** The logistic function and SiLU, with their derivatives; the exponential is the kernels' own. */
+/** The logistic function and SiLU with their derivatives. They use the kernels' own exponential. */
 import { exp } from "./exponential.js";
 
 const { fround } = Math;
@@ -10,7 +10,7 @@ export function sigmoid(y: Float32Array, x: Float32Array): void {
   for (let i = 0; i < y.length; i++) y[i] = logistic(x[i]!);
 }
 
-/** σ' = σ·(1 − σ), from the output. */
+/** σ' = σ·(1 − σ), computed from the output. */
 export function sigmoidBackward(dx: Float32Array, dy: Float32Array, y: Float32Array): void {
   for (let i = 0; i < dx.length; i++) dx[i] = dy[i]! * fround(y[i]! * fround(1 - y[i]!));
 }

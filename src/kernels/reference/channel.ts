@@ -1,13 +1,13 @@
 /**
- * Per channel of N × C × size: bias, moments, batch normalisation.
- * A channel's sum is its planes' ordered sums added over n in binary64, then rounded once.
+ * Bias, moments and batch normalisation, per channel of N × C × size. The sum of a channel is the ordered sum
+ * of each plane, added over n in binary64 and rounded once.
  */
 import type { ChannelShape } from "../kernels.js";
 import { orderedSum } from "./order.js";
 
 const { fround, sqrt } = Math;
 
-/** Visits the N planes of channel c: `visit(start, end)`. */
+/** Calls `visit(start, end)` with the range of each of the N planes of channel c. */
 function planes({ N, C, size }: ChannelShape, c: number, visit: (start: number, end: number) => void): void {
   for (let n = 0; n < N; n++) visit((n * C + c) * size, (n * C + c + 1) * size);
 }
@@ -32,7 +32,9 @@ export function biasGradient(db: Float32Array, dy: Float32Array, shape: ChannelS
   for (let c = 0; c < shape.C; c++) db[c] = channelSum(shape, c, (i) => dy[i]!);
 }
 
-/** Two passes: the mean first, then the squares of what is left, so that a large mean costs no digits. */
+/**
+ * Two passes: first the mean, then the squares of the deviations, so that a large mean costs no precision.
+ */
 export function channelMoments(
   mean: Float32Array,
   variance: Float32Array,

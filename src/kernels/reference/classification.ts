@@ -1,10 +1,13 @@
-/** Softmax and cross-entropy, a row at a time. Sums over a row follow the one order. */
+/** Softmax and cross-entropy, row by row. Sums over a row follow order.ts. */
 import { exp, log } from "./exponential.js";
 import { orderedSum } from "./order.js";
 
 const { fround } = Math;
 
-/** Writes softmax of row x[start …] to y and returns what the loss needs: the row's maximum and Σ exp(x − max). */
+/**
+ * Writes the softmax of row x[start …] to y. Returns what the loss needs: the row's maximum and Σ exp(x −
+ * max).
+ */
 function softmaxRow(
   y: Float32Array,
   x: Float32Array,

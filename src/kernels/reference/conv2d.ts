@@ -1,13 +1,13 @@
 /**
- * Convolution, as three sums of the same products x · w · dy:
+ * Convolution: the output and both gradients are sums of the same products x · w · dy.
  *
  *   y[n,k,p,q]  = bias[k] + Σ_{c,r,s} x[n,c, p·stride+r−padding, q·stride+s−padding] · w[k,c,r,s]
  *   dx[n,c,h,w] = Σ_{k,r,s} dy[n,k, (h+padding−r)/stride, (w+padding−s)/stride] · w[k,c,r,s]   where both divide
  *   dw[k,c,r,s] = Σ_{n,p,q} dy[n,k,p,q] · x[n,c, p·stride+r−padding, q·stride+s−padding]
  *
- * Each output is one chain in the order of its indices. What lies outside x or dy is 0, and its product is added
- * like any other: an infinite weight meets it as ∞ · 0 = NaN. c and k run inside the group of the output.
- * Large 3×3 convolutions are summed otherwise: see winograd.ts.
+ * Each output is one chain in the order of its indices. Values outside x or dy are 0, and their products are
+ * added like any other: an infinite weight gives ∞ · 0 = NaN. c and k run inside the group of the output.
+ * Large 3×3 convolutions are summed differently: see winograd.ts.
  */
 import type { Conv2dShape } from "../kernels.js";
 import { orderedSum } from "./order.js";
@@ -15,7 +15,7 @@ import { suitsWeightWinograd, winograd, winogradSide, winogradWeightGradient } f
 
 const { fround } = Math;
 
-/** Element (row, column) of a plane that is 0 outside. */
+/** Element (row, column) of a plane; 0 outside the plane. */
 function at(
   x: Float32Array,
   plane: number,
@@ -166,8 +166,8 @@ export function conv2dWeightGradient(
 }
 
 /**
- * energy[k] = Σ_n Σ_{p,q} dy² · share[n,p,q]: the planes' sums in the one order, added over n in binary64.
- * share = (non-zero inputs under the window) / (C/groups·R·S). proofs: Gradient.energy_mean
+ * energy[k] = Σ_n Σ_{p,q} dy² · share[n,p,q]. Each plane's sum follows order.ts; planes are added over n in
+ * binary64. share = (non-zero inputs under the window) / (C/groups·R·S). proofs: Gradient.energy_mean
  */
 export function conv2dNoiseEnergy(
   energy: Float32Array,
@@ -190,7 +190,9 @@ export function conv2dNoiseEnergy(
   for (let k = 0; k < K; k++) energy[k] = totals[k]!;
 }
 
-/** For each output position of image n: the share of a group's inputs under the window that are not zero. */
+/**
+ * For each output position of image n, the share of the group's inputs under the window that are not zero.
+ */
 function windowShare(x: Float32Array, n: number, group: number, shape: Conv2dShape): Float32Array {
   const { C, H, W, R, S, P, Q, stride, padding, groups } = shape;
   const groupC = C / groups;

@@ -1,4 +1,4 @@
-/** One value in, one value out. A Float32Array rounds what is stored in it, so the last operation needs no fround. */
+/** Elementwise kernels. A Float32Array rounds what is stored in it, so the last operation needs no fround. */
 
 const { fround } = Math;
 

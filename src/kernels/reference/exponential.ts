@@ -1,6 +1,7 @@
 /**
- * exp and log as float32 polynomials, because Math.exp and Math.log differ from engine to engine.
- * Both reduce the argument by powers of two, which is exact, and stay within 2 ulp (test/kernels/kernels.test.ts measures it).
+ * exp and log as float32 polynomials, because Math.exp and Math.log differ between JavaScript engines. Both
+ * reduce the argument by powers of two, which is exact, and stay within 2 ulp (measured by
+ * test/kernels/kernels.test.ts).
  */
 
 const { fround } = Math;
@@ -24,10 +25,10 @@ const ln2High = fround(0.693359375);
 const ln2Low = fround(-2.1219444e-4);
 const log2e = fround(Math.LOG2E);
 
-/** Adding this and taking it away again rounds |x| < 2^22 to the nearest integer, ties to even. */
+/** Adding and then subtracting this rounds |x| < 2^22 to the nearest integer, ties to even. */
 const rounder = fround(12582912);
 
-/** Horner: ((c0·x + c1)·x + c2)… */
+/** Horner's scheme: ((c0·x + c1)·x + c2)… */
 function horner(x: number, coefficients: readonly number[]): number {
   let sum = fround(coefficients[0]!);
   for (const c of coefficients.slice(1)) sum = fround(fround(sum * x) + fround(c));
@@ -38,7 +39,7 @@ export const expCoefficients = [
   1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
 ] as const;
 
-/** e^x = 2^n · e^r with n = round(x/ln 2), |r| ≤ ln 2 / 2. Below −87 it is 0, above 88 it is ∞. */
+/** e^x = 2^n · e^r with n = round(x/ln 2), |r| ≤ ln 2 / 2. The result is 0 below −87 and ∞ above 88. */
 export function exp(x: number): number {
   if (x < -87) return 0;
   if (x > 88) return Number.POSITIVE_INFINITY;
@@ -53,7 +54,10 @@ export const logCoefficients = [
   2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 ] as const;
 
-/** log x = n·ln 2 + log(1 + f) with x = 2^n·(1 + f), √½ ≤ 1 + f < √2. For normal x; 0 gives −∞, NaN and x < 0 give NaN. */
+/**
+ * log x = n·ln 2 + log(1 + f) with x = 2^n·(1 + f), √½ ≤ 1 + f < √2, for normal x. 0 gives −∞; NaN and x < 0
+ * give NaN.
+ */
 export function log(x: number): number {
   if (x === 0) return Number.NEGATIVE_INFINITY;
   if (!(x > 0)) return Number.NaN;

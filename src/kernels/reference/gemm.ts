@@ -1,4 +1,4 @@
-/** Matrix product: one chain for each element, products added in ascending k. */
+/** Matrix product: each element is one chain of products added in ascending k. */
 import type { GemmShape } from "../kernels.js";
 
 const { fround } = Math;

@@ -2,7 +2,7 @@
  * Masks and small integers in the fewest whole bits.
  *
  *   bit      0       b       2b      3b
- *            | v0    | v1    | v2    | …        b = bits an item, little-endian across bytes
+ *            | v0    | v1    | v2    | …        b = bits per item, little-endian across bytes
  */
 
 const { fround } = Math;
@@ -17,7 +17,7 @@ export function applyMask(dx: Float32Array, dy: Float32Array, mask: Uint8Array, 
   for (let i = 0; i < dx.length; i++) dx[i] = (mask[i >> 3]! >> (i & 7)) & 1 ? dy[i]! * by : 0;
 }
 
-/** A bijection of 32 bits in which every input bit moves about half of the output bits. */
+/** A bijection of 32 bits in which changing one input bit changes about half of the output bits. */
 export function mix(bits: number): number {
   let h = bits;
   h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
@@ -25,7 +25,7 @@ export function mix(bits: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Dropped where mix(mix(seed) + i) < p·2³². 0 ≤ p < 1. */
+/** Bit i is 0 (dropped) where mix(mix(seed) + i) < p·2³², with 0 ≤ p < 1. */
 export function dropoutMask(mask: Uint8Array, n: number, p: number, seed: number): void {
   const threshold = Math.floor(p * 2 ** 32);
   const start = mix(seed);

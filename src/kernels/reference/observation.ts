@@ -1,4 +1,4 @@
-/** Numbers about a whole tensor. Sums follow the one order. */
+/** Reductions of a whole tensor to one number. Sums follow order.ts. */
 import { orderedSum } from "./order.js";
 
 const { abs, fround } = Math;
@@ -9,10 +9,10 @@ export const sumAbs = (x: Float32Array): number => orderedSum(0, x.length, (i) =
 
 export const sumSquares = (x: Float32Array): number => orderedSum(0, x.length, (i) => fround(x[i]! * x[i]!));
 
-/** NaN if any value is. */
+/** NaN if any value is NaN. */
 export const maxAbs = (x: Float32Array): number => x.reduce((max, value) => Math.max(max, abs(value)), 0);
 
-/** −0 is zero, NaN is not. */
+/** −0 counts as zero, NaN does not. */
 export const countNonZero = (x: Float32Array): number =>
   x.reduce((count, value) => (value !== 0 ? count + 1 : count), 0);
 

@@ -1,12 +1,12 @@
 /**
- * The one order in which long sums are taken.
+ * The order in which all long sums are taken.
  *
  *   block of 1024:  lane 0 … 15 of float32, element i goes to lane i mod 16
  *   fold:           lane j += lane j+8, then j+4, j+2, j+1            (float32)
  *   total:          blocks in ascending order                          (binary64)
  *
- * Lanes give the processor sixteen independent chains, short chains keep the rounding error small, and binary64
- * makes the number of blocks harmless.
+ * The lanes are sixteen independent chains, which SIMD can compute side by side. The chains are short, which
+ * keeps the rounding error small, and adding the blocks in binary64 makes their number harmless.
  */
 
 export const lanes = 16;
@@ -14,7 +14,7 @@ export const blockLength = 1024;
 
 const { fround } = Math;
 
-/** Σ term(i) for start ≤ i < end. Blocks count from `start`; every term must be a float32. */
+/** Σ term(i) for start ≤ i < end. Blocks are counted from `start`; every term must be a float32. */
 export function orderedSum(start: number, end: number, term: (i: number) => number): number {
   let total = 0;
   const sums = new Float32Array(lanes);

@@ -1,4 +1,4 @@
-/** A number for each plane: what squeeze-and-excitation and stochastic depth multiply by, and its gradient. */
+/** One factor per plane, as squeeze-and-excitation and stochastic depth multiply by, and its gradient. */
 import type { PlaneShape } from "../kernels.js";
 import { orderedSum } from "./order.js";
 

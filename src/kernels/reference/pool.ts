@@ -1,9 +1,14 @@
-/** Pooling of each plane. Windows go in the order p, q; the positions in a window in the order r, s. */
+/**
+ * Pooling of each plane. Windows are visited in the order p, q, and the positions in a window in the order r,
+ * s.
+ */
 import type { PoolShape } from "../kernels.js";
 
 const { fround } = Math;
 
-/** Visits the positions of window (p, q) that lie inside the plane: `visit(offset in the plane, r·S + s)`. */
+/**
+ * Calls `visit(offset in the plane, r·S + s)` for the positions of window (p, q) that lie inside the plane.
+ */
 function window(shape: PoolShape, p: number, q: number, visit: (at: number, index: number) => void): void {
   const { H, W, R, S, stride, padding } = shape;
   for (let r = 0; r < R; r++) {
@@ -16,7 +21,7 @@ function window(shape: PoolShape, p: number, q: number, visit: (at: number, inde
   }
 }
 
-/** Visits all windows: `visit(plane's first element, output element, p, q)`. */
+/** Calls `visit(plane's first element, output element, p, q)` for all windows. */
 function windows(
   { planes, H, W, P, Q }: PoolShape,
   visit: (plane: number, output: number, p: number, q: number) => void,

@@ -1,4 +1,4 @@
-/** One step of stochastic gradient descent. g is read, not changed. proofs: Gradient.momentum_variance */
+/** One step of stochastic gradient descent; g is only read. proofs: Gradient.momentum_variance */
 import type { SgdStep } from "../kernels.js";
 
 const { fround } = Math;

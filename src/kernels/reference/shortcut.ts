@@ -1,4 +1,7 @@
-/** The parameter-free shortcut of residual networks: every stride-th row and column, between channels of zeros. */
+/**
+ * The parameter-free shortcut of residual networks: it takes every stride-th row and column, and adds
+ * channels of zeros.
+ */
 import type { DownsampleShape } from "../kernels.js";
 
 /** Calls `visit` with the index in x and the index in y of each value that is copied. */

@@ -1,6 +1,7 @@
 /**
- * Winograd's F(2×2, 3×3) (Lavin and Gray, 2016): 16 products for 4 outputs where a 3×3 window takes 36. Planes of 8×8
- * and more with not too many weights go by F(4×4, 3×3): 36 products for 16 outputs.
+ * Winograd's F(2×2, 3×3) (Lavin and Gray, 2016): 16 products for 4 outputs, where a plain 3×3 window takes
+ * 36. Planes of at least 8×8 with not too many weights use F(4×4, 3×3): 36 products for 16 outputs, where a
+ * plain window takes 144.
  *
  *   for each channel   V = Bᵀ d B   (d: 4×4 inputs, tiles overlap by 2)     U = G g Gᵀ (g: 3×3 weights)
  *   for each ξ of 16   M[ξ] = Σ_c V[ξ]·U[ξ], a chain over the channels
@@ -18,10 +19,12 @@
  *        ⎢0  2 −1 −2  1  0⎥        ⎢1/24 −1/12 ⅙ ⎥         ⎣0  1 −1  8 −8  1⎦
  *        ⎣0  4  0 −5  0  1⎦        ⎣ 0    0    1 ⎦
  *
- * A convolution with stride 1 goes this way, and so does its input gradient, a convolution of dy by the window turned
- * round. Both are still their definition within rounding, but no longer within that of a single chain.
+ * It is used for convolutions with stride 1 and for their input gradients, which are convolutions of dy with
+ * the rotated window. Both equal the definition up to rounding, but they round differently from a single
+ * chain of products.
  *
- * The weight gradient is the same bilinear form, read for another of its three arguments, F(3×3, 2×2):
+ * The weight gradient F(3×3, 2×2) comes from the same bilinear form, solved for another of its three
+ * arguments:
  *
  *   for each channel   V = Bᵀ d B                          D = A δ Aᵀ (δ: 2×2 output gradients)
  *   for each ξ of 16   M[ξ] = Σ V[ξ]·D[ξ], a chain over the tiles of a part of an image, row by row
@@ -31,35 +34,38 @@ import type { Conv2dShape } from "../kernels.js";
 
 const { fround } = Math;
 
-/** Fewer channels than this, or smaller planes, are not worth the transforms. */
+/** With fewer channels or smaller planes the transforms cost more than they save. */
 const leastChannels = 16;
 const leastExtent = 4;
-/** The same for large tiles, and how many weights at most: their 36 points each should stay in the cache. */
+/**
+ * The same limit for large tiles, and a limit on the weights, because their 36 points each should stay in the
+ * cache.
+ */
 const leastLargeExtent = 8;
 const mostWeights = 8192;
 
-/** The same for the weight gradient, whose transforms are shared by more. */
+/** The smallest plane for the weight gradient, where more outputs share each transform. */
 const leastWeightExtent = 7;
-/** Tiles of a part, and tiles × channels of x. */
+/** The most tiles in a part, and the most tiles × channels of x. */
 const mostTiles = 256;
 const mostElements = 16384;
 
-/** A convolution with 3×3 windows and stride 1; numbers of channels are those of a group. */
+/** A convolution with 3×3 windows and stride 1. The numbers of channels are per group. */
 export interface Sliding {
   images: number;
   groups: number;
   inputs: number;
   outputs: number;
-  /** Planes of the source. The first window begins `margin` rows and columns before them. */
+  /** Size of the source planes. The first window begins `margin` rows and columns before them. */
   H: number;
   W: number;
   margin: number;
-  /** Planes of the outputs. */
+  /** Size of the output planes. */
   P: number;
   Q: number;
 }
 
-/** Outputs in a row of a tile, 2 or 4; 0 for convolutions that go another way. */
+/** The side of a tile in outputs, 2 or 4; 0 for convolutions that do not use Winograd. */
 export function winogradSide(
   { R, S, stride }: { R: number; S: number; stride: number },
   { inputs, outputs, P, Q }: Sliding,
@@ -70,7 +76,7 @@ export function winogradSide(
   return extent >= leastLargeExtent && inputs * outputs <= mostWeights ? 4 : 2;
 }
 
-/** Tiles of side × side outputs: each matrix of the transforms times a column. */
+/** The transforms for tiles of side × side outputs: the product of each matrix with a column. */
 interface Form {
   side: number;
   /** Bᵀ */
@@ -135,7 +141,10 @@ const large: Form = {
 
 const count = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
-/** T m Tᵀ for the map T of a column, on the rows × columns elements m(row, column): columns first. */
+/**
+ * T m Tᵀ for the map T of a column, applied to the rows × columns elements m(row, column); columns come
+ * first.
+ */
 function columnsFirst(
   T: (column: number[]) => number[],
   [rows, columns]: readonly [number, number],
@@ -145,7 +154,7 @@ function columnsFirst(
   return down[0]!.flatMap((_, i) => T(down.map((column) => column[i]!)));
 }
 
-/** The same, rows first. */
+/** T m Tᵀ with the rows first. The order matters for rounding. */
 function rowsFirst(
   T: (column: number[]) => number[],
   extent: readonly [number, number],
@@ -156,12 +165,14 @@ function rowsFirst(
   return turned.map((_, i) => turned[(i % side) * side + Math.floor(i / side)]!);
 }
 
-/** M of a chain, along which V and U hold as many numbers each. */
+/** M of one output channel: for each point, the chain Σ V·U over the channels (or tiles) of V and U. */
 function multiply(V: number[][], U: number[][]): number[] {
   return V[0]!.map((_, i) => V.reduce((sum, v, l) => fround(sum + fround(v[i]! * U[l]![i]!)), 0));
 }
 
-/** `weight(g, k, c, r, s)`: output k's weight of input c at tap (r, s), both counted in group g. */
+/**
+ * `weight(g, k, c, r, s)` returns output k's weight of input c at tap (r, s), both counted within group g.
+ */
 export function winograd(
   y: Float32Array,
   x: Float32Array,
@@ -219,7 +230,7 @@ const fold = ([a, b, c, d]: number[]): number[] => [
   fround(d! + fround(0.5 * fround(b! + c!))),
 ];
 
-/** Adds to dw. */
+/** Adds the weight gradient to dw. */
 export function winogradWeightGradient(
   dw: Float32Array,
   dy: Float32Array,

@@ -1,4 +1,4 @@
-/** Kernels that work channel by channel or plane by plane, on the wasm side. */
+/** The WebAssembly kernels that work per channel or per plane. */
 import { checkAvgPool, checkDownsample, checkMaxPool, checkSizes } from "../check.js";
 import type { ChannelShape, DownsampleShape, Kernels, PoolShape } from "../kernels.js";
 import { addressOf, type Launcher } from "./launch.js";
@@ -57,7 +57,7 @@ export function planeKernels(launcher: Launcher): Planes {
       checkSizes("channelMoments", s);
       check("channelMoments", { mean: [mean, s.C], variance: [variance, s.C] }, { x: [x, elements(s)] });
       const planes = s.N * s.C;
-      // Four launches in place of one: they pay where there is much to do.
+      // The split version needs four launches in place of one. It pays only if there are many planes.
       if (launcher.parts(planes, { perUnit: s.size }) <= 2 * launcher.threads) {
         perChannel("channelMoments", [mean, variance, x], s);
         return;

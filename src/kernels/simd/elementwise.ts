@@ -1,4 +1,4 @@
-/** Kernels that take each element, row or byte by itself, on the wasm side. */
+/** The WebAssembly kernels that treat each element, row or byte independently. */
 import { UsageError } from "../../error.js";
 import { checkBits, type Lengths } from "../check.js";
 import type { Kernels } from "../kernels.js";
@@ -33,15 +33,15 @@ type Elements = Pick<
   | "nonFinite"
 >;
 
-/** Ranges of elements begin at whole vectors. */
+/** Ranges of elements begin at whole vectors of four. */
 const vector = { perUnit: 1, grain: 4 };
-/** Length of a block of the one order of sums. */
+/** Length of a block in the order of sums (reference/order.ts). */
 const blockLength = 1024;
 
 export function elementKernels(launcher: Launcher): Elements {
   const bytesFor = (n: number, bits: number): number => Math.ceil((n * bits) / 8);
 
-  /** kernel(y, …inputs, …scalars, begin, end) over y's elements; y may be an input. */
+  /** Runs kernel(y, …inputs, …scalars, begin, end) over y's elements; y may be an input. */
   function pointwise(kernel: string, y: Float32Array, inputs: Float32Array[], scalars: number[] = []): void {
     const named: Lengths = {};
     for (const [i, x] of inputs.entries()) named[`input ${i + 1}`] = [x, y.length];
@@ -49,7 +49,7 @@ export function elementKernels(launcher: Launcher): Elements {
     launcher.launch(kernel, [addressOf(y), ...inputs.map(addressOf), ...scalars], y.length, vector);
   }
 
-  /** The blocks' sums, added in ascending order. */
+  /** Adds the sums of the blocks in ascending order. */
   function blockwise(kernel: string, x: Float32Array): number {
     launcher.check(kernel, {}, { x: [x, x.length] });
     const blocks = Math.ceil(x.length / blockLength);

@@ -1,26 +1,30 @@
 /**
- * Running a kernel of the wasm module over a range of units, split over the threads.
+ * Runs a kernel of the WebAssembly module over a range of units, split over the threads.
  *
  *   launch("relu", [y, x], units)   →   relu(y, x, 0, m)   relu(y, x, m, 2m)   …   relu(y, x, …, units)
  *
- * A unit's outputs depend on that unit alone, so every split gives the same bits, whichever thread makes which call.
+ * The outputs of a unit depend on that unit alone, so every split gives the same bits, whichever thread runs
+ * which call.
  */
 import type { Device } from "../../device/device.js";
 import { callsPerThread, type Team } from "../../device/workers.js";
 import { checkDevice, checkLengths, checkOverlap, type Lengths, type View } from "../check.js";
 
-/** A shape has at most this many integers; the wasm side finds as much room again behind them for its own use. */
+/**
+ * The integers of a shape lie in the first half of these bytes. The second half is room for the kernels' own
+ * use.
+ */
 const shapeBytes = 1024;
 const roomOffset = 512;
 
 export interface Work {
-  /** Elements a unit, or as much work; decides whether splitting pays. */
+  /** Elements per unit, or an equal amount of work; it decides whether splitting pays. */
   perUnit: number;
-  /** Ranges begin at multiples of this. */
+  /** Ranges begin at multiples of this number. */
   grain?: number;
-  /** Bytes of workspace a thread; the kernel then takes its address behind the range. */
+  /** Bytes of workspace per thread. The kernel receives its address after the range. */
   workspace?: number;
-  /** Each call does some work again that other calls do as well: one a thread then, and no more. */
+  /** True if every call repeats some common work; then there is at most one call per thread. */
   costly?: boolean;
 }
 
@@ -31,7 +35,10 @@ export class Launcher {
   readonly #shape: number;
   readonly #integers: Int32Array;
 
-  /** `leastWork`: elements a call below which the hand-off would cost more than it saves. */
+  /**
+   * `leastWork` is the number of elements per call below which handing it to a thread costs more than it
+   * saves.
+   */
   constructor(device: Device, team: Team, leastWork: number) {
     this.#device = device;
     this.#team = team;
@@ -44,7 +51,7 @@ export class Launcher {
     return this.#team.size;
   }
 
-  /** Checks a kernel's buffers: lengths, place, overlap. */
+  /** Checks the lengths of a kernel's buffers, that they lie in the device, and that they do not overlap. */
   check(where: string, outputs: Lengths, inputs: Lengths, inPlace = false): void {
     checkLengths(where, outputs);
     checkLengths(where, inputs);
@@ -53,32 +60,38 @@ export class Launcher {
     checkOverlap(where, outputs, inputs, inPlace);
   }
 
-  /** Writes a shape's integers where the kernels read them; returns the address. */
+  /** Writes a shape's integers where the kernels read them, and returns the address. */
   shape(values: readonly (number | boolean)[]): number {
     for (let i = 0; i < values.length; i++) this.#integers[i] = Number(values[i]);
     return this.#shape;
   }
 
-  /** Asks the wasm side about the shape written last: workspace of a thread in bytes, number of units. */
+  /**
+   * Calls a kernel that answers a question about the shape written last, for example the workspace in bytes
+   * per thread.
+   */
   ask(question: string): number {
     return this.#team.call(question, [this.#shape, this.#shape + roomOffset]);
   }
 
-  /** Runs `kernel(...args, begin, end[, workspace])` over `units`; returns each call's result, in ascending order. */
+  /**
+   * Runs `kernel(...args, begin, end[, workspace])` over `units`. Returns the result of each call, in
+   * ascending order.
+   */
   launch(kernel: string, args: readonly number[], units: number, work: Work): number[] {
     const calls: number[][] = [];
     for (const [begin, end] of this.split(units, work)) calls.push([...args, begin, end]);
     return this.run(kernel, calls, work.workspace);
   }
 
-  /** How many calls share `units`: at most `callsPerThread` a thread. */
+  /** Number of calls that share `units`: at most `callsPerThread` per thread. */
   parts(units: number, { perUnit, grain = 1, costly = false }: Work): number {
     const most = this.threads === 1 || costly ? this.threads : this.threads * callsPerThread;
     const grains = Math.ceil(units / grain);
     return Math.max(1, Math.min(most, grains, Math.floor((units * perUnit) / this.#leastWork)));
   }
 
-  /** Cuts [0, units) into the ranges of as many calls. */
+  /** Cuts [0, units) into one range per call. */
   split(units: number, work: Work): [begin: number, end: number][] {
     const { grain = 1 } = work;
     const grains = Math.ceil(units / grain);
@@ -93,7 +106,10 @@ export class Launcher {
     return ranges;
   }
 
-  /** Runs calls, with a workspace of `bytes` for each thread behind their arguments if that is given. */
+  /**
+   * Runs calls. With `bytes`, each call receives the address of its thread's workspace of that size as a last
+   * argument.
+   */
   run(kernel: string, calls: readonly number[][], bytes?: number): number[] {
     if (bytes === undefined) return this.#team.run(kernel, calls);
     return this.borrow(bytes * (calls.length > 1 ? this.threads : 1), kernel, (address) =>
@@ -101,7 +117,7 @@ export class Launcher {
     );
   }
 
-  /** Memory of the device for as long as `use` runs. */
+  /** Allocates device memory, passes its address to `use`, and frees it afterwards. */
   borrow<T>(bytes: number, site: string, use: (address: number) => T): T {
     const block = this.#device.allocate(bytes, "workspace", site);
     try {
@@ -111,14 +127,14 @@ export class Launcher {
     }
   }
 
-  /** Binary64 numbers in the device. */
+  /** A view of binary64 numbers in the device. */
   f64(address: number, count: number): Float64Array {
     return new Float64Array(this.#device.buffer, address, count);
   }
 }
 
-/** Where a view begins; 0 for none. */
+/** The address where a view begins; 0 for null. */
 export const addressOf = (view: View | null): number => view?.byteOffset ?? 0;
 
-/** `workspace` bytes of the threads follow each other, so each is kept a multiple of a cache line. */
+/** Rounds a workspace up to whole cache lines, because the workspaces of the threads lie side by side. */
 export const wholeLines = (bytes: number): number => Math.ceil(bytes / 64) * 64;

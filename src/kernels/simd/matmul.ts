@@ -1,4 +1,6 @@
-/** Matrix products and convolutions on the wasm side: checks, packing of the weights, the split of the work. */
+/**
+ * Matrix products and convolutions in WebAssembly: checks, packing of the weights, and the split of the work.
+ */
 import { callsPerThread } from "../../device/workers.js";
 import { checkConv2d, checkSizes } from "../check.js";
 import type { Conv2dShape, Kernels } from "../kernels.js";
@@ -9,18 +11,24 @@ type Products = Pick<
   "gemm" | "conv2dForward" | "conv2dInputGradient" | "conv2dWeightGradient" | "conv2dNoiseEnergy"
 >;
 
-/** Lanes of a tile: output channels, input channels or columns that are computed side by side. */
+/** Lanes of a tile: the output channels, input channels or columns that are computed side by side. */
 const lanes = 8;
 const tileRows = 4;
-/** What packing needs of scratch: one window of a panel, and that of half a panel on its way to 36 points. */
+/** Workspace for packing: one window of a panel, and half a panel during its transform to 36 points. */
 const packBytes = 576;
 
 const inputLength = (s: Conv2dShape): number => s.N * s.C * s.H * s.W;
 const outputLength = (s: Conv2dShape): number => s.N * s.K * s.P * s.Q;
 const weightLength = (s: Conv2dShape): number => (s.K * s.C * s.R * s.S) / s.groups;
-/** Threads share a weight gradient by images as long as what these add takes no more memory than this; else by weights. */
+/**
+ * Threads share a weight gradient by images if the per-image sums take no more memory than this; otherwise by
+ * weights.
+ */
 const mostImageBytes = 2 << 20;
-/** In the time that a kernel takes for an element of memory, a product makes about so many multiply-adds. */
+/**
+ * A matrix product makes about this many multiply-adds in the time that another kernel takes per element of
+ * memory.
+ */
 const productsPerElement = 8;
 /** The work of a convolution, in elements. */
 const work = (s: Conv2dShape): number => (outputLength(s) * s.C * s.R * s.S) / s.groups / productsPerElement;
@@ -29,7 +37,9 @@ export function matrixProducts(launcher: Launcher): Products {
   const writeShape = (s: Conv2dShape): number =>
     launcher.shape([s.N, s.C, s.H, s.W, s.K, s.R, s.S, s.P, s.Q, s.stride, s.padding, s.groups]);
 
-  /** Packs w for `kernel`, `panels` panels of 8 channels, then runs it: kernel(…before, packed, …after, units, workspace). */
+  /**
+   * Packs w into `panels` panels of 8 channels, then runs kernel(…before, packed, …after, units, workspace).
+   */
   function withPacked(
     kernel: "conv2dForward" | "conv2dInputGradient",
     w: Float32Array,
@@ -54,8 +64,9 @@ export function matrixProducts(launcher: Launcher): Products {
   }
 
   /**
-   * Threads share a weight gradient by images, if a sum over images is what it is: one thread adds the first of them up at
-   * once, and what each of the others adds comes to that in their order. False if they had better share it by weights.
+   * Splits a weight gradient over the threads by images, if it is a sum over images. One thread adds up the
+   * first images directly; the gradients of the other images are stored and added to that in their order.
+   * Returns false if a split by weights is better.
    */
   function sharedByImages(
     dw: Float32Array,
@@ -98,7 +109,7 @@ export function matrixProducts(launcher: Launcher): Products {
       }
       const at = launcher.shape([m, n, k, transposeA, transposeB]);
       const args = [addressOf(c), addressOf(a), addressOf(b), at];
-      // Columns are split where there are enough of them: then each call packs only its own of b.
+      // Split by columns if there are enough of them: each call then packs only its own columns of b.
       const byColumns = n >= m || n >= 16 * lanes;
       const ranges = byColumns
         ? launcher.split(n, { perUnit: (m * k) / productsPerElement, grain: lanes, costly: m > tileRows })

@@ -1,4 +1,4 @@
-/** Draws the figures that the page has, and again whenever its width changes. */
+/** Draws the figures of the page, again whenever its width changes. */
 import { append, type Drawing } from "./frame.js";
 import { byLayer, pooled, sigma, sigmaRatio } from "./gradients.js";
 import { bound, ratio, zeros } from "./layers.js";

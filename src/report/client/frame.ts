@@ -1,11 +1,11 @@
-/** What every figure uses: the page's data, its colours, and the frame of a plot. */
+/** Shared by all figures: the page's data, its colours, and the frame of a plot. */
 import type * as PlotModule from "@observablehq/plot";
 import type { PageData, RunData } from "../series.js";
 import { greatestOf, leastOf } from "./extremes.js";
 
 declare const Plot: typeof PlotModule;
 
-/** Draws one figure into its box, which is empty. */
+/** Draws one figure into its empty box. */
 export type Drawing = (box: HTMLElement) => void;
 
 export const { runs } = JSON.parse(document.getElementById("data")!.textContent!) as PageData;
@@ -15,13 +15,13 @@ export const runColours = {
   range: labels.map((_, i) => `var(--run-${(i % 6) + 1})`),
 };
 
-/** What all plots have in common; room for a label below the ticks. */
+/** Options of all plots, with room for a label below the ticks. */
 export const frame = (ariaLabel: string) => ({ ariaLabel, className: "chart", marginBottom: 42 });
 
-/** A horizontal axis with its label where no tick can be in its way. */
+/** A horizontal axis whose label is placed where it cannot overlap a tick. */
 export const across = (label: string) => ({ label, labelAnchor: "center", labelOffset: 38 }) as const;
 
-/** A logarithmic axis around some positive values, with as many of the ticks n × 10ᵐ as read well. */
+/** A logarithmic axis around some positive values, with as many of the ticks n × 10ᵐ as are legible. */
 export function logarithmic(values: readonly number[], tickFormat: (value: number) => string) {
   const [low, high] = [leastOf(values) / 1.15, greatestOf(values) * 1.15];
   const first = Math.floor(Math.log10(low));
@@ -41,14 +41,14 @@ export function logarithmic(values: readonly number[], tickFormat: (value: numbe
 
 export const scientific = (value: number): string => value.toExponential(0);
 
-/** The runs' colour scale, for those of them that a figure shows. */
+/** The colour scale for the runs that a figure shows. */
 export const coloursOf = (shown: readonly RunData[]) => ({
   domain: shown.map(({ label }) => label),
   range: shown.map((run) => runColours.range[runs.indexOf(run)]!),
   legend: shown.length > 1,
 });
 
-/** A grid with a headed plot for each run. */
+/** A grid with one plot and its heading per run. */
 export function panels(
   box: HTMLElement,
   shown: readonly RunData[],
@@ -79,7 +79,7 @@ export function append(parent: Element, tag: string, className = ""): HTMLElemen
   return element;
 }
 
-/** The unit in which the largest value reads best. */
+/** The unit that suits the largest value. */
 export function byteUnit(largest: number): { name: string; bytes: number } {
   if (largest >= 2 ** 30) return { name: "GiB", bytes: 2 ** 30 };
   return largest >= 2 ** 20 ? { name: "MiB", bytes: 2 ** 20 } : { name: "KiB", bytes: 2 ** 10 };

@@ -1,4 +1,7 @@
-/** The gradient's measured error against the law: histograms over the normal curve, and σ against σ. */
+/**
+ * The measured gradient error against the law: histograms with the normal curve, and measured against
+ * predicted σ.
+ */
 import type * as PlotModule from "@observablehq/plot";
 import type { Histogram } from "../histogram.js";
 import type { RunData } from "../series.js";
@@ -140,7 +143,7 @@ export function sigmaRatio(box: HTMLElement): void {
 
 const normal = (x: number) => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
 
-/** Densities: a count divided by the number of samples and the width of its bin. */
+/** Densities: each count divided by the number of samples and the width of a bin. */
 const densities = ({ counts, n, binWidth }: Histogram) => {
   const start = (-counts.length * binWidth) / 2;
   return counts.map((count, i) => ({
@@ -160,11 +163,11 @@ interface BarsOptions {
   width: number;
   height: number;
   top: number;
-  /** Whether sample size and moments are written into the plot. */
+  /** True if sample size and moments are written into the plot. */
   words?: boolean;
 }
 
-/** A histogram under the standard normal curve. */
+/** A histogram with the standard normal curve. */
 function bars(
   run: RunData,
   histogram: Histogram,

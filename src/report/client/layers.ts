@@ -1,4 +1,4 @@
-/** One line a layer over the collections: bound, zeros, ratio. */
+/** One line per layer over the collections of statistics: bound, zeros, ratio. */
 import type * as PlotModule from "@observablehq/plot";
 import type { SiteSeries } from "../series.js";
 import { greatestOf } from "./extremes.js";
@@ -15,7 +15,7 @@ export const bound = layerFigure("bound", "absolute error bound", (values) =>
 export const zeros = layerFigure("zeros", "% zeros", () => ({ percent: true, domain: [0, 100] }));
 export const ratio = layerFigure("ratio", "raw ÷ packed bytes", (values) => logarithmic(values, String));
 
-/** A line a layer, a panel a run, all on one scale. */
+/** One line per layer and one panel per run, all on one scale. */
 function layerFigure(key: Measure, title: string, axis: Axis): Drawing {
   return (box) => {
     const shown = runs.filter(({ sites }) => sites.length > 0);

@@ -1,4 +1,4 @@
-/** The device through one step: what lives on it by category, as stacked areas. */
+/** The device's live memory during one step by category, as stacked areas. */
 import type * as PlotModule from "@observablehq/plot";
 import type { RunData } from "../series.js";
 import { greatestOf } from "./extremes.js";
@@ -6,7 +6,10 @@ import { across, byteUnit, frame, panels, runs, swatches } from "./frame.js";
 
 declare const Plot: typeof PlotModule;
 
-/** Long-lived below, short-lived above, so that the upper edges move as little as they can. */
+/**
+ * Long-lived categories are at the bottom and short-lived ones at the top, so that the edges move as little
+ * as possible.
+ */
 const categories = ["parameters", "optimiser", "gradients", "saved", "activations", "workspace"] as const;
 
 export function memory(box: HTMLElement): void {

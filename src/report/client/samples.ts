@@ -1,4 +1,4 @@
-/** Channels of saved tensors before and after, and their error, as heat maps. */
+/** Channels of saved tensors before and after compression, and their error, as heat maps. */
 import type * as PlotModule from "@observablehq/plot";
 import type { SamplePlane } from "../series.js";
 import { greatestOf, leastOf } from "./extremes.js";
@@ -20,7 +20,7 @@ export function samples(box: HTMLElement): void {
 
 const errorScale = { type: "diverging", scheme: "RdBu", domain: [-1, 1], reverse: true } as const;
 
-/** One channel three times. The first two share a colour scale. */
+/** One channel as three maps. The first two share a colour scale. */
 function sampleRow({ site, step, bound, height, width, original, error }: SamplePlane): HTMLElement {
   const decoded = original.map((x, i) => x + error[i]! * bound);
   const value = {

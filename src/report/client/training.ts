@@ -1,4 +1,4 @@
-/** Curves over the steps, all runs in one plot: loss, accuracy, saved bytes. */
+/** Curves over the steps, with all runs in one plot: loss, accuracy, saved bytes. */
 import type * as PlotModule from "@observablehq/plot";
 import type { RunData } from "../series.js";
 import { greatestOf } from "./extremes.js";
@@ -20,7 +20,7 @@ export function loss(box: HTMLElement): void {
 }
 
 export function accuracy(box: HTMLElement): void {
-  overSteps(box, "Accuracy by step", { label: "% right", percent: true }, (run) => [
+  overSteps(box, "Accuracy by step", { label: "% correct", percent: true }, (run) => [
     ...curve(run, run.smoothAccuracy, "training accuracy"),
     Plot.line(run.epochs, { x: "step", y: "accuracy", stroke: run.colour, strokeDasharray: "3,3" }),
     Plot.dot(run.epochs, {
@@ -50,7 +50,9 @@ export function saved(box: HTMLElement): void {
 interface Line {
   label: string;
   colour: string;
-  /** Of the stroke: wide and pale for an earlier run, which later ones are drawn over. */
+  /**
+   * The stroke's width and opacity. Earlier runs are wide and pale, because later ones are drawn over them.
+   */
   width: number;
   opacity: number;
   epochs: RunData["epochs"];
@@ -58,7 +60,7 @@ interface Line {
 
 type StepRun = Line & RunData["steps"];
 
-/** One plot with all runs over the steps. */
+/** One plot over the steps with all runs. */
 function overSteps(
   box: HTMLElement,
   ariaLabel: string,
@@ -86,7 +88,7 @@ function overSteps(
           ),
         ],
       },
-      // A single value makes no scale of its own.
+      // A single value does not define a scale.
       y: { ...y, grid: true, ...(longest < 2 ? { zero: true } : {}) },
       color: coloursOf(runs),
       marks: shown.flatMap(marks),
@@ -94,7 +96,7 @@ function overSteps(
   );
 }
 
-/** A run's line; a run of very few steps shows them as dots. */
+/** The line of a run; a run of very few steps shows them as dots. */
 const curve = (run: StepRun, values: number[], what: string): PlotModule.Markish[] => [
   Plot.lineY(values, {
     x: run.step,

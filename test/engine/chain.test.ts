@@ -1,15 +1,18 @@
 /** What is made again instead of kept: the same bits, from fewer bytes, and nothing packed before all claims are known. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Derived } from "../../src/engine/derived.js";
 import { createEngine } from "../../src/engine/engine.js";
-import { assertNothingLeaks, backward, type Engine } from "../../src/engine/op.js";
-import { Derived, SavedTensor } from "../../src/engine/saved.js";
-import { type Claimant, LeanStore, type Packed, PlainStore, type Store } from "../../src/engine/store.js";
+import type { Packed, SaveRequest } from "../../src/engine/packed.js";
+import { SavedTensor } from "../../src/engine/saved.js";
+import { PlainStore, type Store } from "../../src/engine/store.js";
+import { assertNothingLeaks, backward, type Engine } from "../../src/engine/tape.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { createModel } from "../../src/models/models.js";
 import { build } from "../../src/nn/index.js";
 import { crossEntropy } from "../../src/ops/loss.js";
 import { createRng } from "../../src/rng.js";
+import { RecomputeStore } from "../../src/stores/recompute.js";
 import { seed } from "../arbitrary/seed.js";
 
 /** Keeps the last of each chain, as it is, and notes who claimed it. */
@@ -17,8 +20,8 @@ class LastStore extends PlainStore {
   override readonly keeps = "last";
   readonly packs: string[] = [];
 
-  override pack(tensor: Tensor, claimants: readonly Claimant[] = []): Packed {
-    const marks = ({ site, positive, share }: Claimant) =>
+  override pack(tensor: Tensor, claimants: readonly SaveRequest[] = []): Packed {
+    const marks = ({ site, positive, share }: SaveRequest) =>
       `${site.name}${positive ? "+" : ""}${share < 1 ? "~" : ""}`;
     this.packs.push(claimants.map(marks).join(" "));
     return super.pack(tensor);
@@ -54,21 +57,21 @@ function step(store: Store, model = "resnet20", size = 16): Stepped {
   return { engine, savedBytes, gradients };
 }
 
-test("the lean store gives the plain store's bits from half its bytes", () => {
-  const [plain, lean] = [step(new PlainStore()), step(new LeanStore())];
-  assert.deepEqual(lean.gradients, plain.gradients);
-  const ratio = plain.savedBytes / lean.savedBytes;
-  assert.ok(ratio > 1.9 && ratio < 2.1, `plain ÷ lean ${ratio}`);
+test("the recompute store gives the plain store's bits from half its bytes", () => {
+  const [plain, recompute] = [step(new PlainStore()), step(new RecomputeStore())];
+  assert.deepEqual(recompute.gradients, plain.gradients);
+  const ratio = plain.savedBytes / recompute.savedBytes;
+  assert.ok(ratio > 1.9 && ratio < 2.1, `plain ÷ recompute ${ratio}`);
 });
 
 test("so it does where depthwise convolutions, SiLU, squeeze-and-excitation and stochastic depth are", () => {
-  const [plain, lean] = [
+  const [plain, recompute] = [
     step(new PlainStore(), "efficientnet_b0", 64),
-    step(new LeanStore(), "efficientnet_b0", 64),
+    step(new RecomputeStore(), "efficientnet_b0", 64),
   ];
-  assert.deepEqual(lean.gradients, plain.gradients);
-  const ratio = plain.savedBytes / lean.savedBytes;
-  assert.ok(ratio > 2.5, `plain ÷ lean ${ratio}`);
+  assert.deepEqual(recompute.gradients, plain.gradients);
+  const ratio = plain.savedBytes / recompute.savedBytes;
+  assert.ok(ratio > 2.5, `plain ÷ recompute ${ratio}`);
 });
 
 test("keeping the last of each chain gives plain's gradients up to rounding, from half its bytes", () => {
@@ -99,7 +102,7 @@ test("one tensor hears every claim on what is made from it before it is packed",
 class CountingStore extends LastStore {
   readonly given = new Map<string, number>();
 
-  override pack(tensor: Tensor, claimants: readonly Claimant[]): Packed {
+  override pack(tensor: Tensor, claimants: readonly SaveRequest[]): Packed {
     const packed = super.pack(tensor, claimants);
     const name = this.packs.at(-1)!;
     const range = packed.range.bind(packed);
@@ -127,7 +130,7 @@ function derived(engine: Engine, gates: number, images: number, each: number) {
   const saved = new SavedTensor(engine.store, engine, shape);
   const site = { name: "relu", op: "relu", parameter: null };
   const claim = { site, need: "support", share: 1, positive: false, sole: true, derived: false } as const;
-  saved.claimants.push(...Array.from({ length: gates }, () => claim));
+  saved.requests.push(...Array.from({ length: gates }, () => claim));
   let made = 0;
   saved.packed = new Derived(saved, {
     sources: [],
@@ -137,7 +140,7 @@ function derived(engine: Engine, gates: number, images: number, each: number) {
       made += count;
       return Tensor.from(engine, values.subarray(first * each, (first + count) * each), [count, each]);
     },
-    ask: (claimant) => claimant,
+    forward: (request) => request,
     release() {},
   });
   const gated = () => {

@@ -1,10 +1,12 @@
-/** What a page loads: no module behind the portable names needs Node, and one place tells the two worlds apart. */
+/** What a page loads: no module behind the public names needs Node, and one place tells the two worlds apart. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import * as inPage from "../../src/browser.js";
+import * as inNode from "../../src/index.js";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const compiled = (file: string) => readFileSync(join(root, "dist/src", file), "utf8");
@@ -30,7 +32,7 @@ function reached(from: readonly string[], text: (file: string) => string) {
 }
 
 /** What a page loads: the library's names, and the worker that it starts. */
-const entries = ["portable.js", "device/worker.js"];
+const entries = ["browser.js", "device/worker.js"];
 
 /** The modules of Node that a page would be asked for. */
 const needed = (text: (file: string) => string): string[] =>
@@ -39,7 +41,7 @@ const needed = (text: (file: string) => string): string[] =>
 test("nothing that a page loads needs Node", () => {
   const { own } = reached(entries, compiled);
   for (const file of [
-    "engine/op.js",
+    "engine/tape.js",
     "training/loop.js",
     "models/resnet.js",
     "comet/store.js",
@@ -58,4 +60,19 @@ test("a module that needs Node is found, however deep", () => {
 test("Node's variables are asked for only where Node's modules are", () => {
   for (const file of reached(entries, compiled).own)
     assert.doesNotMatch(compiled(file), /\b(?:process|Buffer|__dirname)\b[.(]/, file);
+});
+
+test("a page gets the same names as Node, so that one set of types is true for both", () => {
+  assert.deepEqual(Object.keys(inPage).sort(), Object.keys(inNode).sort());
+});
+
+test("in a page, what needs files says so when it is called", async () => {
+  const ofNode = new Map<string, unknown>(Object.entries(inNode));
+  const differ = Object.entries(inPage).filter(([name, value]) => value !== ofNode.get(name));
+  assert.ok(differ.some(([name]) => name === "openDataset"));
+  for (const [name, value] of differ)
+    await assert.rejects(
+      (value as () => Promise<never>)(),
+      new RegExp(`^UsageError: ${name}: expected a file system`),
+    );
 });

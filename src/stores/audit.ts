@@ -1,13 +1,14 @@
 /**
- * An audit: the promise, looked at. While a store is audited the originals are still there when their frame is made,
- * so every value is compared with what will come back, in binary64 (where the difference of two float32 is exact or
- * correctly rounded far below the bound).
+ * An audit checks the promise of a bound on the tensors of a training step. When a tensor has been packed, the original is
+ * still there, so every value is compared with the one that will come back: in binary64, where the difference of two
+ * float32 is exact, or correctly rounded far below the bound.
  */
+import type { PackEvent } from "../engine/store.js";
 
 /** The most rows and columns of a sample. */
 const sampleExtent = 64;
 
-/** The upper left corner of some channels of a tensor's first image, before and after: for pictures. */
+/** The upper left corner of one channel of a tensor's first image, before and after, for pictures. */
 export interface Sample {
   site: string;
   bound: number;
@@ -26,14 +27,24 @@ export class Audit {
   worst = 0;
   values = 0;
   frames = 0;
-  /** Zeros that did not come back as zeros, and the other way round. */
+  /** The number of zeros that did not come back as zeros, and of other values that came back as zero. */
   moved = 0;
   readonly samples: Sample[] = [];
   readonly #planes: number;
 
-  /** `planes`: how many channels of each tensor's first image are kept as samples. */
+  /** `planes`: the number of channels of each tensor's first image that are kept as samples. */
   constructor(planes = 0) {
     this.#planes = planes;
+  }
+
+  /** Compares a packed tensor with its original, if a bound is promised. */
+  look({ packed, requests, tensor }: PackEvent): void {
+    if (!tensor || !packed.bounded) return;
+    const { bound, below } = packed.bounded;
+    const site = (requests.find(({ need }) => need === "value") ?? requests[0]!).site.name;
+    const decoded = packed.range(0, tensor.shape[0]!);
+    this.compare(site, bound, tensor.data, decoded.data, tensor.shape, below);
+    decoded.dispose();
   }
 
   /** `below`: the bound of values below zero. */
@@ -50,7 +61,7 @@ export class Audit {
     let worst = 0;
     for (let i = 0; i < original.length; i++) {
       const [x, back] = [original[i]!, decoded[i]!];
-      // What is not finite must come back as the very same bits: there is no distance to speak of.
+      // A value that is not finite must come back with the same bits, since no distance is defined.
       const finite = Number.isFinite(x) && Number.isFinite(back);
       const error = finite
         ? Math.abs(x - back)

@@ -1,0 +1,92 @@
+/**
+ * A saved tensor that takes no memory of its own: it is made from other saved tensors each time it is needed.
+ *
+ * If the support of the values is needed after the values themselves, the values' pass notes it, one bit an element, as
+ * it goes. These bits are workspace of the backward pass, since no op saved them.
+ */
+import type { Block, Device } from "../device/device.js";
+import { type Addend, imagesAtOnce, type Packed } from "./packed.js";
+import type { Recipe, SavedTensor } from "./saved.js";
+import type { Tensor } from "./tensor.js";
+
+export class Derived implements Packed {
+  readonly kind = "recipe";
+  readonly bytes = 0;
+  readonly images: number;
+  readonly #saved: SavedTensor;
+  readonly #recipe: Recipe;
+  readonly #shape: readonly number[];
+  /** The number of gates still to come; 0 where the support need not be noted. */
+  #gates: number;
+  readonly #supports: { size: number; bits: Block; device: Device }[] = [];
+  /** The number of images whose support is noted. */
+  #known = 0;
+
+  constructor(saved: SavedTensor, recipe: Recipe) {
+    const { shape, requests } = saved;
+    this.#saved = saved;
+    this.#recipe = recipe;
+    this.#shape = shape;
+    this.#gates = requests.filter(({ need }) => need === "support").length;
+    this.images = imagesAtOnce(shape);
+    const passedOn = requests.map((request) => ({ ...recipe.forward(request), derived: true }));
+    for (const source of recipe.sources) source.join(passedOn);
+  }
+
+  get variance(): number {
+    return this.#recipe.sources.reduce((sum, source) => sum + source.variance, 0);
+  }
+
+  get addends(): readonly Addend[] {
+    return this.#recipe.sum ? this.#recipe.sources : [];
+  }
+
+  get origin(): object | null {
+    const erring = this.#recipe.sources.filter(({ variance }) => variance > 0);
+    return erring.length === 1 ? erring[0]!.origin : null;
+  }
+
+  sensitivity(first: number, count: number): Tensor | null {
+    return this.#recipe.sensitivity?.(first, count) ?? null;
+  }
+
+  range(first: number, count: number): Tensor {
+    const x = this.#recipe.make(first, count, this.#saved.shares - this.#gates === 1);
+    if (this.#gates > 0 && first === this.#known) {
+      const { device, kernels } = x.engine;
+      const bits = device.allocate(Math.ceil(x.size / 8), "workspace", x.storage.block.site, "high");
+      kernels.packNonZero(device.u8(bits), x.data);
+      this.#supports.push({ size: x.size, bits, device });
+      this.#known += count;
+    } else if (first > this.#known) this.#forget();
+    return x;
+  }
+
+  gate(dy: Tensor): Tensor | null {
+    if (this.#gates === 0 || this.#known < this.#shape[0]!) {
+      this.#forget();
+      return null;
+    }
+    const { kernels } = dy.engine;
+    const values = dy.data;
+    const dx = dy.recycle("gate");
+    let start = 0;
+    for (const { size, bits, device } of this.#supports) {
+      const range = [start, start + size] as const;
+      kernels.applyMask(dx.data.subarray(...range), values.subarray(...range), device.u8(bits), 1);
+      start += size;
+    }
+    if (--this.#gates === 0) this.#forget();
+    return dx;
+  }
+
+  #forget(): void {
+    this.#gates = 0;
+    for (const { bits, device } of this.#supports.splice(0)) device.free(bits);
+  }
+
+  free(): void {
+    this.#forget();
+    for (const source of this.#recipe.sources) source.leave();
+  }
+}

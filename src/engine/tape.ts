@@ -1,0 +1,214 @@
+/**
+ * The tape: `apply` runs an op, hands what it saves to the store and notes the application; `backward` walks the
+ * applications from the last to the first.
+ *
+ * The backward pass is linear in δ. What flows down the tape is therefore a `Flow`: gradients, or the errors of
+ * gradients, which an observer sends the same way (noise/pass.ts).
+ */
+import type { Block } from "../device/device.js";
+import { FreedError, UsageError } from "../error.js";
+import { Application, type BackwardObserver, type Visit } from "./application.js";
+import { linkChain } from "./chain.js";
+import type { Handle } from "./handle.js";
+import type { Backward, Op } from "./op.js";
+import type { Need } from "./packed.js";
+import type { Parameter, Site } from "./parameter.js";
+import { SavedTensor } from "./saved.js";
+import type { Store } from "./store.js";
+import { type Machine, type Node, Tensor } from "./tensor.js";
+
+/** All that a network trains on. */
+export interface Engine extends Machine {
+  store: Store;
+  observer: BackwardObserver | null;
+  /** Whether ops record what backward needs. */
+  recording: boolean;
+  readonly tape: Application[];
+  /** Shown the output of every op; for diagnosis. */
+  onOutput: ((site: string, y: Tensor) => void) | null;
+  /** Shown the gradient of every op's output in a backward pass; for diagnosis. */
+  onGradient: ((site: string, dy: Tensor) => void) | null;
+  /** Ends the threads that share the kernels' work. */
+  close(): Promise<void>;
+}
+
+/** Something that flows down the tape and adds up at its nodes. */
+export interface Flow {
+  /** What has arrived at a node so far. */
+  arrived(node: Node): Tensor | null;
+  /** Replaces what has arrived at a node. */
+  arrive(node: Node, tensor: Tensor | null): void;
+  /** Adds to what arrives at a parameter. Consumes `tensor`. */
+  accumulate(parameter: Parameter, tensor: Tensor): void;
+  /** Whether this flow is the last one that needs what was saved. */
+  readonly last: boolean;
+}
+
+/** The engine of a tensor. Every engine is made by `createEngine`, so a tensor's machine is one. */
+export const engineOf = (tensor: Tensor): Engine => tensor.engine as Engine;
+
+/** Runs an op at a site (a module's path). Consumes the inputs. */
+export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, site = op.name): Tensor {
+  const engine = engineOf(inputs[0]!);
+  const { store, recording } = engine;
+  const form = recording && store.keeps === "last" && op.byOutput?.applies(attributes) ? op.byOutput.op : op;
+  const parents = inputs.map((input) => input.node);
+  const handles = new Map<string, Handle>();
+  const empty = (shape: readonly number[]) => Tensor.empty(engine, shape, site);
+  const link = recording
+    ? linkChain(store, form, inputs, attributes, {
+        engine,
+        site,
+        empty,
+        look: (name) => store.look(handles.get(name)!),
+      })
+    : null;
+  for (const { storage } of inputs) if (storage.lastUse instanceof SavedTensor) storage.lastUse.read();
+  const { y, saved = {} } = form.forward({ engine, site, recording, empty }, inputs, attributes);
+  engine.onOutput?.(site, y);
+  const parameter = form.parameter?.(attributes) ?? null;
+  for (const [name, what] of Object.entries(saved)) {
+    const place: Site = { name: `${site}.${name}`, op: op.name, parameter };
+    if (recording) handles.set(name, put(engine, what, place, form.saves[name]!));
+    else if (!(what instanceof Tensor)) engine.device.free(what);
+  }
+  link?.(y);
+  for (const tensor of [...inputs, ...Object.values(saved)]) {
+    if (tensor instanceof Tensor && tensor !== y && !tensor.moved) tensor.dispose();
+  }
+  if (!recording) return y;
+  const application = new Application(form, attributes, site, parents, handles);
+  engine.tape.push(application);
+  return y.move(y.shape, application);
+}
+
+function put({ store, device }: Engine, what: Tensor | Block, site: Site, need: Need | "bits"): Handle {
+  return what instanceof Tensor ? store.put(what, site, need as Need) : store.putBits(device, what, site);
+}
+
+/** From what flows out of an application's output to what flows out of its inputs. Consumes `dy`. */
+export function propagate(
+  engine: Engine,
+  application: Application,
+  dy: Tensor,
+  flow: Flow,
+): readonly (Tensor | null)[] {
+  const { op, attributes } = application;
+  return op.backward(backwardRun(engine, application, flow), dy, attributes);
+}
+
+function backwardRun(engine: Engine, application: Application, flow: Flow): Backward {
+  const { site, parents, handles } = application;
+  const { store } = engine;
+  const handle = (name: string) => (flow.last ? handles.get(name)! : store.share(handles.get(name)!));
+  return {
+    engine,
+    site,
+    wants: (input) => parents[input] !== null,
+    take: (name) => store.take(handle(name)),
+    takeParts: (name) => store.takeParts(handle(name)),
+    gate: (name, dy) => store.gate(handle(name), dy),
+    bits: (name) => store.bits(handles.get(name)!),
+    empty: (shape) => Tensor.empty(engine, shape, site, "gradients"),
+    pending(input) {
+      const parent = parents[input];
+      const before = parent ? flow.arrived(parent) : null;
+      if (!parent || before === null || !before.storage.exclusive()) return null;
+      flow.arrive(parent, null);
+      return before;
+    },
+    accumulate: (parameter, gradient) => flow.accumulate(parameter, gradient),
+  };
+}
+
+/** Adds to what has arrived at a node. Consumes `tensor`. */
+export function deliver(flow: Flow, node: Node, tensor: Tensor): void {
+  const before = flow.arrived(node);
+  flow.arrive(node, before === null ? tensor : sum(before, tensor));
+}
+
+/** a + b. Consumes both. */
+function sum(a: Tensor, b: Tensor): Tensor {
+  const values = a.data;
+  const y = a.recycle("sum of gradients");
+  y.engine.kernels.add(y.data, values, b.data);
+  b.dispose();
+  return y;
+}
+
+/** The gradients themselves: they arrive at nodes and at parameters. */
+const gradients = (visit: Visit | null): Flow => ({
+  last: true,
+  arrived: (node) => node.gradient,
+  arrive(node, tensor) {
+    node.gradient = tensor;
+  },
+  accumulate(parameter, gradient) {
+    visit?.parameter?.(parameter, gradient);
+    parameter.gradient = parameter.gradient === null ? gradient : sum(parameter.gradient, gradient);
+  },
+});
+
+/**
+ * Back-propagates from a scalar and fills the gradients of all parameters on which it depends. Consumes `loss`, takes
+ * each handle once, and leaves the tape empty.
+ */
+export function backward(loss: Tensor): void {
+  const engine = engineOf(loss);
+  const { node } = loss;
+  if (node === null || loss.size !== 1) {
+    throw new UsageError({
+      where: "backward",
+      expected: "a recorded tensor of one element",
+      got: `shape [${loss.shape}]${node === null ? ", not on the tape" : ""}`,
+      remedy: "call it once on the mean loss of a step that records",
+    });
+  }
+  loss.dispose();
+  node.gradient = Tensor.empty(engine, [1], "backward", "gradients");
+  node.gradient.data[0] = 1;
+  for (const application of engine.tape.splice(0).reverse()) {
+    const dy = application.gradient;
+    application.gradient = null;
+    if (dy !== null) propagateGradient(engine, application, dy);
+    for (const handle of application.handles.values()) engine.store.drop(handle);
+  }
+  engine.observer?.end();
+}
+
+function propagateGradient(engine: Engine, application: Application, dy: Tensor): void {
+  const visit = engine.observer?.visit(application, dy) ?? null;
+  engine.onGradient?.(application.site, dy);
+  const flow = gradients(visit);
+  const passed = propagate(engine, application, dy, flow);
+  visit?.inputs(passed);
+  passed.forEach((gradient, i) => {
+    const parent = application.parents[i];
+    if (gradient && parent) deliver(flow, parent, gradient);
+    else gradient?.dispose();
+  });
+}
+
+/** Drops what a step that will not be finished has recorded. */
+export function abandon(engine: Engine): void {
+  for (const application of engine.tape.splice(0)) {
+    application.gradient?.dispose();
+    for (const handle of application.handles.values()) engine.store.drop(handle);
+  }
+  engine.observer?.end();
+}
+
+/** Throws a FreedError that names the sites if anything but parameters, optimiser state and workspace is live. */
+export function assertNothingLeaks({ device }: Machine): void {
+  const leaks = [...device.blocks()].filter(({ category }) => !persistent.has(category));
+  if (leaks.length === 0) return;
+  const sites = [...new Set(leaks.map(({ site, category }) => `${site} (${category})`))];
+  throw new FreedError({
+    where: "end of step",
+    expected: "nothing live but parameters, optimiser state and workspace",
+    got: `${leaks.length} tensors from ${sites.slice(0, 5).join(", ")}${sites.length > 5 ? ", …" : ""}`,
+    remedy: "dispose of tensors that no op consumes",
+  });
+}
+
+const persistent: ReadonlySet<string> = new Set(["parameters", "optimiser", "workspace"]);

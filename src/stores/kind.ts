@@ -1,0 +1,24 @@
+/** What makes a store available by name: to sessions, to the command line and to reports. */
+import type { Store } from "../engine/store.js";
+import type { Engine } from "../engine/tape.js";
+import type { SettingsOf, SettingsTable } from "../setting.js";
+
+export interface StoreKind<Table extends SettingsTable = SettingsTable> {
+  readonly name: string;
+  /** One line for the help. */
+  readonly help: string;
+  /** The settings that it reads beside those of every run. */
+  readonly settings: Table;
+  /** A short name of a run under this store, for legends. */
+  label(settings: SettingsOf<Table>): string;
+  /** The part of a run's folder name that stands for the store, if that is more than its name. */
+  slug?(settings: SettingsOf<Table>): string;
+  /** Whether it reads a setting of its table under these settings; if absent, it reads them all. */
+  reads?(name: string, settings: SettingsOf<Table>): boolean;
+  create(engine: Engine, settings: SettingsOf<Table>): Store;
+}
+
+/** Declares a kind; its type keeps the names and types of its settings. */
+export const storeKind = <const Name extends string, Table extends SettingsTable>(
+  kind: StoreKind<Table> & { readonly name: Name },
+): StoreKind<Table> & { readonly name: Name } => kind;

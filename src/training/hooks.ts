@@ -1,0 +1,27 @@
+/** What a caller of `train` is told, and what it asks to be measured. */
+import type { Module } from "../nn/index.js";
+import type { Position } from "./position.js";
+import type { EpochRecord, StepRecord, TrainRecord } from "./records.js";
+
+export interface TrainHooks {
+  /** Called with every record, in the order of events. */
+  onRecord?(record: TrainRecord): void;
+  /** Called after each step. */
+  onStep?(record: StepRecord): void;
+  /** Called after the evaluation of each epoch. The training ends if it returns false: early stopping. */
+  onEpoch?(record: EpochRecord, model: Module): unknown;
+  /** Selects the steps whose gradients are compared with the exact ones. Needs a store that predicts gradient errors. */
+  probeAt?(step: number): boolean;
+  /** How often a probe compresses its step; default: see `probe`. */
+  readonly draws?: number;
+  /** Selects the steps in which every packed tensor with a bound is compared with its original. */
+  auditAt?(step: number): boolean;
+  /** The number of channels of each tensor that an audited step keeps as samples. */
+  samplesAt?(step: number): number;
+  /** Ends the run after the current step. */
+  signal?: AbortSignal;
+  /** The number of steps from one checkpoint to the next; 0, the default: one after each epoch. */
+  checkpointEvery?: number;
+  /** The session and the records so far are those of `position`. Training waits for the promise. */
+  onCheckpoint?(position: Position): Promise<void>;
+}
