@@ -40,10 +40,10 @@ export interface ServeOptions {
   onPost?: (body: string) => void;
 }
 
-/** The longest message of a page is what a report's figures came to. */
+/** The longest message that a page posts is the text of a report's figures. */
 const mostBodyBytes = 16 << 20;
 
-/** What goes wrong with a request, as HTTP says it. */
+/** An error of a request, with its HTTP status. */
 class Refusal extends Error {
   readonly status: number;
 
@@ -65,13 +65,13 @@ export async function serve(options: ServeOptions = {}): Promise<PageServer> {
       const status = cause instanceof Refusal ? cause.status : 500;
       if (response.headersSent) return response.destroy();
       if (status === 405) response.setHeader("allow", methods(options).join(", "));
-      // What is left of a body is not read.
+      // The rest of a body is not read.
       response
         .writeHead(status, { "content-type": "text/plain", connection: "close" })
         .end(`${cause.message}\n`);
     });
   });
-  // A request that is none, or takes for ever, ends its own connection and nothing else.
+  // A malformed or endless request ends its own connection only.
   server.on("clientError", (_, socket) => socket.destroy());
   server.requestTimeout = 30_000;
   await new Promise<void>((listening) => server.listen(port, "127.0.0.1", listening));
@@ -104,18 +104,18 @@ async function answer(
   response.end(request.method === "HEAD" ? undefined : body);
 }
 
-/** Any page in the same browser may send requests here, under names that lead here; only our own address is answered. */
+/** Refuses requests under other host names, which pages of other sites could use to reach this server. */
 function checkHost({ headers: { host }, socket }: IncomingMessage): void {
   const port = socket.localPort === 80 ? "" : `:${socket.localPort}`;
   const own = ["127.0.0.1", "localhost"].map((name) => name + port);
   if (!own.includes(host ?? "")) throw new Refusal(403, `expected ${own.join(" or ")} as host`);
 }
 
-/** The path of a request's target, which may be any text. */
+/** The path in a request's target. The target may be any text. */
 function pathOf(target: string): string {
   if (!target.startsWith("/")) throw new Refusal(400, "expected a path");
   try {
-    // Not a URL of its own: "//" begins one.
+    // The target is not parsed as a URL, because "//" would begin a host name.
     return decodeURIComponent(target.replace(/[?#].*$/s, ""));
   } catch {
     throw new Refusal(400, "expected a path in UTF-8");
@@ -133,9 +133,9 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString();
 }
 
-/** A file of the tree that a page may load. */
+/** Reads a file that a page may load. */
 async function read(path: string): Promise<Buffer> {
-  // No step up, and no byte 0: what is opened lies where the path says.
+  // ".." would leave the folder.
   if (!open.test(path) || path.includes("\0") || path.split(/[/\\]/).includes("..")) {
     throw new Refusal(404, "nothing here");
   }

@@ -14,12 +14,12 @@ export const section = { bytes: 0, frame: 1, end: 2 } as const;
 /** Values in a part at most. */
 export const partLength = 1 << 21;
 
-/** What stands in front of a frame, its length among it. */
+/** The bytes at the start of a frame that hold its length. */
 const frontBytes = 12;
 
 /**
- * The sections of an archive in order, frames whole, and nothing behind the end. Throws a FrameError where it is damaged
- * or cut off.
+ * Reads the sections of an archive in order, frames whole. Throws a FrameError if it is damaged or cut off, or if bytes
+ * follow its end.
  */
 export async function* sectionsOf(source: Source): AsyncGenerator<{ kind: number; bytes: Uint8Array }> {
   const damaged = (field: string, expected: string, got: string, remedy = "get the file whole") =>
@@ -45,7 +45,7 @@ export async function* sectionsOf(source: Source): AsyncGenerator<{ kind: number
       const length = lengthAtEnd(front);
       if (length < frontBytes) throw damaged("frame", `at least ${frontBytes} bytes`, String(length));
       const bytes = Buffer.concat([front, await source.take(length - frontBytes, "frame")]);
-      // A few bytes may stand for any number of values.
+      // A short frame may claim any number of values.
       const values = inspect(bytes).shape.reduce((product, size) => product * size, 1);
       if (values > partLength) throw damaged("frame", `at most ${partLength} values`, String(values));
       yield { kind, bytes };

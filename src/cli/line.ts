@@ -1,8 +1,8 @@
-/** Text of unknown origin for a terminal. */
+/** Prepares text of unknown origin for a terminal. */
 
 const most = 2000;
 
-/** Control characters, which could clear a screen or pretend to be a line of ours, are written as \u escapes. */
+/** Writes control characters as \u escapes, because they could clear the screen or start a line that looks like ours. */
 export function inOneLine(text: string): string {
   const shown = [...text.slice(0, most)].map((character) =>
     isControl(character.codePointAt(0)!)
@@ -12,7 +12,7 @@ export function inOneLine(text: string): string {
   return shown.join("") + (text.length > most ? "…" : "");
 }
 
-/** C0, DEL, C1, the separators of lines, and what turns the direction of writing. */
+/** C0, DEL, C1, line separators, and characters that change the direction of writing. */
 const isControl = (code: number): boolean =>
   code < 0x20 ||
   (code >= 0x7f && code < 0xa0) ||

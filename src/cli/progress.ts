@@ -51,7 +51,7 @@ export class Progress {
   }
 }
 
-/** The live line of a file that is read or written. */
+/** The progress line of a file that is read or written. */
 export class ByteBar {
   readonly #bar: SingleBar;
 

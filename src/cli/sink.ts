@@ -1,4 +1,4 @@
-/** Where compress and decompress write: bytes in order, to a file or to standard output. */
+/** The output of compress and decompress: a file or standard output. */
 import { stdout } from "node:process";
 import { Output } from "../files/output.js";
 

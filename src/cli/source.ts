@@ -1,4 +1,4 @@
-/** Where compress and decompress read: bytes in order, from a file or from standard input. */
+/** The input of compress and decompress: the bytes of a file or of standard input, in order. */
 import { type FileHandle, open } from "node:fs/promises";
 import { stdin } from "node:process";
 import { Readable } from "node:stream";
@@ -25,18 +25,18 @@ export class Source {
     return new Source(path, file.createReadStream({ highWaterMark: 1 << 20, autoClose: false }), file);
   }
 
-  /** Bytes that are there already; `name` is told in errors. */
+  /** A source of bytes in memory. `name` is used in errors. */
   static of(name: string, bytes: Uint8Array): Source {
     return new Source(name, Readable.from([bytes]), null);
   }
 
-  /** Bytes of the whole file; null for what has no size, as a pipe. */
+  /** The bytes of the whole file; null if that has no size, as a pipe. */
   async bytes(): Promise<number | null> {
     const found = await this.#file?.stat();
     return found?.isFile() ? found.size : null;
   }
 
-  /** The next `length` bytes, fewer at the end. Takes no more memory than there are bytes. */
+  /** Reads the next `length` bytes, fewer at the end. Allocates no more memory than the bytes that it reads. */
   async read(length: number): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     let left = length;
@@ -49,7 +49,7 @@ export class Source {
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   }
 
-  /** How many bytes are left; they are gone then. */
+  /** Reads to the end and returns the number of bytes. */
   async drain(): Promise<number> {
     let bytes = 0;
     while (await this.#fill()) {
@@ -59,7 +59,7 @@ export class Source {
     return bytes;
   }
 
-  /** Whether there is a byte in hand; false at the end. */
+  /** Makes at least one byte available. Returns false at the end. */
   async #fill(): Promise<boolean> {
     while (this.#held.length === 0) {
       const { done, value } = await this.#chunks.next().catch((cause) => {

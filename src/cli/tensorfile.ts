@@ -33,7 +33,7 @@ function safetensorsPieces(prefix: Uint8Array, json: Uint8Array, where: string):
   return pieces;
 }
 
-/** The one tensor of a file without a head. A DataError unless the file is as long, where that is known. */
+/** The one tensor of a file without a header. Throws a DataError if the file is known to have another length. */
 async function rawPieces(source: Source, shape: number[]): Promise<Piece[]> {
   const [expected, bytes] = [4 * count(shape), await source.bytes()];
   if (bytes !== null && bytes !== expected) {

@@ -157,7 +157,7 @@ export async function resumeTraining(
   }
 }
 
-/** What a finished run came to. */
+/** The result of a finished run, from its files. */
 function resultOf({ path, manifest, records }: Run, checkpoint: Checkpoint | null): Result {
   const { id, status, weights, profile, threads, residentPeakBytes, skipped = [] } = manifest;
   const summarizer = new Summarizer();
@@ -189,7 +189,7 @@ const nothingYet: Past = {
   records: [],
 };
 
-/** Nothing that a disk has taken is lost when it takes no more. */
+/** The error of a full disk, with how to go on: the run has lost nothing. */
 const goingOn = ({ where, got }: DiskError, path: string): DiskError =>
   new DiskError({
     where,

@@ -40,9 +40,9 @@ export function unzipped(file: Uint8Array, where: string, most: number): Uint8Ar
   }
 }
 
-/** The first bytes of what a gzip file unfolds to: `length` or more, fewer if the file is damaged there. */
+/** Unzips the start of a gzip file: at least `length` bytes, or fewer if the file is damaged there. */
 export function unzippedHead(file: Uint8Array, length: number): Uint8Array {
-  // Of what deflate makes of its input, 1032 times as much is the most.
+  // Deflate unfolds its input to at most 1032 times as many bytes.
   const front = file.subarray(0, 1 << 10);
   try {
     const head = gunzipSync(front, { finishFlush: constants.Z_SYNC_FLUSH });

@@ -39,7 +39,7 @@ async function readIdx(folder: string, name: string, rank: number): Promise<IdxF
   return { where: path, bytes: isZipped(bytes) ? unzippedIdx(bytes, path, rank) : bytes };
 }
 
-/** What a gzipped IDX file unfolds to: no more than its own header says. */
+/** Unzips an IDX file to the number of bytes that its own header states. */
 export function unzippedIdx(file: Uint8Array, where: string, rank: number): Uint8Array {
   const head = unzippedHead(file, idxHeaderBytes(rank));
   return unzipped(file, where, idxFileBytes(head, where, rank));

@@ -68,7 +68,7 @@ async function download(
   await pipeline(Readable.fromWeb(response.body as ReadableStream), meter, createWriteStream(path));
 }
 
-/** Passes on what it is given; an error once that is more than `most` bytes. */
+/** A stream that passes its bytes on, and fails after `most` bytes. */
 function limited(most: number, where: string, onBytes: (bytes: number) => void = () => {}): Transform {
   let bytes = 0;
   return new Transform({
@@ -81,7 +81,7 @@ function limited(most: number, where: string, onBytes: (bytes: number) => void =
   });
 }
 
-/** The files of an archive, .tar.gz, whose names are `wanted`, without their first folder. Links and devices stay out. */
+/** Unpacks the files of a .tar.gz whose names match `wanted`, without their first folder. Skips links and devices. */
 async function unpack(archive: string, folder: string, wanted: RegExp, limits: Limits): Promise<void> {
   let large: string | null = null;
   const members = extract({
@@ -159,7 +159,7 @@ export function sheetToRecords(sheet: Uint8Array, labels: readonly number[]): Ui
   return records;
 }
 
-/** A PNG's size, from its first chunk: a small file may stand for any number of pixels. */
+/** Reads a PNG's size from its first chunk, because a small file may unfold to any number of pixels. */
 function sizeOf(png: Uint8Array): { width: number; height: number } | null {
   if (png.length < 24) return null;
   const view = new DataView(png.buffer, png.byteOffset);

@@ -51,7 +51,7 @@ export interface Workspace {
  */
 const patience = 0.3;
 
-/** How long the calling thread waits for others before it looks whether they are alive, in milliseconds. */
+/** The calling thread waits so long before it checks whether the workers are alive, in milliseconds. */
 const lookAfter = 250;
 
 export class Board {
@@ -125,7 +125,10 @@ export class Board {
     return results;
   }
 
-  /** A thread that will never end its call, once the others have ended all of theirs and write nothing any more. */
+  /**
+   * Returns a worker that died during a call, once all others have ended their calls and write nothing more;
+   * else null.
+   */
   #lostThread(alive: readonly (() => boolean)[]): number | null {
     const open = Atomics.load(this.#words, openAt);
     if ((open & 0xffff) < open >>> 16) return null;

@@ -34,7 +34,7 @@ export interface Platform {
 
 export interface StartedWorker {
   terminate(): Promise<unknown>;
-  /** Whether its thread has not ended, as far as can be known; no event needs to have been handled since. */
+  /** False once its thread has ended. It can be called while this thread handles no events. */
   isAlive(): boolean;
 }
 

@@ -1,11 +1,12 @@
 /**
- * The one way to write a file. What is written goes to a part beside the place, then to the disk, and only then takes the
- * place's name; so the file is whole, old or new, at every moment, and new for good once `commit` has returned:
+ * The only way in which the program writes a file. The bytes go to a part beside the place; the part is flushed to the
+ * disk and then renamed. So the file is complete at every moment, either the old one or the new one, and it is the new
+ * one for good once `commit` has returned:
  *
  *   write part   fsync part   rename part to the place   fsync the folder
  *
- * A link stays a link, and its target is written. Devices, pipes and the process's open files (/dev/stdout) cannot be
- * replaced: they get the bytes as they come.
+ * A link stays a link, and its target is written. Devices, pipes and open files of the process (/dev/stdout) cannot be
+ * replaced, so they get the bytes directly.
  */
 import {
   closeSync,
@@ -25,12 +26,12 @@ import { refusal } from "./refusal.js";
 export class Output {
   readonly #path: string;
   readonly #place: Place;
-  /** Null where the place itself is written. */
+  /** Null if the place itself is written. */
   readonly #part: string | null;
   readonly #file: number;
   readonly #release: () => void;
 
-  /** `path` is as the user wrote it. Throws a UsageError if it cannot be written, a DiskError if there is no space. */
+  /** Throws a UsageError if `path` cannot be written, and a DiskError if there is no space. */
   static open(path: string): Output {
     try {
       return new Output(path, placeOf(path));
@@ -50,9 +51,16 @@ export class Output {
     }
     removeAbandonedPartsOf(place.path);
     this.#part = partOf(place.path);
-    this.#file = openSync(this.#part, "wx");
+    // Before the part exists: a signal may come at any time.
     this.#release = guard(this.#part);
-    if (place.mode !== null) fchmodSync(this.#file, place.mode);
+    try {
+      this.#file = openSync(this.#part, "wx");
+      if (place.mode !== null) fchmodSync(this.#file, place.mode);
+    } catch (cause) {
+      rmSync(this.#part, { force: true });
+      this.#release();
+      throw cause;
+    }
   }
 
   write(contents: Uint8Array | string): void {
@@ -64,7 +72,7 @@ export class Output {
     }
   }
 
-  /** When this returns, the file is at its place and on the disk. If it throws, `abandon` is still to be called. */
+  /** After this call the file is at its place and on the disk. If it throws, the caller must still call `abandon`. */
   commit(): void {
     try {
       if (this.#part === null) {
@@ -85,12 +93,12 @@ export class Output {
     if (this.#place.descriptor === null) closeSync(this.#file);
   }
 
-  /** Leaves at the place what was there before. */
+  /** Removes the part. The file that was at the place before stays. */
   abandon(): void {
     try {
       this.#close();
     } catch {
-      // It was closed by `commit`, or what went wrong first is told.
+      // `commit` has closed it, or the first error is the one to report.
     }
     try {
       if (this.#part !== null) rmSync(this.#part, { force: true });
@@ -103,7 +111,7 @@ export class Output {
 
 const clock = new Int32Array(new SharedArrayBuffer(4));
 
-/** The system may take a part of what it is given, and a pipe that is full nothing for a while. */
+/** Writes all bytes: the system may take only some of them in one call, and a full pipe takes none for a while. */
 export function writeWhole(file: number, bytes: Uint8Array): void {
   for (let from = 0; from < bytes.length; ) {
     try {
@@ -115,7 +123,7 @@ export function writeWhole(file: number, bytes: Uint8Array): void {
   }
 }
 
-/** Answers of systems whose folders cannot be flushed, or not by this user: they keep names by themselves. */
+/** The errors of systems on which a folder cannot be flushed, or not by this user. */
 const unflushable: ReadonlySet<string | undefined> = new Set([
   "EACCES",
   "EPERM",
@@ -124,7 +132,7 @@ const unflushable: ReadonlySet<string | undefined> = new Set([
   "EISDIR",
 ]);
 
-/** The names in a folder reach the disk with it. */
+/** Flushes a folder to disk; new names in it are durable only then. */
 export function syncFolder(folder: string): void {
   let file: number | null = null;
   try {

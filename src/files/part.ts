@@ -1,7 +1,7 @@
 /**
- * Files and folders that are being made, beside the place where they will be: `x.cmt` begins as
- * `x.cmt.comet-PID-BIRTH-N.part`. None stays behind: a signal that ends the program removes its own first, and what a
- * process leaves that was killed is removed by the next writer of the same place.
+ * Parts: files and folders that are still being written, beside their final place. `x.cmt` is written as
+ * `x.cmt.comet-PID-BIRTH-N.part`. A program that a signal ends removes its parts first. A killed process leaves its
+ * part, and the next writer of the same place removes it.
  */
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -11,14 +11,17 @@ const pattern = /^(.*)\.comet-(\d+)-(\d*)-\d+\.part$/;
 
 let made = 0;
 
-/** A name that no other part has, in this process or another. */
+/** Returns a name for a part that no other part has, in this process or another. */
 export function partOf(path: string): string {
   const { pid, birth } = ownProcess();
   made++;
   return `${path}.comet-${pid}-${birth}-${made}.part`;
 }
 
-/** Removes from a folder the parts of `name`, or all, whose process is gone. Leaves what it must not read or remove. */
+/**
+ * Removes parts from a folder whose process no longer exists: those of the file `name`, or all. Ignores what it may not
+ * read or remove.
+ */
 export function removeAbandoned(folder: string, name?: string): void {
   try {
     if (!existsSync(folder)) return;
@@ -28,27 +31,27 @@ export function removeAbandoned(folder: string, name?: string): void {
       if (!isLiving({ pid: Number(pid), birth: birth! })) rmSync(join(folder, entry), { recursive: true });
     }
   } catch {
-    // They are in nobody's way.
+    // A part that stays does no harm.
   }
 }
 
-/** The same for the parts of one place. */
+/** Removes the abandoned parts of one place. */
 export const removeAbandonedPartsOf = (path: string): void => removeAbandoned(dirname(path), basename(path));
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const guarded = new Set<string>();
 
-/** From now until what is returned is called, a signal or an exit that ends the process removes `part` first. */
+/** Makes a signal or an exit that ends the process remove `part` first, until the returned function is called. */
 export function guard(part: string): () => void {
   if (!process.listeners("exit").includes(removeGuarded)) {
-    // The first to be told sees the listeners that are removed once they are told.
+    // It must run before other listeners: one that was added with `once` is removed before it runs.
     for (const signal of signals) process.prependListener(signal, endBySignal);
     process.on("exit", removeGuarded);
   }
   guarded.add(part);
   return () => {
     guarded.delete(part);
-    // A signal that has come meanwhile is told in the next turn of the event loop, and must find a listener.
+    // A signal that arrived meanwhile is delivered in the next turn of the event loop, and must find a listener.
     setImmediate(() => setImmediate(unguard));
   };
 }
@@ -71,7 +74,7 @@ function removeGuarded(): void {
 }
 
 function endBySignal(signal: NodeJS.Signals): void {
-  // Where the program has a listener of its own, that decides how it ends.
+  // If the program has a listener of its own, that listener decides how the program ends.
   if (process.listenerCount(signal) > 1) return;
   removeGuarded();
   process.off(signal, endBySignal);

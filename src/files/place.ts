@@ -1,26 +1,26 @@
-/** Where a path leads: through links to what is to be written, and how that can be done. */
+/** Follows a path through links to the file that is to be written, and finds out how it can be written. */
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute } from "node:path";
 import { UsageError } from "../error.js";
 
 export interface Place {
-  /** Behind all links. */
+  /** The path after all links. */
   path: string;
-  /** `whole`: a file, which can be replaced by a new one; `straight`: a device or a pipe, which cannot. */
+  /** `whole`: a file, which can be replaced by a new one. `straight`: a device or a pipe, which cannot. */
   kind: "whole" | "straight";
-  /** Permissions of what is there; null if nothing is. */
+  /** The permissions of the file that exists; null if there is none. */
   mode: number | null;
-  /** A file that this process has open, by its descriptor; null for all others. */
+  /** The descriptor, for a file that this process has open; else null. */
   descriptor: number | null;
 }
 
-/** As many links as Linux follows. */
+/** Linux follows as many links. */
 const mostLinks = 40;
 
-/** Where Linux and macOS list the open files of this process; /dev/stdout and /dev/fd lead there. */
+/** Linux and macOS list the open files of this process here; /dev/stdout and /dev/fd lead here. */
 const openFiles: readonly string[] = [`/proc/${process.pid}/fd`, "/dev/fd"];
 
-/** Throws the system's error where a folder on the way cannot be read, and a UsageError for a folder. */
+/** Throws the system's error if a folder on the way cannot be read, and a UsageError if the path is a folder. */
 export function placeOf(path: string): Place {
   let target = path;
   for (let links = 0; links <= mostLinks; links++) {
@@ -35,7 +35,7 @@ export function placeOf(path: string): Place {
       return { path: target, kind: found.isFile() ? "whole" : "straight", mode, descriptor: null };
     }
     const link = readlinkSync(target);
-    // Not normalised: in "a/../b", a may be a link as well.
+    // The path is not normalised, because in "a/../b" the name a may be a link as well.
     target = isAbsolute(link) ? link : `${dirname(target)}/${link}`;
   }
   throw unsuitable(path, `a chain of more than ${mostLinks} links`);

@@ -1,9 +1,9 @@
-/** Processes by their number and the time of their birth: the system gives a number again, but not both. */
+/** Identifies a process by its number and its start time, because the system gives the same number again later. */
 import { readFileSync } from "node:fs";
 
 export interface ProcessName {
   pid: number;
-  /** Ticks since the system started; "" where Linux's /proc does not exist. */
+  /** The start time in ticks since boot; "" where there is no /proc. */
   birth: string;
 }
 

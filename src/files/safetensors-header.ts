@@ -1,6 +1,6 @@
 /**
- * The header of a safetensors file, whoever reads it: JSON of name → { dtype, shape, data_offsets: [begin, end) }, where
- * offsets count from the header's end. The tensors tile the data: no gap, no overlap, nothing behind them.
+ * Reads the header of a safetensors file: JSON of name → { dtype, shape, data_offsets: [begin, end) }, where offsets
+ * count from the header's end. The tensors must tile the data: no gap, no overlap, and nothing after the last one.
  */
 import { DataError } from "../error.js";
 import { elementTypes, isNamedType } from "./elements.js";
@@ -8,7 +8,7 @@ import { check, isRecord, list, one, parseJson, count as wholeNumber } from "./s
 
 export interface HeaderEntry {
   name: string;
-  /** One of `elementTypes`, or another name of which only the format's writer knows the size. */
+  /** One of `elementTypes`, or another name, whose size is unknown here. */
   dtype: string;
   shape: number[];
   begin: number;
@@ -16,20 +16,20 @@ export interface HeaderEntry {
 }
 
 export interface Header {
-  /** In the order of their data. */
+  /** Sorted by the place of their data. */
   entries: HeaderEntry[];
   metadata: Record<string, string>;
-  /** Of all tensors together. */
+  /** The bytes of all tensors together. */
   bodyBytes: number;
 }
 
-/** The bytes in front of the header: its length. */
+/** The bytes before the header, which hold its length. */
 export const prefixBytes = 8;
 
-/** The format's own limit; a longer header is no header. */
+/** The format's own limit on the header's length. */
 export const maxHeaderBytes = 100_000_000;
 
-/** From the first eight bytes. */
+/** The header's length, from the first eight bytes of the file. */
 export const headerBytes = (prefix: Uint8Array): bigint =>
   new DataView(prefix.buffer, prefix.byteOffset, prefixBytes).getBigUint64(0, true);
 
@@ -60,7 +60,7 @@ function decodeText(json: Uint8Array, where: string): string {
   }
 }
 
-/** The keys of the outermost object of valid JSON. */
+/** The keys of the outermost object of valid JSON, which JSON.parse would merge if they repeat. */
 function* topLevelKeys(json: string): Generator<string> {
   let depth = 0;
   for (let i = 0; i < json.length; i++) {
@@ -108,7 +108,7 @@ function checkEntry(entry: unknown, name: string, where: string): HeaderEntry {
   return { name, dtype, shape, begin, end };
 }
 
-/** Returns the bytes of all. `entries` are in order. */
+/** Returns the bytes of all tensors. `entries` are sorted. */
 function checkTiling(entries: readonly HeaderEntry[], where: string): number {
   let bytes = 0;
   for (const { name, begin, end } of entries) {

@@ -1,26 +1,26 @@
 /**
- * What a value that was read from a file must be. A shape looks at a value and names the first place where it is
- * something else, so whoever reads a file checks it once and then relies on its type. Checks go as deep as the shape,
- * however deep the value is.
+ * Shapes describe the values that a file must hold. A shape checks a value and names the first place where the value is
+ * wrong, so a reader checks a file once and then relies on its type. A check goes only as deep as its shape, however
+ * deep the value is.
  */
 import { DataError } from "../error.js";
 
-/** Where a value is not as it should be. */
+/** The first place where a value is wrong. */
 interface Fault {
-  /** From the value to the place, e.g. `.sites[3].name`; "" for the value itself. */
+  /** The path from the value to the place, e.g. `.sites[3].name`; "" for the value itself. */
   place: string;
   expected: string;
   got: unknown;
 }
 
 export interface Shape<T> {
-  /** Null if the value is of type T. */
+  /** Returns null if the value is of type T. */
   find(value: unknown): Fault | null;
-  /** For the compiler alone. */
+  /** Used only by the compiler. */
   readonly type?: T;
 }
 
-/** A shape of one check. */
+/** A shape with a single check. */
 export const one = <T>(expected: string, is: (value: unknown) => boolean): Shape<T> => ({
   find: (value) => (is(value) ? null : { place: "", expected, got: value }),
 });
@@ -32,9 +32,9 @@ export const count = one<number>(
   "a whole number of at least 0",
   (value) => Number.isSafeInteger(value) && (value as number) >= 0,
 );
-/** Where NaN and infinities may be. */
+/** Includes NaN and infinities. */
 export const anyNumber = one<number>("a number", (value) => typeof value === "number");
-/** JSON writes null for what is NaN or infinite. */
+/** JSON writes null for NaN and infinities. */
 export const measured = one<number>("a number or null", (value) => value === null || Number.isFinite(value));
 export const measurements = one<number[]>(
   "a list of numbers",
@@ -75,7 +75,7 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 type OptionalKeys<T> = { [K in keyof T]-?: undefined extends T[K] ? K : never }[keyof T];
 
-/** An object with these entries, all of which must be there but the `optional` ones. Others may be there as well. */
+/** An object with these entries. All but the `optional` ones are required; other entries are allowed. */
 export const object = <T extends object>(
   entries: { [K in keyof T]-?: Shape<NonNullable<T[K]> | Extract<T[K], null>> },
   optional: readonly OptionalKeys<T>[] = [],
@@ -92,7 +92,7 @@ export const object = <T extends object>(
   },
 });
 
-/** An object of any keys. */
+/** An object with any keys. */
 export const recordOf = <T>(entry: Shape<T>): Shape<Record<string, T>> => ({
   find(value) {
     if (!isRecord(value)) return { place: "", expected: "an object", got: value };
@@ -104,7 +104,7 @@ export const recordOf = <T>(entry: Shape<T>): Shape<Record<string, T>> => ({
   },
 });
 
-/** The value, if it has the shape. A DataError that names the file and the place in it, if not. */
+/** Returns the value if it has the shape. Else throws a DataError that names the file and the place in it. */
 export function check<T>(value: unknown, shape: Shape<T>, where: string, remedy: string): T {
   const fault = shape.find(value);
   if (!fault) return value as T;
@@ -118,7 +118,7 @@ export function check<T>(value: unknown, shape: Shape<T>, where: string, remedy:
   });
 }
 
-/** JSON text as a value; a DataError if it is none, whatever is wrong with it. */
+/** Parses JSON. Throws a DataError if the text is not JSON. */
 export function parseJson(json: string, where: string, remedy: string): unknown {
   try {
     return JSON.parse(json) as unknown;
@@ -127,7 +127,7 @@ export function parseJson(json: string, where: string, remedy: string): unknown 
   }
 }
 
-/** A value in a few words, however large or deep it is. */
+/** Describes a value in a few words, however large or deep it is. */
 export function shown(value: unknown): string {
   if (value === undefined) return "nothing";
   if (Array.isArray(value)) return `a list of ${value.length}`;

@@ -32,13 +32,13 @@ export class Log {
     this.#hash = createHash("sha256").update(kept ?? "");
   }
 
-  /** Adds the record whole, or nothing: then a DiskError says why. */
+  /** Adds a record. Throws a DiskError, and leaves the log as it was, if the disk is full. */
   append(record: TrainRecord): void {
     const line = Buffer.from(`${JSON.stringify(record)}\n`);
     try {
       writeWhole(this.#file, line);
     } catch (cause) {
-      // A disk that is nearly full may have taken a part.
+      // The disk may have taken a part of the line.
       ftruncateSync(this.#file, this.#bytes);
       throw refusal(this.#path, cause);
     }
@@ -69,11 +69,11 @@ export function readToMark(path: string, mark: Mark): Uint8Array {
 /** The records of a whole log; a last line that was cut off is left out. */
 export const readLog = (path: string): TrainRecord[] => recordsOf(read(path), path);
 
-/** A last line that was cut off is left out. `where` names the file in errors. */
+/** Leaves out a last line that was cut off. `where` names the file in errors. */
 export function recordsOf(bytes: Uint8Array, where: string): TrainRecord[] {
   const records: TrainRecord[] = [];
   const decoder = new TextDecoder();
-  // Line by line: all of it may be longer than a string can be.
+  // The whole log may be longer than the longest string.
   for (let from = 0, to = bytes.indexOf(newline); to >= 0; from = to + 1, to = bytes.indexOf(newline, from)) {
     const place = `${where}, line ${records.length + 1}`;
     const line = parseJson(decoder.decode(bytes.subarray(from, to)), place, remedy);

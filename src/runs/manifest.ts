@@ -1,4 +1,4 @@
-/** manifest.json: what is needed to repeat a run, and how it ended. Whoever reads one relies on its shape. */
+/** manifest.json: all that is needed to repeat a run, and how it ended. It is checked when it is read. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Profile } from "../device/module.js";

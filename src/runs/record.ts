@@ -1,4 +1,4 @@
-/** What a line of metrics.jsonl must be. */
+/** The shape of a line of metrics.jsonl. */
 
 import { type Bytes, categories } from "../device/ledger.js";
 import * as is from "../files/shape.js";

@@ -75,7 +75,7 @@ export function settingsToGoOn(
     });
   }
   const done = checkpoint ? stepsDone(checkpoint.state.position, began, data.train) : 0;
-  // Each step has left a record of more than a byte.
+  // Each step has written a record, which is longer than one byte.
   if (checkpoint && done > checkpoint.state.log.bytes) {
     throw new DataError({
       where: join(checkpoint.path, "state.json"),

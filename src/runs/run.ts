@@ -42,7 +42,7 @@ export class RunFolder {
       folder.begin();
       return folder;
     } catch (cause) {
-      // What has not begun is no run.
+      // The run has not begun, so nothing of it stays.
       if (path !== null) rmSync(path, { recursive: true, force: true });
       throw unwritable("--out", out, cause);
     }

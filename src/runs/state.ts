@@ -1,4 +1,4 @@
-/** A checkpoint's state.json, in the words of stringifyExactly: all that the rest of a run depends on but its tensors. */
+/** state.json of a checkpoint: all that the rest of a run depends on, without its tensors. */
 import { DataError } from "../error.js";
 import { parseExactly } from "../files/exact.js";
 import * as is from "../files/shape.js";
@@ -39,12 +39,12 @@ const stateShape = is.object<State>({
   seconds: is.number,
   residentPeakBytes: is.count,
   settings: settingsShape,
-  // Its controller checks it.
+  // The store's controller checks it.
   store: is.one("anything", () => true),
   meanGradient: is.list(is.pair(is.text, is.anyNumber)),
 });
 
-/** `where` names the file. A DataError for what is no state, or one of another version. */
+/** `where` names the file. Throws a DataError if the text is not a state of this version. */
 export function parseState(text: string, where: string): State {
   const value = parseExactly(text, where);
   const version = is.isRecord(value) ? value.version : undefined;

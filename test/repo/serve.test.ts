@@ -39,7 +39,7 @@ const request = (line: string, { host = `127.0.0.1:${portOf(open)}`, more = "", 
 const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
 
 test("pages, scripts and files of the tree are served, to HEAD without a body", async () => {
-  for (const path of ["/", "/page.js", "/page.js?again", "/dist/src/portable.js", "/build/comet.wasm"]) {
+  for (const path of ["/", "/page.js", "/page.js?again", "/dist/src/error.js", "/build/comet.wasm"]) {
     const answer = await send(request(`GET ${path}`));
     assert.equal(statusOf(answer), 200, path);
     assert.match(answer, /cross-origin-opener-policy: same-origin/);

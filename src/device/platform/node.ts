@@ -32,7 +32,7 @@ export const platform: Platform = {
   },
 };
 
-/** What is asked of a node:worker_threads Worker. */
+/** The members of a node:worker_threads Worker that are used here. */
 interface Watched {
   once(event: "online" | "exit", listener: () => void): unknown;
   terminate(): Promise<unknown>;
@@ -40,8 +40,8 @@ interface Watched {
 }
 
 /**
- * A thread that waits for a worker handles no events, so "exit" comes too late. The worker's clock can be read at any
- * time: of a thread that has ended, the idle time is −1, or the active time 0 if it was never read before.
+ * A thread that waits for a worker handles no events, so it would get "exit" too late. The worker's clock can be read at
+ * any time. After the thread has ended, the idle time is −1, or the active time is 0 if the clock was never read before.
  */
 export function started(worker: Watched): StartedWorker {
   let state: "starting" | "online" | "ended" = "starting";

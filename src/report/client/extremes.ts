@@ -1,4 +1,4 @@
-/** The least and the greatest of any number of values; a call takes only so many arguments. */
+/** The least and the greatest of any number of values. Math.min and Math.max take a limited number of arguments. */
 
 /** +∞ of none. */
 export const leastOf = (values: Iterable<number>, atMost = Number.POSITIVE_INFINITY): number => {
