@@ -96,7 +96,8 @@ export const nothingLeft = (path: string, done: number, end: number): UsageError
     where: path,
     expected: "a run with steps left",
     got: `one that has done ${done} of ${end}`,
-    remedy: "look at it with comet report, or ask for more settings.epochs if its settings.schedule is constant",
+    remedy:
+      "look at it with comet report, or ask for more settings.epochs if its settings.schedule is constant",
   });
 
 /** The steps that are done must have been those of a run under `settings`. */
