@@ -1,6 +1,7 @@
 /** comet compress: the float32 tensors of files, within a bound, a part at a time. */
 
 import type { Command } from "commander";
+import { floatsOf } from "../codec/arguments.js";
 import type { Quantizer } from "../codec/bound.js";
 import { decode, type EncodeOptions, encode } from "../codec/index.js";
 import { DataError, UsageError } from "../error.js";
@@ -51,9 +52,7 @@ export function* partsOf(shape: readonly number[]): Generator<number[]> {
 
 const lengthOf = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
 
-function asFloats(bytes: Uint8Array): Float32Array {
-  return new Float32Array(new Uint8Array(bytes).buffer);
-}
+const asFloats = (bytes: Uint8Array): Float32Array => floatsOf("comet compress", bytes);
 
 /** max − min of every finite value of every tensor: another pass over the file. */
 async function rangeOf(path: string, shape: number[] | undefined): Promise<number> {
