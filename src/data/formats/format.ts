@@ -1,0 +1,39 @@
+/** What every format of image files has: how its files begin, how their size is told before anything is decoded, and pixels. */
+export interface Size {
+  width: number;
+  height: number;
+}
+
+export interface Picture extends Size {
+  /** height × width × 3 bytes, red green blue. */
+  data: Uint8Array;
+}
+
+/** Each may throw an Error whose message says what came in place of a whole image. */
+export interface Format {
+  name: string;
+  begins(bytes: Uint8Array): boolean;
+  /** From the header alone. */
+  size(bytes: Uint8Array): Size;
+  decode(bytes: Uint8Array): Picture | Promise<Picture>;
+}
+
+/** Whether ASCII `text` stands at byte `at`. */
+export const has = (bytes: Uint8Array, at: number, text: string): boolean =>
+  [...text].every((letter, i) => bytes[at + i] === letter.charCodeAt(0));
+
+/** From `channels` bytes a pixel to three, the ones named. */
+export function pickChannels(
+  from: ArrayLike<number>,
+  pixels: number,
+  channels: number,
+  [red, green, blue]: readonly [number, number, number],
+): Uint8Array {
+  const rgb = new Uint8Array(pixels * 3);
+  for (let p = 0; p < pixels; p++) {
+    rgb[3 * p] = from[channels * p + red]!;
+    rgb[3 * p + 1] = from[channels * p + green]!;
+    rgb[3 * p + 2] = from[channels * p + blue]!;
+  }
+  return rgb;
+}
