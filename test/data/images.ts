@@ -1,5 +1,5 @@
 /** Image files for tests: smooth pictures, and a folder of them. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -53,3 +53,21 @@ export async function makeImageFolder(t: TestContext): Promise<string> {
   }
   return root;
 }
+
+const golden = new URL("../../../test/golden/pictures/", import.meta.url);
+/** Odd files, and what Pillow makes of them: test/golden/pictures/make.py. */
+export const fileOf = (name: string) => readFileSync(new URL(name, golden));
+export const names = readdirSync(golden).filter((name) => !/\.(rgb|py)$/.test(name));
+
+export function goldenOf(name: string): { width: number; height: number; data: Uint8Array } {
+  const bytes = fileOf(`${name}.rgb`);
+  return {
+    width: bytes.readUInt32LE(0),
+    height: bytes.readUInt32LE(4),
+    data: Uint8Array.from(bytes.subarray(8)),
+  };
+}
+
+/** Where a JPEG has a marker. */
+export const marker = (bytes: Uint8Array, code: number) =>
+  Buffer.from(bytes).indexOf(Buffer.from([0xff, code]));

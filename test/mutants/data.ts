@@ -84,7 +84,7 @@ export const dataMutants: Mutant[] = [
       "(byte >> (8 - depth - (bit & 7))) & most",
     ],
     ["takes bits from the other end", "8 - depth - (bit & 7)", "bit & 7"],
-    ["takes chunks that the file does not hold", "end > bytes.length", "false"],
+    ["forgets a chunk's checksum", "at + 12 + u32(bytes, at)", "at + 8 + u32(bytes, at)"],
   ]),
   ...of("data/formats/webp", [
     ["reads the width of lossy files a byte late", "u16(26) & 0x3fff", "u16(27) & 0x3fff"],

@@ -41,6 +41,7 @@ const laws: Suite[] = [
   { file: "cli/npyfile", pattern: ".", of: ["cli/npyfile", "cli/narrowing"] },
   { file: "runs/summary", pattern: ".", of: ["runs/summary"] },
   { file: "data/crop", pattern: ".", of: ["data/crop", "data/resize"] },
+  { file: "data/jpeg", pattern: ".", of: ["data/jpeg/", "data/formats/jpeg", "data/formats/wasm"] },
   { file: "data/picture", pattern: ".", of: ["data/picture", "data/formats/", "data/jpeg/"] },
   {
     file: "data/imagefolder",

@@ -54,6 +54,28 @@ def without_adobe(data):
     return data[:at] + data[at + 2 + length :]
 
 
+def restarts(across, down):
+    """Images of 8 × 8 as the MCUs of one, with a restart marker between any two: Pillow 9.4 writes no such files."""
+    large = pattern("CMYK", 8 * across, 8 * down)
+    parts = []
+    for y in range(down):
+        for x in range(across):
+            tile = saved(large.crop((8 * x, 8 * y, 8 * x + 8, 8 * y + 8)), "JPEG", quality=90, subsampling=0)
+            start = tile.index(b"\xff\xda")
+            start += 2 + struct.unpack(">H", tile[start + 2 : start + 4])[0]
+            head, data = tile[:start], tile[start:-2]
+            parts.append(data)
+    frame = head.index(b"\xff\xc0")
+    size = struct.pack(">HH", 8 * down, 8 * across)
+    head = head[: frame + 5] + size + head[frame + 9 :]
+    scan = head.index(b"\xff\xda")
+    head = head[:scan] + b"\xff\xdd\x00\x04\x00\x01" + head[scan:]
+    data = parts[0]
+    for i, part in enumerate(parts[1:]):
+        data += bytes([0xFF, 0xD0 + i % 8]) + part
+    return head + data + b"\xff\xd9"
+
+
 def jpegs():
     cmyk = pattern("CMYK", 43, 29)
     rgb = pattern("RGB", 43, 29)
@@ -62,6 +84,9 @@ def jpegs():
     keep("cmyk-progressive.jpg", saved(cmyk, "JPEG", quality=85, progressive=True))
     keep("cmyk-halves.jpg", saved(cmyk, "JPEG", quality=90, subsampling=1))
     keep("cmyk-quarters.jpg", saved(cmyk, "JPEG", quality=70, subsampling=2, progressive=True))
+    keep("cmyk-narrow.jpg", saved(pattern("CMYK", 4, 7), "JPEG", quality=90, subsampling=2))
+    keep("cmyk-five.jpg", saved(pattern("CMYK", 5, 7), "JPEG", quality=90, subsampling=1))
+    keep("cmyk-restarts.jpg", restarts(5, 4))
     keep("ycck.jpg", adobe(saved(cmyk, "JPEG", quality=90), 2))
     keep("ycck-quarters.jpg", adobe(saved(cmyk, "JPEG", quality=60, subsampling=2), 2))
     keep("rgb.jpg", saved(rgb, "JPEG", quality=90, subsampling=0))
