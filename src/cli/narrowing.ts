@@ -1,4 +1,4 @@
-/** float64 and float16 as float32, and what that loses. */
+/** Converts float64 and float16 to float32 and counts what is lost. */
 import { elementTypes } from "../files/elements.js";
 
 export class Narrowing {
@@ -9,7 +9,7 @@ export class Narrowing {
   #zeros = 0;
   #type: "F64" | "F16" | null = null;
 
-  /** Little-endian bytes. */
+  /** `bytes` are little-endian. */
   take(type: "F64" | "F16", bytes: Uint8Array): Float32Array {
     this.#type = type;
     const own = new Uint8Array(bytes).buffer;
@@ -29,7 +29,7 @@ export class Narrowing {
     else this.#worst = Math.max(this.#worst, Math.abs((float - value) / value));
   }
 
-  /** What was lost, as a line; empty where nothing was converted. */
+  /** One line about what was lost; empty if nothing was converted. */
   get loss(): string {
     if (this.#type === null) return "";
     if (this.#type === "F16")
@@ -40,6 +40,6 @@ export class Narrowing {
       `${this.#infinite} became infinite`,
       `${this.#zeros} became 0`,
     ];
-    return `float64 to float32: ${lost.join(", ")}; the bound is beside that`;
+    return `float64 to float32: ${lost.join(", ")}; the error bound comes on top`;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * A .npy file for compress. Its values become little-endian float32, and its header says so: with as many letters as before,
- * so that nothing else in it changes. Shape and order stay. An array in Fortran order is, to the codec, one in C order
- * whose dimensions are turned round.
+ * Splits a .npy file for compress. The values become little-endian float32. The header gets the name of this type, which is as
+ * long as the old one, and stays the same otherwise, so the copy has the same shape and order. An array in Fortran order
+ * is passed to the codec with its dimensions reversed, which makes the last dimension the fastest.
  */
 import { floatsOf } from "../codec/arguments.js";
 import { UsageError } from "../error.js";
@@ -10,7 +10,7 @@ import { littleEndian, type NpyHeader, parseNpyHeader } from "../files/npy.js";
 import type { Narrowing } from "./narrowing.js";
 import type { Piece, Values } from "./piece.js";
 
-/** `head`: all bytes before the values, the header's from `begin` on. `narrowing`: float64 and float16 are wanted too. */
+/** `head`: all bytes before the values; the header begins at `begin`. With `narrowing`, float64 and float16 are accepted too. */
 export function npyPieces(
   head: Uint8Array,
   begin: number,
@@ -48,7 +48,7 @@ function valuesOf(header: NpyHeader, where: string, narrowing: Narrowing | null)
   });
 }
 
-/** The head with <f4 for the type. */
+/** Replaces the type in the header by <f4. */
 function asFloat32(head: Uint8Array, begin: number, { descr }: NpyHeader): Uint8Array {
   const text = new TextDecoder("latin1").decode(head.subarray(begin));
   const at = begin + text.indexOf(`'${descr}'`, text.indexOf("'descr'")) + 1;

@@ -1,12 +1,12 @@
-/** A part of a file that compress reads: bytes that stay as they are, or a tensor. */
+/** The parts of a file that compress reads: bytes to keep, and tensors to encode. */
 export type Piece =
   | { kind: "bytes"; bytes: Uint8Array }
   | { kind: "skip"; length: number }
   | { kind: "tensor"; name: string; shape: number[]; values: Values };
 
-/** How a tensor's values lie in the file. */
+/** How the values of a tensor are stored in the file. */
 export interface Values {
-  /** Of one value. */
+  /** The size of one value. */
   bytes: number;
   floats(raw: Uint8Array): Float32Array;
 }

@@ -1,10 +1,10 @@
 /**
- * What a caller hands in, looked at before anything is read or written: arrays of the right type whose memory is still
- * there, a target that shares no byte with its source, and one call at a time.
+ * Checks the arguments of the codec's functions before anything is read or written: arrays have the right type and are not
+ * detached, source and target do not overlap, and no call begins within another.
  */
 import { ShapeError, UsageError } from "../error.js";
 
-/** What a value is, for messages: the name of its class, a string in quotes. */
+/** Describes a value in an error message. */
 export const described = (value: unknown): string =>
   typeof value === "string"
     ? `the string ${JSON.stringify(value)}`
@@ -12,7 +12,7 @@ export const described = (value: unknown): string =>
       ? kindOf(value)
       : String(value);
 
-/** By the built-in tag, which arrays of other realms and Node's Buffers have too. */
+/** The built-in class of a value. Unlike instanceof, it also works for arrays of other realms. */
 const kindOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
 
 function checkArray(where: string, kind: "Float32Array" | "Uint8Array", array: ArrayBufferView): void {
@@ -26,12 +26,12 @@ function checkArray(where: string, kind: "Float32Array" | "Uint8Array", array: A
     });
   }
   try {
-    // Throws where the memory was transferred, or has become too short for the view: all lengths are 0 then.
+    // This call throws if the memory was transferred or became too short for the array. Its length is 0 then.
     Uint8Array.prototype.values.call(array);
   } catch {
     throw new UsageError({
       where,
-      expected: `a ${kind} whose memory is there`,
+      expected: `a ${kind} that is not detached`,
       got: "a detached one",
       remedy: "give the array before its buffer is transferred, or a copy",
     });
@@ -42,7 +42,7 @@ export const checkValues = (where: string, x: Float32Array): void => checkArray(
 
 export const checkBytes = (where: string, bytes: Uint8Array): void => checkArray(where, "Uint8Array", bytes);
 
-/** Throws a UsageError where the two arrays have a byte in common: a part of the source would be written over before it is read. */
+/** Throws a UsageError if the arrays overlap, because a part of the source would then be overwritten before it is read. */
 export function checkApart(where: string, source: ArrayBufferView, target: ArrayBufferView): void {
   const apart =
     source.buffer !== target.buffer ||
@@ -57,7 +57,7 @@ export function checkApart(where: string, source: ArrayBufferView, target: Array
   });
 }
 
-/** The float32 values of little-endian bytes, copied: a Node Buffer may begin at any byte of a pool that others use too. */
+/** Copies little-endian bytes to float32 values. A Node Buffer can begin at any byte of a larger memory that it shares. */
 export function floatsOf(where: string, bytes: Uint8Array): Float32Array<ArrayBuffer> {
   if (bytes.length % 4 !== 0) {
     throw new ShapeError({
@@ -72,7 +72,7 @@ export function floatsOf(where: string, bytes: Uint8Array): Float32Array<ArrayBu
   return values;
 }
 
-/** Runs one piece of work at a time. Throws a UsageError for one that begins while another has not ended. */
+/** Runs one function at a time. Throws a UsageError if one begins before the last has ended. */
 export class Turn {
   #taken = false;
 

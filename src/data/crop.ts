@@ -56,7 +56,7 @@ function centreCrop(picture: Picture, { size, resize: short }: CropSettings): Ui
   return resize(picture, { x: 0, y: 0, width, height }, outWidth, outHeight, window);
 }
 
-/** Rounds as Python does, and so torchvision's CenterCrop: 58.5 becomes 58, 59.5 becomes 60. */
+/** Rounds halves to the even number, as Python and so torchvision's CenterCrop do: 58.5 becomes 58, 59.5 becomes 60. */
 const halfToEven = (x: number): number =>
   x % 1 === 0.5 && Math.floor(x) % 2 === 0 ? Math.floor(x) : Math.round(x);
 

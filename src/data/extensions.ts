@@ -1,11 +1,11 @@
-/** Which files of a folder are images, by what their names end in. */
+/** Decides by the extension of its name whether a file is an image. */
 import { extname } from "node:path";
 import { DataError } from "../error.js";
 
-/** All that torchvision's ImageFolder takes for images. */
+/** The extensions that torchvision's ImageFolder accepts. */
 const extensions = new Set([".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm"]);
 
-/** Those among them for which there is no decoder here that gives the right pixels. */
+/** The extensions among them that are not read here: no decoder that we tried returns the right pixels. */
 const unread = new Set([".bmp", ".ppm", ".pgm"]);
 
 const extensionOf = (path: string): string => extname(path).toLowerCase();
@@ -14,7 +14,7 @@ export const isPhotograph = (path: string): boolean => extensions.has(extensionO
 
 export const isRead = (path: string): boolean => !unread.has(extensionOf(path));
 
-/** Left out without a word, such files would make another data set of the folder. */
+/** The error for a file that is not read. To ignore it silently would change the data set. */
 export const unreadFormat = (path: string): DataError =>
   new DataError({
     where: path,

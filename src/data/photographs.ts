@@ -66,7 +66,7 @@ export async function photographDataset(
   };
 }
 
-/** The square that a network sees of a file: 3 planes. `draws` null is evaluation. */
+/** Loads the square that a network sees of a file, as 3 planes. With `draws` null it crops for evaluation. */
 type Load = (path: string, draws: Float32Array | null) => Promise<Uint8Array>;
 
 /**

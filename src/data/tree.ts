@@ -1,7 +1,7 @@
 /**
- * Folders of images as torchvision's ImageFolder walks them: links are followed, and each folder's own files come before
- * those of the folders in it, both in order of their names' code units. Hidden files and folders are passed over: systems put
- * files of their own there (macOS a ._NAME.jpg, which is no image, beside each NAME.jpg).
+ * Lists folders of images in the order of torchvision's ImageFolder. Links are followed. The files of a folder come before
+ * those of the folders in it, both sorted by code units. Hidden files and folders are ignored, because they are not the
+ * user's: macOS writes a file ._NAME.jpg, which is not an image, for each NAME.jpg.
  */
 import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { isMissing, unreadable } from "./files.js";
 
 export const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** What is in a folder, in order, and neither hidden nor anything but a file or a folder; links as what they lead to. */
+/** The visible files and folders in a folder, sorted. A link counts as the file or folder that it points to. */
 async function entriesOf(folder: string): Promise<{ files: string[]; folders: string[] }> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause) => {
     throw isMissing(cause) ? nothingThere(folder) : unreadable(folder, cause);
@@ -19,17 +19,17 @@ async function entriesOf(folder: string): Promise<{ files: string[]; folders: st
   const folders: string[] = [];
   for (const entry of entries) {
     if (entry.name.startsWith(".")) continue;
-    // A link that leads nowhere counts as a file, whose reader will name it.
+    // A broken link counts as a file; an error names it when it is read.
     const target = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => null) : entry;
     (target?.isDirectory() ? folders : files).push(entry.name);
   }
   return { files: files.sort(byCodeUnits), folders: folders.sort(byCodeUnits) };
 }
 
-/** Names of the folders in a folder. */
+/** The names of the folders in a folder. */
 export const foldersIn = async (folder: string): Promise<string[]> => (await entriesOf(folder)).folders;
 
-/** Paths of all files below a folder. */
+/** The paths of all files below a folder. */
 export async function filesBelow(folder: string): Promise<string[]> {
   const found: { folder: string; files: string[] }[] = [];
   await walk(folder, new Set(), found);
@@ -37,7 +37,7 @@ export async function filesBelow(folder: string): Promise<string[]> {
   return found.flatMap(({ folder: parent, files }) => files.map((name) => join(parent, name)));
 }
 
-/** `above`: the folders that this one is in, as they really are. */
+/** `above`: the real paths of the folders that contain this one. */
 async function walk(
   folder: string,
   above: ReadonlySet<string>,

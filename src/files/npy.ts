@@ -34,11 +34,11 @@ const typeNames: Readonly<Record<string, NamedType>> = {
 };
 
 export interface NpyHeader {
-  /** As NumPy writes it, such as <f4. */
+  /** The type as NumPy writes it, such as <f4. */
   descr: string;
   name: NamedType;
   bigEndian: boolean;
-  /** Values lie with the first dimension fastest. */
+  /** Whether the first dimension is the fastest. */
   fortran: boolean;
   shape: number[];
 }
@@ -56,7 +56,7 @@ export function encodeNpy({ shape, data }: NpyArray): Uint8Array {
   return bytes;
 }
 
-/** `where` names the file in errors. Whatever order the file has, the values come in C order. */
+/** `where` names the file in errors. The result is in C order, whatever the order in the file. */
 export function decodeNpy(bytes: Uint8Array, where: string): NpyArray {
   const preface = prefaceOf(bytes, where);
   const start = preface.begin + preface.length;
@@ -74,7 +74,7 @@ export function decodeNpy(bytes: Uint8Array, where: string): NpyArray {
   return { shape, data: fortran ? inCOrder(shape, data) : data };
 }
 
-/** Where a file's header begins and how long it is, from its first 12 bytes. */
+/** Reads from the first 12 bytes where the header begins and how long it is. */
 export function prefaceOf(bytes: Uint8Array, where: string): { begin: number; length: number } {
   if (bytes.length < 12 || !magic.every((byte, i) => byte === bytes[i])) {
     throw damaged(where, "a file that starts with \\x93NUMPY", `${bytes.length} bytes that start otherwise`);
@@ -89,7 +89,7 @@ export function prefaceOf(bytes: Uint8Array, where: string): { begin: number; le
     : { begin: 12, length: view.getUint32(8, true) };
 }
 
-/** The header is a Python dictionary; NumPy writes its three entries in any order. */
+/** Parses the header, a Python dictionary. NumPy writes its three entries in any order. */
 export function parseNpyHeader(bytes: Uint8Array, where: string): NpyHeader {
   const text = new TextDecoder("latin1").decode(bytes);
   const descr = /'descr':\s*'([^']*)'/.exec(text)?.[1];

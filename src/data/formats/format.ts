@@ -1,28 +1,28 @@
-/** What every format of image files has: how its files begin, how their size is told before anything is decoded, and pixels. */
+/** The interface of the image formats: recognise a file, read its size from the header, and decode it. */
 export interface Size {
   width: number;
   height: number;
 }
 
 export interface Picture extends Size {
-  /** height × width × 3 bytes, red green blue. */
+  /** height × width × 3 bytes: red, green, blue. */
   data: Uint8Array;
 }
 
-/** Each may throw an Error whose message says what came in place of a whole image. */
+/** The functions may throw an Error. Its message says what was found instead of a whole image. */
 export interface Format {
   name: string;
   begins(bytes: Uint8Array): boolean;
-  /** From the header alone. */
+  /** Reads only the header. */
   size(bytes: Uint8Array): Size;
   decode(bytes: Uint8Array): Picture | Promise<Picture>;
 }
 
-/** Whether ASCII `text` stands at byte `at`. */
+/** Whether the ASCII text is at byte `at`. */
 export const has = (bytes: Uint8Array, at: number, text: string): boolean =>
   [...text].every((letter, i) => bytes[at + i] === letter.charCodeAt(0));
 
-/** From `channels` bytes a pixel to three, the ones named. */
+/** Picks three of the `channels` bytes of each pixel. */
 export function pickChannels(
   from: ArrayLike<number>,
   pixels: number,

@@ -1,8 +1,8 @@
 /**
- * JPEG, by mozjpeg. It repairs what it can, prints its first warning about a file and keeps the others to itself: some mean
- * nothing ("extraneous bytes"), others that a part of the image is made up. So a file that it warns of is read once
- * more, down to the coefficients, and that decides. Files of four planes, which mozjpeg decodes to no RGB, are
- * decoded in TypeScript.
+ * JPEG, decoded by mozjpeg. The library repairs damaged files and prints only its first warning about each. Some warnings are
+ * harmless ("extraneous bytes"), others mean that a part of the image is invented, and a harmless one can hide the others.
+ * Therefore a file with a warning is read once more, down to the coefficients, and this decides. The library cannot
+ * convert files with four planes to RGB; they are decoded in TypeScript.
  */
 import factory from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
 import { decodeFourPlanes } from "../jpeg/cmyk.js";
@@ -11,7 +11,7 @@ import { findFrame } from "../jpeg/segments.js";
 import type { Format } from "./format.js";
 import { wasmDecoder } from "./wasm.js";
 
-/** Pixels stay where they are, whatever an EXIF orientation says: as in Pillow's `convert`, and so in torchvision. */
+/** The library can apply the EXIF orientation. Pillow's `convert` and torchvision do not, so it is switched off. */
 const preserveOrientation = false;
 const decode = wasmDecoder(factory, "@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm", [preserveOrientation]);
 

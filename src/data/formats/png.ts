@@ -1,6 +1,7 @@
 /**
- * PNG, by fast-png, in integer JavaScript. Grey becomes RGB, transparency is dropped, 16 bits keep their upper 8. Only the
- * chunks that pixels come from are given to it, and only data that unfold to the size in the header.
+ * PNG, decoded by fast-png, which uses integers only. Grey becomes RGB, transparency is dropped, and 16-bit samples keep their
+ * upper 8 bits. The library gets only the chunks that contain pixels, and only data that decompress to the size in the
+ * header.
  */
 import { inflateSync } from "node:zlib";
 import { convertIndexedToRgb, type DecodedPng, decode } from "fast-png";
@@ -11,13 +12,13 @@ const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 const u32 = (bytes: Uint8Array, at: number): number =>
   bytes.length < at + 4 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(at);
 
-/** Behind the signature: u32 length, "IHDR", u32 width, u32 height, bits a sample, kind, …, interlacing. */
+/** After the signature: u32 length, "IHDR", u32 width, u32 height, bits a sample, colour type, …, interlacing. */
 function size(bytes: Uint8Array): Size {
   if (!has(bytes, 12, "IHDR")) throw new Error("a PNG without a header");
   return { width: u32(bytes, 16), height: u32(bytes, 20) };
 }
 
-/** The file without chunks that no pixel needs, which may unfold to anything. Chunk: u32 length, type, data, u32 CRC. */
+/** Removes the chunks that pixels do not need; some of them are compressed. Chunk: u32 length, type, data, u32 CRC. */
 function essential(bytes: Uint8Array): { file: Uint8Array; data: Uint8Array } {
   const kept: Uint8Array[] = [signature];
   const data: Uint8Array[] = [];
@@ -36,7 +37,7 @@ function essential(bytes: Uint8Array): { file: Uint8Array; data: Uint8Array } {
 
 const channelsOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
-/** Bytes of all rows, a filter's number before each; interlaced images have at most twice the rows, each rounded up. */
+/** The largest size of the decompressed rows, with a filter byte before each. Interlaced images have at most twice the rows. */
 function mostBytes(bytes: Uint8Array): number {
   const { width, height } = size(bytes);
   const rowBytes = 1 + Math.ceil((width * bytes[24]! * (channelsOf[bytes[25]!] ?? 4)) / 8);
@@ -53,7 +54,7 @@ export const png: Format = {
       inflateSync(data, { maxOutputLength: mostBytes(bytes) });
     } catch (cause) {
       const large = (cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
-      throw large ? new Error("a PNG whose data unfold to more than its header says") : cause;
+      throw large ? new Error("a PNG whose data decompress to more than its header says") : cause;
     }
     return pixelsOf(decode(file, { checkCrc: true }));
   },
@@ -74,7 +75,10 @@ function pixelsOf(image: DecodedPng): Picture {
   return { width, height, data: pickChannels(wholeBytes(image), width * height, image.channels, channels) };
 }
 
-/** Samples of 1, 2 or 4 bits are packed from the top bit of each row's bytes and scaled so that all ones is 255. */
+/**
+ * Converts samples to 8 bits. Samples of 1, 2 or 4 bits are packed from the top bit of each row's bytes; all
+ * ones becomes 255.
+ */
 function wholeBytes({ data, depth, width, height, channels }: DecodedPng): ArrayLike<number> {
   if (depth === 8) return data;
   if (depth === 16) return Uint8Array.from(data, (sample) => sample >> 8);

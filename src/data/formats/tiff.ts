@@ -1,12 +1,12 @@
 /**
- * TIFF, by the package tiff: the first page, in strips of one plane, 8 bits a sample, grey, palette or RGB, uncompressed, LZW or
- * deflate. What else a TIFF may be is refused, by name.
+ * TIFF, decoded by the package tiff. Reads the first page if it is grey, palette or RGB with 8 bits a sample, in strips, and
+ * uncompressed or compressed with LZW or deflate. An error says of which kind any other file is.
  */
 import { inflateSync } from "node:zlib";
 import { decode, type TiffIfd } from "tiff";
 import { type Format, has, type Picture, pickChannels } from "./format.js";
 
-/** The first page's fields, and its pixels if they are wanted. */
+/** Reads the fields of the first page, and its pixels unless `ignoreImageData` is set. */
 const firstPage = (bytes: Uint8Array, ignoreImageData: boolean): TiffIfd =>
   decode(bytes, { pages: [0], ignoreImageData })[0]!;
 
@@ -30,7 +30,7 @@ function checkReadable(page: TiffIfd): void {
     throw new Error(`a TIFF of a kind that is not read: ${kind}${page.tiled ? ", in tiles" : ""}`);
 }
 
-/** Refuses strips that unfold to more than they may, before any is unfolded into memory. */
+/** Throws an Error if a strip decompresses to more bytes than the header allows, without keeping those bytes. */
 function checkStrips(bytes: Uint8Array, page: TiffIfd): void {
   const { width, height, samplesPerPixel, compression } = page;
   const most = width * samplesPerPixel * Math.min(page.rowsPerStrip, height);
@@ -40,11 +40,11 @@ function checkStrips(bytes: Uint8Array, page: TiffIfd): void {
       compression === lzw
         ? lzwLength(strip, most) <= most
         : !deflates.includes(compression) || inflateSync(strip, { maxOutputLength: most }).length <= most;
-    if (!fits) throw new Error("a TIFF whose strips unfold to more than its header says");
+    if (!fits) throw new Error("a TIFF whose strips decompress to more than its header says");
   });
 }
 
-/** Bytes that TIFF's LZW codes stand for, counted without writing them, and not far beyond `most`. */
+/** Counts the bytes that TIFF's LZW data decompress to, without decompressing them. Stops soon after `most`. */
 export function lzwLength(data: Uint8Array, most: number): number {
   const [clear, end] = [256, 257];
   const lengths = new Uint16Array(4096).fill(1, 0, 256);
@@ -87,7 +87,7 @@ function pixelsOf(page: TiffIfd): Picture {
   const { width, height, samplesPerPixel, data, palette } = page;
   const pixels = width * height;
   if (palette) {
-    // Colours have 16 bits; Pillow and others keep the upper 8.
+    // Colours have 16 bits. Pillow keeps the upper 8 bits as well.
     const colours = Uint8Array.from(
       { length: 3 * pixels },
       (_, i) => palette[data[Math.floor(i / 3)]!]![i % 3]! >> 8,

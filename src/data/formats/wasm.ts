@@ -1,4 +1,4 @@
-/** Decoders of the jSquash packages: C libraries compiled to WebAssembly, loaded when the first file needs them. */
+/** Runs the decoders of the jSquash packages: C libraries compiled to WebAssembly, loaded on first use. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { type Picture, pickChannels } from "./format.js";
@@ -16,7 +16,7 @@ interface Module {
 
 type Factory = (options: object) => Promise<Module>;
 
-/** One instance of the library, and what it has printed about the file that it decodes. */
+/** One instance of the library, and the messages that it has printed about the current file. */
 interface Library {
   module: Module;
   complaints: string[];
@@ -25,11 +25,11 @@ interface Library {
 
 export interface Outcome {
   picture: Picture;
-  /** Of this file, and no other. */
+  /** The messages of the library about this file. */
   complaints: string[];
 }
 
-/** `wasm`: the compiled library, as a package's file. `options` are those of its `decode`. */
+/** `wasm`: the compiled library, as a path in a package. `options` are passed on to its `decode`. */
 export function wasmDecoder(
   factory: Factory,
   wasm: string,
@@ -58,14 +58,14 @@ export function wasmDecoder(
 
   return async (bytes) => {
     const library = await working();
-    // Nothing is awaited from here on: no other file's complaints come in between.
+    // There is no await from here on, so no other file can add messages in between.
     library.complaints = [];
     const told = () => library.complaints.join(", ") || "one that cannot be decoded";
     let decoded: Decoded | null;
     try {
       decoded = library.module.decode(bytes, ...options);
     } catch {
-      // Where a library was left, in the middle of a damaged file, it may go wrong with the next one as well.
+      // After an exception the library can fail with the next file too.
       library.broken = true;
       throw new Error(told());
     }

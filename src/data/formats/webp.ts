@@ -1,4 +1,4 @@
-/** WebP, by libwebp: lossy and lossless; transparency is dropped. Animations are refused, by name. */
+/** WebP, lossy and lossless, decoded by libwebp. Transparency is dropped. Animations are refused. */
 import factory from "@jsquash/webp/codec/dec/webp_dec.js";
 import { type Format, has, type Size } from "./format.js";
 import { wasmDecoder } from "./wasm.js";

@@ -1,12 +1,12 @@
 /**
- * JPEG files of four planes: inks of cyan, magenta, yellow and black, or luminance, two of colour and black (YCCK). They become
- * RGB as Pillow's `convert("RGB")` has it: inks are taken to be inverted, as Adobe writes them, and profiles are not
- * applied.
+ * Decodes JPEG files with four planes, either CMYK (the inks cyan, magenta, yellow and black) or YCCK (luminance, two colour
+ * differences and black). The RGB values are those of Pillow's `convert("RGB")`: inks are taken as inverted, as Adobe
+ * writes them, and colour profiles are ignored.
  */
 import { type Coefficients, readCoefficients } from "./coefficients.js";
 import { clamp, enlarge, samplesOf } from "./planes.js";
 
-/** RGB bytes, width × height × 3. Throws an Error that says what is damaged. */
+/** Returns width × height × 3 bytes of RGB. Throws an Error that says what is damaged. */
 export function decodeFourPlanes(bytes: Uint8Array): { width: number; height: number; data: Uint8Array } {
   const image = readCoefficients(bytes);
   const { width, height } = image;
@@ -34,7 +34,7 @@ function planesOf({ width, height, planes }: Coefficients): Uint8Array[] {
   });
 }
 
-/** An inverted ink and the light that black leaves: what is left of white, rounded as Pillow rounds a product ÷ 255. */
+/** The brightness of one channel, from its inverted ink and the inverted black. Rounded as Pillow rounds a product ÷ 255. */
 function printed(inverted: number, light: number): number {
   const product = (255 - inverted) * light + 128;
   return light - (((product >> 8) + product) >> 8);
@@ -43,7 +43,7 @@ function printed(inverted: number, light: number): number {
 const fixed = (factor: number): number => Math.floor(factor * 65536 + 0.5);
 const half = 1 << 15;
 
-/** The complements of red, green and blue. */
+/** Converts luminance and colour differences to inks, the complements of red, green and blue. */
 function inksOf(y: number, cb: number, cr: number): [number, number, number] {
   const [blue, red] = [cb - 128, cr - 128];
   return [

@@ -1,6 +1,6 @@
 /**
- * Everything that a JPEG file holds, down to the coefficients, and not a pixel: enough to say whether it is whole. Sequential
- * and progressive Huffman coding with 8 bits a sample; other files are an Error.
+ * Reads a JPEG file down to the coefficients, without computing pixels. This is enough to decide whether the file is whole.
+ * Supports sequential and progressive Huffman coding with 8 bits a sample; other files are an Error.
  */
 import { BitReader, type HuffmanTable, huffmanTables } from "./entropy.js";
 import { type Band, type Blocks, type Part, ScanDecoder, zigzag } from "./scan.js";
@@ -16,10 +16,10 @@ import {
 } from "./segments.js";
 
 export interface Plane extends Sampling, Blocks {
-  /** Samples that count; the blocks reach further. */
+  /** The size in samples. The blocks cover at least this many. */
   width: number;
   height: number;
-  /** 64 factors by row · 8 + column. */
+  /** The 64 factors, at row · 8 + column. */
   quantization: Uint16Array;
 }
 
@@ -27,11 +27,11 @@ export interface Coefficients {
   width: number;
   height: number;
   planes: Plane[];
-  /** Adobe's number of the colour transform; null where no Adobe segment is. */
+  /** The colour transform in the Adobe segment; null if there is no such segment. */
   transform: number | null;
 }
 
-/** Throws an Error that says what is missing or damaged; stray bytes between segments are neither. */
+/** Throws an Error that says what is missing or damaged. Stray bytes between segments are accepted. */
 export function readCoefficients(bytes: Uint8Array): Coefficients {
   const contents = new Contents(bytes);
   for (let at = 2; ; ) {
@@ -45,24 +45,24 @@ export function readCoefficients(bytes: Uint8Array): Coefficients {
   }
 }
 
-/** What is known after some of the file's segments. */
+/** The contents of the segments read so far. */
 class Contents {
   readonly #bytes: Uint8Array;
   readonly #quantization: (Uint16Array | undefined)[] = [];
   readonly #huffman: (HuffmanTable | undefined)[] = [];
   #frame: Frame | null = null;
   #planes: Plane[] = [];
-  /** Planes whose means have come. */
+  /** The planes whose first scan has been read. */
   readonly #begun = new Set<Plane>();
   #transform: number | null = null;
-  /** MCUs between restarts; 0: none. */
+  /** The number of MCUs between restart markers; 0 if there are none. */
   #interval = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
   }
 
-  /** Whether nothing can be missing but the end's marker: later scans refine progressive files. */
+  /** Whether only the end marker can be missing. In a progressive file, later scans could be missing too. */
   get complete(): boolean {
     return this.#frame !== null && this.#frame.marker !== 0xc2 && this.#begun.size === this.#planes.length;
   }
@@ -74,7 +74,7 @@ class Contents {
     return { width, height, planes: this.#planes, transform: this.#transform };
   }
 
-  /** Returns where the next segment may begin. */
+  /** Processes a segment and returns the earliest start of the next one. */
   take(segment: Segment): number {
     const { marker, data, end } = segment;
     if (isFrame(marker)) this.#begin(frameOf(segment));
@@ -134,7 +134,7 @@ class Contents {
     });
   }
 
-  /** The entropy-coded data from byte `at` on; returns their end. */
+  /** Decodes the entropy-coded data from byte `at` on and returns their end. */
   #scan(data: Uint8Array, at: number): number {
     const count = data[0] ?? 0;
     if (this.#frame === null || count < 1 || count > 4 || data.length !== 4 + 2 * count) {
@@ -179,7 +179,7 @@ class Contents {
     return reader.at;
   }
 
-  /** With the table of quantisation that is valid when its first scan begins. */
+  /** Records the table of quantisation that is valid when the plane's first scan begins. */
   #takePlane(plane: Plane): void {
     if (this.#begun.has(plane)) return;
     const table = this.#quantization[plane.table];
@@ -189,14 +189,14 @@ class Contents {
   }
 }
 
-/** The blocks of a scan, in units between which restarts may come: [part, first coefficient]. */
+/** The blocks of a scan as [part, first coefficient], in units (MCUs) between which restart markers are allowed. */
 function* unitsOf(
   { width, height, planes: all }: Frame,
   planes: Plane[],
 ): Generator<[part: number, at: number][]> {
   const [only] = planes;
   if (planes.length === 1) {
-    // A plane alone has no more blocks than its samples need.
+    // A scan of one plane contains only the blocks that its samples need.
     for (let row = 0; row < Math.ceil(only!.height / 8); row++) {
       for (let column = 0; column < Math.ceil(only!.width / 8); column++) {
         yield [[0, 64 * (row * only!.stride + column)]];

@@ -1,4 +1,4 @@
-/** Bits and Huffman codes of a scan. A 0 behind each FF is stuffing; FF and anything else is a marker, where data end. */
+/** Reads bits and Huffman codes of a scan. FF 00 stands for the byte FF; FF before another byte is a marker and ends the data. */
 
 export class BitReader {
   readonly #bytes: Uint8Array;
@@ -12,7 +12,7 @@ export class BitReader {
     this.at = at;
   }
 
-  /** Goes on at byte `at`; what was held of the byte before is padding. */
+  /** Continues at byte `at`. The remaining bits of the last byte are padding and are dropped. */
   restart(at: number): void {
     this.at = at;
     this.#count = 0;
@@ -29,14 +29,14 @@ export class BitReader {
     this.#count += 8;
   }
 
-  /** The next `count` bits, at most 16, the first one highest. */
+  /** Returns the next `count` bits, at most 16, with the first bit highest. */
   bits(count: number): number {
     while (this.#count < count) this.#fill();
     this.#count -= count;
     return (this.#held >>> this.#count) & ((1 << count) - 1);
   }
 
-  /** A number of `size` bits whose top bit 0 stands for a negative one. */
+  /** Returns a signed number of `size` bits. It is negative if its top bit is 0. */
   signed(size: number): number {
     if (size === 0) return 0;
     const value = this.bits(size);
@@ -44,7 +44,7 @@ export class BitReader {
   }
 }
 
-/** Canonical codes: of each length the first code, and where its symbols begin. */
+/** A table of canonical Huffman codes: the number of codes of each length, and the symbols in order. */
 export class HuffmanTable {
   readonly #counts: Uint8Array;
   readonly #symbols: Uint8Array;
@@ -69,7 +69,7 @@ export class HuffmanTable {
   }
 }
 
-/** The tables of one DHT segment, by class (0 DC, 1 AC) · 4 + number. */
+/** The tables of one DHT segment, with the slot class · 4 + number, where class is 0 for DC and 1 for AC. */
 export function* huffmanTables(data: Uint8Array): Generator<[slot: number, table: HuffmanTable]> {
   for (let at = 0; at < data.length; ) {
     const head = data[at]!;

@@ -1,7 +1,7 @@
 /**
- * From coefficients to samples, in integers: the inverse cosine transform that the Independent JPEG Group calls islow (Loeffler,
- * Ligtenberg and Moschytz, 13-bit constants), and its triangle filter where a plane has half the samples. So the samples
- * are the bits that libjpeg-turbo gives.
+ * Computes samples from coefficients with integers: the inverse cosine transform that the Independent JPEG Group calls islow
+ * (Loeffler, Ligtenberg and Moschytz, with 13-bit constants), and a triangle filter for planes with half the samples. The
+ * samples are bit for bit those of libjpeg-turbo.
  */
 import type { Plane } from "./coefficients.js";
 
@@ -14,7 +14,7 @@ export interface Samples {
 
 export const clamp = (value: number): number => Math.max(0, Math.min(value, 255));
 
-/** Eight values of `block`, `step` apart, transformed in place; results are rounded off by `shift` bits. */
+/** Transforms eight values of `block`, `step` apart, in place. Rounds the results and removes their lowest `shift` bits. */
 function transform(block: Int32Array, at: number, step: number, shift: number): void {
   const value = (i: number) => block[at + i * step]!;
   const half = 1 << (shift - 1);
@@ -44,7 +44,7 @@ function transform(block: Int32Array, at: number, step: number, shift: number): 
   }
 }
 
-/** A plane's samples as it has them. */
+/** Computes the samples of a plane at its own size. */
 export function samplesOf({ width, height, stride, coefficients, quantization }: Plane): Samples {
   const data = new Uint8Array(width * height);
   const block = new Int32Array(64);
@@ -65,7 +65,7 @@ export function samplesOf({ width, height, stride, coefficients, quantization }:
   return { width, height, data };
 }
 
-/** `samples` at `width` × `height`, `across` and `down` times as many as they are (the last ones may be cut off). */
+/** Enlarges a plane by the factors `across` and `down` and cuts it to `width` × `height`. */
 export function enlarge(
   samples: Samples,
   across: number,
@@ -75,7 +75,7 @@ export function enlarge(
 ): Samples {
   const smooth = samples.width > 2;
   const data = new Uint8Array(width * height);
-  // Three quarters of the nearest sample, one quarter of the next; a half is rounded up and down in turn.
+  // Three quarters of the nearest sample and one quarter of the next. Halves are rounded up and down in turn.
   const triangle = across === 2 && down <= 2 && smooth;
   const upright = across === 1 && down === 2;
   for (let y = 0; y < height; y++) {

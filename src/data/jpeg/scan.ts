@@ -1,33 +1,33 @@
-/** The coefficients of one scan: of whole blocks (sequential), or a band of them, some bits at a time (progressive). */
+/** Decodes the coefficients of one scan: whole blocks in sequential files; in progressive files, some bits of a band of each block. */
 import type { BitReader, HuffmanTable } from "./entropy.js";
 
-/** The order of a block's 64 coefficients in the file, as places row · 8 + column. */
+/** The position row · 8 + column of each of a block's 64 coefficients, in the order of the file. */
 export const zigzag = Uint8Array.from({ length: 64 }, (_, k) => k).sort((a, b) => {
   const diagonal = (i: number) => (i >> 3) + (i & 7);
   const along = (i: number) => (diagonal(i) % 2 === 0 ? i & 7 : i >> 3);
   return diagonal(a) - diagonal(b) || along(a) - along(b);
 });
 
-/** A plane's blocks, 64 coefficients each, in rows of `stride` blocks. */
+/** The blocks of a plane, with 64 coefficients each, in rows of `stride` blocks. */
 export interface Blocks {
   stride: number;
   coefficients: Int16Array;
 }
 
-/** A plane's part in a scan. */
+/** A plane in a scan. */
 export interface Part {
   blocks: Blocks;
   dc: HuffmanTable | undefined;
   ac: HuffmanTable | undefined;
-  /** The last block's mean, from which the next one differs. */
+  /** The mean of the last block. The file contains the difference of the next one from it. */
   last: number;
 }
 
 export interface Band {
-  /** Coefficients in the file's order, both inclusive. */
+  /** The first and last coefficient of the band, in the order of the file. */
   first: number;
   last: number;
-  /** Bits that are known already, 0 in the first scan of a band; and the bit that this scan begins with. */
+  /** `high` is 0 in the first scan of a band. `low` is the lowest bit that this scan contains. */
   high: number;
   low: number;
 }
@@ -42,23 +42,23 @@ export class ScanDecoder {
   readonly #reader: BitReader;
   readonly #progressive: boolean;
   readonly #band: Band;
-  /** Blocks that follow and have nothing new but corrections. */
+  /** The number of following blocks without new coefficients in this band. */
   #quiet = 0;
 
-  /** In sequential frames the band is the whole block, whatever a file says. */
+  /** In sequential files the band is the whole block, whatever the scan header says. */
   constructor(reader: BitReader, progressive: boolean, band: Band) {
     this.#reader = reader;
     this.#progressive = progressive;
     this.#band = progressive ? band : whole;
   }
 
-  /** Behind a restart marker nothing is known of what came before. */
+  /** A restart marker resets the means and the run of blocks. */
   restart(parts: readonly Part[]): void {
     for (const part of parts) part.last = 0;
     this.#quiet = 0;
   }
 
-  /** The block at coefficient `at` of the part's plane. */
+  /** Decodes the block at coefficient `at` of the plane. */
   block(part: Part, at: number): void {
     const { first, high } = this.#band;
     const block = part.blocks.coefficients.subarray(at, at + 64);
@@ -133,7 +133,7 @@ export class ScanDecoder {
     }
   }
 
-  /** Adds a bit to what is not zero from `k` on, over `zeros` zeros; returns the place of the next one. */
+  /** Reads a correction bit for each nonzero coefficient from `from` on, skips `zeros` zeros, and returns the index of the next zero. */
   #correct(block: Int16Array, from: number, zeros: number): number {
     const bit = 1 << this.#band.low;
     let left = zeros;

@@ -1,29 +1,29 @@
 /**
- * A JPEG file as a row of segments: FF, a marker, and for most markers a u16 length (with its own two bytes) and data.
+ * Splits a JPEG file into segments: FF, a marker, and for most markers a u16 length (which counts its own two bytes) and data.
  *
  *   FF D8 | FF E0 length … | FF DB length … | FF C0 length frame | FF C4 length … | FF DA length … entropy-coded data … | FF D9
  *
- * Stray bytes between segments are skipped, as every decoder does.
+ * Stray bytes between segments are skipped, as in other decoders.
  */
 export interface Segment {
   marker: number;
-  /** Without the length. */
+  /** The data without the length. */
   data: Uint8Array;
-  /** The first byte behind it. */
+  /** The position of the first byte after the segment. */
   end: number;
 }
 
 export const endOfImage = 0xd9;
 export const startOfScan = 0xda;
 
-/** SOI, EOI, TEM and restarts stand alone. */
+/** SOI, EOI, TEM and restart markers have no length and no data. */
 const standsAlone = (marker: number): boolean => marker === 0x01 || (marker >= 0xd0 && marker <= 0xd9);
 
-/** C0 … CF but for tables: a frame, of whatever coding. */
+/** Whether a marker begins a frame, of whatever coding: C0 … CF except C4, C8 and CC. */
 export const isFrame = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
 
-/** The next segment from byte `at` on; null where the file ends before one that is whole. */
+/** Returns the next segment from byte `at` on, or null if the file ends before a whole one. */
 export function nextSegment(bytes: Uint8Array, at: number): Segment | null {
   for (let i = at; i + 1 < bytes.length; i++) {
     const marker = bytes[i + 1]!;
@@ -37,7 +37,7 @@ export function nextSegment(bytes: Uint8Array, at: number): Segment | null {
   return null;
 }
 
-/** One plane of an image: its sampling against the others' and its table of quantisation. */
+/** The sampling factors of one plane and the number of its table of quantisation. */
 export interface Sampling {
   id: number;
   across: number;
@@ -46,7 +46,7 @@ export interface Sampling {
 }
 
 export interface Frame {
-  /** C0 and C1 sequential, C2 progressive. */
+  /** C0 and C1 are sequential, C2 is progressive. */
   marker: number;
   bits: number;
   width: number;
@@ -65,7 +65,7 @@ export function frameOf({ marker, data }: Segment): Frame {
   return { marker, bits: data[0]!, height: u16(1), width: u16(3), planes };
 }
 
-/** The frame's header, before anything is decoded. Throws where there is none before the first scan. */
+/** Returns the frame header without decoding anything. Throws an Error if there is none before the first scan. */
 export function findFrame(bytes: Uint8Array): Frame {
   for (let at = 2; ; ) {
     const segment = nextSegment(bytes, at);
