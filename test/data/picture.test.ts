@@ -191,6 +191,19 @@ test("an image of more pixels than the limit is refused by its header, in every 
   await assert.rejects(decodePicture(fileOf("rgb.jpg"), "f", 43 * 29 - 1), DataError);
 });
 
+test("the limit sees each file's own size", async () => {
+  for (const name of names) {
+    const { width, height } = goldenOf(name);
+    await decodePicture(fileOf(name), "f", width * height);
+    if (width * height === 1) continue;
+    await assert.rejects(
+      decodePicture(fileOf(name), "f", width * height - 1),
+      (error: Error) => error.message.includes(`pixels, got ${width} × ${height};`),
+      name,
+    );
+  }
+});
+
 test("what is small by its header does not unfold to more: data, profiles, second headers", async () => {
   const zeros = deflateSync(Buffer.alloc(1 << 26));
   await rejects(pngOf(header(10, 10), chunk("IDAT", zeros)), /decompress to more than its header says/);

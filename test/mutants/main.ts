@@ -78,13 +78,15 @@ function firstFailure(suites: Suite[]): string | null {
       `--test-name-pattern=${pattern}`,
       path,
     ];
-    const { stdout, error } = spawnSync(process.execPath, args, {
+    const { stdout, stderr, status, error } = spawnSync(process.execPath, args, {
       encoding: "utf8",
       timeout: 60000,
       killSignal: "SIGKILL",
     });
     if (error) return `${file}: no end within 60 s (a failing property that still shrinks, or a loop)`;
     const title = stdout.match(/^not ok \d+ - (.*)$/m)?.[1];
+    // Without a test that fails, only success means that all passed.
+    if (title === undefined && status !== 0) throw new Error(`${file} does not run: ${stderr}`);
     if (title === undefined) continue;
     const cases = stdout.match(/Property failed after (\d+) tests/)?.[1];
     return title.includes(copy) ? `${file}: does not load` : `${title}${cases ? ` (case ${cases})` : ""}`;
