@@ -1,6 +1,6 @@
 /** Folders of photographs as data sets. */
 import assert from "node:assert/strict";
-import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { cropPicture } from "../../src/data/crop.js";
@@ -48,6 +48,35 @@ test("a folder of photographs: classes, sizes, and the same bits with and withou
   }
   assert.deepEqual(results[1], results[0]);
   assert.deepEqual(results[2], results[0]);
+});
+
+test("what was prepared for other random numbers or other images is not used", async (t) => {
+  const data = await openImageFolder(await makeImageFolder(t), { size: 8, workers: 0 });
+  const batch = async (indices: Uint32Array, seeded: number) => {
+    const images = new Float32Array(indices.length * 192);
+    await data.train.batch(indices, images, new Float32Array(indices.length), createRng(seeded));
+    return images;
+  };
+  const order = Uint32Array.of(0, 1, 2);
+  const expected = await batch(order, 2);
+  data.train.prepare!(order, createRng(1));
+  assert.deepEqual(await batch(order, 2), expected);
+  data.train.prepare!(Uint32Array.of(0, 2, 1), createRng(2));
+  assert.deepEqual(await batch(order, 2), expected);
+  assert.notDeepEqual(await batch(order, 1), expected);
+});
+
+test("the hash is of names and contents, wherever the folder is", async (t) => {
+  const [one, two] = [await makeImageFolder(t), await makeImageFolder(t)];
+  const hashOf = async (root: string) => (await openImageFolder(root, { size: 8, workers: 0 })).hash;
+  const before = await hashOf(one);
+  assert.equal(await hashOf(two), before);
+  const cat = join(two, "train", "cat");
+  await rename(join(cat, "a.jpg"), join(cat, "aa.jpg"));
+  assert.notEqual(await hashOf(two), before);
+  await rename(join(cat, "aa.jpg"), join(cat, "a.jpg"));
+  await writeFile(join(cat, "a.jpg"), await encodeJpeg(scene(40, 30, 1)));
+  assert.notEqual(await hashOf(two), before);
 });
 
 test("evaluation is the centre, at ImageNet's normalisation or Caffe's", async (t) => {
