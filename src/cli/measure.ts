@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open.js";
+import { mostPixels } from "../data/picture.js";
 import { randomImages } from "../data/random.js";
 import { type Checkpoint, restoreNetwork } from "../runs/checkpoint.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
@@ -18,6 +19,7 @@ import { choice, numeric, option } from "./options.js";
 export interface MeasuringOptions {
   model: string;
   image: number;
+  maxPixels: number;
   data: string;
   memory: string;
   threads: number;
@@ -28,6 +30,7 @@ export const addMeasuringOptions = (command: Command, memory: string): Command =
   command
     .addOption(option("--model <name>", "network", "--model resnet50", "resnet50"))
     .addOption(numeric("--image <size>", "side of the images", "--image 224", 224))
+    .addOption(numeric("--max-pixels <n>", "refuse images of more pixels", "--max-pixels 200e6", mostPixels))
     .addOption(option("--data <name|path>", "random, or as train takes it", "--data ./photos", "random"))
     .addOption(option("--memory <bytes>", "the device's budget", "--memory 2GiB", memory))
     .addOption(numeric("--threads <n>", "threads", "--threads 2", defaults.threads))
@@ -38,8 +41,10 @@ export const addMeasuringOptions = (command: Command, memory: string): Command =
 export const asked = ({ store }: MeasuringOptions): readonly StoreName[] =>
   store === "all" ? storeNames : [store];
 
-export const open = ({ data, image }: MeasuringOptions, images: number): Promise<Dataset> =>
-  data === "random" ? Promise.resolve(randomImages(images, image)) : openDataset(data, { size: image });
+export const open = ({ data, image, maxPixels }: MeasuringOptions, images: number): Promise<Dataset> =>
+  data === "random"
+    ? Promise.resolve(randomImages(images, image))
+    : openDataset(data, { size: image, maxPixels });
 
 export type Errors = Pick<Summary, "sigma" | "worstErrorRatio" | "auditedFrames">;
 

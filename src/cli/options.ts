@@ -3,6 +3,7 @@
  * `--weight-decay <d>`, a flag that is on by default becomes `--no-augment`.
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { mostPixels } from "../data/picture.js";
 import { modelNamed } from "../models/models.js";
 import type { Setting, SettingsTable } from "../setting.js";
 import { suggestion } from "../suggest.js";
@@ -14,6 +15,7 @@ export interface Places {
   out: string;
   image: number;
   skipBad: boolean;
+  maxPixels: number;
   json: boolean;
   probeEvery: number;
   auditEvery: number;
@@ -108,6 +110,14 @@ export function addTrainOptions(command: Command): Command {
       ),
     )
     .addOption(
+      numeric(
+        "--max-pixels <n>",
+        "refuse images of more pixels",
+        "--data ./photos --max-pixels 200e6",
+        mostPixels,
+      ),
+    )
+    .addOption(
       numeric("--probe-every <n>", "measure gradient errors every n steps; 0: never", "--probe-every 50", 0),
     )
     .addOption(
@@ -150,6 +160,7 @@ export function parsed(options: Parsed): { settings: Settings; places: Places } 
     out,
     image,
     skipBad,
+    maxPixels,
     json,
     probeEvery,
     auditEvery,
@@ -162,6 +173,7 @@ export function parsed(options: Parsed): { settings: Settings; places: Places } 
     out,
     image,
     skipBad,
+    maxPixels,
     json,
     probeEvery,
     auditEvery,

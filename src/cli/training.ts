@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openDataset } from "../data/open.js";
+import { mostPixels } from "../data/picture.js";
 import type { Profile } from "../device/kernel-module.js";
 import { DiskError } from "../error.js";
 import { type Checkpoint, discardCheckpoints, restore, writeCheckpoint } from "../runs/checkpoint.js";
@@ -58,11 +59,11 @@ const residentPeak = (): number => process.resourceUsage().maxRSS * 1024;
 
 /** Lends out a session on a data set; closes both. */
 export async function inSession<T>(
-  { source, image, skipBad }: DataSource,
+  { source, image, skipBad, maxPixels = mostPixels }: DataSource,
   settings: Settings,
   use: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const dataset = await openDataset(source, { size: image, skipBad });
+  const dataset = await openDataset(source, { size: image, skipBad, maxPixels });
   try {
     const session = createSession(settings, dataset);
     try {
@@ -76,8 +77,17 @@ export async function inSession<T>(
 }
 
 export async function runTraining(settings: Settings, places: Places): Promise<Result> {
-  const { data: source, image, skipBad, probeEvery, auditEvery, checkpointEvery, checkpoints } = places;
-  return inSession({ source, image, skipBad }, settings, (session) => {
+  const {
+    data: source,
+    image,
+    skipBad,
+    maxPixels,
+    probeEvery,
+    auditEvery,
+    checkpointEvery,
+    checkpoints,
+  } = places;
+  return inSession({ source, image, skipBad, maxPixels }, settings, (session) => {
     const { name, hash, train, test } = session.dataset;
     const started = new Date();
     const folder = RunFolder.create(places.out, {
@@ -87,7 +97,7 @@ export async function runTraining(settings: Settings, places: Places): Promise<R
       profile: session.engine.device.profile,
       threads: session.engine.kernels.threads,
       settings,
-      data: { name, hash, train: train.length, test: test.length, source, image, skipBad },
+      data: { name, hash, train: train.length, test: test.length, source, image, skipBad, maxPixels },
       measured: { probeEvery, auditEvery },
       checkpointEvery: checkpoints ? checkpointEvery : null,
       started: started.toISOString(),

@@ -14,6 +14,8 @@ export interface DataSource {
   source: string;
   image: number;
   skipBad: boolean;
+  /** Missing in runs of earlier versions. */
+  maxPixels?: number;
 }
 
 export interface Manifest {
@@ -66,15 +68,19 @@ export const manifestShape = is.object<Manifest>(
     profile: is.oneOf("strict", "fused"),
     threads: is.count,
     settings: settingsShape,
-    data: is.object<Manifest["data"]>({
-      name: is.text,
-      hash: is.text,
-      train: is.count,
-      test: is.count,
-      source: is.text,
-      image: is.number,
-      skipBad: is.flag,
-    }),
+    data: is.object<Manifest["data"]>(
+      {
+        name: is.text,
+        hash: is.text,
+        train: is.count,
+        test: is.count,
+        source: is.text,
+        image: is.number,
+        skipBad: is.flag,
+        maxPixels: is.number,
+      },
+      ["maxPixels"],
+    ),
     measured: is.object<Manifest["measured"]>({ probeEvery: is.count, auditEvery: is.count }),
     checkpointEvery: is.nullable(is.count),
     resumed: is.list(is.object({ at: is.text, step: is.count, versions })),
