@@ -114,7 +114,7 @@ law(
 /** Reads as compress does, but for writing. */
 async function compressed(file: Uint8Array): Promise<void> {
   const source = Source.of("file", file);
-  for (const piece of await piecesOf(source, undefined)) {
+  for (const piece of await piecesOf(source, undefined, false)) {
     if (piece.kind === "skip") await source.take(piece.length, "bytes");
     if (piece.kind !== "tensor") continue;
     for (const part of partsOf(piece.shape)) {
