@@ -1,4 +1,4 @@
-/** comet compress: the float32 tensors of files, within a bound, a part at a time. */
+/** `comet compress`: encodes the float32 tensors of files within a bound, one part at a time. */
 
 import type { Command } from "commander";
 import type { Quantizer } from "../codec/bound.js";
@@ -54,7 +54,7 @@ export function* partsOf(shape: readonly number[]): Generator<number[]> {
 
 const lengthOf = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
 
-/** max − min of every finite value of every tensor: another pass over the file. */
+/** max − min over all finite values of all tensors, by another pass over the file. */
 async function rangeOf(path: string, shape: number[] | undefined, float32: boolean): Promise<number> {
   const source = await Source.open(path);
   let least = Number.POSITIVE_INFINITY;

@@ -64,7 +64,7 @@ export function registerEvaluate(program: Command): void {
     });
 }
 
-/** What a session of its own finds in the test images, with weights that `fill` loads. */
+/** Evaluates the test images in a session of its own, with the weights that `fill` loads. */
 async function evaluated(
   settings: Settings,
   dataset: Dataset,
@@ -79,7 +79,7 @@ async function evaluated(
   }
 }
 
-/** The data as the weights want it: ImageNet's classes if they have so many outputs and the photographs are named so. */
+/** The data set for the weights: with ImageNet's classes if the weights have these and the folders are named by them. */
 async function openFor(
   { tensors }: Safetensors,
   data: string,

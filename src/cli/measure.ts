@@ -50,12 +50,12 @@ export type Errors = Pick<Summary, "sigma" | "worstErrorRatio" | "auditedFrames"
 
 /** The first step is left out: it comes before bounds are known and before the code is compiled. */
 export interface Measured {
-  /** The last step. */
+  /** The record of the last step. */
   last: StepRecord;
   sites: SiteRecord["sites"];
   /** What a probe and an audit found, if there were any. */
   errors: Errors;
-  /** Of the fastest step. */
+  /** The time of the fastest step. */
   ms: number;
   /** The time of packing, unpacking and recomputing as a share of the time of all steps. */
   storeShare: number;
@@ -64,7 +64,7 @@ export interface Measured {
 }
 
 interface How {
-  /** Null: from the start. */
+  /** The checkpoint to start from; null for the start of a run. */
   from?: Checkpoint | null;
   /** The step after this many is probed, with `draws` draws, and audited; it is not among the reported steps. */
   probeBehind?: number;

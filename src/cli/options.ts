@@ -82,7 +82,7 @@ export function settingOption(name: keyof Settings): Option {
   return typeof setting.default === "number" ? made.argParser(number) : made;
 }
 
-/** The learning rate has no default here: what is not typed is the network's own. */
+/** Settings without a default here. A learning rate that is not typed is the network's own. */
 const undefaulted: ReadonlySet<string> = new Set(["lr"]);
 
 export function addTrainOptions(command: Command): Command {
@@ -149,10 +149,10 @@ export function addTrainOptions(command: Command): Command {
     );
 }
 
-/** What commander parsed: a learning rate is there if it was typed. */
+/** What commander parsed. The learning rate is absent if it was not typed. */
 export type Parsed = Omit<Settings, "lr"> & { lr?: number } & Places;
 
-/** Splits it, and fills in the network's learning rate. */
+/** Separates settings from places, and fills in the network's learning rate. */
 export function parsed(options: Parsed): { settings: Settings; places: Places } {
   const {
     lr = modelNamed(options.model).lr,

@@ -1,4 +1,4 @@
-/** Where a file keeps its float32: its bytes as a list of pieces, some of them tensors. */
+/** Lists the parts of a file in order: bytes, and float32 tensors. */
 import { floatsOf } from "../codec/arguments.js";
 import { DataError, UsageError } from "../error.js";
 import { prefaceOf } from "../files/npy.js";

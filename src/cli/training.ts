@@ -1,4 +1,4 @@
-/** One training run, begun or gone on with: its folder, its progress line and its end, good or bad. */
+/** Runs one training, new or resumed: its folder, its progress line and its end. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openDataset } from "../data/open.js";
@@ -54,10 +54,10 @@ function runId(settings: Settings, started: Date): string {
   return [...parts.filter((part) => part !== ""), `s${seed}`, time].join("-");
 }
 
-/** The most memory the operating system has counted for this process, in bytes. */
+/** The peak of this process's resident memory in bytes, by the operating system's count. */
 const residentPeak = (): number => process.resourceUsage().maxRSS * 1024;
 
-/** Lends out a session on a data set; closes both. */
+/** Calls `use` with a session on a data set, and closes both afterwards. */
 export async function inSession<T>(
   { source, image, skipBad, maxPixels = mostPixels }: DataSource,
   settings: Settings,
@@ -114,8 +114,8 @@ export async function runTraining(settings: Settings, places: Places): Promise<R
 }
 
 /**
- * Goes on with the run in the folder `path`. `asked`: settings and places that were given, no defaults. `say` is told
- * what the user should know.
+ * Resumes the run in the folder `path`. `asked`: the settings and places that were typed, without defaults. `say` prints
+ * a message for the user.
  */
 export async function resumeTraining(
   path: string,
@@ -188,7 +188,7 @@ function resultOf({ path, manifest, records }: Run, checkpoint: Checkpoint | nul
   };
 }
 
-/** What earlier processes did of the run. */
+/** What earlier processes have done of the run. */
 type Past = Omit<RunState, "log"> & { records: readonly TrainRecord[] };
 
 const nothingYet: Past = {
