@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { UsageError } from "../error.js";
-import { writeAtomicallySync } from "../files/atomic.js";
+import { writeAtomically } from "../files/atomic.js";
 import type { Run } from "../runs/run.js";
 import { clientScript } from "./client.js";
 import { page, type Script } from "./page.js";
@@ -28,9 +28,12 @@ export function reportHtml(runs: readonly Run[]): string {
   return page(runs, pageData(runs), libraries(), clientScript());
 }
 
-/** Writes the page completely or not at all. Throws a UsageError if the file cannot be written. */
+/**
+ * Writes the page completely or not at all. Throws a UsageError if the file cannot be written, and a DiskError if the
+ * disk is full.
+ */
 export function writeReport(runs: readonly Run[], file: string): void {
-  writeAtomicallySync(file, reportHtml(runs));
+  writeAtomically(file, reportHtml(runs));
 }
 
 /** Both packages' builds for script tags. Plot's build needs the global `d3` that the first one defines. */

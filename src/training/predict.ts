@@ -45,7 +45,8 @@ export function predict(
       const [rows, classes] = y.shape as [number, number];
       for (let row = 0; row < rows; row++) {
         const probabilities = y.data.slice(row * classes, (row + 1) * classes);
-        found.push({ label: probabilities.indexOf(Math.max(...probabilities)), probabilities });
+        const label = probabilities.reduce((best, p, i) => (p > probabilities[best]! ? i : best), 0);
+        found.push({ label, probabilities });
       }
       y.dispose();
     }
