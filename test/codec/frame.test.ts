@@ -57,7 +57,7 @@ test("unknown bits of the layout are refused", () => {
 test("bytes behind a frame are refused, and so is a frame with fewer bytes than it says", () => {
   const frame = encode(Float32Array.of(1, 2, 3), { bound: 0.1 });
   for (const bytes of [Uint8Array.of(...frame, 0), frame.subarray(0, -1)]) {
-    refused(bytes, new RegExp(`^frame bytes: expected ${bytes.length}, as given, got ${frame.length}`));
+    refused(bytes, new RegExp(`^frame bytes: expected ${bytes.length}, the number of bytes given, got ${frame.length}`));
   }
 });
 
