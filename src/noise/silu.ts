@@ -8,8 +8,9 @@
  * This error travels upstream. y itself, where an op above asks for it, is off by f'(x)·e.
  * proofs: Gradient.elementwise_bound, Gradient.gradient_variance
  */
-import { multiply } from "../engine/chain.js";
+
 import type { NoiseLaw, NoiseRun } from "../engine/noise.js";
+import { multiply } from "../engine/recipe.js";
 import type { Tensor } from "../engine/tensor.js";
 import { meanSquare } from "./pass.js";
 import { drawn, travelling } from "./travel.js";
