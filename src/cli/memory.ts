@@ -26,13 +26,14 @@ import {
   open,
 } from "./measure.js";
 import { flagOf, numeric, option, settingOption } from "./options.js";
-import { sigmaTable, worstError } from "./table.js";
+import { chainTable, sigmaTable, worstError } from "./table.js";
 
 interface MemoryOptions extends MeasuringOptions, StoreSettings {
   batch: number;
   steps: number;
   from: string;
   sites: boolean;
+  chains: boolean;
   probe: number;
   json: boolean;
 }
@@ -60,6 +61,14 @@ export function registerMemory(program: Command): void {
     )
     .addOption(
       option("--sites", "also print a table of the sites and their bounds", "--store comet --sites", false),
+    )
+    .addOption(
+      option(
+        "--chains",
+        "also print which tensors are kept, and which are made from others",
+        "--store comet --chains",
+        false,
+      ),
     )
     .addOption(
       numeric(
@@ -180,7 +189,7 @@ function behind({ state: { settings, position } }: Checkpoint, steps: number, im
   };
 }
 
-function told(rows: readonly Row[], { model, batch, sites, probe }: MemoryOptions): string {
+function told(rows: readonly Row[], { model, batch, sites, chains, probe }: MemoryOptions): string {
   const { dataset, height, width, last } = rows[0]!;
   const table = new Table({
     head: [
@@ -222,6 +231,8 @@ function told(rows: readonly Row[], { model, batch, sites, probe }: MemoryOption
         worstError(bounded.errors),
       ]
     : [];
+  if (chains)
+    for (const row of rows) details.push(`Saved tensors under ${row.store}`, chainTable(row.chains));
   return `${[title, table, ...details.filter((text) => text !== "")].join("\n")}\n`;
 }
 
