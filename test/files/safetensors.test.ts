@@ -66,8 +66,8 @@ test("tensors may be listed in another order than they lie in", () => {
   const header = { b: entry(4, 12), none: entry(4, 4, [0]), a: entry(0, 4) };
   const { tensors } = decodeSafetensors(assemble(JSON.stringify(header), body), "file");
   assert.deepEqual(
-    [...tensors].map(([key, { data }]) => [key, ...data]),
-    [["b", 2, 3], ["none"], ["a", 1]],
+    Object.fromEntries([...tensors].map(([key, { data }]) => [key, [...data]])),
+    { b: [2, 3], none: [], a: [1] },
   );
 });
 
