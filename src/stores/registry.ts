@@ -1,5 +1,6 @@
 /** The stores by name. A new store is a file of this folder and a line here. */
 import { mergeTables, type SettingsOf, type SettingsTable } from "../setting.js";
+import { actnn } from "./actnn.js";
 import { comet, cometConv } from "./comet.js";
 import type { StoreKind } from "./kind.js";
 import { plain } from "./plain.js";
@@ -10,6 +11,7 @@ export const stores = [
   recompute,
   cometConv,
   comet,
+  actnn,
 ] as const;
 
 export type StoreName = (typeof stores)[number]["name"];
