@@ -1,7 +1,9 @@
 /** The stores by name. A new store is a file of this folder and a line here. */
 import { mergeTables, type SettingsOf, type SettingsTable } from "../setting.js";
 import { actnn } from "./actnn.js";
+import { blpa } from "./blpa.js";
 import { comet, cometConv } from "./comet.js";
+import { division } from "./division.js";
 import type { StoreKind } from "./kind.js";
 import { plain } from "./plain.js";
 import { recompute } from "./recompute.js";
@@ -12,6 +14,8 @@ export const stores = [
   cometConv,
   comet,
   actnn,
+  blpa,
+  division,
 ] as const;
 
 export type StoreName = (typeof stores)[number]["name"];

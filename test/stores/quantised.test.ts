@@ -20,6 +20,8 @@ const cases: Readonly<Record<string, Partial<Settings>>> = {
   "ActNN L1": { store: "actnn", actnnLevel: "L1" },
   "ActNN L2": { store: "actnn", actnnLevel: "L2" },
   "ActNN L3": { store: "actnn" },
+  BLPA: { store: "blpa" },
+  DIVISION: { store: "division" },
 };
 
 /** Trains to the end, from a checkpoint if one is given; writes one after step `cut`, if that is given. */
