@@ -4,6 +4,7 @@ import { actnn } from "./actnn.js";
 import { blpa } from "./blpa.js";
 import { comet, cometConv } from "./comet.js";
 import { division } from "./division.js";
+import { gact } from "./gact.js";
 import type { StoreKind } from "./kind.js";
 import { plain } from "./plain.js";
 import { recompute } from "./recompute.js";
@@ -16,6 +17,7 @@ export const stores = [
   actnn,
   blpa,
   division,
+  gact,
 ] as const;
 
 export type StoreName = (typeof stores)[number]["name"];

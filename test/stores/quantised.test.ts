@@ -22,6 +22,8 @@ const cases: Readonly<Record<string, Partial<Settings>>> = {
   "ActNN L3": { store: "actnn" },
   BLPA: { store: "blpa" },
   DIVISION: { store: "division" },
+  GACT: { store: "gact", gactEvery: 5 },
+  "GACT, not shared": { store: "gact", gactEvery: 5, gactShared: false },
 };
 
 /** Trains to the end, from a checkpoint if one is given; writes one after step `cut`, if that is given. */
