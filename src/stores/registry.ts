@@ -1,5 +1,6 @@
 /** The stores by name. A new store is a file of this folder and a line here. */
 import { mergeTables, type SettingsOf, type SettingsTable } from "../setting.js";
+import { acgc } from "./acgc.js";
 import { actnn } from "./actnn.js";
 import { blpa } from "./blpa.js";
 import { comet, cometConv } from "./comet.js";
@@ -18,6 +19,7 @@ export const stores = [
   blpa,
   division,
   gact,
+  acgc,
 ] as const;
 
 export type StoreName = (typeof stores)[number]["name"];

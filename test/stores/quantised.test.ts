@@ -22,6 +22,8 @@ const cases: Readonly<Record<string, Partial<Settings>>> = {
   "ActNN L3": { store: "actnn" },
   BLPA: { store: "blpa" },
   DIVISION: { store: "division" },
+  "AC-GC AutoQuant": { store: "acgc", acgcEvery: 2 },
+  "AC-GC AutoQuantZ": { store: "acgc", acgcEvery: 2, acgcZeros: true, acgcEps: 2 },
   GACT: { store: "gact", gactEvery: 5 },
   "GACT, not shared": { store: "gact", gactEvery: 5, gactShared: false },
 };
