@@ -14,6 +14,8 @@ export interface Subject {
   readonly x: Tensor;
   /** At least one. */
   readonly requests: readonly SaveRequest[];
+  /** Whether an op needs the support too: then x is the output of a ReLU. */
+  readonly rectified: boolean;
   /** The names of the sites, which stand for the tensor from step to step. */
   readonly name: string;
   /** The seed of this tensor in this step and draw. */
@@ -21,7 +23,7 @@ export interface Subject {
 }
 
 export abstract class LossyStore extends Store {
-  /** The frame of a tensor, in the device's memory; null to keep the tensor as it is. */
+  /** The frame of a tensor, in the device's memory; null to keep the tensor as it is. One that cannot `gate` gets a mask. */
   abstract encode(subject: Subject): Packed | null;
 
   pack(x: Tensor, requests: readonly SaveRequest[], _soleReader?: boolean): Packed {
@@ -31,9 +33,10 @@ export abstract class LossyStore extends Store {
     if (values.length === 0) return new Mask(x, site);
     const name = values.map((request) => request.site.name).join("+");
     const seed = deriveSeed(x.engine.stepSeed, `${name}/${this.draw}`);
-    const frame = this.encode({ x, requests: values, name, seed });
+    const rectified = requests.some(({ need }) => need === "support");
+    const frame = this.encode({ x, requests: values, rectified, name, seed });
     if (frame === null) return new Raw(x.ref);
-    return requests.some(({ need }) => need === "support") ? new Masked(frame, new Mask(x, site)) : frame;
+    return rectified && !frame.gate ? new Masked(frame, new Mask(x, site)) : frame;
   }
 }
 

@@ -6,6 +6,7 @@ import { blpa } from "./blpa.js";
 import { comet, cometConv } from "./comet.js";
 import { division } from "./division.js";
 import { gact } from "./gact.js";
+import { gist } from "./gist.js";
 import type { StoreKind } from "./kind.js";
 import { plain } from "./plain.js";
 import { recompute } from "./recompute.js";
@@ -20,6 +21,7 @@ export const stores = [
   division,
   gact,
   acgc,
+  gist,
 ] as const;
 
 export type StoreName = (typeof stores)[number]["name"];

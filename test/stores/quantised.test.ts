@@ -24,6 +24,8 @@ const cases: Readonly<Record<string, Partial<Settings>>> = {
   DIVISION: { store: "division" },
   "AC-GC AutoQuant": { store: "acgc", acgcEvery: 2 },
   "AC-GC AutoQuantZ": { store: "acgc", acgcEvery: 2, acgcZeros: true, acgcEps: 2 },
+  "Gist, fp16": { store: "gist" },
+  "Gist, fp8": { store: "gist", gistFormat: "fp8" },
   GACT: { store: "gact", gactEvery: 5 },
   "GACT, not shared": { store: "gact", gactEvery: 5, gactShared: false },
 };
