@@ -5,7 +5,7 @@
  * How many bits a tensor gets follows from its sensitivity, which is measured (gact-bits.ts).
  *
  * Two ops that save the same tensor share one encoding here. The repository has that as an option, which is off;
- * `gactShared` false counts and keeps one encoding for each op. The repository leaves out tensors without a gradient, such
+ * `gactUnshared` keeps one encoding for each op. The repository leaves out tensors without a gradient, such
  * as the image; a store cannot tell them apart, so they are encoded too. What an op needs exactly stays as it is.
  */
 import { type Packed, Raw, type SaveRequest } from "../engine/packed.js";
@@ -28,10 +28,10 @@ const gactSettings = {
     help: "steps from one measurement of GACT's sensitivities to the next; 0: the same bits for all",
     example: { store: "gact", gactEvery: 500 },
   }),
-  gactShared: flag({
-    default: true,
-    help: "GACT keeps one encoding of a tensor, however many ops save it",
-    example: { store: "gact", gactShared: false },
+  gactUnshared: flag({
+    default: false,
+    help: "GACT keeps an encoding of a tensor for each op that saves it",
+    example: { store: "gact", gactUnshared: true },
   }),
 };
 
@@ -41,12 +41,12 @@ export class GactStore extends Store {
   readonly name = "gact";
   override readonly random = true;
   override readonly controller: GactController;
-  readonly #shared: boolean;
+  readonly #unshared: boolean;
 
-  constructor({ gactBits, gactEvery, gactShared }: GactSettings) {
+  constructor({ gactBits, gactEvery, gactUnshared }: GactSettings) {
     super();
     this.controller = new GactController(gactBits, gactEvery);
-    this.#shared = gactShared;
+    this.#unshared = gactUnshared;
   }
 
   pack(x: Tensor, requests: readonly SaveRequest[]): Packed {
@@ -59,7 +59,7 @@ export class GactStore extends Store {
       const seed = deriveSeed(x.engine.stepSeed, `${name}/${this.draw}/${salt}/${copy}`);
       return new GroupFrame(x, name, { group: 256, range: "exact", bits, seed });
     };
-    if (this.#shared || requests.length === 1) return frame(0);
+    if (!this.#unshared || requests.length === 1) return frame(0);
     return new Copies(requests.map((_, i) => frame(i)));
   }
 }
@@ -99,7 +99,7 @@ export const gact = storeKind({
   name: "gact",
   help: "GACT: bits by measured sensitivity, for all that ops save",
   settings: gactSettings,
-  label: ({ gactBits, gactShared }) => `GACT, ${gactBits} bits${gactShared ? "" : ", not shared"}`,
-  slug: ({ gactBits, gactShared }) => `gact-${gactBits}${gactShared ? "" : "-unshared"}`,
+  label: ({ gactBits, gactUnshared }) => `GACT, ${gactBits} bits${gactUnshared ? ", not shared" : ""}`,
+  slug: ({ gactBits, gactUnshared }) => `gact-${gactBits}${gactUnshared ? "-unshared" : ""}`,
   create: (_engine, settings) => new GactStore(settings),
 });

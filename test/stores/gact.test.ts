@@ -12,7 +12,7 @@ import { seed } from "../arbitrary/seed.js";
 import { engineOn, normals, request, through, worstBias } from "../laws/quantisers.js";
 
 console.log(`seed ${seed}`);
-const defaults = defaultsOf(gact.settings) as { gactBits: number; gactEvery: number; gactShared: boolean };
+const defaults = defaultsOf(gact.settings) as { gactBits: number; gactEvery: number; gactUnshared: boolean };
 
 test("sensitivity and bits have the known answers", () => {
   const parameter = {} as Parameter;
@@ -26,11 +26,11 @@ test("sensitivity and bits have the known answers", () => {
 test("4 bits are 4.25 bits a value; two encodings take twice that", () => {
   const values = normals(4096, "bytes");
   const both = [request(), { ...request("relu", "relu.y"), need: "support" as const }];
-  const bytes = (gactShared: boolean) =>
-    through(engineOn(), new GactStore({ ...defaults, gactShared }), values, [4, 4, 16, 16], both).bytes;
+  const bytes = (gactUnshared: boolean) =>
+    through(engineOn(), new GactStore({ ...defaults, gactUnshared }), values, [4, 4, 16, 16], both).bytes;
   // And one byte with the number of bits.
-  assert.equal(bytes(true), (4096 * 4.25) / 8 + 1);
-  assert.equal(bytes(false), 2 * bytes(true));
+  assert.equal(bytes(false), (4096 * 4.25) / 8 + 1);
+  assert.equal(bytes(true), 2 * bytes(false));
 });
 
 test("images that share groups come back alike in parts and as a whole", () => {

@@ -27,7 +27,7 @@ const cases: Readonly<Record<string, Partial<Settings>>> = {
   "Gist, fp16": { store: "gist" },
   "Gist, fp8": { store: "gist", gistFormat: "fp8" },
   GACT: { store: "gact", gactEvery: 5 },
-  "GACT, not shared": { store: "gact", gactEvery: 5, gactShared: false },
+  "GACT, not shared": { store: "gact", gactEvery: 5, gactUnshared: true },
 };
 
 /** Trains to the end, from a checkpoint if one is given; writes one after step `cut`, if that is given. */
