@@ -54,7 +54,8 @@ export class FixedPointFrame implements Packed {
   readonly #signed: boolean;
   readonly #sparse: boolean;
 
-  constructor(x: Tensor, site: string, { largest, bits, signed, sparse }: FixedPoint) {
+  constructor(x: Tensor, site: string, fixed: FixedPoint) {
+    const { largest, bits, signed, sparse } = fixed;
     this.#engine = x.engine;
     this.#shape = x.shape;
     this.#signed = signed;
@@ -64,31 +65,26 @@ export class FixedPointFrame implements Packed {
     const values = x.data;
     const head = 5 * C + 4 * (N + 1);
     // No code takes more than 17 bits, and a mask one.
-    const writer = new BitWriter(head + Math.ceil((18 * x.size) / 8) + N);
+    const writer = new BitWriter(Math.ceil((18 * x.size) / 8) + N);
     const starts = new Uint32Array(N + 1);
-    let counted = 0;
+    const codes = new Int32Array(C * size);
+    this.countedBits = sparse ? x.size : 0;
     for (let n = 0; n < N; n++) {
       starts[n] = writer.bytes;
-      const image = values.subarray(n * C * size, (n + 1) * C * size);
-      const codes = Int32Array.from(image, (value, i) => {
-        const c = Math.floor(i / size);
-        const scaled = fround(fround(value * scaleOf(largest[c]!)) * power(bits[c]!));
-        const most = signed ? power(bits[c]!) - 1 : power(bits[c]!);
-        return nearest(Math.max(signed ? -power(bits[c]!) : 0, Math.min(scaled, most)));
-      });
-      if (sparse) for (const code of codes) writer.write(code === 0 ? 0 : 1, 1);
-      codes.forEach((code, i) => {
-        const b = bits[Math.floor(i / size)]!;
-        if (!sparse || code !== 0) counted += b;
-        if (!sparse) writer.write(signed ? code + power(b) : code, b + 1);
-        else if (code !== 0)
-          writer.write(signed ? code + power(b) - Number(code > 0) : code - 1, b + Number(signed));
-      });
-      if (sparse) counted += codes.length;
+      for (let c = 0; c < C; c++) {
+        const plane = codes.subarray(c * size, (c + 1) * size);
+        quantize(plane, values.subarray((n * C + c) * size, (n * C + c + 1) * size), fixed, c);
+      }
+      if (sparse) writer.writeMask(codes);
+      for (let c = 0; c < C; c++) {
+        const plane = codes.subarray(c * size, (c + 1) * size);
+        const b = bits[c]!;
+        this.countedBits +=
+          b * (sparse ? writePacked(writer, plane, b, signed) : writeAll(writer, plane, b, signed));
+      }
       writer.align();
     }
     starts[N] = writer.bytes;
-    this.countedBits = counted;
     this.bytes = head + writer.bytes;
     this.#block = x.engine.device.allocate(this.bytes, "saved", site, "high");
     const views = this.#views();
@@ -118,25 +114,82 @@ export class FixedPointFrame implements Packed {
     const { scales, starts, bits, codes } = this.#views();
     const values = x.data;
     for (let n = 0; n < count; n++) {
-      const reader = new BitReader(codes, starts[first + n]!);
-      const mask = this.#sparse ? Uint8Array.from({ length: C * size }, () => reader.read(1)) : null;
-      for (let i = 0; i < C * size; i++) {
-        const c = Math.floor(i / size);
-        const step = fround(1 / power(bits[c]!) / scales[c]!);
-        values[n * C * size + i] = mask?.[i] === 0 ? 0 : this.#code(reader, bits[c]!) * step;
+      const start = starts[first + n]!;
+      const reader = new BitReader(codes, start + (this.#sparse ? Math.floor((C * size) / 8) : 0));
+      if (this.#sparse) reader.read((C * size) % 8);
+      for (let c = 0; c < C; c++) {
+        const b = bits[c]!;
+        const step = fround(1 / power(b) / scales[c]!);
+        const plane = values.subarray((n * C + c) * size, (n * C + c + 1) * size);
+        if (this.#sparse) readPacked(reader, plane, b, this.#signed, step, codes, 8 * start + c * size);
+        else readAll(reader, plane, b, this.#signed, step);
       }
     }
     return x;
   }
 
-  #code(reader: BitReader, b: number): number {
-    if (!this.#sparse) return this.#signed ? reader.read(b + 1) - power(b) : reader.read(b + 1);
-    if (!this.#signed) return reader.read(b) + 1;
-    const code = reader.read(b + 1) - power(b);
-    return code >= 0 ? code + 1 : code;
-  }
-
   free(): void {
     this.#engine.device.free(this.#block);
+  }
+}
+
+/** The codes of one plane of channel c. */
+function quantize(
+  codes: Int32Array,
+  x: Float32Array,
+  { largest, bits, signed }: FixedPoint,
+  c: number,
+): void {
+  const [scale, steps] = [scaleOf(largest[c]!), power(bits[c]!)];
+  const [least, most] = signed ? [-steps, steps - 1] : [0, steps];
+  for (let i = 0; i < x.length; i++) {
+    codes[i] = nearest(Math.max(least, Math.min(fround(fround(x[i]! * scale) * steps), most)));
+  }
+}
+
+/** Returns the number of codes that were written; so does `writePacked`. */
+function writeAll(writer: BitWriter, codes: Int32Array, b: number, signed: boolean): number {
+  const shift = signed ? power(b) : 0;
+  for (let i = 0; i < codes.length; i++) writer.write(codes[i]! + shift, b + 1);
+  return codes.length;
+}
+
+function readAll(reader: BitReader, x: Float32Array, b: number, signed: boolean, step: number): void {
+  const shift = signed ? power(b) : 0;
+  for (let i = 0; i < x.length; i++) x[i] = (reader.read(b + 1) - shift) * step;
+}
+
+/** Only the codes that are not 0, so that those above 0 move down by one. */
+function writePacked(writer: BitWriter, codes: Int32Array, b: number, signed: boolean): number {
+  const [width, shift] = signed ? [b + 1, power(b)] : [b, 0];
+  let written = 0;
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i]!;
+    if (code === 0) continue;
+    writer.write(code + shift - (code > 0 ? 1 : 0), width);
+    written++;
+  }
+  return written;
+}
+
+/** `mask`: the bytes in which the mask of the plane begins at bit `first`. */
+function readPacked(
+  reader: BitReader,
+  x: Float32Array,
+  b: number,
+  signed: boolean,
+  step: number,
+  mask: Uint8Array,
+  first: number,
+): void {
+  const [width, shift] = signed ? [b + 1, power(b)] : [b, 0];
+  for (let i = 0; i < x.length; i++) {
+    const bit = first + i;
+    if (((mask[bit >> 3]! >> (bit & 7)) & 1) === 0) {
+      x[i] = 0;
+      continue;
+    }
+    const code = reader.read(width) - shift;
+    x[i] = (code < 0 ? code : code + 1) * step;
   }
 }

@@ -20,6 +20,11 @@ export class BitWriter {
     }
   }
 
+  /** One bit for each number: whether it is not 0. At the beginning of a byte. */
+  writeMask(numbers: Int32Array): void {
+    for (let i = 0; i < numbers.length; i++) this.write(numbers[i] === 0 ? 0 : 1, 1);
+  }
+
   /** Ends with a whole byte. */
   align(): void {
     if (this.#count > 0) this.write(0, 8 - this.#count);

@@ -7,6 +7,7 @@
  * The bits then make Σ c/(2^b − 1)² small within the average (bit-allocation.ts). It is measured before the first step
  * and from then on at an interval.
  */
+import type { BackwardObserver } from "../engine/application.js";
 import type { StoreController, Trial } from "../engine/controller.js";
 import type { Parameter } from "../engine/parameter.js";
 import { allocateBits } from "./bit-allocation.js";
@@ -22,7 +23,13 @@ interface Known {
   bits: number;
 }
 
-type Gradients = ReadonlyMap<Parameter, Float32Array>;
+type Gradients = Map<Parameter, Float32Array>;
+
+/** A parameter that several ops use gets several parts of its gradient. */
+function add(gradients: Gradients, parameter: Parameter, part: Float32Array): void {
+  const before = gradients.get(parameter);
+  gradients.set(parameter, before ? before.map((value, i) => value + part[i]!) : part.slice());
+}
 
 /** ‖a − b‖² over all parameters. */
 function distance(a: Gradients, b: Gradients): number {
@@ -48,6 +55,17 @@ export class GactController implements StoreController {
   /** The number of steps that have begun. */
   #steps = 0;
   #probed: { name: string; bits: number; salt: number } | null = null;
+  /** The gradients of the pass that runs now, if it is one that measures. */
+  #gradients: Gradients | null = null;
+  readonly observer: BackwardObserver = {
+    visit: () => {
+      const gradients = this.#gradients;
+      return (
+        gradients && { parameter: (parameter, { data }) => add(gradients, parameter, data), inputs() {} }
+      );
+    },
+    end() {},
+  };
 
   /** `every`: the steps from one measurement to the next; 0 for none. */
   constructor(average: number, every: number) {
@@ -76,7 +94,11 @@ export class GactController implements StoreController {
         { bits: 8, salt: 3 },
       ].map((probed) => {
         this.#probed = { name, ...probed };
-        return trial.backPropagate(trial.images);
+        const gradients: Gradients = new Map();
+        this.#gradients = gradients;
+        trial.backPropagate(trial.images);
+        this.#gradients = null;
+        return gradients;
       });
       this.#tensors.get(name)!.sensitivity = sensitivityOf(g0!, g1!, g2!);
     }

@@ -1,6 +1,7 @@
 /** GACT: known answers, bytes, what sharing saves, and what is not exact. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Application } from "../../src/engine/application.js";
 import type { Trial } from "../../src/engine/controller.js";
 import type { Parameter } from "../../src/engine/parameter.js";
 import { Tensor } from "../../src/engine/tensor.js";
@@ -88,7 +89,10 @@ test("the more sensitive tensor gets more bits, measured before the first step a
         const { bits, salt } = controller.bitsOf(name, 100);
         return bits === 1 ? salt : 0;
       };
-      return new Map([[parameter, Float32Array.of(100 * noise("a"), noise("b"))]]);
+      const gradient = { data: Float32Array.of(100 * noise("a"), noise("b")) } as Tensor;
+      const visit = controller.observer.visit({} as Application, gradient);
+      visit?.parameter?.(parameter, gradient);
+      return new Map();
     },
     forward: () => 0,
     leftForSaved: () => 0,
