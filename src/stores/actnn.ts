@@ -10,6 +10,7 @@
  * that the method as published is biased; `actnnUnbiased` encodes with what is kept.
  */
 import type { Packed } from "../engine/packed.js";
+import { UsageError } from "../error.js";
 import { flag, real, type SettingsOf, word } from "../setting.js";
 import { ActnnController } from "./actnn-bits.js";
 import { GroupFrame } from "./group-frame.js";
@@ -53,8 +54,17 @@ export class ActnnStore extends LossyStore {
 
   constructor(settings: ActnnSettings) {
     super();
+    const bits = bitsOf(settings);
+    if (settings.actnnLevel !== "L3" && !Number.isInteger(bits)) {
+      throw new UsageError({
+        where: "settings.actnnBits",
+        expected: `a whole number from 1 to 8 for level ${settings.actnnLevel}`,
+        got: String(bits),
+        remedy: "give a whole number, or choose level L3, whose bits are an average",
+      });
+    }
     this.#settings = settings;
-    this.controller = settings.actnnLevel === "L3" ? new ActnnController(bitsOf(settings)) : null;
+    this.controller = settings.actnnLevel === "L3" ? new ActnnController(bits) : null;
   }
 
   encode({ x, requests, name, seed }: Subject): Packed | null {
@@ -66,7 +76,7 @@ export class ActnnStore extends LossyStore {
   }
 }
 
-const fixed = (images: number, bits: number): Uint8Array => new Uint8Array(images).fill(Math.round(bits));
+const fixed = (images: number, bits: number): Uint8Array => new Uint8Array(images).fill(bits);
 
 export const actnn = storeKind({
   name: "actnn",

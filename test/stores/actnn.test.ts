@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { dither, mix } from "../../src/codec/stages/quantize.js";
 import { Tensor } from "../../src/engine/tensor.js";
+import { UsageError } from "../../src/error.js";
 import type { GroupShape } from "../../src/kernels/kernels.js";
 import { referenceKernels } from "../../src/kernels/reference.js";
 import { defaultsOf } from "../../src/setting.js";
@@ -104,4 +105,12 @@ test("L1 leaves what batch normalisation saves as it is", () => {
   const kept = through(engine, store, values, [2, 256], [request("batchNorm2d", "bn.x")]);
   assert.deepEqual(kept.decoded, values);
   assert.notDeepEqual(through(engine, store, values, [2, 256]).decoded, values);
+});
+
+test("a part of a bit makes sense as an average only", () => {
+  assert.throws(
+    () => new ActnnStore({ ...fixed, actnnBits: 2.5 }),
+    (error: unknown) => error instanceof UsageError && /actnnBits.*whole number.*L2/.test(error.message),
+  );
+  new ActnnStore({ ...defaults, actnnBits: 2.5 });
 });
