@@ -68,19 +68,21 @@ export class FixedPointFrame implements Packed {
     const writer = new BitWriter(Math.ceil((18 * x.size) / 8) + N);
     const starts = new Uint32Array(N + 1);
     const codes = new Int32Array(C * size);
-    this.countedBits = sparse ? x.size : 0;
+    const mask = new Int32Array(sparse ? C * size : 0);
+    this.countedBits = mask.length * N;
     for (let n = 0; n < N; n++) {
       starts[n] = writer.bytes;
       for (let c = 0; c < C; c++) {
         const plane = codes.subarray(c * size, (c + 1) * size);
         quantize(plane, values.subarray((n * C + c) * size, (n * C + c + 1) * size), fixed, c);
       }
-      if (sparse) writer.writeMask(codes);
+      for (let i = 0; i < mask.length; i++) mask[i] = codes[i] === 0 ? 0 : 1;
+      writer.write(mask, 0, 1);
       for (let c = 0; c < C; c++) {
         const plane = codes.subarray(c * size, (c + 1) * size);
-        const b = bits[c]!;
-        this.countedBits +=
-          b * (sparse ? writePacked(writer, plane, b, signed) : writeAll(writer, plane, b, signed));
+        const written = sparse ? withoutZeros(plane) : plane;
+        writer.write(written, signed ? power(bits[c]!) : 0, bits[c]! + Number(signed || !sparse));
+        this.countedBits += bits[c]! * written.length;
       }
       writer.align();
     }
@@ -113,16 +115,25 @@ export class FixedPointFrame implements Packed {
     const { C, size } = channelsOf(this.#shape);
     const { scales, starts, bits, codes } = this.#views();
     const values = x.data;
+    const read = new Int32Array(size);
+    const mask = new Int32Array(this.#sparse ? C * size : 0);
     for (let n = 0; n < count; n++) {
-      const start = starts[first + n]!;
-      const reader = new BitReader(codes, start + (this.#sparse ? Math.floor((C * size) / 8) : 0));
-      if (this.#sparse) reader.read((C * size) % 8);
+      const reader = new BitReader(codes, starts[first + n]!);
+      reader.read(mask, 0, 1);
       for (let c = 0; c < C; c++) {
-        const b = bits[c]!;
+        const marks = mask.subarray(c * size, (c + 1) * size);
+        const kept = this.#sparse
+          ? read.subarray(
+              0,
+              marks.reduce((sum, mark) => sum + mark, 0),
+            )
+          : read;
+        const [b, signed] = [bits[c]!, this.#signed];
+        reader.read(kept, signed ? power(b) : 0, b + Number(signed || !this.#sparse));
         const step = fround(1 / power(b) / scales[c]!);
         const plane = values.subarray((n * C + c) * size, (n * C + c + 1) * size);
-        if (this.#sparse) readPacked(reader, plane, b, this.#signed, step, codes, 8 * start + c * size);
-        else readAll(reader, plane, b, this.#signed, step);
+        if (this.#sparse) withZeros(plane, kept, marks, step);
+        else for (let i = 0; i < size; i++) plane[i] = kept[i]! * step;
       }
     }
     return x;
@@ -143,53 +154,24 @@ function quantize(
   const [scale, steps] = [scaleOf(largest[c]!), power(bits[c]!)];
   const [least, most] = signed ? [-steps, steps - 1] : [0, steps];
   for (let i = 0; i < x.length; i++) {
-    codes[i] = nearest(Math.max(least, Math.min(fround(fround(x[i]! * scale) * steps), most)));
+    const scaled = nearest(fround(fround(x[i]! * scale) * steps));
+    codes[i] = Math.max(least, Math.min(scaled, most));
   }
 }
 
-/** Returns the number of codes that were written; so does `writePacked`. */
-function writeAll(writer: BitWriter, codes: Int32Array, b: number, signed: boolean): number {
-  const shift = signed ? power(b) : 0;
-  for (let i = 0; i < codes.length; i++) writer.write(codes[i]! + shift, b + 1);
-  return codes.length;
-}
-
-function readAll(reader: BitReader, x: Float32Array, b: number, signed: boolean, step: number): void {
-  const shift = signed ? power(b) : 0;
-  for (let i = 0; i < x.length; i++) x[i] = (reader.read(b + 1) - shift) * step;
-}
-
-/** Only the codes that are not 0, so that those above 0 move down by one. */
-function writePacked(writer: BitWriter, codes: Int32Array, b: number, signed: boolean): number {
-  const [width, shift] = signed ? [b + 1, power(b)] : [b, 0];
-  let written = 0;
+/** The codes that are not 0, in place; those above 0 move down by one. */
+function withoutZeros(codes: Int32Array): Int32Array {
+  let kept = 0;
   for (let i = 0; i < codes.length; i++) {
     const code = codes[i]!;
-    if (code === 0) continue;
-    writer.write(code + shift - (code > 0 ? 1 : 0), width);
-    written++;
+    if (code !== 0) codes[kept++] = code > 0 ? code - 1 : code;
   }
-  return written;
+  return codes.subarray(0, kept);
 }
 
-/** `mask`: the bytes in which the mask of the plane begins at bit `first`. */
-function readPacked(
-  reader: BitReader,
-  x: Float32Array,
-  b: number,
-  signed: boolean,
-  step: number,
-  mask: Uint8Array,
-  first: number,
-): void {
-  const [width, shift] = signed ? [b + 1, power(b)] : [b, 0];
-  for (let i = 0; i < x.length; i++) {
-    const bit = first + i;
-    if (((mask[bit >> 3]! >> (bit & 7)) & 1) === 0) {
-      x[i] = 0;
-      continue;
-    }
-    const code = reader.read(width) - shift;
-    x[i] = (code < 0 ? code : code + 1) * step;
+function withZeros(x: Float32Array, kept: Int32Array, marks: Int32Array, step: number): void {
+  for (let i = 0, at = 0; i < x.length; i++) {
+    const code = marks[i] === 0 ? 0 : kept[at++]!;
+    x[i] = marks[i] === 0 ? 0 : (code < 0 ? code : code + 1) * step;
   }
 }

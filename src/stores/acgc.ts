@@ -93,8 +93,9 @@ function extremes(x: Tensor): { largest: number[]; signed: boolean } {
   for (let plane = 0; plane < N * C; plane++) {
     let [low, high] = [0, 0];
     for (let i = plane * size; i < (plane + 1) * size; i++) {
-      low = Math.min(low, values[i]!);
-      high = Math.max(high, values[i]!);
+      const value = values[i]!;
+      if (value < low) low = value;
+      else if (!(value <= high)) high = value;
     }
     largest[plane % C] = Math.max(largest[plane % C]!, high, -low);
     least = Math.min(least, low);

@@ -10,24 +10,30 @@ export class BitWriter {
     this.#bytes = new Uint8Array(most);
   }
 
-  write(value: number, bits: number): void {
-    this.#held |= value << this.#count;
-    this.#count += bits;
-    while (this.#count >= 8) {
-      this.#bytes[this.#length++] = this.#held & 0xff;
-      this.#held >>>= 8;
-      this.#count -= 8;
+  /** Numbers from 0 up, `shift` less than they are to be written, in this many bits each. */
+  write(numbers: Int32Array, shift: number, bits: number): void {
+    const bytes = this.#bytes;
+    // Local variables, because this loop sees every value.
+    let [length, held, count] = [this.#length, this.#held, this.#count];
+    for (let i = 0; i < numbers.length; i++) {
+      held |= (numbers[i]! + shift) << count;
+      count += bits;
+      while (count >= 8) {
+        bytes[length++] = held & 0xff;
+        held >>>= 8;
+        count -= 8;
+      }
     }
-  }
-
-  /** One bit for each number: whether it is not 0. At the beginning of a byte. */
-  writeMask(numbers: Int32Array): void {
-    for (let i = 0; i < numbers.length; i++) this.write(numbers[i] === 0 ? 0 : 1, 1);
+    this.#length = length;
+    this.#held = held;
+    this.#count = count;
   }
 
   /** Ends with a whole byte. */
   align(): void {
-    if (this.#count > 0) this.write(0, 8 - this.#count);
+    if (this.#count > 0) this.#bytes[this.#length++] = this.#held;
+    this.#held = 0;
+    this.#count = 0;
   }
 
   get bytes(): number {
@@ -50,14 +56,22 @@ export class BitReader {
     this.#at = at;
   }
 
-  read(bits: number): number {
-    while (this.#count < bits) {
-      this.#held |= this.#bytes[this.#at++]! << this.#count;
-      this.#count += 8;
+  /** As many numbers as `numbers` has room for. */
+  read(numbers: Int32Array, shift: number, bits: number): void {
+    const bytes = this.#bytes;
+    const ones = (1 << bits) - 1;
+    let [at, held, count] = [this.#at, this.#held, this.#count];
+    for (let i = 0; i < numbers.length; i++) {
+      while (count < bits) {
+        held |= bytes[at++]! << count;
+        count += 8;
+      }
+      numbers[i] = (held & ones) - shift;
+      held >>>= bits;
+      count -= bits;
     }
-    const value = this.#held & ((1 << bits) - 1);
-    this.#held >>>= bits;
-    this.#count -= bits;
-    return value;
+    this.#at = at;
+    this.#held = held;
+    this.#count = count;
   }
 }

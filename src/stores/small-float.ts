@@ -28,20 +28,26 @@ const word = new Uint32Array(float.buffer);
 /** The code of x. */
 export function smallFloatOf(x: number, { exponent, mantissa }: SmallFloat): number {
   float[0] = x;
-  const bits = word[0]!;
+  return coded(word[0]!, exponent, mantissa);
+}
+
+/** The code of the float32 with these bits. */
+function coded(bits: number, exponent: number, mantissa: number): number {
   const sign = (bits >>> 31) << (exponent + mantissa);
   const magnitude = bits & 0x7fffffff;
-  const special = ((1 << exponent) - 1) << mantissa;
-  if (magnitude >= 0x7f800000) return sign | special | (magnitude > 0x7f800000 ? 1 : 0);
   const bias = (1 << (exponent - 1)) - 1;
-  const dropped = 23 - mantissa;
-  if (magnitude >>> 23 <= 127 - bias) {
-    // In units of the least number above 0; the addition leaves no bits for a fraction.
-    const units = Math.fround(Math.abs(float[0]!) * 2 ** (bias - 1 + mantissa));
-    return sign | (Math.fround(units + 8388608) - 8388608);
+  const special = ((1 << exponent) - 1) << mantissa;
+  if (magnitude >>> 23 > 127 - bias && magnitude < 0x7f800000) {
+    const dropped = 23 - mantissa;
+    const half = (1 << (dropped - 1)) - 1 + ((magnitude >>> dropped) & 1);
+    const rounded = ((magnitude + half) >>> dropped) - ((127 - bias) << mantissa);
+    return sign | (rounded < special ? rounded : special - 1);
   }
-  const rounded = (magnitude + (1 << (dropped - 1)) - 1 + ((magnitude >>> dropped) & 1)) >>> dropped;
-  return sign | Math.min(rounded - ((127 - bias) << mantissa), special - 1);
+  if (magnitude >= 0x7f800000) return sign | special | (magnitude > 0x7f800000 ? 1 : 0);
+  word[0] = magnitude;
+  // In units of the least number above 0; the addition leaves no bits for a fraction.
+  const units = Math.fround(float[0]! * 2 ** (bias - 1 + mantissa));
+  return sign | (Math.fround(units + 8388608) - 8388608);
 }
 
 /** The values of all codes. */
@@ -87,11 +93,14 @@ export class Numbers {
       new Float32Array(buffer, byteOffset, length).set(values);
       return;
     }
-    const form = smallFloats[this.#format];
+    const { exponent, mantissa } = smallFloats[this.#format];
+    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
     if (this.#format === "fp10") {
-      this.#words.fill(0);
-      for (let i = 0; i < values.length; i++) {
-        this.#words[Math.floor(i / 3)]! |= smallFloatOf(values[i]!, form) << (10 * (i % 3));
+      const words = this.#words.fill(0);
+      for (let i = 0, at = 0, shift = 0; i < bits.length; i++) {
+        words[at]! |= coded(bits[i]!, exponent, mantissa) << shift;
+        shift += 10;
+        if (shift === 30) [at, shift] = [at + 1, 0];
       }
       return;
     }
@@ -99,7 +108,7 @@ export class Numbers {
       this.#format === "fp8"
         ? new Uint8Array(buffer, byteOffset, 4 * length)
         : new Uint16Array(buffer, byteOffset, 2 * length);
-    for (let i = 0; i < values.length; i++) codes[i] = smallFloatOf(values[i]!, form);
+    for (let i = 0; i < bits.length; i++) codes[i] = coded(bits[i]!, exponent, mantissa);
   }
 
   /** Numbers [first, first + values.length). */
