@@ -114,3 +114,12 @@ test("a part of a bit makes sense as an average only", () => {
   );
   new ActnnStore({ ...defaults, actnnBits: 2.5 });
 });
+
+test("a quiet channel gets the steps of a loud one in its group", () => {
+  const engine = engineOn();
+  engine.stepSeed = seed;
+  const values = normals(256, "channels").map((x, i) => (i < 4 ? 100 * x : 0.01 * x));
+  const { decoded } = through(engine, new ActnnStore(fixed), values, [1, 64, 2, 2]);
+  const worst = decoded.reduce((most, x, i) => (i < 4 ? most : Math.max(most, Math.abs(x - values[i]!))), 0);
+  assert.ok(worst > 100 * 0.01, `${worst}`);
+});
