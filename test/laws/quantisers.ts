@@ -13,7 +13,6 @@ export const request = (op = "conv2d", name = "conv.x"): SaveRequest => ({
   need: "value",
   share: 1,
   positive: false,
-  sole: true,
   derived: false,
 });
 
