@@ -35,7 +35,9 @@ export {
 } from "./kernels/conv2d_weight";
 export { add, fill, relu, reluBackward, scale, subtract } from "./kernels/elementwise";
 export { gemm, gemmWorkspace } from "./kernels/gemm";
-export * from "./kernels/mask";
+export { dequantizeGroups, groupSpans, quantizeGroups } from "./kernels/groups";
+export { dequantizeLevels, quantizeLevels } from "./kernels/levels";
+export { applyMask, dropoutMask, packBits, packNonZero, unpackBits } from "./kernels/mask";
 export * from "./kernels/moments";
 export { conv2dNoiseEnergy, conv2dNoiseEnergyWorkspace } from "./kernels/noise";
 export * from "./kernels/norm";

@@ -87,10 +87,7 @@ export function packBits(packed: usize, values: usize, n: i32, bits: i32, begin:
   const fours = lowBits(4 * b, 64);
   for (let group = begin; group < end; group++) {
     const count = min(8, n - (group << 3));
-    let word = loadBytes(values + (group << 3), count);
-    word = (word & ones) | ((word >> (8 - b)) & (ones << b));
-    word = (word & twos) | ((word >> (16 - 2 * b)) & (twos << (2 * b)));
-    word = (word & fours) | ((word >> (32 - 4 * b)) & (fours << (4 * b)));
+    const word = packWord(loadBytes(values + (group << 3), count), b, ones, twos, fours);
     storeBytes(packed + group * bits, word, (count * bits + 7) >> 3);
   }
 }
@@ -102,22 +99,33 @@ export function unpackBits(values: usize, packed: usize, n: i32, bits: i32, begi
   const fours = lowBits(4 * b, 64);
   for (let group = begin; group < end; group++) {
     const count = min(8, n - (group << 3));
-    let word = loadBytes(packed + group * bits, (count * bits + 7) >> 3);
-    word = (word & fours) | ((word << (32 - 4 * b)) & (fours << 32));
-    word = (word & twos) | ((word << (16 - 2 * b)) & (twos << 16));
-    word = (word & ones) | ((word << (8 - b)) & (ones << 8));
-    storeBytes(values + (group << 3), word, count);
+    const word = loadBytes(packed + group * bits, (count * bits + 7) >> 3);
+    storeBytes(values + (group << 3), spreadWord(word, b, ones, twos, fours), count);
   }
 }
 
+// @inline
+export function packWord(bytes: u64, b: u64, ones: u64, twos: u64, fours: u64): u64 {
+  let word = (bytes & ones) | ((bytes >> (8 - b)) & (ones << b));
+  word = (word & twos) | ((word >> (16 - 2 * b)) & (twos << (2 * b)));
+  return (word & fours) | ((word >> (32 - 4 * b)) & (fours << (4 * b)));
+}
+
+// @inline
+export function spreadWord(packed: u64, b: u64, ones: u64, twos: u64, fours: u64): u64 {
+  let word = (packed & fours) | ((packed << (32 - 4 * b)) & (fours << 32));
+  word = (word & twos) | ((word << (16 - 2 * b)) & (twos << 16));
+  return (word & ones) | ((word << (8 - b)) & (ones << 8));
+}
+
 /** A mask of the low `count` bits in every `width` bits. */
-function lowBits(count: u64, width: u64): u64 {
+export function lowBits(count: u64, width: u64): u64 {
   let mask = u64.MAX_VALUE >> (64 - count);
   for (; width < 64; width <<= 1) mask |= mask << width;
   return mask;
 }
 
-function loadBytes(from: usize, count: i32): u64 {
+export function loadBytes(from: usize, count: i32): u64 {
   if (count === 8) return load<u64>(from);
   if (count === 2) return <u64>load<u16>(from);
   if (count === 4) return <u64>load<u32>(from);
@@ -126,7 +134,7 @@ function loadBytes(from: usize, count: i32): u64 {
   return word;
 }
 
-function storeBytes(to: usize, word: u64, count: i32): void {
+export function storeBytes(to: usize, word: u64, count: i32): void {
   if (count === 8) store<u64>(to, word);
   else if (count === 2) store<u16>(to, <u16>word);
   else if (count === 4) store<u32>(to, <u32>word);

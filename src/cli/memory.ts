@@ -101,9 +101,13 @@ function argumentsFor(store: string, options: MemoryOptions): string[] {
   return [
     "memory",
     ...Object.entries(common).flatMap(([name, value]) => [`--${name}`, String(value)]),
-    ...Object.entries(ownOf(store, options)).flatMap(([name, value]) => [flagOf(name), String(value)]),
+    ...Object.entries(ownOf(store, options)).flatMap(([name, value]) => typedSetting(name, value)),
   ];
 }
+
+/** A flag takes no value. */
+const typedSetting = (name: string, value: unknown): string[] =>
+  typeof value === "boolean" ? (value ? [flagOf(name)] : []) : [flagOf(name), String(value)];
 
 /** The settings of stores, which are options of this command. */
 const ownSettings = Object.keys(storeSettings) as (keyof StoreSettings)[];

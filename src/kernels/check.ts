@@ -3,7 +3,7 @@
  * outputs do not overlap buffers that they must not.
  */
 import { ShapeError, UsageError } from "../error.js";
-import type { Conv2dShape, DownsampleShape, PoolShape } from "./kernels.js";
+import type { Conv2dShape, DownsampleShape, GroupShape, PoolShape } from "./kernels.js";
 
 export type View = Float32Array | Uint8Array;
 
@@ -88,6 +88,12 @@ export function checkBits(where: string, bits: number): void {
       remedy: "use a byte array for wider values",
     });
   }
+}
+
+export function checkGroups(where: string, shape: GroupShape): void {
+  const { rows, size, group } = shape;
+  checkSizes(where, { rows, size });
+  checkSizes(where, { group }, 1);
 }
 
 /** With `ceil`, one more window may reach over each far edge if it begins inside the plane. */

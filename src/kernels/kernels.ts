@@ -14,6 +14,8 @@
  * columns, P Q output rows and columns. Tensors are NCHW, weights K × C/groups × R × S, all contiguous.
  */
 
+import type { RangeForm } from "./reference/group-range.js";
+
 /** A convolution: P = ⌊(H + 2·padding − R)/stride⌋ + 1, and Q likewise. */
 export interface Conv2dShape {
   N: number;
@@ -74,6 +76,20 @@ export interface PlaneShape {
   planes: number;
   size: number;
 }
+
+/**
+ * Rows of `size` values. Each row is cut into groups of `group` values, and the last group is filled up with zeros.
+ */
+export interface GroupShape {
+  rows: number;
+  size: number;
+  group: number;
+  /** How the range of a group is written: see reference/group-range.ts. */
+  range: RangeForm;
+}
+
+/** The bytes of the codes of a group: whole ones. */
+export const groupBytes = (group: number, bits: number): number => Math.ceil((group * bits) / 8);
 
 /**
  * c (m × n) = op(a) · op(b), with op(a) m × k and op(b) k × n; op transposes an operand whose flag is set.
@@ -210,6 +226,52 @@ export interface Kernels {
   /** packed holds ⌈n·bits/8⌉ bytes; bits is 1 … 8. */
   packBits(packed: Uint8Array, values: Uint8Array, bits: number): void;
   unpackBits(values: Uint8Array, packed: Uint8Array, bits: number): void;
+
+  // ── few bits a value ──
+  /**
+   * Each group becomes codes of bits[row] bits (1 … 8), in `groupBytes` bytes, one group after the other, and its range.
+   * Rounds to the nearest code where `seed` is null, else stochastically; value i of a group draws from (seed, index of
+   * the group·group + i). The filling counts for the range and has codes. A group with a NaN or an infinity is NaN.
+   */
+  quantizeGroups(
+    packed: Uint8Array,
+    ranges: Uint8Array,
+    x: Float32Array,
+    bits: Uint8Array,
+    shape: GroupShape,
+    seed: number | null,
+  ): void;
+  dequantizeGroups(
+    x: Float32Array,
+    packed: Uint8Array,
+    ranges: Uint8Array,
+    bits: Uint8Array,
+    shape: GroupShape,
+  ): void;
+
+  /** energy[row] = Σ (max − min)² over the row's groups, in their order. */
+  groupSpans(energy: Float32Array, x: Float32Array, shape: GroupShape): void;
+  /**
+   * Codes of bits[c] bits (1 … 8) by the levels of channel c, base and step > 0: levels[2c], levels[2c + 1]. Each plane
+   * takes `groupBytes(size, bits[c])` bytes.
+   */
+  quantizeLevels(
+    packed: Uint8Array,
+    x: Float32Array,
+    levels: Float32Array,
+    bits: Uint8Array,
+    shape: ChannelShape,
+    rounding: "floor" | "nearest",
+  ): void;
+  /** A code stands for the level `middle` of a step above its own. */
+  dequantizeLevels(
+    x: Float32Array,
+    packed: Uint8Array,
+    levels: Float32Array,
+    bits: Uint8Array,
+    shape: ChannelShape,
+    middle: number,
+  ): void;
 
   // ── pooling ──
   /**

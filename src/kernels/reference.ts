@@ -10,6 +10,8 @@ import * as classification from "./reference/classification.js";
 import * as conv2d from "./reference/conv2d.js";
 import * as elementwise from "./reference/elementwise.js";
 import * as gemm from "./reference/gemm.js";
+import * as groups from "./reference/groups.js";
+import * as levels from "./reference/levels.js";
 import * as mask from "./reference/mask.js";
 import * as plane from "./reference/plane.js";
 import * as pool from "./reference/pool.js";
@@ -28,6 +30,8 @@ export const referenceKernels: Kernels = {
   ...activation,
   ...plane,
   ...mask,
+  ...groups,
+  ...levels,
   ...pool,
   ...shortcut,
   ...classification,

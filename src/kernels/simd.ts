@@ -6,6 +6,7 @@ import type { Device } from "../device/device.js";
 import { defaultThreads, Team } from "../device/workers.js";
 import type { Kernels } from "./kernels.js";
 import { elementKernels } from "./simd/elementwise.js";
+import { groupKernels } from "./simd/groups.js";
 import { Launcher } from "./simd/launch.js";
 import { matrixProducts } from "./simd/matmul.js";
 import { planeKernels } from "./simd/plane.js";
@@ -37,6 +38,7 @@ export function simdKernels(device: Device, options: SimdOptions = {}): SimdKern
     close: () => team.close(),
     ...matrixProducts(launcher),
     ...planeKernels(launcher),
+    ...groupKernels(launcher),
     ...elementKernels(launcher),
   };
 }

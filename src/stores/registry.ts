@@ -1,6 +1,12 @@
 /** The stores by name. A new store is a file of this folder and a line here. */
 import { mergeTables, type SettingsOf, type SettingsTable } from "../setting.js";
+import { acgc } from "./acgc.js";
+import { actnn } from "./actnn.js";
+import { blpa } from "./blpa.js";
 import { comet, cometConv } from "./comet.js";
+import { division } from "./division.js";
+import { gact } from "./gact.js";
+import { gist } from "./gist.js";
 import type { StoreKind } from "./kind.js";
 import { plain } from "./plain.js";
 import { recompute } from "./recompute.js";
@@ -10,6 +16,12 @@ export const stores = [
   recompute,
   cometConv,
   comet,
+  actnn,
+  blpa,
+  division,
+  gact,
+  acgc,
+  gist,
 ] as const;
 
 export type StoreName = (typeof stores)[number]["name"];

@@ -256,6 +256,51 @@ const mutants: { [K in keyof Kernels]?: [fault: string, Kernels[K]] } = {
       }
     },
   ],
+  groupSpans: [
+    "sums in binary64",
+    (energy, x, { rows, size, group }) => {
+      for (let row = 0; row < rows; row++) {
+        let sum = 0;
+        for (let first = 0; first < size; first += group) {
+          const values = [...x.subarray(row * size + first, row * size + Math.min(first + group, size))];
+          if (values.length < group) values.push(0);
+          sum += fround(Math.max(...values) - Math.min(...values)) ** 2;
+        }
+        energy[row] = sum;
+      }
+    },
+  ],
+  quantizeLevels: [
+    "always rounds to the nearest",
+    (packed, x, levels, bits, s) => right.quantizeLevels(packed, x, levels, bits, s, "nearest"),
+  ],
+  dequantizeLevels: [
+    "ignores the middle",
+    (x, packed, levels, bits, s) => right.dequantizeLevels(x, packed, levels, bits, s, 0),
+  ],
+  quantizeGroups: [
+    "leaves the filling out of the range",
+    (packed, ranges, x, bits, s, seed) => {
+      if (s.size === 0 || s.size % s.group === 0) {
+        right.quantizeGroups(packed, ranges, x, bits, s, seed);
+        return;
+      }
+      const perRow = Math.ceil(s.size / s.group);
+      const filled = Float32Array.from({ length: s.rows * perRow * s.group }, (_, i) => {
+        const [row, column] = [Math.floor(i / (perRow * s.group)), i % (perRow * s.group)];
+        return x[row * s.size + Math.min(column, s.size - 1)]!;
+      });
+      right.quantizeGroups(packed, ranges, filled, bits, { ...s, size: perRow * s.group }, seed);
+    },
+  ],
+  dequantizeGroups: [
+    "multiplies by the inverse of the scale",
+    (x, packed, ranges, bits, s) => {
+      const units = Float32Array.from(x);
+      right.dequantizeGroups(units, packed, ranges, bits, s);
+      for (let i = 0; i < x.length; i++) x[i] = units[i]! * fround(1 + 2 ** -23);
+    },
+  ],
   avgPool: [
     "divides by less",
     (y, x, s) => right.avgPool(y, x, { ...s, R: s.R, S: s.S === 1 ? 1 : s.S - 1 }),

@@ -5,7 +5,15 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Conv2dShape, Kernels, PoolShape } from "../../src/kernels/kernels.js";
+import {
+  type ChannelShape,
+  type Conv2dShape,
+  type GroupShape,
+  groupBytes,
+  type Kernels,
+  type PoolShape,
+} from "../../src/kernels/kernels.js";
+import { rangeBytes, rangeForms } from "../../src/kernels/reference/group-range.js";
 import { referenceKernels } from "../../src/kernels/reference.js";
 import { type Data, data } from "../arbitrary/data.js";
 import type { Cases } from "../arbitrary/seed.js";
@@ -86,6 +94,16 @@ const channels = fc.record({
     { weight: 1, arbitrary: fc.constantFrom(1024, 1030) },
   ),
 });
+/** Levels with steps above 0, and as many bits for each channel as the data say. */
+function levelBuffers(
+  s: ChannelShape,
+  d: Data,
+): [packed: Uint8Array, levels: Float32Array, bits: Uint8Array] {
+  const bits = Uint8Array.from({ length: s.C }, () => 1 + d.below(8));
+  const bytes = bits.reduce((sum, each) => sum + groupBytes(s.size, each), 0);
+  const levels = d.floats(2 * s.C).map((v, i) => (i % 2 === 1 ? (d.below(1000) + 1) / 2048 : v));
+  return [d.bytes(s.N * bytes), levels, bits];
+}
 const planes = channels.map(({ N, C, size }) => ({ planes: N * C, size }));
 const rows = fc.record({
   rows: fc.integer({ min: 0, max: 5 }),
@@ -99,6 +117,19 @@ const rows = fc.record({
 /** Without classes there are no labels, so there are no rows either. */
 const labelled = rows.map((s) => (s.classes === 0 ? { ...s, rows: 0 } : s));
 const maybe = fc.boolean();
+const groups = fc.record({
+  rows: fc.integer({ min: 0, max: 4 }),
+  size: fc.integer({ min: 0, max: 80 }),
+  group: fc.constantFrom(1, 7, 8, 16, 21, 64),
+  range: fc.constantFrom(...rangeForms),
+});
+/** As many bits for each row as the data say. */
+function groupBuffers(s: GroupShape, d: Data): [packed: Uint8Array, ranges: Uint8Array, bits: Uint8Array] {
+  const bits = Uint8Array.from({ length: s.rows }, () => 1 + d.below(8));
+  const perRow = Math.ceil(s.size / s.group);
+  const bytes = bits.reduce((sum, each) => sum + perRow * groupBytes(s.group, each), 0);
+  return [d.bytes(bytes), d.bytes(rangeBytes(s.range) * perRow * s.rows), bits];
+}
 
 /** kernel(y, …inputs) on n elements; in place the output is the first input. */
 function pointwise(inputs: number, run: (k: Kernels, y: Float32Array, x: Float32Array[], a: number) => void) {
@@ -258,6 +289,40 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
     buffers: [d.bytes(n), d.bytes(Math.ceil((n * bits) / 8))],
     run: (k, [values, packed]) => k.unpackBits(u8(values), u8(packed), bits),
   })),
+
+  groupSpans: cases(groups, (s, d) => ({
+    buffers: [d.floats(s.rows), d.floats(s.rows * s.size)],
+    run: (k, [energy, x]) => k.groupSpans(f32(energy), f32(x), s),
+  })),
+  quantizeLevels: cases(fc.tuple(channels, fc.constantFrom("floor", "nearest")), ([s, rounding], d) => {
+    const [packed, levels, bits] = levelBuffers(s, d);
+    return {
+      buffers: [packed, d.floats(s.N * s.C * s.size), levels, bits],
+      run: (k, [to, x, l, b]) => k.quantizeLevels(u8(to), f32(x), f32(l), u8(b), s, rounding),
+    };
+  }),
+  dequantizeLevels: cases(fc.tuple(channels, fc.constantFrom(0, 0.5)), ([s, middle], d) => {
+    const [packed, levels, bits] = levelBuffers(s, d);
+    return {
+      buffers: [d.floats(s.N * s.C * s.size), packed, levels, bits],
+      run: (k, [x, from, l, b]) => k.dequantizeLevels(f32(x), u8(from), f32(l), u8(b), s, middle),
+    };
+  }),
+  quantizeGroups: cases(fc.tuple(groups, fc.option(fc.integer())), ([s, random], d) => {
+    const [packed, ranges, bits] = groupBuffers(s, d);
+    return {
+      buffers: [packed, ranges, d.floats(s.rows * s.size), bits],
+      run: (k, [to, range, x, b]) => k.quantizeGroups(u8(to), u8(range), f32(x), u8(b), s, random),
+    };
+  }),
+  dequantizeGroups: cases(groups, (s, d) => {
+    const [packed, ranges, bits] = groupBuffers(s, d);
+    referenceKernels.quantizeGroups(packed, ranges, d.floats(s.rows * s.size), bits, s, 1);
+    return {
+      buffers: [d.floats(s.rows * s.size), packed, ranges, bits],
+      run: (k, [x, from, range, b]) => k.dequantizeGroups(f32(x), u8(from), u8(range), u8(b), s),
+    };
+  }),
 
   ...maxPools(maxPoolShape),
   avgPool: cases(poolShape, (s, d) => ({
