@@ -6,6 +6,7 @@ import type { Device } from "../device/device.js";
 import { defaultThreads, Team } from "../device/workers.js";
 import type { Kernels } from "./kernels.js";
 import { elementKernels } from "./simd/elementwise.js";
+import { jpegKernels } from "./simd/jpeg.js";
 import { Launcher } from "./simd/launch.js";
 import { matrixProducts } from "./simd/matmul.js";
 import { planeKernels } from "./simd/plane.js";
@@ -38,5 +39,6 @@ export function simdKernels(device: Device, options: SimdOptions = {}): SimdKern
     ...matrixProducts(launcher),
     ...planeKernels(launcher),
     ...elementKernels(launcher),
+    ...jpegKernels(launcher),
   };
 }

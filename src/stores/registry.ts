@@ -1,6 +1,7 @@
 /** The stores by name. A new store is a file of this folder and a line here. */
 import { mergeTables, type SettingsOf, type SettingsTable } from "../setting.js";
 import { comet, cometConv } from "./comet.js";
+import { jpegAct, jpegBase } from "./jpeg.js";
 import type { StoreKind } from "./kind.js";
 import { plain } from "./plain.js";
 import { recompute } from "./recompute.js";
@@ -10,6 +11,8 @@ export const stores = [
   recompute,
   cometConv,
   comet,
+  jpegAct,
+  jpegBase,
 ] as const;
 
 export type StoreName = (typeof stores)[number]["name"];
