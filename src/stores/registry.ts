@@ -3,6 +3,7 @@ import { mergeTables, type SettingsOf, type SettingsTable } from "../setting.js"
 import { comet, cometConv } from "./comet.js";
 import { jpegAct, jpegBase } from "./jpeg.js";
 import type { StoreKind } from "./kind.js";
+import { offload } from "./offload.js";
 import { plain } from "./plain.js";
 import { recompute } from "./recompute.js";
 
@@ -13,6 +14,7 @@ export const stores = [
   comet,
   jpegAct,
   jpegBase,
+  offload,
 ] as const;
 
 export type StoreName = (typeof stores)[number]["name"];

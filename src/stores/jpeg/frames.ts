@@ -48,7 +48,7 @@ export class JpegFrames implements Packed {
   readonly #site: string;
   readonly #table: readonly number[] | null;
   readonly #scales: Block;
-  readonly #frames: Block[] = [];
+  readonly blocks: Block[] = [];
 
   /** Packs x, which is borrowed. Null if a value is not finite, since such a channel has no scale. */
   static pack(x: Tensor, site: string, method: Method): JpegFrames | null {
@@ -87,7 +87,7 @@ export class JpegFrames implements Packed {
       this.free();
       throw error;
     }
-    this.bytes = this.#frames.reduce((sum, { bytes }) => sum + bytes, this.#scales.bytes);
+    this.bytes = this.blocks.reduce((sum, { bytes }) => sum + bytes, this.#scales.bytes);
   }
 
   #encode(x: Tensor, head: number, coding: Coding): void {
@@ -103,7 +103,7 @@ export class JpegFrames implements Packed {
         const q = device.u8(integers);
         if (this.#table) kernels.dctForward(q, part, scales, this.#table, this.#picture(count));
         else kernels.quantizeChannels(q, part, scales, channelsOf([count, ...image]));
-        this.#frames.push(this.#code(q, head, coding));
+        this.blocks.push(this.#code(q, head, coding));
       } finally {
         device.free(integers);
       }
@@ -168,7 +168,7 @@ export class JpegFrames implements Packed {
     const { device, kernels } = this.#engine;
     const [, ...image] = this.#shape;
     const scales = device.f32(this.#scales);
-    const frame = device.u8(this.#frames[index]!);
+    const frame = device.u8(this.blocks[index]!);
     const [head, coded] = [frame[0]!, frame.subarray(1)];
     const integers = device.allocate(this.#integers(count), "workspace", this.#site);
     try {
@@ -184,7 +184,7 @@ export class JpegFrames implements Packed {
   }
 
   free(): void {
-    for (const frame of this.#frames.splice(0)) this.#engine.device.free(frame);
+    for (const frame of this.blocks.splice(0)) this.#engine.device.free(frame);
     this.#engine.device.free(this.#scales);
   }
 }
