@@ -144,8 +144,8 @@ export function dctForward(
   workspace: usize,
 ): void {
   const s = changetype<Picture>(shape);
-  const least = f32x4.splat(-128);
-  const most = f32x4.splat(127);
+  const least = i32x4.splat(-128);
+  const most = i32x4.splat(127);
   for (let down = begin; down < end; down++) {
     prepare(workspace, scales, shape, down);
     for (let across = 0; across < s.across; across++) {
@@ -164,8 +164,8 @@ export function dctForward(
           v128.store(to, v128.load(from, 16), 16);
         }
         const factor = f32x4.splat(32 * load<f32>(workspace + scalesOffset + ((<usize>r) << 2)));
-        v128.store(to, f32x4.convert_i32x4_s(toIntegers(f32x4.mul(factor, v128.load(to)))));
-        v128.store(to, f32x4.convert_i32x4_s(toIntegers(f32x4.mul(factor, v128.load(to, 16)))), 16);
+        v128.store(to, clipped(f32x4.mul(factor, v128.load(to)), least, most));
+        v128.store(to, clipped(f32x4.mul(factor, v128.load(to, 16)), least, most), 16);
       }
       forward(workspace);
       forward(workspace + 16);
@@ -176,25 +176,22 @@ export function dctForward(
       const block = k + <usize>(64 * (down * s.across + across));
       for (let i: usize = 0; i < 64; i += 16) {
         const at = workspace + (i << 2);
-        v128.store(
-          block + i,
-          narrow(
-            divided(at, least, most),
-            divided(at + 16, least, most),
-            divided(at + 32, least, most),
-            divided(at + 48, least, most),
-          ),
-        );
+        v128.store(block + i, narrow(divided(at), divided(at + 16), divided(at + 32), divided(at + 48)));
       }
     }
   }
 }
 
-/** Four coefficients, rounded, divided by the table, cut and clipped. */
+/** Four scaled values as whole numbers of 8 bits. */
 // @inline
-function divided(at: usize, least: v128, most: v128): v128 {
-  const quotient = f32x4.trunc(f32x4.div(f32x4.nearest(v128.load(at)), v128.load(at, 256)));
-  return i32x4.trunc_sat_f32x4_s(f32x4.min(most, f32x4.max(least, quotient)));
+function clipped(x: v128, least: v128, most: v128): v128 {
+  return f32x4.convert_i32x4_s(i32x4.min_s(most, i32x4.max_s(least, toIntegers(x))));
+}
+
+/** Four coefficients, rounded, divided by the table and cut. */
+// @inline
+function divided(at: usize): v128 {
+  return i32x4.trunc_sat_f32x4_s(f32x4.div(f32x4.nearest(v128.load(at)), v128.load(at, 256)));
 }
 
 export function dctInverse(

@@ -7,9 +7,31 @@ const zigzag = memory.data<u8>([
   53, 60, 61, 54, 47, 55, 62, 63,
 ]);
 
+/** Sixteen values of the block in zigzag order, from place 16·part on. */
 // @inline
-function valueAt(block: usize, place: i32): i32 {
-  return <i32>load<i8>(block + <usize>load<u8>(zigzag + <usize>place));
+function inOrder(block: usize, part: usize): v128 {
+  const places = v128.load(zigzag + (part << 4));
+  // A place outside of the sixteen that are read becomes an index above 15, which gives 0.
+  const sixteen = i8x16.splat(16);
+  const places1 = i8x16.sub(places, sixteen);
+  const places2 = i8x16.sub(places1, sixteen);
+  const places3 = i8x16.sub(places2, sixteen);
+  return v128.or(
+    v128.or(i8x16.swizzle(v128.load(block), places), i8x16.swizzle(v128.load(block, 16), places1)),
+    v128.or(i8x16.swizzle(v128.load(block, 32), places2), i8x16.swizzle(v128.load(block, 48), places3)),
+  );
+}
+
+/** Writes the block in zigzag order to `to`. Returns the places that are not 0, one bit each. */
+// @inline
+function order(to: usize, block: usize): u64 {
+  let mask: u64 = 0;
+  for (let part: usize = 0; part < 4; part++) {
+    const values = inOrder(block, part);
+    v128.store(to + (part << 4), values);
+    mask |= (<u64>(<u32>i8x16.bitmask(i8x16.ne(values, i8x16.splat(0))))) << (part << 4);
+  }
+  return mask;
 }
 
 // @inline
@@ -17,34 +39,33 @@ function sizeOf(value: i32): i32 {
   return 32 - clz(abs(value));
 }
 
-/** The number of places up to the last one in zigzag order that is not 0. */
-function lengthOf(block: usize): i32 {
-  let places = 64;
-  while (places > 0 && valueAt(block, places - 1) === 0) places--;
-  return places;
-}
-
 function increment(counts: usize, symbol: i32): void {
   const p = counts + ((<usize>symbol) << 2);
   store<f32>(p, load<f32>(p) + 1);
 }
 
-export function runLengthCounts(counts: usize, length: i32, k: usize, bytes: i32, begin: i32, end: i32): i32 {
+export function runLengthCounts(
+  counts: usize,
+  length: i32,
+  k: usize,
+  bytes: i32,
+  begin: i32,
+  end: i32,
+  workspace: usize,
+): i32 {
   memory.fill(counts, 0, (<usize>length) << 2);
   for (const last = k + <usize>bytes; k < last; k += 64) {
-    const places = lengthOf(k);
-    let run = 0;
-    for (let place = 0; place < places; place++) {
-      const value = valueAt(k, place);
-      if (value === 0) {
-        run++;
-        continue;
-      }
+    let mask = order(workspace, k);
+    const ends = mask >> 63 === 0;
+    let next = 0;
+    for (; mask !== 0; mask &= mask - 1) {
+      const place = <i32>ctz(mask);
+      let run = place - next;
       for (; run > 15; run -= 16) increment(counts, 0xf0);
-      increment(counts, (run << 4) + sizeOf(value));
-      run = 0;
+      increment(counts, (run << 4) + sizeOf(<i32>load<i8>(workspace + <usize>place)));
+      next = place + 1;
     }
-    if (places < 64) increment(counts, 0);
+    if (ends) increment(counts, 0);
   }
   return 0;
 }
@@ -62,57 +83,65 @@ export function runLengthPack(
   codes: usize,
   begin: i32,
   end: i32,
+  workspace: usize,
 ): i32 {
   const last = packed + <usize>length;
+  // At most 31 bits wait in `word`, and a symbol with its amplitude adds at most 20.
   let word: u64 = 0;
   let bits = 0;
   for (const behind = k + <usize>bytes; k < behind; k += 64) {
-    const places = lengthOf(k);
-    let run = 0;
-    for (let place = 0; place < places; place++) {
-      const value = valueAt(k, place);
-      if (value === 0) {
-        run++;
-        continue;
+    let mask = order(workspace, k);
+    let ends = mask >> 63 === 0;
+    let next = 0;
+    while (mask !== 0 || ends) {
+      let symbol = 0;
+      let amplitude = 0;
+      if (mask === 0) ends = false;
+      else {
+        const run = <i32>ctz(mask) - next;
+        if (run > 15) {
+          symbol = 0xf0;
+          next += 16;
+        } else {
+          const value = <i32>load<i8>(workspace + <usize>ctz(mask));
+          const size = sizeOf(value);
+          symbol = (run << 4) + size;
+          amplitude = value > 0 ? value : value + (1 << size) - 1;
+          next += run + 1;
+          mask &= mask - 1;
+        }
       }
-      for (; run > 15; run -= 16) {
-        const code = codeOf(codes, 0xf0);
-        word = (word << (code & 15)) | (code >> 4);
-        bits += code & 15;
-      }
-      const size = sizeOf(value);
-      const code = codeOf(codes, (run << 4) + size);
-      const amplitude = value > 0 ? value : value + (1 << size) - 1;
+      const code = codeOf(codes, symbol);
+      const size = symbol & 15;
       word = (word << ((code & 15) + size)) | ((<u64>(code >> 4)) << size) | amplitude;
       bits += (code & 15) + size;
-      run = 0;
-      for (; bits >= 8; bits -= 8) {
-        if (packed < last) store<u8>(packed++, <u8>(word >> (bits - 8)));
-      }
-    }
-    if (places < 64) {
-      const code = codeOf(codes, 0);
-      word = (word << (code & 15)) | (code >> 4);
-      bits += code & 15;
-      for (; bits >= 8; bits -= 8) {
-        if (packed < last) store<u8>(packed++, <u8>(word >> (bits - 8)));
-      }
+      if (bits < 32) continue;
+      bits -= 32;
+      const four = bswap(<u32>(word >> bits));
+      if (packed + 4 <= last) store<u32>(packed, four);
+      else
+        for (let i: usize = 0; packed + i < last; i++) store<u8>(packed + i, <u8>(four >> ((<u32>i) << 3)));
+      packed += 4;
     }
   }
-  if (bits > 0 && packed < last) store<u8>(packed, <u8>(word << (8 - bits)));
+  for (; bits > 0; bits -= 8, packed++) {
+    if (packed < last) store<u8>(packed, <u8>(bits >= 8 ? word >> (bits - 8) : word << (8 - bits)));
+  }
   return 0;
 }
 
-/** The `count` (1 … 15) bits from bit `at` on; those behind the end are 0. */
+/** The 57 bits or more from bit `at` on, the first one as the highest; those behind the end are 0. */
 // @inline
-function peek(packed: usize, bytes: i32, at: i32, count: i32): i32 {
+function peek(packed: usize, bytes: i32, at: i32): u64 {
   const first = at >> 3;
-  let word: u32 = 0;
-  if (first + 4 <= bytes) word = bswap(load<u32>(packed + <usize>first));
-  else
-    for (let i = first; i < bytes; i++)
-      word |= (<u32>load<u8>(packed + <usize>i)) << ((3 - (i - first)) << 3);
-  return (word << (at & 7)) >>> (32 - count);
+  let word: u64 = 0;
+  if (first + 8 <= bytes) word = bswap(load<u64>(packed + <usize>first));
+  else {
+    for (let i = first; i < bytes; i++) {
+      word |= (<u64>load<u8>(packed + <usize>i)) << (<u64>(56 - ((i - first) << 3)));
+    }
+  }
+  return word << (<u64>(at & 7));
 }
 
 export function runLengthUnpack(
@@ -127,19 +156,21 @@ export function runLengthUnpack(
   memory.fill(k, 0, length);
   let at = 0;
   for (const last = k + <usize>length; k < last; k += 64) {
-    for (let place = 0; place < 64; ) {
-      const entry = codeOf(lookup, peek(packed, bytes, at, 12));
+    for (let place = 0; place < 64; place++) {
+      const word = peek(packed, bytes, at);
+      const entry = codeOf(lookup, <i32>(word >>> 52));
       const size = (entry >> 4) & 15;
-      at += entry & 15;
-      if (size === 0 && entry >> 4 !== 0xf0) break;
-      place += entry >> 8;
-      if (size > 0) {
-        const amplitude = peek(packed, bytes, at, size);
-        at += size;
-        const value = amplitude >> (size - 1) ? amplitude : amplitude - (1 << size) + 1;
-        if (place < 64) store<u8>(k + <usize>load<u8>(zigzag + <usize>place), <u8>value);
+      const used = entry & 15;
+      at += used + size;
+      if (size === 0) {
+        if (entry >> 4 !== 0xf0) break;
+        place += 15;
+        continue;
       }
-      place++;
+      place += entry >> 8;
+      const amplitude = <i32>((word << (<u64>used)) >>> <u64>(64 - size));
+      const value = amplitude >> (size - 1) ? amplitude : amplitude - (1 << size) + 1;
+      if (place < 64) store<u8>(k + <usize>load<u8>(zigzag + <usize>place), <u8>value);
     }
   }
   return 0;

@@ -1,14 +1,13 @@
 /** Scaling each channel to integers of 8 bits. See src/kernels/reference/scale.ts. */
 import { ChannelShape, planeOf } from "./channel";
 
-/** Four whole numbers of 8 bits, as floats' integers: rounded, clipped, and 0 for NaN. */
+/** The nearest whole numbers, with 0 for NaN. Whoever narrows them clips them. */
 // @inline
 export function toIntegers(x: v128): v128 {
-  const clipped = f32x4.min(f32x4.splat(127), f32x4.max(f32x4.splat(-128), f32x4.nearest(x)));
-  return i32x4.trunc_sat_f32x4_s(clipped);
+  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(x));
 }
 
-/** Sixteen bytes from four vectors of integers. */
+/** Sixteen bytes from four vectors of integers, which are clipped to −128 … 127. */
 // @inline
 export function narrow(a: v128, b: v128, c: v128, d: v128): v128 {
   return i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
@@ -24,7 +23,7 @@ function at(p: usize, i: i32): usize {
   return p + ((<usize>i) << 2);
 }
 
-/** Units: channels. */
+/** Units: channels. The faster comparisons lose a NaN, so NaNs are noted apart. */
 export function channelExtremes(
   least: usize,
   greatest: usize,
@@ -37,24 +36,38 @@ export function channelExtremes(
   for (let c = begin; c < end; c++) {
     let low = f32x4.splat(<f32>Infinity);
     let high = f32x4.splat(<f32>-Infinity);
+    let low2 = low;
+    let high2 = high;
+    let unordered = i32x4.splat(0);
     for (let n = 0; n < s.N; n++) {
       let from = x + planeOf(s, n, c);
       let left = s.size;
-      for (; left >= 4; left -= 4, from += 16) {
-        const four = v128.load(from);
-        low = f32x4.min(low, four);
-        high = f32x4.max(high, four);
+      for (; left >= 8; left -= 8, from += 32) {
+        const a = v128.load(from);
+        const b = v128.load(from, 16);
+        low = f32x4.pmin(low, a);
+        low2 = f32x4.pmin(low2, b);
+        high = f32x4.pmax(high, a);
+        high2 = f32x4.pmax(high2, b);
+        unordered = v128.or(unordered, v128.or(f32x4.ne(a, a), f32x4.ne(b, b)));
       }
       for (; left > 0; left--, from += 4) {
         const one = v128.load32_splat(from);
-        low = f32x4.min(low, one);
-        high = f32x4.max(high, one);
+        low = f32x4.pmin(low, one);
+        high = f32x4.pmax(high, one);
+        unordered = v128.or(unordered, f32x4.ne(one, one));
       }
     }
-    low = f32x4.min(low, v128.shuffle<i32>(low, low, 2, 3, 2, 3));
-    high = f32x4.max(high, v128.shuffle<i32>(high, high, 2, 3, 2, 3));
-    store<f32>(at(least, c), min(f32x4.extract_lane(low, 0), f32x4.extract_lane(low, 1)));
-    store<f32>(at(greatest, c), max(f32x4.extract_lane(high, 0), f32x4.extract_lane(high, 1)));
+    low = f32x4.pmin(low, low2);
+    high = f32x4.pmax(high, high2);
+    low = f32x4.pmin(low, v128.shuffle<i32>(low, low, 2, 3, 2, 3));
+    high = f32x4.pmax(high, v128.shuffle<i32>(high, high, 2, 3, 2, 3));
+    const nan = v128.any_true(unordered);
+    const first = min(f32x4.extract_lane(low, 0), f32x4.extract_lane(low, 1));
+    const last = max(f32x4.extract_lane(high, 0), f32x4.extract_lane(high, 1));
+    // Adding 0 makes 0 of −0.
+    store<f32>(at(least, c), nan ? <f32>NaN : first + 0);
+    store<f32>(at(greatest, c), nan ? <f32>NaN : last + 0);
   }
 }
 
@@ -82,7 +95,7 @@ export function quantizeChannels(
     }
     for (; left > 0; left--, from += 4, to++) {
       const one = toIntegers(f32x4.mul(factor, v128.load32_splat(from)));
-      store<u8>(to, <u8>i32x4.extract_lane(one, 0));
+      store<u8>(to, <u8>i8x16.extract_lane_s(narrow(one, one, one, one), 0));
     }
   }
 }

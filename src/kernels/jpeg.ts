@@ -30,7 +30,7 @@ export const symbols = 256;
 export const mostBits = 12;
 
 export interface JpegKernels {
-  /** The least and the greatest value of each channel; NaN where a channel holds one, ±∞ where it is empty. */
+  /** The least and the greatest value of each channel; NaN where a channel holds one, ±∞ where it is empty, never −0. */
   channelExtremes(least: Float32Array, greatest: Float32Array, x: Float32Array, shape: ChannelShape): void;
   /** q = clip(round(32·scales[c]·x), −128, 127); halves are rounded to even, NaN gives 0. */
   quantizeChannels(q: Uint8Array, x: Float32Array, scales: Float32Array, shape: ChannelShape): void;

@@ -22,6 +22,9 @@ export function channelExtremes(
       least[c] = Math.min(least[c]!, x[i]!);
       greatest[c] = Math.max(greatest[c]!, x[i]!);
     }
+    // Adding 0 makes 0 of −0.
+    least[c]! += 0;
+    greatest[c]! += 0;
   });
 }
 

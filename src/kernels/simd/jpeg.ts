@@ -39,7 +39,7 @@ export function jpegKernels(launcher: Launcher): JpegKernels {
     const inputs: Lengths = { input: [from, from.length], ...(table && { table }) };
     const [to, at, tableAt] = launcher.check(kernel, outputs, inputs);
     const args = [to!, out.length, at!, from.length, ...(table ? [tableAt!] : [])];
-    return launcher.launch(kernel, args, 1, { perUnit: 1 })[0]!;
+    return launcher.launch(kernel, args, 1, { perUnit: 1, workspace: 64 })[0]!;
   }
 
   function checkBlocks(where: string, k: Uint8Array): void {

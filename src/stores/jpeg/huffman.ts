@@ -23,12 +23,15 @@ export function codeLengths(counts: Float32Array): Uint8Array {
       if (count > 0) trees.push({ count: Math.max(count, smallest), members: [symbol] });
     }
     if (trees.length === 1) lengths[trees[0]!.members[0]!] = 1;
+    trees.sort((a, b) => b.count - a.count);
     while (trees.length > 1) {
-      trees.sort((a, b) => b.count - a.count);
       const [a, b] = [trees.pop()!, trees.pop()!];
       const members = [...a.members, ...b.members];
       for (const symbol of members) lengths[symbol]!++;
-      trees.push({ count: a.count + b.count, members });
+      const count = a.count + b.count;
+      // The rarest tree is the last.
+      const behind = trees.findLastIndex((tree) => tree.count >= count);
+      trees.splice(behind + 1, 0, { count, members });
     }
     smallest *= 2;
   } while (lengths.some((length) => length > mostBits));
