@@ -9,6 +9,7 @@ import type { SaveRequest } from "../../src/engine/packed.js";
 import { PlainStore } from "../../src/engine/store.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { UsageError } from "../../src/error.js";
+import { recordShape } from "../../src/runs/record.js";
 import { HostFile, HostMemory } from "../../src/stores/offload/host.js";
 import { Link } from "../../src/stores/offload/link.js";
 import { OffloadStore } from "../../src/stores/offload.js";
@@ -83,6 +84,9 @@ test("after 20 steps the weights have the bits of the plain store, and the devic
     assert.equal(hostPeakBytes, sentBytes);
     assert.equal(late, 0);
     assert.equal(modelledMs, computeMs + stallMs);
+    // As a line of metrics.jsonl, it is a record that runs know.
+    const line: unknown = JSON.parse(JSON.stringify(last(moved.records, "transfers")));
+    assert.equal(recordShape.find(line), null);
     // What left the device is no longer in it, except for the two largest at a time.
     const share = settings.offloadSites === "all" ? 0.45 : 0.75;
     assert.ok(step.savedPeakBytes < share * before.savedPeakBytes, `${step.savedPeakBytes} bytes`);
