@@ -33,6 +33,7 @@ export {
   conv2dWeightGradientUnits,
   conv2dWeightGradientWorkspace,
 } from "./kernels/conv2d_weight";
+export { dctForward, dctInverse } from "./kernels/dct";
 export { add, fill, relu, reluBackward, scale, subtract } from "./kernels/elementwise";
 export { gemm, gemmWorkspace } from "./kernels/gemm";
 export { dequantizeGroups, groupSpans, quantizeGroups } from "./kernels/groups";
@@ -45,11 +46,14 @@ export * from "./kernels/plane";
 export * from "./kernels/pool";
 export { squareRemainder } from "./kernels/product";
 export * from "./kernels/reduction";
+export { runLengthCounts, runLengthPack, runLengthUnpack } from "./kernels/runlength";
+export { channelExtremes, dequantizeChannels, quantizeChannels } from "./kernels/scale";
 export { sgd } from "./kernels/sgd";
 export * from "./kernels/shortcut";
 // Benchmarks use these two to measure the machine's speed.
 export { multiplyPacked } from "./kernels/tile";
 export { copy } from "./kernels/vector";
+export { nonZeroBytes, zvcPack, zvcUnpack } from "./kernels/zvc";
 
 const firstFree: usize = __heap_base;
 

@@ -39,7 +39,7 @@ export class Frames implements Packed {
   readonly #engine: Machine;
   readonly #shape: readonly number[];
   readonly #site: string;
-  readonly #frames: readonly Block[];
+  readonly blocks: Block[];
   #mask: Mask | null = null;
   /** Frames that were decoded ahead. */
   readonly #ahead: Decoded[] = [];
@@ -87,14 +87,14 @@ export class Frames implements Packed {
     // The images of a batch are alike, so the choice for the first part serves all.
     const choice = codec.choose(parts[0]!);
     const chosen = parts.map((part) => ({ ...part, options: { ...part.options, choice } }));
-    this.#frames = codec.encode(chosen, category, site);
-    this.bytes = this.#frames.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.blocks = codec.encode(chosen, category, site);
+    this.bytes = this.blocks.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** From now on these frames count as saved. `mask`: the support, where the frames do not hold it exactly. */
   keep(mask: Mask | null): void {
     this.#mask = mask;
-    for (const frame of this.#frames) this.#engine.device.recategorise(frame, "saved");
+    for (const frame of this.blocks) this.#engine.device.recategorise(frame, "saved");
   }
 
   gate(dy: Tensor): Tensor | null {
@@ -155,7 +155,7 @@ export class Frames implements Packed {
     if (cache.x === null) return;
     try {
       this.#codec.decode(
-        this.#frames.map((frame, i) => ({ frame, out: cache.addressOf(this.images * i), rectified: false })),
+        this.blocks.map((frame, i) => ({ frame, out: cache.addressOf(this.images * i), rectified: false })),
       );
       cache.known = this.#shape[0]!;
       cache.release();
@@ -188,7 +188,7 @@ export class Frames implements Packed {
 
   /** Where the values of one frame go: rectified ones to x; the values themselves to the cache, if it needs these next. */
   #coded({ first, rectified, x }: Decoded): Coded {
-    const frame = this.#frames[first / this.images]!;
+    const frame = this.blocks[first / this.images]!;
     const out = x.data.byteOffset;
     const cache = this.#cache;
     if (!rectified || !cache?.x || cache.known !== first) return { frame, out, rectified };
@@ -217,7 +217,7 @@ export class Frames implements Packed {
         cut.push({ part, keep: () => kept.set(wanted) });
         values = part.data;
       }
-      coded.push({ frame: this.#frames[start / this.images]!, out: values.byteOffset, rectified });
+      coded.push({ frame: this.blocks[start / this.images]!, out: values.byteOffset, rectified });
     }
     try {
       this.#codec.decode(coded);
@@ -235,6 +235,6 @@ export class Frames implements Packed {
     this.#mask?.free();
     this.#cache?.drop();
     this.#forget();
-    for (const frame of this.#frames) this.#engine.device.free(frame);
+    for (const frame of this.blocks) this.#engine.device.free(frame);
   }
 }

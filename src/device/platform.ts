@@ -20,6 +20,8 @@ export interface Platform {
   readonly maySleep: boolean;
   /** Reads a file of this package; throws if it does not exist. */
   readFile(url: URL): Uint8Array<ArrayBuffer>;
+  /** Opens an empty file without a name in a folder, "" for that of temporary files. Throws where there is none. */
+  scratchFile(folder: string): ScratchFile;
   /** Makes WebAssembly accept relaxed SIMD, if the engine supports it behind a flag. */
   allowRelaxedSimd(): void;
   /** Starts worker.ts in a thread that does not keep the process alive. */
@@ -36,6 +38,15 @@ export interface StartedWorker {
   terminate(): Promise<unknown>;
   /** False once its thread has ended. It can be called while this thread handles no events. */
   isAlive(): boolean;
+}
+
+/** A file that goes when it is closed. */
+export interface ScratchFile {
+  /** `bytes` may lie in shared memory. */
+  write(bytes: Uint8Array, at: number): void;
+  /** Fills `bytes`. */
+  read(bytes: Uint8Array, at: number): void;
+  close(): void;
 }
 
 export interface Hash {

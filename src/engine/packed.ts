@@ -1,4 +1,5 @@
 /** What ops ask of a saved tensor, and what a store makes of it: the two sides of the seam. */
+import type { Block } from "../device/device.js";
 import type { Site } from "./parameter.js";
 import { sizeOf, Tensor } from "./tensor.js";
 
@@ -39,6 +40,8 @@ export interface Packed {
   readonly bounded?: Bounded;
   /** The variance of the error of each value that is not 0; absent where the values are exact. */
   readonly variance?: number;
+  /** The blocks that hold it. While nobody reads it, they may be taken out and replaced by others with the same bytes. */
+  readonly blocks?: Block[];
   /** The number of images that `range` gives at once most cheaply. */
   readonly images: number;
   /** The values of `count` images from `first` on. The caller disposes of them. `more`: they will be asked for again. */

@@ -29,6 +29,20 @@ export interface PackEvent {
   readonly tensor: Tensor | null;
 }
 
+/** What a store has moved out of the device and back. */
+export interface Transfers {
+  sentBytes: number;
+  fetchedBytes: number;
+  /** The most bytes that waited outside the device at a time. */
+  hostPeakBytes: number;
+  /** The number of fetches ahead for which the device had no room. */
+  late: number;
+  /** The measured time of the copies. */
+  copyMs: number;
+  /** The modelled time for which the device waits for its link. */
+  stallMs: number;
+}
+
 export abstract class Store {
   /** The name under which users choose it. */
   abstract readonly name: string;
@@ -42,6 +56,14 @@ export abstract class Store {
   draw = 0;
   /** Called for every tensor after it was packed. */
   onPack: ((event: PackEvent) => void) | null = null;
+
+  /** What was moved since the last call; null for a store that keeps everything in the device. */
+  transfers(): Transfers | null {
+    return null;
+  }
+
+  /** Gives up what it holds outside the device. */
+  close(): void {}
 
   /**
    * Packs `tensor`, which is borrowed: `tensor.ref` keeps it as it is. All requests for it are known.

@@ -13,6 +13,10 @@
  * Letters: N batch, C input channels, H W input rows and columns, K output channels, R S window rows and
  * columns, P Q output rows and columns. Tensors are NCHW, weights K × C/groups × R × S, all contiguous.
  */
+import type { ChannelShape } from "./channel.js";
+import type { JpegKernels } from "./jpeg.js";
+
+export type { ChannelShape };
 
 import type { RangeForm } from "./reference/group-range.js";
 
@@ -64,13 +68,6 @@ export interface DownsampleShape {
   stride: number;
 }
 
-/** N images of C channels with `size` = H·W values each. */
-export interface ChannelShape {
-  N: number;
-  C: number;
-  size: number;
-}
-
 /** Planes of `size` values each: N·C of them, or N where a whole image is one plane. */
 export interface PlaneShape {
   planes: number;
@@ -109,7 +106,7 @@ export interface SgdStep {
   nesterov: boolean;
 }
 
-export interface Kernels {
+export interface Kernels extends JpegKernels {
   readonly name: "reference" | "simd";
   /** Number of threads that share the work; results do not depend on it. */
   readonly threads: number;

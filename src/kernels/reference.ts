@@ -8,6 +8,7 @@ import * as activation from "./reference/activation.js";
 import * as channel from "./reference/channel.js";
 import * as classification from "./reference/classification.js";
 import * as conv2d from "./reference/conv2d.js";
+import * as dct from "./reference/dct.js";
 import * as elementwise from "./reference/elementwise.js";
 import * as gemm from "./reference/gemm.js";
 import * as groups from "./reference/groups.js";
@@ -16,8 +17,11 @@ import * as mask from "./reference/mask.js";
 import * as plane from "./reference/plane.js";
 import * as pool from "./reference/pool.js";
 import * as reduction from "./reference/reduction.js";
+import * as runlength from "./reference/runlength.js";
+import * as scale from "./reference/scale.js";
 import * as sgd from "./reference/sgd.js";
 import * as shortcut from "./reference/shortcut.js";
+import * as zvc from "./reference/zvc.js";
 
 /** Each of these files exports kernels and nothing else. */
 export const referenceKernels: Kernels = {
@@ -37,4 +41,8 @@ export const referenceKernels: Kernels = {
   ...classification,
   ...sgd,
   ...reduction,
+  ...scale,
+  ...dct,
+  ...zvc,
+  ...runlength,
 };

@@ -7,6 +7,7 @@ import { defaultThreads, Team } from "../device/workers.js";
 import type { Kernels } from "./kernels.js";
 import { elementKernels } from "./simd/elementwise.js";
 import { groupKernels } from "./simd/groups.js";
+import { jpegKernels } from "./simd/jpeg.js";
 import { Launcher } from "./simd/launch.js";
 import { matrixProducts } from "./simd/matmul.js";
 import { planeKernels } from "./simd/plane.js";
@@ -40,5 +41,6 @@ export function simdKernels(device: Device, options: SimdOptions = {}): SimdKern
     ...planeKernels(launcher),
     ...groupKernels(launcher),
     ...elementKernels(launcher),
+    ...jpegKernels(launcher),
   };
 }

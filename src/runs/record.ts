@@ -13,6 +13,7 @@ import type {
   SiteRecord,
   StepRecord,
   TrainRecord,
+  TransferRecord,
 } from "../training/records.js";
 
 type Kind = TrainRecord["kind"];
@@ -109,6 +110,18 @@ const shapes: { [K in Kind]: is.Shape<Extract<TrainRecord, { kind: K }>> } = {
     values: is.count,
     worst: is.measured,
     moved: is.count,
+  }),
+  transfers: is.object<TransferRecord>({
+    kind: is.oneOf("transfers"),
+    step: is.count,
+    sentBytes: is.count,
+    fetchedBytes: is.count,
+    hostPeakBytes: is.count,
+    late: is.count,
+    copyMs: is.number,
+    stallMs: is.number,
+    computeMs: is.number,
+    modelledMs: is.number,
   }),
 };
 

@@ -7,7 +7,9 @@ import { comet, cometConv } from "./comet.js";
 import { division } from "./division.js";
 import { gact } from "./gact.js";
 import { gist } from "./gist.js";
+import { jpegAct, jpegBase } from "./jpeg.js";
 import type { StoreKind } from "./kind.js";
+import { offload } from "./offload.js";
 import { plain } from "./plain.js";
 import { recompute } from "./recompute.js";
 
@@ -22,6 +24,9 @@ export const stores = [
   gact,
   acgc,
   gist,
+  jpegAct,
+  jpegBase,
+  offload,
 ] as const;
 
 export type StoreName = (typeof stores)[number]["name"];

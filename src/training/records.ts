@@ -2,6 +2,7 @@
 
 import type { Bytes } from "../device/ledger.js";
 import type { Expectation, SiteReport } from "../engine/controller.js";
+import type { Transfers } from "../engine/store.js";
 import type { ProbeRow } from "../stores/probe.js";
 
 export interface StepRecord {
@@ -84,6 +85,15 @@ export interface AuditRecord {
   moved: number;
 }
 
+/** What a step moved out of the device and back. */
+export interface TransferRecord extends Transfers {
+  kind: "transfers";
+  step: number;
+  /** The step's measured time without the copies, and this with the modelled stalls of the link. */
+  computeMs: number;
+  modelledMs: number;
+}
+
 export type TrainRecord =
   | StepRecord
   | SiteRecord
@@ -92,4 +102,5 @@ export type TrainRecord =
   | MemoryRecord
   | ProbeRecord
   | SampleRecord
-  | AuditRecord;
+  | AuditRecord
+  | TransferRecord;

@@ -63,7 +63,10 @@ export function createSession(given: Partial<Settings>, dataset: Dataset, parts:
   const schedule = scheduleOf(settings);
   const { memory, threads, profile } = settings;
   const engine = own ?? createEngine({ memory, threads, build: builds[profile] });
-  const close = async () => (own ? undefined : engine.close());
+  const close = async () => {
+    engine.store.close();
+    if (!own) await engine.close();
+  };
   try {
     const { channels, height, width, classes } = dataset;
     const input = { channels, height, width, classes: classes.length };

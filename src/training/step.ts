@@ -79,6 +79,8 @@ function trainStep(
   const timeline: Bytes[] = [];
   const audit = hooks.auditAt?.(step) ? new Audit(hooks.samplesAt?.(step) ?? 0) : null;
   ledger.resetPeak();
+  // Those of probes do not count.
+  store.transfers();
   ledger.onChange = context.timed ? (live) => timeline.push({ ...live }) : null;
   controller?.open?.();
   store.onPack = (event: PackEvent) => {
@@ -120,6 +122,11 @@ function trainStep(
   emit(record);
   hooks.onStep?.(record);
   if (audit) emitAudit(audit, step, emit);
+  const transfers = store.transfers();
+  if (transfers) {
+    const computeMs = record.ms - transfers.copyMs;
+    emit({ kind: "transfers", step, ...transfers, computeMs, modelledMs: computeMs + transfers.stallMs });
+  }
   const sites = controller?.report?.();
   if (sites)
     emit({ kind: "sites", step, sites: sites.map((site) => ({ ...site, ...bytesAt(packs, site.name) })) });

@@ -15,7 +15,6 @@ import {
 } from "../../src/kernels/kernels.js";
 import { rangeBytes, rangeForms } from "../../src/kernels/reference/group-range.js";
 import { referenceKernels } from "../../src/kernels/reference.js";
-import { type Data, data } from "../arbitrary/data.js";
 import type { Cases } from "../arbitrary/seed.js";
 import {
   conv2dShape,
@@ -28,18 +27,9 @@ import {
   wideConv2dShape,
   winogradShape,
 } from "../arbitrary/shape.js";
+import { type Call, cases, f32, u8 } from "./call.js";
+import { jpegLaws } from "./jpeg.js";
 import type { Subject, View } from "./subject.js";
-
-/** One call of one kernel on prepared buffers; outputs are filled with arbitrary values. */
-interface Call {
-  /** What a failure prints instead of thousands of numbers. */
-  [fc.toStringMethod]?: () => string;
-  buffers: View[];
-  run(kernels: Kernels, buffers: View[]): unknown;
-}
-
-const f32 = (view: View | undefined): Float32Array => view as Float32Array;
-const u8 = (view: View | undefined): Uint8Array => view as Uint8Array;
 
 function sameBits(actual: View, expected: View): void {
   assert.equal(actual.length, expected.length);
@@ -64,14 +54,6 @@ export function agrees(subject: Subject, calls: fc.Arbitrary<Call>, options: Cas
     }),
     options,
   );
-}
-
-/** The cases of a law: a call made from some parameters and data. */
-function cases<P>(parameters: fc.Arbitrary<P>, make: (p: P, d: Data) => Call): fc.Arbitrary<Call> {
-  return fc.tuple(parameters, data).map(([p, d]) => ({
-    [fc.toStringMethod]: () => `${JSON.stringify(p)} on ${d.taste} data`,
-    ...make(p, d),
-  }));
 }
 
 const length = fc.oneof(
@@ -390,4 +372,6 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
   maxAbs: observed((k, x) => k.maxAbs(x)),
   countNonZero: observed((k, x) => k.countNonZero(x)),
   nonFinite: observed((k, x) => k.nonFinite(x)),
+
+  ...jpegLaws,
 };

@@ -8,13 +8,14 @@ import { createEngine } from "../../src/engine/engine.js";
 import type { Kernels } from "../../src/kernels/kernels.js";
 import type { SimdKernels } from "../../src/kernels/simd.js";
 import { createRng } from "../../src/rng.js";
+import type { StoreName } from "../../src/stores/registry.js";
 import { train } from "../../src/training/loop.js";
 import { createSession } from "../../src/training/session.js";
 import { defaults } from "../../src/training/settings.js";
 
 /** A way of computing. */
-export interface Way {
-  store: "plain" | "comet";
+export interface Way<Name = "plain" | "comet"> {
+  store: Name;
   /** "reference" uses no WebAssembly other than the codec's. */
   build: KernelBuild | "reference";
   threads: number;
@@ -72,8 +73,9 @@ async function allStarted(kernels: Kernels & Partial<SimdKernels>): Promise<void
  * is. `change` may spoil the kernels.
  */
 export async function trainTenSteps(
-  { store, build, threads }: Way,
+  { store, build, threads }: Way<StoreName>,
   change = (kernels: Kernels) => kernels,
+  images = dataset,
 ): Promise<Trained> {
   const made = createEngine({
     memory: "32MiB",
@@ -83,7 +85,7 @@ export async function trainTenSteps(
   });
   const engine = { ...made, kernels: change(made.kernels) };
   const settings = { ...defaults, model: "resnet8", store, batch: 3, epochs: 1, every: 3, warmup: 2 };
-  const session = createSession(settings, dataset, { engine });
+  const session = createSession(settings, images, { engine });
   await allStarted(made.kernels);
   const { weights } = await train(session);
   await engine.close();

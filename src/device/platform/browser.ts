@@ -21,6 +21,9 @@ export const platform: Platform = {
     if (request.status !== 200) throw new Error(`${url}: HTTP ${request.status}`);
     return Uint8Array.from(request.responseText, (character) => character.charCodeAt(0));
   },
+  scratchFile() {
+    throw new Error("a browser, which has no files of its own");
+  },
   // Browsers that support it need no flag.
   allowRelaxedSimd() {},
   startWorker(setup, onError) {

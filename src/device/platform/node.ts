@@ -1,17 +1,51 @@
 /** The platform of Node. */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { Worker, workerData } from "node:worker_threads";
 import type { Platform, StartedWorker, WorkerSetup } from "../platform.js";
+
+type Transfer = (file: number, bytes: Uint8Array, offset: number, length: number, at: number) => number;
+
+/** Transfers all bytes, since one call may do only some of them. */
+function whole(transfer: Transfer, file: number, bytes: Uint8Array, at: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    const count = transfer(file, bytes, done, bytes.length - done, at + done);
+    if (count === 0) throw new Error(`${bytes.length - done} bytes short`);
+    done += count;
+  }
+}
 
 export const platform: Platform = {
   cores: availableParallelism(),
   unshared: null,
   maySleep: true,
   readFile: readFileSync,
+  scratchFile(folder) {
+    const own = mkdtempSync(join(folder || tmpdir(), "comet-"));
+    const file = openSync(join(own, "scratch"), "w+");
+    let closed = false;
+    const remove = () => rmSync(own, { recursive: true, force: true });
+    try {
+      // The open file lives on without its name; where that is not so, the name stays until it is closed.
+      remove();
+    } catch {
+      process.once("exit", remove);
+    }
+    return {
+      write: (bytes, at) => whole(writeSync, file, bytes, at),
+      read: (bytes, at) => whole(readSync, file, bytes, at),
+      close() {
+        if (closed) return;
+        closed = true;
+        closeSync(file);
+        remove();
+      },
+    };
+  },
   // Node 20 has this flag. It can be set until WebAssembly first uses the feature.
   allowRelaxedSimd: () => setFlagsFromString("--experimental-wasm-relaxed-simd"),
   startWorker(setup, onError) {

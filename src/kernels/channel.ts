@@ -1,0 +1,6 @@
+/** N images of C channels with `size` = H·W values each. */
+export interface ChannelShape {
+  N: number;
+  C: number;
+  size: number;
+}
