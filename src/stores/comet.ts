@@ -7,7 +7,7 @@ import type { Policy, PolicyKind } from "../comet/policy.js";
 import { CometStore } from "../comet/store.js";
 import type { Engine } from "../engine/tape.js";
 import { mergeTables, real, type SettingsOf, whole, word } from "../setting.js";
-import { storeKind } from "./kind.js";
+import { type Knob, storeKind } from "./kind.js";
 
 type PolicyName = (typeof policies)[number]["name"];
 const names: readonly PolicyName[] = policies.map(({ name }) => name);
@@ -61,6 +61,13 @@ const slugOf =
   ({ policy }: CometSettings): string =>
     `${store}-${policy}`;
 
+/** The accepted noise; under the policy `fixed` the bound itself. Under `budget` the bytes are given. */
+function knobOf({ policy }: CometSettings): Knob<"bound" | "share"> | null {
+  if (policy === "budget") return null;
+  const setting = policy === "fixed" ? "bound" : "share";
+  return { setting, direction: "rises", least: 1e-6, most: 1e3 };
+}
+
 /** COMET's store, under the policy that the settings name or under one of the caller's own. */
 export function cometStore(
   engine: Engine,
@@ -79,6 +86,7 @@ export const comet = storeKind({
   label: ({ policy }) => `COMET, ${policy}`,
   slug: slugOf("comet"),
   reads: readsSetting,
+  knob: knobOf,
   create: (engine, settings) => cometStore(engine, settings),
 });
 
@@ -89,5 +97,6 @@ export const cometConv = storeKind({
   label: ({ policy }) => `COMET (conv), ${policy}`,
   slug: slugOf("comet-conv"),
   reads: readsSetting,
+  knob: knobOf,
   create: (engine, settings) => cometStore(engine, settings, { convOnly: true }),
 });
