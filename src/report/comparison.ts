@@ -21,8 +21,10 @@ const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 const scientific = (value: number | null): string => (value === null ? "–" : value.toExponential(2));
 
 /** A number with a few digits; a word as it is. */
-const shown = (value: unknown): string =>
-  typeof value === "number" ? String(Number(value.toPrecision(4))) : String(value);
+function shown(value: unknown): string {
+  if (typeof value !== "number") return String(value);
+  return Math.abs(value) < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+}
 
 function pointwise({ worstErrorRatio, largestError }: StoreComparison): string {
   const parts = [
@@ -95,7 +97,7 @@ export function comparisonHtml(comparison: Comparison): string {
   return documentHtml({
     title: `${model} on ${dataset}: ${stores.length} stores`,
     about: `A comparison by comet-ts: ${titleOf(comparison)}. All stores saw the same weights and the same batches.`,
-    notices: stores.flatMap(({ store, note }) => (note === "" ? [] : [`${store}: ${note}.`])),
+    notices: [],
     sections: [summary(comparison), bytesAndNoise(), layers(comparison)],
     data: { runs: [], stride: 1, horizon: 1, comparison },
     libraries: libraries(),
@@ -115,12 +117,15 @@ function summary({ stores, equal, target }: Comparison): Section {
         `<th scope="col"><span class="key" style="background:var(--run-${(i % 6) + 1})"></span>${html(store)}</th>`,
     )
     .join("");
-  const rows = columns
-    .slice(1)
-    .map(
-      ({ title, meaning, cell }) =>
-        `<tr><th scope="row">${html(title)}<small>${html(meaning)}</small></th>${stores.map((store) => `<td>${html(cell(store))}</td>`).join("")}</tr>`,
-    );
+  const tuning: Column = {
+    title: "tuning",
+    meaning: "how the knob came to its place",
+    cell: ({ note }) => note,
+  };
+  const rows = [...columns.slice(1), ...(stores.some(({ note }) => note !== "") ? [tuning] : [])].map(
+    ({ title, meaning, cell }) =>
+      `<tr><th scope="row">${html(title)}<small>${html(meaning)}</small></th>${stores.map((store) => `<td>${html(cell(store))}</td>`).join("")}</tr>`,
+  );
   const tuned =
     target === null
       ? "Every knob stands where it was put."

@@ -64,8 +64,9 @@ const slugOf =
 /** The accepted noise; under the policy `fixed` the bound itself. Under `budget` the bytes are given. */
 function knobOf({ policy }: CometSettings): Knob<"bound" | "share"> | null {
   if (policy === "budget") return null;
-  const setting = policy === "fixed" ? "bound" : "share";
-  return { setting, direction: "rises", least: 1e-6, most: 1e3 };
+  if (policy === "fixed") return { setting: "bound", direction: "rises", least: 1e-8, most: 100 };
+  // Far above 1 the momentum, of which it is a share, is itself noise, and the bounds grow without end.
+  return { setting: "share", direction: "rises", least: 1e-6, most: 1 };
 }
 
 /** COMET's store, under the policy that the settings name or under one of the caller's own. */

@@ -71,17 +71,24 @@ export function probe(
   const exact = weightGradients(model, forward);
   engine.store = store;
   engine.observer = observer;
+  const wrong = new Map(
+    [...exact].map(([parameter, truth]) => [parameter, errorsOf(parameter, truth, compressed)]),
+  );
+  for (const [parameter, all] of wrong) {
+    for (const error of all) errors?.add(parameter.name, error, exact.get(parameter)!);
+  }
   const predictions = new Map(
-    (predictor?.predictions() ?? []).map((prediction) => [prediction.parameter, prediction]),
+    predictor?.predictions().map((prediction) => [prediction.parameter, prediction]),
   );
   const parameters = new Set([...predictions.keys(), ...exact.keys()]);
-  return [...parameters].map((parameter) => {
-    const truth = exact.get(parameter)!;
-    const wrong = compressed.map((found) => found.get(parameter)!.map((value, i) => value - truth[i]!));
-    for (const error of wrong) errors?.add(parameter.name, error, truth);
-    return rowOf(parameter.name, predictions.get(parameter) ?? null, wrong);
-  });
+  return [...parameters].map((parameter) =>
+    rowOf(parameter.name, predictions.get(parameter) ?? null, wrong.get(parameter)!),
+  );
 }
+
+/** One array for each draw. */
+const errorsOf = (parameter: Parameter, truth: Float32Array, draws: readonly Gradients[]): Float32Array[] =>
+  draws.map((found) => found.get(parameter)!.map((value, i) => value - truth[i]!));
 
 function rowOf(parameter: string, prediction: Prediction | null, errors: readonly Float32Array[]): ProbeRow {
   const { bound = null, sigma: predicted = null, own = null, channels = [] } = prediction ?? {};

@@ -56,11 +56,16 @@ export function specificationOf(text: string): Specification {
   const settings = { ...defaults, ...own };
   const unread = Object.keys(own).find((setting) => !reads(settings, setting));
   if (unread !== undefined) {
+    const readers = Object.entries(kind.settings).flatMap(([choice, { words = [] }]) =>
+      words
+        .filter((word) => reads({ ...settings, [choice]: word }, unread))
+        .map((word) => `${choice}=${word}`),
+    );
     throw new UsageError({
       where,
-      expected: `settings that ${name} reads beside the others`,
-      got: `${unread}=${own[unread]}`,
-      remedy: "leave it out, or give the setting that makes the store read it",
+      expected: `${readers.join(" or ")}, with which ${name} reads ${unread}`,
+      got: text,
+      remedy: `leave ${unread} out, or add ${readers[0]}`,
     });
   }
   return { text, own, knob: knobOf(kind, settings) };

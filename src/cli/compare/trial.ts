@@ -15,7 +15,7 @@ import { defaults, type Settings } from "../../training/settings.js";
 import { measure, type NetworkOptions, open } from "../measure.js";
 import { behind, lastOf } from "../state.js";
 import { naming, positionOf, type Specification, turnedTo } from "./specification.js";
-import { tune } from "./tune.js";
+import { finite, tune } from "./tune.js";
 
 export interface TrialOptions extends NetworkOptions {
   batch: number;
@@ -95,7 +95,7 @@ export async function tried(specification: Specification, options: TrialOptions)
     const { trial, note } = goal
       ? await tune(specification.text, specification.knob, start, goal, at)
       : { trial: await at(start), note: "" };
-    for (const value of curveValues(specification.knob, trial.knob?.value, points)) await at(value);
+    for (const value of curveValues(specification.knob, trial.knob?.value, points)) await finite(at(value));
     const curve: CurvePoint[] = [...known.values()]
       .map(({ knob, savedBytes, noise }) => ({ knob, savedBytes, noise }))
       .sort((a, b) => a.savedBytes - b.savedBytes);
@@ -108,20 +108,25 @@ export async function tried(specification: Specification, options: TrialOptions)
   }
 }
 
-/** Each point of a curve has four times the knob of the one before. */
+/** Neighbouring points of a curve differ in their knob by this factor; by less where its range is narrow. */
 const curveFactor = 4;
 
-/** `points` positions of a knob: around `value`, or evenly chosen of the few values that it has. */
+/**
+ * `points` positions of a knob: around `value`, those that lie in its range; from end to end, if `value` is outside the
+ * range, as a 0 is that stands for the default; or evenly chosen of the few values that there are.
+ */
 export function curveValues(knob: Knob | null, value: unknown, points: number): unknown[] {
-  if (knob === null) return [];
+  if (knob === null || points === 0) return [];
   if ("values" in knob) {
     const { values } = knob;
     if (points >= values.length) return [...values];
     return Array.from({ length: points }, (_, i) => values[Math.floor(((i + 0.5) * values.length) / points)]);
   }
   const { least, most } = knob;
-  return Array.from(
-    { length: points },
-    (_, i) => (value as number) * curveFactor ** (i - Math.floor((points - 1) / 2)),
-  ).filter((each) => each >= least && each <= most);
+  const within = (each: number) => each >= least && each <= most;
+  const whole = (most / least) ** (1 / Math.max(1, points - 1));
+  if (!within(value as number))
+    return Array.from({ length: points }, (_, i) => least * whole ** i).filter(within);
+  const [factor, before] = [Math.min(curveFactor, whole), Math.floor((points - 1) / 2)];
+  return Array.from({ length: points }, (_, i) => (value as number) * factor ** (i - before)).filter(within);
 }

@@ -3,7 +3,7 @@
  * is any number is bracketed and halved in logarithms (the middle of a and b is √ab); of a few values, the nearest one
  * from below is taken: as much noise, or as many bytes, as the target allows and no more.
  */
-import { UsageError } from "../../error.js";
+import { NumericError, UsageError } from "../../error.js";
 import type { Knob } from "../../stores/kind.js";
 
 /** What is to be equal. */
@@ -63,35 +63,45 @@ export async function tune<Trial extends Figures>(
   let [tight, wide] = [null, null] as [Step<Trial> | null, Step<Trial> | null];
   let position = Math.min(most, Math.max(least, loose(start as number)));
   for (let tries = 0; tries < mostTries; tries++) {
-    const trial = await at(loose(position));
-    const ratio = looseness(goal, trial);
-    if (Math.abs(ratio - 1) <= tolerance[goal.equal]) return { trial, note: `${knob.setting} tuned` };
-    if (ratio < 1) tight = { position, trial };
+    const trial = await finite(at(loose(position)));
+    const ratio = trial ? looseness(goal, trial) : Number.POSITIVE_INFINITY;
+    if (trial && Math.abs(ratio - 1) <= tolerance[goal.equal])
+      return { trial, note: `${knob.setting} tuned` };
+    if (trial && ratio < 1) tight = { position, trial };
     else wide = { position, trial };
-    const end = wide === null ? most : least;
-    if ((tight === null || wide === null) && position === end) {
-      throw unreachable(
-        store,
-        goal,
-        `${figure(goal, trial)} at ${knob.setting} ${loose(position)}, its limit`,
-      );
+    if ((tight === null && position === least) || (wide === null && position === most)) {
+      const got = trial ? figure(goal, trial) : "gradients that are no numbers";
+      throw unreachable(store, goal, `${got} at ${knob.setting} ${loose(position)}, its limit`);
     }
-    // Noise is nearly proportional to a bound; bytes are not.
-    const guess = goal.equal === "noise" && ratio > 0 ? position / ratio : Number.NaN;
+    // Noise is nearly proportional to a bound; bytes are not. Every third trial halves, whatever the guesses do.
+    const proportional = goal.equal === "noise" && trial && ratio > 0 && tries % 3 < 2;
+    const guess = proportional ? position / ratio : Number.NaN;
     position = nextPosition(tight?.position ?? null, wide?.position ?? null, guess, { least, most });
   }
-  const nearest = goal.equal === "noise" ? tight : wide;
-  if (!nearest) throw unreachable(store, goal, `no position of ${knob.setting} that meets it`);
+  const [quiet, small] = [tight?.trial, wide?.trial];
+  if (!quiet || !small) {
+    const most = quiet ? `${figure(goal, quiet)} at most, and beyond that ` : "";
+    throw unreachable(store, goal, `${most}gradients that are no numbers`);
+  }
+  const nearest = goal.equal === "noise" ? quiet : small;
   return {
-    trial: nearest.trial,
-    note: `${knob.setting} tuned to the nearest from below, ${figure(goal, nearest.trial)}: the figure jumps there`,
+    trial: nearest,
+    note: `${knob.setting} tuned to the nearest from below, ${figure(goal, nearest)}: the figure jumps there`,
   };
 }
 
 interface Step<Trial> {
   readonly position: number;
-  readonly trial: Trial;
+  /** Null where the gradients were no numbers. */
+  readonly trial: Trial | null;
 }
+
+/** Null where the errors were so large that the loss became no number: the knob is too loose there. */
+export const finite = <Trial>(trial: Promise<Trial>): Promise<Trial | null> =>
+  trial.catch((error) => {
+    if (error instanceof NumericError) return null;
+    throw error;
+  });
 
 /** The next position: the guess if it lies where the target must, else the middle, or a jump where one side is open. */
 export function nextPosition(
@@ -105,7 +115,7 @@ export function nextPosition(
     return guess > low && guess < high ? guess : Math.sqrt(tight * wide);
   }
   const from = (tight ?? wide)!;
-  const factor = Math.min(64, Math.max(2, guess > 0 ? Math.max(guess / from, from / guess) : 8));
+  const factor = guess > 0 ? Math.min(64, Math.max(1.05, guess / from, from / guess)) : 8;
   return tight === null ? Math.max(least, from / factor) : Math.min(most, from * factor);
 }
 

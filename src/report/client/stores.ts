@@ -52,15 +52,11 @@ export function pareto(box: HTMLElement): void {
       marks: [
         Plot.ruleX(exact, { x: bytes, stroke: "store", strokeDasharray: "4 3", title, tip: true }),
         Plot.line(noisy, { x: bytes, y: "noise", z: "store", stroke: "store" }),
-        Plot.dot(noisy, {
-          x: bytes,
-          y: "noise",
-          stroke: "store",
-          fill: (point) => (point.chosen ? point.store : "transparent"),
-          r: 4,
-          title,
-          tip: true,
-        }),
+        Plot.dot(noisy, { x: bytes, y: "noise", stroke: "store", r: 4, title, tip: true }),
+        Plot.dot(
+          noisy.filter(({ chosen }) => chosen),
+          { x: bytes, y: "noise", fill: "store", r: 5 },
+        ),
       ],
     }),
   );
