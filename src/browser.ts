@@ -4,6 +4,7 @@
  */
 import type { openDataset as openFiles } from "./data/open.js";
 import { UsageError } from "./error.js";
+import type * as weights from "./models/weights.js";
 import type * as checkpoint from "./runs/checkpoint.js";
 
 export { decode, encode, inspect } from "./codec/index.js";
@@ -15,8 +16,16 @@ export { paper } from "./comet/policies/paper.js";
 export { spread } from "./comet/policies/spread.js";
 export type { Bounds, Policy, SiteState } from "./comet/policy.js";
 export { CometStore } from "./comet/store.js";
+export {
+  type DatasetParts,
+  datasetOf,
+  type ImageSource,
+  type LabelledArrays,
+  type LabelledImage,
+} from "./data/arrays.js";
 export type { Dataset, Split } from "./data/dataset.js";
 export { fashionClasses, type IdxFile, idxDataset } from "./data/idxset.js";
+export type { Block, Device } from "./device/device.js";
 export type { StoreController } from "./engine/controller.js";
 export { createEngine, type EngineOptions } from "./engine/engine.js";
 export type { NoiseLaw, NoiseRun, NoiseWatch, Observation } from "./engine/noise.js";
@@ -30,6 +39,7 @@ export * from "./error.js";
 export type { Input } from "./models/input.js";
 export { createModel, models } from "./models/models.js";
 export * as nn from "./nn/index.js";
+export { type Curvature, elementwiseNoise } from "./noise/elementwise.js";
 export { sigmoid, silu } from "./ops/activation.js";
 export { adaptiveAvgPool2d } from "./ops/adaptive.js";
 export { concat } from "./ops/concat.js";
@@ -40,7 +50,7 @@ export { crossEntropy, softmax } from "./ops/loss.js";
 export { batchNorm2d } from "./ops/norm.js";
 export { add, dropout, flatten, relu } from "./ops/pointwise.js";
 export { avgPool2d, maxPool2d } from "./ops/pool.js";
-export { createRng } from "./rng.js";
+export { createRng, type Rng } from "./rng.js";
 export { Audit } from "./stores/audit.js";
 export { GradientErrors, type LayerError, totalNoise } from "./stores/gradient-error.js";
 export { type ProbeRow, probe } from "./stores/probe.js";
@@ -49,6 +59,7 @@ export type { TrainHooks } from "./training/hooks.js";
 export { type Outcome, train } from "./training/loop.js";
 export { Sgd, schedules } from "./training/optim.js";
 export type { Position } from "./training/position.js";
+export { type Classification, predict } from "./training/predict.js";
 export type { EpochRecord, StepRecord, TrainRecord } from "./training/records.js";
 export { createSession, type Session, type SessionParts } from "./training/session.js";
 export { defaults, type Settings } from "./training/settings.js";
@@ -58,6 +69,11 @@ export { hashWeights } from "./training/weights-hash.js";
 const withoutFiles = (where: string, remedy: string) => async (): Promise<never> => {
   throw new UsageError({ where, expected: "a file system, as in Node", got: "a browser", remedy });
 };
+
+const weightsInNode = "train in Node to write and read weights";
+
+export const loadWeights: typeof weights.loadWeights = withoutFiles("loadWeights", weightsInNode);
+export const saveWeights: typeof weights.saveWeights = withoutFiles("saveWeights", weightsInNode);
 
 const trainInNode = "train in Node to write and read checkpoints";
 

@@ -47,6 +47,9 @@ export class BudgetError extends CometError {}
 /** Data files that are missing, truncated or damaged. */
 export class DataError extends CometError {}
 
+/** The disk takes no more: it is full, a quota is used up, or a file would exceed the limit of its size. */
+export class DiskError extends CometError {}
+
 /** Options and settings that are invalid or contradict each other. */
 export class UsageError extends CometError {}
 

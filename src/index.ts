@@ -2,4 +2,5 @@
 
 export * from "./browser.js";
 export { openDataset } from "./data/open.js";
+export { loadWeights, saveWeights } from "./models/weights.js";
 export { listCheckpoints, readCheckpoint, restore, writeCheckpoint } from "./runs/checkpoint.js";

@@ -4,132 +4,57 @@
  *
  *   "CMTA" 01 | 00 u32 n  n bytes as they are | 01 frame | … | 02 u32 checksum, f64 bytes of what decoding gives
  */
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { stdin, stdout } from "node:process";
 import { addStripes, foldLanes, startLanes, stripeBytes } from "../codec/checksum.js";
-import { DataError, FrameError, UsageError } from "../error.js";
+import { inspect } from "../codec/index.js";
+import { FrameError } from "../error.js";
+import type { Source } from "./source.js";
 
 export const magic = Uint8Array.of(0x43, 0x4d, 0x54, 0x41, 1);
 export const section = { bytes: 0, frame: 1, end: 2 } as const;
 /** Values in a part at most. */
 export const partLength = 1 << 21;
 
-/** Bytes in order, from a file or from standard input ("-"). */
-export class Source {
-  readonly name: string;
-  readonly #chunks: AsyncIterator<Uint8Array>;
-  readonly #file: FileHandle | null;
-  #held: Uint8Array = new Uint8Array(0);
+/** The bytes at the start of a frame that hold its length. */
+const frontBytes = 12;
 
-  private constructor(name: string, chunks: AsyncIterable<Uint8Array>, file: FileHandle | null) {
-    this.name = name;
-    this.#chunks = chunks[Symbol.asyncIterator]();
-    this.#file = file;
+/**
+ * Reads the sections of an archive in order, frames whole. Throws a FrameError if it is damaged or cut off, or if bytes
+ * follow its end.
+ */
+export async function* sectionsOf(source: Source): AsyncGenerator<{ kind: number; bytes: Uint8Array }> {
+  const damaged = (field: string, expected: string, got: string, remedy = "get the file whole") =>
+    new FrameError({ where: `${source.name}: ${field}`, expected, got, remedy });
+  const head = await source.take(magic.length, "magic");
+  if (magic.some((byte, i) => head[i] !== byte)) {
+    const got = [...head].map((byte) => byte.toString(16)).join(" ");
+    throw damaged("magic", "a file that comet compress wrote", got, "name another file");
   }
-
-  static async open(path: string): Promise<Source> {
-    if (path === "-") return new Source("standard input", stdin, null);
-    const file = await open(path).catch((cause: NodeJS.ErrnoException) => {
-      throw new DataError({
-        where: path,
-        expected: "a file that can be read",
-        got: cause.code ?? cause.message,
-        remedy: "check the path",
-      });
-    });
-    return new Source(path, file.createReadStream({ highWaterMark: 1 << 20, autoClose: false }), file);
-  }
-
-  /** Bytes of the whole file; NaN where nobody knows. */
-  async bytes(): Promise<number> {
-    return this.#file ? (await this.#file.stat()).size : Number.NaN;
-  }
-
-  /** The next `length` bytes, fewer at the end. */
-  async read(length: number): Promise<Uint8Array> {
-    const out = new Uint8Array(length);
-    let at = 0;
-    while (at < length) {
-      if (this.#held.length === 0) {
-        const { done, value } = await this.#chunks.next();
-        if (done) break;
-        this.#held = value;
-      }
-      const some = this.#held.subarray(0, length - at);
-      out.set(some, at);
-      at += some.length;
-      this.#held = this.#held.subarray(some.length);
+  for (;;) {
+    const [kind] = await source.take(1, "section");
+    if (kind === section.end) {
+      yield { kind, bytes: await source.take(12, "end") };
+      const behind = await source.drain();
+      if (behind > 0) throw damaged("end", "no more bytes", String(behind));
+      return;
     }
-    return out.subarray(0, at);
-  }
-
-  /** Exactly `length` bytes. Throws a FrameError that names `field`. */
-  async take(length: number, field: string): Promise<Uint8Array> {
-    const bytes = await this.read(length);
-    if (bytes.length < length) {
-      throw new FrameError({
-        where: `${this.name}: ${field}`,
-        expected: `${length} bytes`,
-        got: `${bytes.length}`,
-        remedy: "the file is cut off: get it whole",
-      });
-    }
-    return bytes;
-  }
-
-  async close(): Promise<void> {
-    await this.#file?.close();
+    if (kind === section.bytes) {
+      const length = lengthAtEnd(await source.take(4, "section length"));
+      yield { kind, bytes: await source.take(length, "bytes") };
+    } else if (kind === section.frame) {
+      const front = await source.take(frontBytes, "section length");
+      const length = lengthAtEnd(front);
+      if (length < frontBytes) throw damaged("frame", `at least ${frontBytes} bytes`, String(length));
+      const bytes = Buffer.concat([front, await source.take(length - frontBytes, "frame")]);
+      // A short frame may claim any number of values.
+      const values = inspect(bytes).shape.reduce((product, size) => product * size, 1);
+      if (values > partLength) throw damaged("frame", `at most ${partLength} values`, String(values));
+      yield { kind, bytes };
+    } else throw damaged("section", `one of ${Object.values(section).join(", ")}`, String(kind));
   }
 }
 
-/** Bytes in order to a file that appears whole or not at all, or to standard output ("-"). */
-export class Sink {
-  readonly #path: string;
-  readonly #file: FileHandle | null;
-  bytes = 0;
-
-  private constructor(path: string, file: FileHandle | null) {
-    this.#path = path;
-    this.#file = file;
-  }
-
-  static async open(path: string): Promise<Sink> {
-    if (path === "-") return new Sink(path, null);
-    const file = await open(Sink.#temporary(path), "w").catch((cause: NodeJS.ErrnoException) => {
-      throw new UsageError({
-        where: `-o ${path}`,
-        expected: "a file that can be written",
-        got: cause.code ?? cause.message,
-        remedy: "choose a folder that exists and is writable",
-      });
-    });
-    return new Sink(path, file);
-  }
-
-  static #temporary(path: string): string {
-    return `${path}.${process.pid}.part`;
-  }
-
-  async write(bytes: Uint8Array): Promise<void> {
-    this.bytes += bytes.length;
-    if (this.#file) await this.#file.writeFile(bytes);
-    else
-      await new Promise<void>((done, fail) => stdout.write(bytes, (error) => (error ? fail(error) : done())));
-  }
-
-  async commit(): Promise<void> {
-    if (!this.#file) return;
-    await this.#file.sync();
-    await this.#file.close();
-    await rename(Sink.#temporary(this.#path), this.#path);
-  }
-
-  async abandon(): Promise<void> {
-    if (!this.#file) return;
-    await this.#file.close();
-    await rm(Sink.#temporary(this.#path), { force: true });
-  }
-}
+const lengthAtEnd = (bytes: Uint8Array): number =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(bytes.length - 4, true);
 
 /** The checksum of bytes that come in pieces. */
 export class Content {

@@ -5,8 +5,10 @@ import { CometError } from "../error.js";
 import { registerCompare } from "./compare/command.js";
 import { registerCompress } from "./compress.js";
 import { registerData } from "./data.js";
+import { registerDecompress } from "./decompress.js";
 import { registerDemo } from "./demo.js";
 import { registerEvaluate } from "./evaluate.js";
+import { inOneLine } from "./line.js";
 import { registerMaxBatch } from "./maxbatch.js";
 import { registerMemory } from "./memory.js";
 import { asOptions } from "./options.js";
@@ -30,14 +32,30 @@ for (const register of [
   registerReport,
   registerData,
   registerCompress,
+  registerDecompress,
 ]) {
   register(program);
 }
 
+// The reader of a pipe may close it early.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") tell(error);
+  process.exit(1);
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof CometError)) throw error;
-  process.stderr.write(`comet: ${error.name}: ${asOptions(error.message)}\n`);
+  tell(error);
   process.exitCode = 1;
+}
+
+/** Prints an error in one line. With COMET_TRACE=1, an error that is none of ours is printed with its stack. */
+function tell(error: unknown): void {
+  const known = error instanceof CometError;
+  const text = known
+    ? `${error.name}: ${asOptions(error.message)}`
+    : `unexpected ${error}; COMET_TRACE=1 shows where`;
+  process.stderr.write(`comet: ${inOneLine(text)}\n`);
+  if (!known && process.env.COMET_TRACE && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }

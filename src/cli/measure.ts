@@ -122,7 +122,7 @@ export async function measure(
     last: steps.at(-1)!.record,
     sites,
     errors: summarizer.summary,
-    ms: Math.min(...timed),
+    ms: timed.reduce((least, ms) => Math.min(least, ms)),
     storeShare: (steps.at(-1)!.storeMs - steps[0]!.storeMs) / timed.reduce((sum, ms) => sum + ms, 0),
     residentPeakBytes,
   };

@@ -173,4 +173,7 @@ export function parsed(options: Parsed): { settings: Settings; places: Places } 
 
 /** The text of an error of the library, with `settings.NAME` as the option that sets it. */
 export const asOptions = (message: string): string =>
-  message.replace(/\bsettings\.(\w+)/g, (_, name: string) => flagOf(name));
+  message
+    .replace(/\bsettings\.(\w+)/g, (_, name: string) => flagOf(name))
+    .replace(/\bdataset\.(source|size)\b/g, (_, name: string) => (name === "size" ? "--image" : "--data"))
+    .replace(/\bdataset\.(\w+)/g, (_, name: string) => flagOf(name));

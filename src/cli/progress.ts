@@ -1,5 +1,5 @@
 /** The live line of a training run; on stderr, and only where that is a terminal. */
-import { SingleBar } from "cli-progress";
+import { Presets, SingleBar } from "cli-progress";
 import { formatBytes } from "../device/ledger.js";
 import type { PlanRecord, StepRecord } from "../training/records.js";
 
@@ -44,6 +44,25 @@ export class Progress {
       saved: formatBytes(record.savedPeakBytes),
       peak: formatBytes(record.devicePeakBytes),
     });
+  }
+
+  stop(): void {
+    this.#bar.stop();
+  }
+}
+
+/** The progress line of a file that is read or written. */
+export class ByteBar {
+  readonly #bar: SingleBar;
+
+  constructor(what: string, totalBytes: number) {
+    const format = `${what} {bar} {percentage}% | ${"{value}"} of {total} MB | ETA {eta_formatted}`;
+    this.#bar = new SingleBar({ format, stream: process.stderr }, Presets.rect);
+    this.#bar.start(Math.ceil(totalBytes / 1e6), 0);
+  }
+
+  update(bytes: number): void {
+    this.#bar.update(Math.round(bytes / 1e6));
   }
 
   stop(): void {

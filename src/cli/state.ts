@@ -2,8 +2,8 @@
 import type { Command } from "commander";
 import { DataError, UsageError } from "../error.js";
 import type { Checkpoint } from "../runs/checkpoint.js";
+import { readManifest } from "../runs/manifest.js";
 import { findStanding } from "../runs/resume.js";
-import { readManifest } from "../runs/run.js";
 import { stepsDone, totalSteps } from "../training/position.js";
 import { type Settings, scheduleOf } from "../training/settings.js";
 

@@ -34,7 +34,10 @@ export function worstError({
 
 export function resultTable(results: readonly Result[], titles: readonly string[]): string {
   const table = new Table({ head: ["", ...titles], style: { head: [], border: [] } });
-  for (const [label, cell] of rows) table.push([label, ...results.map(cell)]);
+  for (const [label, cell] of rows) {
+    const cells = [label, ...results.map(cell)];
+    table.push(cells);
+  }
   return table.toString();
 }
 

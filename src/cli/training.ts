@@ -1,11 +1,15 @@
 /** One training run, begun or gone on with: its folder, its progress line and its end, good or bad. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { openDataset } from "../data/open.js";
 import type { Profile } from "../device/kernel-module.js";
-import { discardCheckpoints, type RunState, restore, writeCheckpoint } from "../runs/checkpoint.js";
+import { DiskError } from "../error.js";
+import { type Checkpoint, discardCheckpoints, restore, writeCheckpoint } from "../runs/checkpoint.js";
 import { recordsOf } from "../runs/log.js";
-import { checkData, findStanding, settingsToGoOn } from "../runs/resume.js";
-import { type DataSource, type Manifest, manifestVersion, RunFolder } from "../runs/run.js";
+import { type DataSource, type Manifest, manifestVersion } from "../runs/manifest.js";
+import { checkData, findStanding, nothingLeft, settingsToGoOn } from "../runs/resume.js";
+import { type Run, RunFolder, readRun } from "../runs/run.js";
+import type { RunState } from "../runs/state.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
 import { storeNamed } from "../stores/registry.js";
 import type { TrainHooks } from "../training/hooks.js";
@@ -114,6 +118,11 @@ export async function resumeTraining(
     const { checkpoint, log, damaged } = await findStanding(path);
     for (const { name, damage } of damaged) say(`${name} is damaged and left aside: ${damage}`);
     const settings = settingsToGoOn(path, manifest, checkpoint, asked);
+    if (!settings) {
+      if (existsSync(join(path, "report.html"))) throw nothingLeft(path, manifest.steps, manifest.steps);
+      say(`${path} is complete: all ${manifest.steps} steps are done, and its report is written now`);
+      return resultOf(readRun(path), checkpoint);
+    }
     if (manifest.versions.comet !== version) {
       say(
         `${path} began with comet-ts ${manifest.versions.comet}, not ${version}: its weights may become others`,
@@ -121,7 +130,8 @@ export async function resumeTraining(
     }
     const images = manifest.data.train;
     const step = checkpoint ? stepsDone(checkpoint.state.position, settings, images) : 0;
-    say(`${path}: ${step} of ${endOf(settings, images)} steps are done`);
+    const end = endOf(settings, images);
+    say(`${path}: ${step} of ${end} steps are done${step === end ? ", it is complete but for its end" : ""}`);
     const source = { ...manifest.data, ...(data === undefined ? {} : { source: data }) };
     return await inSession(source, settings, async (session) => {
       checkData(manifest, session.dataset);
@@ -147,6 +157,27 @@ export async function resumeTraining(
   }
 }
 
+/** The result of a finished run, from its files. */
+function resultOf({ path, manifest, records }: Run, checkpoint: Checkpoint | null): Result {
+  const { id, status, weights, profile, threads, residentPeakBytes, skipped = [] } = manifest;
+  const summarizer = new Summarizer();
+  for (const record of records) summarizer.add(record);
+  const { summary } = summarizer;
+  const seconds = checkpoint?.state.seconds ?? summary.stepSeconds;
+  return {
+    id,
+    path,
+    status,
+    weights: weights ?? "",
+    profile,
+    threads,
+    seconds,
+    residentPeakBytes,
+    skipped,
+    summary,
+  };
+}
+
 /** What earlier processes did of the run. */
 type Past = Omit<RunState, "log"> & { records: readonly TrainRecord[] };
 
@@ -157,6 +188,15 @@ const nothingYet: Past = {
   residentPeakBytes: 0,
   records: [],
 };
+
+/** The error of a full disk, with how to go on: the run has lost nothing. */
+const goingOn = ({ where, got }: DiskError, path: string): DiskError =>
+  new DiskError({
+    where,
+    expected: "space for what is written",
+    got,
+    remedy: `free space there, then go on with comet train --resume ${path}`,
+  });
 
 async function trainIn(folder: RunFolder, session: Session, past: Past): Promise<Result> {
   const { settings, dataset } = session;
@@ -203,8 +243,14 @@ async function trainIn(folder: RunFolder, session: Session, past: Past): Promise
   } catch (error) {
     const { residentPeakBytes } = spent();
     const { steps } = summarizer.summary;
-    folder.close({ status: "failed", error: asOptions((error as Error).message), steps, residentPeakBytes });
-    throw error;
+    const status = error instanceof DiskError ? "interrupted" : "failed";
+    const told = error instanceof DiskError ? goingOn(error, folder.path) : (error as Error);
+    try {
+      folder.close({ status, error: asOptions(told.message), steps, residentPeakBytes });
+    } catch {
+      // The first error is the one to report.
+    }
+    throw told;
   } finally {
     progress.stop();
     process.removeListener("SIGINT", onSignal);

@@ -29,10 +29,7 @@ export function calibrate(controller: Calibrated, trial: Trial): Expectation | n
   const gradients = trial.backPropagate(count);
   for (const state of sites.values()) scale(state, part);
   // The gradient stands in for the momentum. Its noise grows like 1/√part.
-  controller.assess((parameter) => {
-    const gradient = gradients.get(parameter)!;
-    return Math.sqrt(part) * (gradient.reduce((sum, g) => sum + Math.abs(g), 0) / gradient.length);
-  });
+  controller.assess((parameter) => Math.sqrt(part) * gradients.get(parameter)!);
   if (!plan) return null;
   if (plan.limits === "bytes" && plan.savedBytes === 0) plan.savedBytes = trial.leftForSaved(count);
   plan.begin(trial.images);

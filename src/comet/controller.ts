@@ -18,12 +18,12 @@ import { UsageError } from "../error.js";
 import { NoisePass } from "../noise/pass.js";
 import { createRng } from "../rng.js";
 import { Plan } from "./budget/plan.js";
-import type { SavedPlan } from "./budget/state.js";
 import { calibrate } from "./calibration.js";
 import { acceptedSigma, upstreamVariance } from "./law.js";
 import { law } from "./policies/law.js";
 import type { Bounds, Policy, SiteState } from "./policy.js";
 import { ErrorTrace } from "./prediction.js";
+import { checkSaved, type SavedController } from "./saved.js";
 
 export interface ControllerOptions {
   policy?: Policy;
@@ -31,18 +31,6 @@ export interface ControllerOptions {
   every?: number;
   /** The accepted σ as a share of the mean |momentum|. */
   share?: number;
-}
-
-/** What is known of a site, with the name of its parameter: plain data, and Float32Arrays. */
-export type SavedSite = Omit<SiteState, "site" | "arrivals"> & {
-  site: Omit<Site, "parameter"> & { parameter: string | null };
-};
-
-/** All that is known: plain data, and Float32Arrays. */
-export interface SavedController {
-  sites: readonly SavedSite[];
-  /** For policies that limit all tensors together. */
-  plan: SavedPlan | null;
 }
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
@@ -191,9 +179,9 @@ export class Controller implements StoreController {
     return { sites, plan: this.plan?.state ?? null };
   }
 
-  /** Continues from the state of another controller of the same model. */
+  /** Continues from the state of another controller of the same model. Throws a DataError if it is none. */
   restore(state: unknown, parameters: Iterable<Parameter>): void {
-    const { sites, plan } = state as SavedController;
+    const { sites, plan } = checkSaved(state);
     const byName = new Map([...parameters].map((parameter) => [parameter.name, parameter]));
     this.sites.clear();
     this.fresh = sites.length === 0;

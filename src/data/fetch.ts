@@ -95,7 +95,7 @@ async function take(
         remedy: "fetch again, or choose another --source",
       });
     }
-    await writeAtomically(join(folder, name), bytes);
+    writeAtomically(join(folder, name), bytes);
   }
   const missing = await missingFiles(folder, md5);
   if (missing.length > 0) {
@@ -127,7 +127,7 @@ export async function fetchCifar10(
   progress: FetchProgress,
 ): Promise<Fetched> {
   const fetched = await fetchFiles(folder, cifar10Md5, cifar10Sources(source), progress);
-  await writeAtomically(join(folder, "batches.meta.txt"), `${cifar10Classes.join("\n")}\n`);
+  writeAtomically(join(folder, "batches.meta.txt"), `${cifar10Classes.join("\n")}\n`);
   return fetched;
 }
 

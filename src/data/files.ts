@@ -1,6 +1,6 @@
 /** Reads the files of a data set. Errors name the file that is missing or damaged. */
 import { readFile } from "node:fs/promises";
-import { gunzipSync } from "node:zlib";
+import { constants, gunzipSync } from "node:zlib";
 import { DataError } from "../error.js";
 
 /** Reads the first of `paths` that exists. `remedy` tells the user how to get the file. */
@@ -20,18 +20,37 @@ export async function readFirst(
   throw new DataError({ where: paths[0]!, expected: "a file", got: "nothing there", remedy });
 }
 
-/** Returns a file's contents, unzipped if the file is gzipped. `where` names it in errors. */
-export function unzipped(file: Uint8Array, where: string): Uint8Array {
-  if (!(file[0] === 0x1f && file[1] === 0x8b)) return file;
+export const isZipped = (file: Uint8Array): boolean => file[0] === 0x1f && file[1] === 0x8b;
+
+/**
+ * Unzips a gzip file to at most `most` bytes, because a small file may hold any number of them. Throws a DataError if
+ * there are more. `where` names the file in errors.
+ */
+export function unzipped(file: Uint8Array, where: string, most: number): Uint8Array {
   try {
-    return gunzipSync(file);
+    return gunzipSync(file, { maxOutputLength: Math.max(most, 1) });
   } catch (cause) {
+    const tooMany = (cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
     throw new DataError({
       where,
-      expected: "a whole gzip file",
-      got: cause instanceof Error ? cause.message : String(cause),
+      expected: tooMany ? `at most ${most} bytes in a gzip file` : "a whole gzip file",
+      got: tooMany ? "more" : cause instanceof Error ? cause.message : String(cause),
       remedy: "fetch or copy the file again",
     });
+  }
+}
+
+/** Unzips the start of a gzip file: at least `length` bytes, or fewer if the file is damaged there. */
+export function unzippedHead(file: Uint8Array, length: number): Uint8Array {
+  // Deflate unfolds its input to at most 1032 times as many bytes.
+  const front = file.subarray(0, 1 << 10);
+  try {
+    const head = gunzipSync(front, { finishFlush: constants.Z_SYNC_FLUSH });
+    return head.length >= length || front.length === file.length
+      ? head
+      : gunzipSync(file.subarray(0, 1 << 17), { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch {
+    return new Uint8Array();
   }
 }
 

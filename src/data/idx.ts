@@ -14,9 +14,21 @@ export interface Idx {
 
 const unsignedByte = 0x08;
 
-/** `where` names the file in errors; `rank` is the expected number of dimensions. */
-export function decodeIdx(bytes: Uint8Array, where: string, rank: number): Idx {
-  const headerBytes = 4 + 4 * rank;
+/** More than any data set in this format takes: EMNIST, the largest, takes 640 MB. */
+const mostBytes = 2 ** 30;
+
+/** The bytes of a header of so many dimensions. */
+export const idxHeaderBytes = (rank: number): number => 4 + 4 * rank;
+
+/**
+ * The bytes of the whole file, as its header states them. `where` names the file in errors; `rank` is the expected number
+ * of dimensions.
+ */
+export const idxFileBytes = (head: Uint8Array, where: string, rank: number): number =>
+  dimensionsOf(head, where, rank).reduce((product, size) => product * size, 1) + idxHeaderBytes(rank);
+
+function dimensionsOf(bytes: Uint8Array, where: string, rank: number): number[] {
+  const headerBytes = idxHeaderBytes(rank);
   if (bytes.length < headerBytes) {
     throw damaged(where, `an IDX header of ${headerBytes} bytes`, `${bytes.length} bytes`);
   }
@@ -27,6 +39,17 @@ export function decodeIdx(bytes: Uint8Array, where: string, rank: number): Idx {
     throw damaged(where, `IDX magic ${hex(wanted)} (bytes, ${rank} dimensions)`, hex(magic));
   }
   const dimensions = Array.from({ length: rank }, (_, d) => view.getUint32(4 + 4 * d));
+  const length = dimensions.reduce((product, size) => product * size, 1);
+  if (headerBytes + length > mostBytes) {
+    throw damaged(where, `at most ${mostBytes} bytes`, `dimensions ${dimensions.join("×")}`);
+  }
+  return dimensions;
+}
+
+/** `where` names the file in errors; `rank` is the number of dimensions wanted. */
+export function decodeIdx(bytes: Uint8Array, where: string, rank: number): Idx {
+  const dimensions = dimensionsOf(bytes, where, rank);
+  const headerBytes = idxHeaderBytes(rank);
   const length = dimensions.reduce((product, size) => product * size, 1);
   if (bytes.length !== headerBytes + length) {
     throw damaged(

@@ -65,7 +65,7 @@ async function listPhotographs(folder: string, classes: string[]): Promise<Photo
         remedy: "add images of the class or remove its folder",
       });
     }
-    photographs.push(...files.map((path) => ({ path, label })));
+    for (const path of files) photographs.push({ path, label });
   }
   return photographs;
 }

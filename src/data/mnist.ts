@@ -9,7 +9,8 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Dataset } from "./dataset.js";
-import { readFirst, unzipped } from "./files.js";
+import { isZipped, readFirst, unzipped, unzippedHead } from "./files.js";
+import { idxFileBytes, idxHeaderBytes } from "./idx.js";
 import { fashionClasses, type IdxFile, type IdxPair, idxDataset } from "./idxset.js";
 
 /**
@@ -27,13 +28,19 @@ export async function openIdxFolder(folder: string, name: string, classes: strin
 }
 
 const readPair = async (folder: string, prefix: "train" | "t10k"): Promise<IdxPair> => [
-  await readIdx(folder, `${prefix}-images-idx3-ubyte`),
-  await readIdx(folder, `${prefix}-labels-idx1-ubyte`),
+  await readIdx(folder, `${prefix}-images-idx3-ubyte`, 3),
+  await readIdx(folder, `${prefix}-labels-idx1-ubyte`, 1),
 ];
 
-async function readIdx(folder: string, name: string): Promise<IdxFile> {
+async function readIdx(folder: string, name: string, rank: number): Promise<IdxFile> {
   const plain = join(folder, name);
   const remedy = "put the four IDX files (plain or .gz) there";
   const { path, bytes } = await readFirst([plain, `${plain}.gz`], remedy);
-  return { where: path, bytes: unzipped(bytes, path) };
+  return { where: path, bytes: isZipped(bytes) ? unzippedIdx(bytes, path, rank) : bytes };
+}
+
+/** Unzips an IDX file to the number of bytes that its own header states. */
+export function unzippedIdx(file: Uint8Array, where: string, rank: number): Uint8Array {
+  const head = unzippedHead(file, idxHeaderBytes(rank));
+  return unzipped(file, where, idxFileBytes(head, where, rank));
 }

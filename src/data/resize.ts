@@ -26,8 +26,8 @@ export function resize(
 ): Uint8Array {
   const across = weights(box.x, box.width, width, window.x, window.width);
   const down = weights(box.y, box.height, height, window.y, window.height);
-  const top = Math.min(...down.map(({ start }) => start));
-  const rows = Math.max(...down.map(({ start, taps }) => start + taps.length)) - top;
+  const top = down.reduce((least, { start }) => Math.min(least, start), Number.POSITIVE_INFINITY);
+  const rows = down.reduce((most, { start, taps }) => Math.max(most, start + taps.length), 0) - top;
 
   // Rows: one output row, with three bytes per pixel, for each input row that the columns need.
   const narrow = new Uint8Array(rows * window.width * 3);

@@ -13,7 +13,8 @@
  *        7  ready    number of workers that have started
  *        8  asleep   number of threads that sleep or are about to
  *   64 …    address and bytes of the first thread's workspace, binary64; the workspaces of the others follow it
- *   256 …   the calls, 32 numbers of binary64 each: the arguments, and the result in the last number
+ *   128 …   a word for each thread: 1 while it claims and runs calls, else 0
+ *   512 …   the calls, 32 numbers of binary64 each: the arguments, and the result in the last number
  *   then    the error's text, UTF-8
  *
  * A claim is one compare-and-exchange of `open`. The call itself is read after the claim, because it stays on
@@ -27,7 +28,9 @@ const [roundAt, openAt, endedAt, callsAt, kernelAt, countAt, failedAt, readyAt, 
   0, 1, 2, 3, 4, 5, 6, 7, 8,
 ];
 const workspaceAt = 64;
-const listAt = 256;
+const busyAt = 128;
+const mostBusy = 64;
+const listAt = 512;
 const callNumbers = 32;
 const resultAt = callNumbers - 1;
 const textBytes = 512;
@@ -48,10 +51,14 @@ export interface Workspace {
  */
 const patience = 0.3;
 
+/** The calling thread waits so long before it checks whether the workers are alive, in milliseconds. */
+const lookAfter = 250;
+
 export class Board {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #workspace: Float64Array;
+  readonly #busy: Int32Array;
   readonly #list: Float64Array;
   readonly #text: Uint8Array;
   /** Argument arrays for kernel calls, one per length, which are reused. */
@@ -63,6 +70,7 @@ export class Board {
     const textAt = buffer.byteLength - textBytes;
     this.#words = new Int32Array(buffer, 0, 9);
     this.#workspace = new Float64Array(buffer, workspaceAt, 2);
+    this.#busy = new Int32Array(buffer, busyAt, mostBusy);
     this.#list = new Float64Array(buffer, listAt, (textAt - listAt) / 8);
     this.#text = new Uint8Array(buffer, textAt);
   }
@@ -99,17 +107,38 @@ export class Board {
 
   /**
    * Waits until all calls have ended. Returns their results in order, or the text of an error that one of
-   * them threw.
+   * them threw, or which worker ended during a call. `alive` tells for each worker, from thread 1 on, whether
+   * it is alive.
    */
-  collect(): number[] | string {
+  collect(alive: readonly (() => boolean)[] = []): number[] | string {
     const calls = this.#words[callsAt]!;
-    for (let ended = Atomics.load(this.#words, endedAt); ended !== calls; )
-      ended = this.#await(endedAt, ended);
+    for (let ended = Atomics.load(this.#words, endedAt); ended !== calls; ) {
+      const now = this.#await(endedAt, ended, lookAfter);
+      const lost = now === ended ? this.#lostThread(alive) : null;
+      if (lost !== null) return `the end of thread ${lost} in the middle of a call`;
+      ended = now;
+    }
     const failed = this.#words[failedAt]!;
     if (failed !== 0) return new TextDecoder().decode(this.#text.slice(0, failed));
     const results: number[] = [];
     for (let i = 0; i < calls; i++) results.push(this.#list[i * callNumbers + resultAt]!);
     return results;
+  }
+
+  /**
+   * Returns a worker that died during a call, once all others have ended their calls and write nothing more;
+   * else null.
+   */
+  #lostThread(alive: readonly (() => boolean)[]): number | null {
+    const open = Atomics.load(this.#words, openAt);
+    if ((open & 0xffff) < open >>> 16) return null;
+    let lost: number | null = null;
+    for (let thread = 1; thread <= alive.length; thread++) {
+      if (Atomics.load(this.#busy, thread) === 0) continue;
+      if (alive[thread - 1]!()) return null;
+      lost ??= thread;
+    }
+    return Atomics.load(this.#words, endedAt) === this.#words[callsAt] ? null : lost;
   }
 
   // ── a worker ──
@@ -132,8 +161,10 @@ export class Board {
 
   /** Runs calls as long as there are unclaimed ones. `thread` is 0 for the calling thread. */
   help(kernels: readonly Kernel[], thread: number): void {
+    Atomics.store(this.#busy, thread, 1);
     for (let call = this.#claim(thread); call >= 0; call = this.#claim(thread))
       this.#make(call, kernels, thread);
+    Atomics.store(this.#busy, thread, 0);
   }
 
   /**
@@ -177,9 +208,10 @@ export class Board {
   }
 
   /**
-   * Waits until a word differs from `old` and returns its value. Polls first, then sleeps if this thread may.
+   * Waits until a word differs from `old` and returns its value; after `most` milliseconds it returns `old`.
+   * Polls first, then sleeps if this thread may.
    */
-  #await(word: number, old: number): number {
+  #await(word: number, old: number, most = Number.POSITIVE_INFINITY): number {
     let begun = -1;
     for (let i = 1; ; i++) {
       const value = Atomics.load(this.#words, word);
@@ -187,11 +219,12 @@ export class Board {
       if (i % 64 !== 0) continue;
       const now = performance.now();
       if (begun < 0) begun = now;
+      if (now - begun > most) return old;
       if (now - begun < patience || !platform.maySleep) continue;
       // A thread that changes the word after this line sees a sleeper and wakes it; if it changed before, the
       // wait ends at once.
       Atomics.add(this.#words, asleepAt, 1);
-      Atomics.wait(this.#words, word, old);
+      Atomics.wait(this.#words, word, old, most);
       Atomics.sub(this.#words, asleepAt, 1);
     }
   }

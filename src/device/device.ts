@@ -65,7 +65,7 @@ export class Device {
         where: "device memory",
         expected: "between 1 MiB and 4 GiB less 64 KiB",
         got: Number.isFinite(memory) ? formatBytes(memory) : String(memory),
-        remedy: "give for example --memory 1GiB",
+        remedy: "give for example 1GiB",
       });
     }
     this.budget = pages * pageBytes;
@@ -196,8 +196,7 @@ export class Device {
       where: `${site} (${category})`,
       expected: `${formatBytes(bytes)} more of the device's ${formatBytes(this.budget)}`,
       got: `${short}; live: ${this.ledger}`,
-      // Said to runs of either store.
-      remedy: "use a smaller --batch, a larger --memory, or --store comet in place of plain",
+      remedy: "use a smaller settings.batch, a larger settings.memory, or a settings.store that keeps less",
     });
   }
 }

@@ -23,13 +23,19 @@ export interface Platform {
   /** Makes WebAssembly accept relaxed SIMD, if the engine supports it behind a flag. */
   allowRelaxedSimd(): void;
   /** Starts worker.ts in a thread that does not keep the process alive. */
-  startWorker(setup: WorkerSetup, onError: (message: string) => void): { terminate(): Promise<unknown> };
+  startWorker(setup: WorkerSetup, onError: (message: string) => void): StartedWorker;
   /** In a worker: passes the argument of startWorker to `serve`. */
   receiveSetup(serve: (setup: WorkerSetup) => void): void;
   /** Lets pending events, timers and messages run. */
   pause(): Promise<void>;
   warn(message: string): void;
   sha256(): Hash;
+}
+
+export interface StartedWorker {
+  terminate(): Promise<unknown>;
+  /** False once its thread has ended. It can be called while this thread handles no events. */
+  isAlive(): boolean;
 }
 
 export interface Hash {

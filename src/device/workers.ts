@@ -43,15 +43,15 @@ export class Team {
 
   /**
    * `threads` is the number that share the work, including the calling thread. Without shared memory, one
-   * thread does all.
+   * thread does all. `start` starts a worker.
    */
-  constructor(device: Device, threads: number) {
+  constructor(device: Device, threads: number, start = platform.startWorker) {
     if (!(Number.isInteger(threads) && threads >= 1 && threads <= mostThreads)) {
       throw new UsageError({
-        where: "--threads",
+        where: "settings.threads",
         expected: `a whole number from 1 to ${mostThreads}`,
         got: String(threads),
-        remedy: "give for example --threads 2",
+        remedy: "give for example settings.threads 2",
       });
     }
     const names = kernelNames(device.exports);
@@ -59,8 +59,9 @@ export class Team {
     this.#index = new Map(names.map((name, i) => [name, i]));
     const size = sharing(threads);
     this.#board = size > 1 ? Board.for(size * callsPerThread) : null;
-    for (let thread = 1; thread < size; thread++)
-      this.#workers.push(startWorker(device, this.#board!, thread));
+    for (let thread = 1; thread < size; thread++) {
+      this.#workers.push(startWorker(device, this.#board!, thread, start));
+    }
   }
 
   /** Number of threads that share the work, including the calling thread. */
@@ -81,6 +82,7 @@ export class Team {
   /**
    * Runs calls, at most `callsPerThread` per thread, and returns their results in order. If one throws, its
    * error is thrown only after all calls have ended, because they write to memory that the caller may free.
+   * A worker whose thread ends during a call is such an error.
    */
   run(kernel: string, calls: readonly (readonly number[])[], workspace: Workspace | null = null): number[] {
     // A single call runs here, without waking the workers.
@@ -88,7 +90,7 @@ export class Team {
       return calls.map((args) => this.#alone(kernel, args, workspace));
     this.#board.post(this.#index.get(kernel)!, calls, workspace);
     this.#board.help(this.#kernels, 0);
-    const ends = this.#board.collect();
+    const ends = this.#board.collect(this.#workers.map((worker) => () => worker.isAlive()));
     if (typeof ends === "string") throw ended(kernel, ends);
     return ends;
   }
@@ -111,8 +113,9 @@ function startWorker(
   { module, memory }: Device,
   board: Board,
   thread: number,
+  start: typeof platform.startWorker,
 ): ReturnType<typeof platform.startWorker> {
-  return platform.startWorker({ module, memory, board: board.buffer, thread }, (message) =>
+  return start({ module, memory, board: board.buffer, thread }, (message) =>
     platform.warn(`a worker did not start (${message}); other threads do its share`),
   );
 }
@@ -122,6 +125,6 @@ function ended(kernel: string, error: string): CometError {
     where: `kernel ${kernel}`,
     expected: "a result",
     got: error,
-    remedy: "report it with the shapes; --threads 1 shows whether a worker thread is the cause",
+    remedy: "report it with the shapes; settings.threads 1 shows whether a worker thread is the cause",
   });
 }

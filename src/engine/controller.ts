@@ -12,8 +12,8 @@ import type { Parameter, Site } from "./parameter.js";
 export interface Trial {
   /** The number of images in the batch. */
   readonly images: number;
-  /** Runs forward and backward on the first `count` images and returns the gradient of each parameter. */
-  backPropagate(count: number): ReadonlyMap<Parameter, Float32Array>;
+  /** Runs forward and backward on the first `count` images and returns the mean |gradient| of each parameter. */
+  backPropagate(count: number): ReadonlyMap<Parameter, number>;
   /** Runs forward on the first `count` images and returns the most bytes that were saved at a time. */
   forward(count: number): number;
   /** The bytes of the device that a step on the whole batch leaves for saved tensors, after `backPropagate(count)`. */

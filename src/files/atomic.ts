@@ -2,64 +2,26 @@
  * Writes files and folders atomically: they are written beside their place, flushed to disk, then renamed
  * into it.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { CometError, UsageError } from "../error.js";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { Output, syncFolder } from "./output.js";
+import { guard, partOf, removeAbandonedPartsOf } from "./part.js";
+import { refusal } from "./refusal.js";
 
 /**
  * Writes a file. If anything fails, the file that was at `path` before stays as it was. Throws a UsageError
- * if the folder cannot be written. Contents in parts are written one after another, and must not change
- * meanwhile.
+ * if the place cannot be written, and a DiskError if the disk is full. Contents in parts are written one
+ * after another.
  */
-export async function writeAtomically(
-  path: string,
-  contents: Uint8Array | string | Iterable<Uint8Array>,
-): Promise<void> {
-  const temporary = beside(path);
+export function writeAtomically(path: string, contents: Uint8Array | string | Iterable<Uint8Array>): void {
+  const output = Output.open(path);
   try {
-    const file = await open(temporary, "w");
-    try {
-      await writeFile(file, contents);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
+    const whole = typeof contents === "string" || contents instanceof Uint8Array;
+    for (const part of whole ? [contents] : contents) output.write(part);
+    output.commit();
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw unwritable(path, cause);
-  }
-}
-
-/** writeAtomically for callers that cannot wait. */
-export function writeAtomicallySync(path: string, contents: Uint8Array | string): void {
-  const temporary = beside(path);
-  try {
-    const file = openSync(temporary, "w");
-    try {
-      writeFileSync(file, contents);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-  } catch (cause) {
-    try {
-      rmSync(temporary, { force: true });
-    } catch {
-      // The first error is the one to report.
-    }
-    throw unwritable(path, cause);
+    output.abandon();
+    throw cause;
   }
 }
 
@@ -69,58 +31,32 @@ export function writeAtomicallySync(path: string, contents: Uint8Array | string)
  */
 export async function makeFolderAtomically(
   path: string,
-  fill: (folder: string) => Promise<void>,
+  fill: (folder: string) => void | Promise<void>,
 ): Promise<void> {
-  const temporary = beside(path);
+  removeAbandonedPartsOf(path);
+  const part = partOf(path);
+  const release = guard(part);
   try {
-    await mkdir(temporary);
-    await fill(temporary);
-    await sync(temporary);
-    await rename(temporary, path);
-    await sync(dirname(path));
+    mkdirSync(part);
+    await fill(part);
+    syncFolder(part);
+    renameSync(part, path);
+    syncFolder(dirname(path));
   } catch (cause) {
-    await rm(temporary, { recursive: true, force: true }).catch(() => {});
-    throw cause instanceof CometError ? cause : unwritable(path, cause);
-  }
-}
-
-/** Removes a folder. It is renamed first, so that it disappears all at once. */
-export async function removeFolderAtomically(path: string): Promise<void> {
-  const temporary = beside(path);
-  await rename(path, temporary);
-  await rm(temporary, { recursive: true });
-}
-
-/**
- * Removes unfinished files that killed processes left in a folder, if it exists. No other process may be
- * using it.
- */
-export function removeUnfinished(folder: string): void {
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder).filter((name) => unfinished.test(name))) {
-    rmSync(join(folder, name), { recursive: true });
-  }
-}
-
-/** Flushes a folder to disk; new names in it are durable only then. */
-async function sync(folder: string): Promise<void> {
-  // Windows cannot open folders, and writes names to disk by itself.
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
+    try {
+      rmSync(part, { recursive: true, force: true });
+    } catch {
+      // The next writer of the same place removes it.
+    }
+    throw refusal(path, cause);
   } finally {
-    await handle.close();
+    release();
   }
 }
 
-const beside = (path: string): string => `${path}.${process.pid}.part`;
-const unfinished = /\.\d+\.part$/;
-
-const unwritable = (path: string, cause: unknown): UsageError =>
-  new UsageError({
-    where: path,
-    expected: "a file that can be written",
-    got: cause instanceof Error ? cause.message : String(cause),
-    remedy: `make ${dirname(path)} a writable folder or choose another`,
-  });
+/** Removes a folder, which is there whole until it is not there at all. Throws the system's error. */
+export function removeFolderAtomically(path: string): void {
+  const part = partOf(path);
+  renameSync(path, part);
+  rmSync(part, { recursive: true });
+}

@@ -4,6 +4,8 @@
  * enough digits.
  */
 
+import { DataError } from "../error.js";
+
 /** `value` is plain data that may contain Float32Arrays. */
 export function stringifyExactly(value: unknown): string {
   return JSON.stringify(
@@ -19,14 +21,24 @@ export function stringifyExactly(value: unknown): string {
   );
 }
 
-/** Throws a SyntaxError if the text is not JSON. */
-export function parseExactly(text: string): unknown {
-  return JSON.parse(text, (_, part: unknown) => {
-    if (typeof part !== "object" || part === null || Object.keys(part).length !== 1) return part;
-    if ("$number" in part && typeof part.$number === "string") return Number(part.$number);
-    if ("$float32" in part && typeof part.$float32 === "string") {
-      return new Float32Array(new Uint8Array(Buffer.from(part.$float32, "base64")).buffer);
-    }
-    return part;
-  });
+/** Throws a DataError if the text is not such JSON. `where` names the file. */
+export function parseExactly(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text, (_, part: unknown) => {
+      if (typeof part !== "object" || part === null || Object.keys(part).length !== 1) return part;
+      if ("$number" in part && typeof part.$number === "string") return Number(part.$number);
+      if ("$float32" in part && typeof part.$float32 === "string") {
+        return new Float32Array(new Uint8Array(Buffer.from(part.$float32, "base64")).buffer);
+      }
+      return part;
+    });
+  } catch {
+    // The text is not JSON, a float32 array is incomplete, or the nesting is too deep for the stack.
+    throw new DataError({
+      where,
+      expected: "JSON as comet-ts writes it",
+      got: "other text",
+      remedy: "restore the file",
+    });
+  }
 }

@@ -1,9 +1,10 @@
 /**
  * Makes folders one level at a time. Node's recursive mkdir loops for ever if the parent exists but nothing
- * can be created in it, as below /proc.
+ * can be created in it, as below /proc. A folder is on the disk when the call returns.
  */
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { syncFolder } from "./output.js";
 
 const codeOf = (cause: unknown): string | undefined => (cause as NodeJS.ErrnoException).code;
 
@@ -17,6 +18,7 @@ export function makeFolder(path: string): void {
     makeFolder(dirname(path));
     mkdirSync(path);
   }
+  syncFolder(dirname(path));
 }
 
 /**
@@ -28,6 +30,7 @@ export function makeNewFolder(parent: string, name: string): string {
     const own = n === 1 ? name : `${name}-${n}`;
     try {
       mkdirSync(join(parent, own));
+      syncFolder(parent);
       return own;
     } catch (cause) {
       if (codeOf(cause) !== "EEXIST") throw cause;

@@ -61,7 +61,7 @@ export function decodeNpy(bytes: Uint8Array, where: string): NpyArray {
   if (start > bytes.length) {
     throw damaged(where, `a header of ${length} bytes`, `${bytes.length - begin}`);
   }
-  const { descr, shape } = parseHeader(new TextDecoder().decode(bytes.subarray(begin, start)), where);
+  const { descr, shape } = parseNpyHeader(new TextDecoder().decode(bytes.subarray(begin, start)), where);
   const name = Object.hasOwn(typeNames, descr) ? typeNames[descr] : undefined;
   if (!name) {
     throw new DataError({
@@ -79,11 +79,14 @@ export function decodeNpy(bytes: Uint8Array, where: string): NpyArray {
   return { shape, data: widen(type, bytes.subarray(start), where) };
 }
 
-/** Parses the header, a Python dictionary. NumPy writes its three entries in any order. */
-function parseHeader(text: string, where: string): { descr: string; shape: number[] } {
+/**
+ * Parses the header, a Python dictionary. NumPy writes its three entries in any order. `where` names the file
+ * in errors.
+ */
+export function parseNpyHeader(text: string, where: string): { descr: string; shape: number[] } {
   const descr = /'descr':\s*'([^']*)'/.exec(text)?.[1];
   const fortran = /'fortran_order':\s*(True|False)/.exec(text)?.[1];
-  const shape = /'shape':\s*\(([\d\s,]*)\)/.exec(text)?.[1];
+  const shape = /'shape':\s*\(\s*((?:\d+\s*,\s*)*\d*)\s*\)/.exec(text)?.[1];
   if (descr === undefined || fortran === undefined || shape === undefined) {
     throw damaged(where, "a header with 'descr', 'fortran_order' and 'shape'", text.trim().slice(0, 80));
   }

@@ -9,7 +9,16 @@
 import { readFile } from "node:fs/promises";
 import { DataError } from "../error.js";
 import { writeAtomically } from "./atomic.js";
-import { type ElementType, elementTypes, isNamedType, widen } from "./elements.js";
+import { elementTypes, isNamedType, widen } from "./elements.js";
+import {
+  count,
+  damaged,
+  headerBytes,
+  maxHeaderBytes,
+  parseHeader,
+  prefixBytes,
+} from "./safetensors-header.js";
+import { shown } from "./shape.js";
 
 export interface NamedTensor {
   shape: readonly number[];
@@ -23,9 +32,6 @@ export interface Safetensors {
   tensors: Map<string, NamedTensor>;
   metadata: Record<string, string>;
 }
-
-/** The format's own limit on the header's length. */
-const maxHeaderBytes = 100_000_000;
 
 export async function readSafetensors(path: string): Promise<Safetensors> {
   try {
@@ -43,12 +49,12 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
  * Writes a file. An interrupted write leaves the file that was at `path` before. Tensors are written without
  * copying them first.
  */
-export function writeSafetensors(
+export async function writeSafetensors(
   path: string,
   tensors: Iterable<readonly [string, NamedTensor]>,
   metadata: Record<string, string> = {},
 ): Promise<void> {
-  return writeAtomically(path, safetensorsParts(tensors, metadata));
+  writeAtomically(path, safetensorsParts(tensors, metadata));
 }
 
 export function encodeSafetensors(
@@ -99,118 +105,29 @@ function rawBytes(data: Float32Array, type: "F32" | "I64"): Uint8Array {
 
 /** `where` names the file in errors. */
 export function decodeSafetensors(bytes: Uint8Array, where: string): Safetensors {
-  const { header, body } = splitHeader(bytes, where);
-  const tensors = new Map<string, NamedTensor>();
-  let metadata: Record<string, string> = {};
-  const spans: { name: string; begin: number; end: number }[] = [];
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === "__metadata__") {
-      metadata = checkMetadata(entry, where);
-      continue;
-    }
-    const { type, shape, begin, end } = checkEntry(entry, name, where, body.length);
-    spans.push({ name, begin, end });
-    tensors.set(name, { shape, data: widen(type, body.subarray(begin, end), `${where}: ${name}`) });
-  }
-  checkSpans(spans, body.length, where);
-  return { tensors, metadata };
-}
-
-function splitHeader(
-  bytes: Uint8Array,
-  where: string,
-): { header: Record<string, unknown>; body: Uint8Array } {
-  if (bytes.length < 8) {
+  if (bytes.length < prefixBytes) {
     throw damaged(where, "the 8-byte length of a header", `${bytes.length} bytes`);
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const length = view.getBigUint64(0, true);
-  if (length > BigInt(Math.min(maxHeaderBytes, bytes.length - 8))) {
+  const length = headerBytes(bytes);
+  if (length > BigInt(Math.min(maxHeaderBytes, bytes.length - prefixBytes))) {
     throw damaged(where, `a header within the file's ${bytes.length} bytes`, `one of ${length} bytes`);
   }
-  const end = 8 + Number(length);
-  let header: unknown;
-  try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, end)));
-  } catch (cause) {
-    throw damaged(where, "a JSON header", cause instanceof Error ? cause.message : String(cause));
-  }
-  if (!isRecord(header)) {
-    throw damaged(where, "a JSON object as header", String(JSON.stringify(header)).slice(0, 40));
-  }
-  return { header, body: bytes.subarray(end) };
-}
-
-interface Entry {
-  type: ElementType;
-  shape: number[];
-  begin: number;
-  end: number;
-}
-
-function checkEntry(entry: unknown, name: string, where: string, bodyBytes: number): Entry {
-  const at = `${where}: ${name}`;
-  if (!isRecord(entry)) {
-    throw damaged(at, "{ dtype, shape, data_offsets }", JSON.stringify(entry));
-  }
-  const { dtype, shape, data_offsets: offsets } = entry;
-  if (!isNamedType(dtype)) {
-    throw new DataError({
-      where: at,
-      expected: `one of the types ${Object.keys(elementTypes).join(", ")}`,
-      got: JSON.stringify(dtype) ?? "none",
-      remedy: "convert the tensor to F32 before saving it",
-    });
-  }
-  if (!isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) {
-    throw damaged(at, "a shape and two offsets, all whole numbers", JSON.stringify({ shape, offsets }));
-  }
-  const type = elementTypes[dtype];
-  const [begin, end] = offsets as [number, number];
-  if (begin > end || end > bodyBytes) {
-    throw damaged(at, `offsets within the ${bodyBytes} bytes of data`, `[${begin}, ${end}]`);
-  }
-  if (end - begin !== count(shape) * type.bytes) {
-    const expected = `${count(shape) * type.bytes} bytes for ${dtype} [${shape}]`;
-    throw damaged(at, expected, `${end - begin} bytes`);
-  }
-  return { type, shape, begin, end };
-}
-
-/** Checks that the tensors tile the data: no overlap, no gap, and nothing after the last one. */
-function checkSpans(
-  spans: { name: string; begin: number; end: number }[],
-  bodyBytes: number,
-  where: string,
-): void {
-  let end = 0;
-  for (const span of spans.sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (span.begin !== end) {
-      const what = span.begin < end ? "an overlap" : "a gap";
-      throw damaged(`${where}: ${span.name}`, `data from byte ${end} on`, `${what}: byte ${span.begin}`);
+  const start = prefixBytes + Number(length);
+  const { entries, metadata, bodyBytes } = parseHeader(bytes.subarray(prefixBytes, start), where);
+  const body = bytes.subarray(start);
+  if (bodyBytes !== body.length) throw damaged(where, `${bodyBytes} bytes of data`, `${body.length}`);
+  const tensors = new Map<string, NamedTensor>();
+  for (const { name, dtype, shape, begin, end } of entries) {
+    if (!isNamedType(dtype)) {
+      throw new DataError({
+        where: `${where}: ${name}`,
+        expected: `one of the types ${Object.keys(elementTypes).join(", ")}`,
+        got: shown(dtype),
+        remedy: "convert the tensor to F32 before saving it",
+      });
     }
-    end = span.end;
+    const data = widen(elementTypes[dtype], body.subarray(begin, end), `${where}: ${name}`);
+    tensors.set(name, { shape, data });
   }
-  if (end !== bodyBytes) {
-    throw damaged(where, `${end} bytes of data`, `${bodyBytes}`);
-  }
-}
-
-function checkMetadata(entry: unknown, where: string): Record<string, string> {
-  if (!isRecord(entry) || !Object.values(entry).every((value) => typeof value === "string")) {
-    throw damaged(`${where}: __metadata__`, "an object of strings", JSON.stringify(entry));
-  }
-  return entry as Record<string, string>;
-}
-
-const count = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-const isCounts = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
-
-function damaged(where: string, expected: string, got: string): DataError {
-  return new DataError({ where, expected, got, remedy: "fetch or write the file again" });
+  return { tensors, metadata };
 }

@@ -54,7 +54,7 @@ export function modelNamed(model: string): Entry {
   if (Object.hasOwn(models, model)) return models[model]!;
   const names = Object.keys(models);
   throw new UsageError({
-    where: "--model",
+    where: "settings.model",
     expected: `one of ${names.join(", ")}`,
     got: `"${model}"`,
     remedy: suggestion(model, names),
@@ -65,7 +65,7 @@ export function createModel(model: string, b: Builder, input: Input): Module {
   const entry = modelNamed(model);
   if (Math.min(input.height, input.width) < entry.least) {
     throw new UsageError({
-      where: `--model ${model}`,
+      where: `settings.model ${model}`,
       expected: `images of at least ${entry.least} × ${entry.least}`,
       got: `${input.height} × ${input.width}`,
       remedy: "choose larger images or another model",

@@ -60,14 +60,14 @@ export function fillWeights(
             where,
             expected: `"${name}" [${tensor.shape}]`,
             got: "no such tensor",
-            remedy: "choose the --model that the file was written for",
+            remedy: "choose the settings.model or the network that the file was written for",
           })
         : source.shape.join() !== tensor.shape.join()
           ? new ShapeError({
               where: `${where}, "${name}"`,
               expected: `[${tensor.shape}]`,
               got: `[${source.shape}]`,
-              remedy: "choose the --model and the data that the file was written for",
+              remedy: "choose the settings.model or the network, and the data, that the file was written for",
             })
           : null;
     if (problem) throw problem;

@@ -8,39 +8,13 @@
  * This error travels upstream. y itself, where an op above asks for it, is off by f'(x)·e.
  * proofs: Gradient.elementwise_bound, Gradient.gradient_variance
  */
-import { multiply } from "../engine/chain.js";
-import type { NoiseLaw, NoiseRun } from "../engine/noise.js";
-import type { Tensor } from "../engine/tensor.js";
-import { meanSquare } from "./pass.js";
-import { drawn, travelling } from "./travel.js";
+import type { NoiseLaw } from "../engine/noise.js";
+import { elementwiseNoise } from "./elementwise.js";
 
-export const siluNoise: NoiseLaw<null> = {
-  watch(run, dy) {
-    const sensitivity = run.sensitivity("x", 0, dy.shape[0]!);
-    const draw = run.draw("x", 0);
-    const errors = curved(run, dy, sensitivity);
-    return {
-      inputs([dx]) {
-        run.record("x", travelling(dy.shape[0]!, meanSquare(errors), dx ? meanSquare(dx) : 0));
-        if (draw) run.send(0, drawn(errors.ref, draw));
-        errors.dispose();
-      },
-    };
-  },
-};
-
-/** δ·f''(x), times the sensitivity of x if it has one: what an error of 1 in the kept tensor does to ∇x. */
-function curved(run: NoiseRun, dy: Tensor, sensitivity: Tensor | null): Tensor {
-  const x = run.look("x");
-  const errors = run.empty(x.shape);
-  const [found, values, delta] = [errors.data, x.data, dy.data];
-  run.engine.kernels.sigmoid(found, values);
-  for (let i = 0; i < found.length; i++) {
-    const s = found[i]!;
-    found[i] = delta[i]! * s * (1 - s) * (2 + values[i]! * (1 - 2 * s));
+export const siluNoise: NoiseLaw<null> = elementwiseNoise("x", (errors, x, delta, { engine }) => {
+  engine.kernels.sigmoid(errors, x);
+  for (let i = 0; i < errors.length; i++) {
+    const s = errors[i]!;
+    errors[i] = delta[i]! * s * (1 - s) * (2 + x[i]! * (1 - 2 * s));
   }
-  if (sensitivity) multiply(found, sensitivity.data);
-  sensitivity?.dispose();
-  x.dispose();
-  return errors;
-}
+});

@@ -3,7 +3,7 @@
  * of each layer's gradient.
  */
 import { formatBytes } from "../device/ledger.js";
-import { writeAtomicallySync } from "../files/atomic.js";
+import { writeAtomically } from "../files/atomic.js";
 import { accuracyOf, type Comparison, type StoreComparison } from "../runs/comparison.js";
 import { clientScript } from "./client.js";
 import { documentHtml, figure, type Section, table } from "./document.js";
@@ -105,9 +105,9 @@ export function comparisonHtml(comparison: Comparison): string {
   });
 }
 
-/** Writes the page completely or not at all. Throws a UsageError if the file cannot be written. */
+/** Writes the page completely or not at all. Throws as `writeAtomically` does. */
 export function writeComparison(comparison: Comparison, file: string): void {
-  writeAtomicallySync(file, comparisonHtml(comparison));
+  writeAtomically(file, comparisonHtml(comparison));
 }
 
 function summary({ stores, equal, target }: Comparison): Section {

@@ -1,5 +1,6 @@
 /** The head of a page: the runs, how they ended, and caveats for comparing them. */
-import type { Manifest, Run } from "../runs/run.js";
+import type { Manifest } from "../runs/manifest.js";
+import type { Run } from "../runs/run.js";
 import { reads, storeSettings } from "../stores/registry.js";
 import type { Settings } from "../training/settings.js";
 import { of } from "./series.js";

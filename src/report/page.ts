@@ -87,7 +87,7 @@ function chapters({ runs, stride, horizon }: PageData): Section[] {
     const saved = figure(
       "saved",
       "Saved-for-backward peak of each step",
-      `The largest number of bytes of saved tensors at any moment of a step.${drawn} Plain training saves the same bytes in every step (fewer for a last, smaller batch); with COMET they depend on the bounds and the share of zeros. Audited steps are left out, because they also hold decoded copies.`,
+      `The largest number of bytes of saved tensors at any moment of a step.${drawn} Stores that keep tensors as they are save the same bytes in every step (fewer for a last, smaller batch); with error bounds they depend on the bounds and the share of zeros. Audited steps are left out, because they also hold decoded copies.`,
     );
     result.push({ id: "memory", title: "Memory", body: [memory, saved].join("\n") });
   }

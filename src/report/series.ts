@@ -9,6 +9,7 @@ import type { Run } from "../runs/run.js";
 import { isPredicted } from "../stores/probe.js";
 import { storeNamed } from "../stores/registry.js";
 import type { ProbeRecord, SampleRecord, SiteRecord, StepRecord, TrainRecord } from "../training/records.js";
+import { greatestOf } from "./client/extremes.js";
 import { type Histogram, histogram } from "./histogram.js";
 
 /** Columns of equal length; null is a gap. */
@@ -85,7 +86,10 @@ export interface PageData {
 const most = { steps: 800, collections: 200, planes: 12 };
 
 export function pageData(runs: readonly Run[]): PageData {
-  const longest = Math.max(1, ...runs.map((run) => of(run, "step").length));
+  const longest = greatestOf(
+    runs.map((run) => of(run, "step").length),
+    1,
+  );
   const horizon = Math.max(1, Math.round(longest / 25));
   const stride = Math.ceil(longest / most.steps);
   const sampled = runs.filter((run) => of(run, "sample").length > 0).length;

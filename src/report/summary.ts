@@ -2,6 +2,7 @@
 import { formatBytes } from "../device/ledger.js";
 import type { Run } from "../runs/run.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
+import { greatestOf, leastOf } from "./client/extremes.js";
 import type { LayerProbe, RunData } from "./series.js";
 
 export interface SummaryRow {
@@ -119,7 +120,7 @@ export function summaryRows(runs: readonly Run[], data: readonly RunData[]): Sum
       cells: data.map(({ probes }) => {
         const ratios = measurable(probes).map(({ ratio }) => ratio);
         if (ratios.length === 0) return null;
-        return `${Math.min(...ratios).toFixed(3)} … ${Math.max(...ratios).toFixed(3)} (${ratios.length} layers)`;
+        return `${leastOf(ratios).toFixed(3)} … ${greatestOf(ratios).toFixed(3)} (${ratios.length} layers)`;
       }),
     },
     {

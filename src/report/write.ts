@@ -3,7 +3,7 @@
  * and Plot, the data (series.ts) and the drawing script (client.ts); page.ts has its text.
  */
 import { UsageError } from "../error.js";
-import { writeAtomicallySync } from "../files/atomic.js";
+import { writeAtomically } from "../files/atomic.js";
 import type { Run } from "../runs/run.js";
 import { clientScript } from "./client.js";
 import { libraries } from "./libraries.js";
@@ -26,7 +26,10 @@ export function reportHtml(runs: readonly Run[]): string {
   return page(runs, pageData(runs), libraries(), clientScript());
 }
 
-/** Writes the page completely or not at all. Throws a UsageError if the file cannot be written. */
+/**
+ * Writes the page completely or not at all. Throws a UsageError if the file cannot be written, and a DiskError if the
+ * disk is full.
+ */
 export function writeReport(runs: readonly Run[], file: string): void {
-  writeAtomicallySync(file, reportHtml(runs));
+  writeAtomically(file, reportHtml(runs));
 }

@@ -15,36 +15,15 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { makeFolderAtomically, removeFolderAtomically, writeAtomically } from "../files/atomic.js";
 import { DataError } from "../error.js";
-import { parseExactly, stringifyExactly } from "../files/exact.js";
+import { makeFolderAtomically, removeFolderAtomically, writeAtomically } from "../files/atomic.js";
+import { stringifyExactly } from "../files/exact.js";
 import { makeFolder } from "../files/folder.js";
-import type { Mark } from "./log.js";
 import { readSafetensors, writeSafetensors } from "../files/safetensors.js";
 import { loadWeights, saveWeights } from "../models/weights.js";
-import { type Position } from "../training/position.js";
-import { type Session } from "../training/session.js";
-import { type Settings } from "../training/settings.js";
-
-/** Of the run, beyond what the session holds. */
-export interface RunState {
-  position: Position;
-  /** metrics.jsonl up to here. */
-  log: Mark;
-  /** Damaged images left out so far. */
-  skipped: readonly string[];
-  /** Spent so far, over all processes that had a part in the run. */
-  seconds: number;
-  residentPeakBytes: number;
-}
-
-/** What state.json holds. */
-export interface State extends RunState {
-  settings: Settings;
-  /** What the store's controller knows; null for a store without one. */
-  store: unknown;
-  meanGradient: [parameter: string, mean: number][];
-}
+import type { Position } from "../training/position.js";
+import type { Session } from "../training/session.js";
+import { parseState, type RunState, type State, stateVersion } from "./state.js";
 
 /** A checkpoint on disk whose sums are right. */
 export interface Checkpoint {
@@ -86,7 +65,7 @@ export async function discardCheckpoints(run: string, damaged: readonly string[]
   const all = await listCheckpoints(run);
   const latest = all.filter((name) => !damaged.includes(name)).slice(0, kept);
   for (const name of all.filter((name) => !latest.includes(name))) {
-    await removeFolderAtomically(join(checkpointsOf(run), name));
+    removeFolderAtomically(join(checkpointsOf(run), name));
   }
 }
 
@@ -94,6 +73,7 @@ async function fill(folder: string, session: Session, so: RunState): Promise<voi
   const { settings, model, optimizer, average, engine } = session;
   const { momentum, meanGradient } = optimizer.state;
   const state: State = {
+    version: stateVersion,
     ...so,
     settings,
     store: engine.store.controller?.state?.() ?? null,
@@ -102,8 +82,8 @@ async function fill(folder: string, session: Session, so: RunState): Promise<voi
   await saveWeights(model, join(folder, "weights.safetensors"));
   await writeSafetensors(join(folder, "momentum.safetensors"), momentum);
   if (average) await writeSafetensors(join(folder, "average.safetensors"), average.state());
-  await writeAtomically(join(folder, "state.json"), stringifyExactly(state));
-  await writeAtomically(join(folder, sumsFile), await sumsOf(folder));
+  writeAtomically(join(folder, "state.json"), stringifyExactly(state));
+  writeAtomically(join(folder, sumsFile), await sumsOf(folder));
 }
 
 /** Of all files there: lines as sha256sum prints them. */
@@ -133,7 +113,8 @@ export async function readCheckpoint(run: string, name: string): Promise<Checkpo
   if (wrong !== undefined) {
     throw damaged(`a ${wrong.slice(66) || "list of sums"} that is not what ${sumsFile} says, or is missing`);
   }
-  return { path, state: parseExactly(await readFile(join(path, "state.json"), "utf8")) as State };
+  const file = join(path, "state.json");
+  return { path, state: parseState(await readFile(file, "utf8"), file) };
 }
 
 /** Gives a new session of the same model the checkpoint's weights and momentum; its controller knows nothing of them. */

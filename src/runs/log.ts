@@ -3,9 +3,13 @@
  * checkpoint: what was told after that will be told again.
  */
 import { createHash, type Hash } from "node:crypto";
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { DataError } from "../error.js";
+import { writeWhole } from "../files/output.js";
+import { refusal } from "../files/refusal.js";
+import { check, parseJson } from "../files/shape.js";
 import type { TrainRecord } from "../training/records.js";
+import { recordShape } from "./record.js";
 
 /** A place in a log: how much is before it, and its SHA-256. */
 export interface Mark {
@@ -14,22 +18,30 @@ export interface Mark {
 }
 
 export class Log {
+  readonly #path: string;
   readonly #file: number;
   #bytes: number;
   readonly #hash: Hash;
 
   /** A new file, or one that is there, cut back to `kept`: its first bytes. */
   constructor(path: string, kept?: Uint8Array) {
+    this.#path = path;
     this.#file = openSync(path, kept ? "a" : "ax");
     if (kept) ftruncateSync(this.#file, kept.length);
     this.#bytes = kept?.length ?? 0;
     this.#hash = createHash("sha256").update(kept ?? "");
   }
 
+  /** Adds a record. Throws a DiskError, and leaves the log as it was, if the disk is full. */
   append(record: TrainRecord): void {
     const line = Buffer.from(`${JSON.stringify(record)}\n`);
-    // A disk that is nearly full may take a part.
-    for (let from = 0; from < line.length; ) from += writeSync(this.#file, line, from);
+    try {
+      writeWhole(this.#file, line);
+    } catch (cause) {
+      // The disk may have taken a part of the line.
+      ftruncateSync(this.#file, this.#bytes);
+      throw refusal(this.#path, cause);
+    }
     this.#hash.update(line);
     this.#bytes += line.length;
   }
@@ -57,16 +69,17 @@ export function readToMark(path: string, mark: Mark): Uint8Array {
 /** The records of a whole log; a last line that was cut off is left out. */
 export const readLog = (path: string): TrainRecord[] => recordsOf(read(path), path);
 
-/** `where` names the file in errors. */
+/** Leaves out a last line that was cut off. `where` names the file in errors. */
 export function recordsOf(bytes: Uint8Array, where: string): TrainRecord[] {
-  const lines = new TextDecoder().decode(bytes).split("\n").slice(0, -1);
-  return lines.map((line, i) => {
-    try {
-      return JSON.parse(line) as TrainRecord;
-    } catch {
-      throw complaint(where, `line ${i + 1} that is no JSON`);
-    }
-  });
+  const records: TrainRecord[] = [];
+  const decoder = new TextDecoder();
+  // The whole log may be longer than the longest string.
+  for (let from = 0, to = bytes.indexOf(newline); to >= 0; from = to + 1, to = bytes.indexOf(newline, from)) {
+    const place = `${where}, line ${records.length + 1}`;
+    const line = parseJson(decoder.decode(bytes.subarray(from, to)), place, remedy);
+    records.push(check(line, recordShape, place, remedy));
+  }
+  return records;
 }
 
 function read(path: string): Buffer {
@@ -77,5 +90,8 @@ function read(path: string): Buffer {
   }
 }
 
+const newline = 10;
+const remedy = "restore the file or train again";
+
 const complaint = (where: string, got: string): DataError =>
-  new DataError({ where, expected: "a run's records", got, remedy: "restore the file or train again" });
+  new DataError({ where, expected: "a run's records", got, remedy });

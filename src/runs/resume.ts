@@ -3,13 +3,13 @@
  * without the interruption. Whatever would not is refused.
  */
 import { join } from "node:path";
-import { type Checkpoint, checkpointsOf, listCheckpoints, readCheckpoint } from "./checkpoint.js";
 import type { Dataset } from "../data/dataset.js";
 import { DataError, UsageError } from "../error.js";
-import { readToMark } from "./log.js";
-import type { Manifest } from "./run.js";
 import { endOf, stepsDone, totalSteps } from "../training/position.js";
 import { type Settings, scheduleOf } from "../training/settings.js";
+import { type Checkpoint, checkpointsOf, listCheckpoints, readCheckpoint } from "./checkpoint.js";
+import { readToMark } from "./log.js";
+import type { Manifest } from "./manifest.js";
 
 /** Where a run stands on disk. */
 export interface Standing {
@@ -51,46 +51,54 @@ export async function findStanding(run: string): Promise<Standing> {
 /** What may be asked of a run that goes on. Its threads and its memory decide nothing, how long it is only the rest. */
 const free: ReadonlySet<string> = new Set(["threads", "memory", "stopAfter", "epochs", "steps"]);
 
-const optionOf = (setting: string): string =>
-  `--${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-
 /**
- * The settings with which a run goes on: those it began with, and what is `asked` of it. A UsageError for what would
- * make other weights than those of one run in one piece, or where nothing is left to do.
+ * The settings with which a run goes on: those it began with, and what is `asked` of it; null if all its steps are done
+ * and it said so. A UsageError for what would make other weights than those of one run in one piece.
  */
 export function settingsToGoOn(
   path: string,
   { settings: began, data, status, steps, measured }: Manifest,
   checkpoint: Checkpoint | null,
   asked: Readonly<Record<string, unknown>>,
-): Settings {
+): Settings | null {
   const before: Readonly<Record<string, unknown>> = { ...began, ...data, ...measured };
   for (const [setting, value] of Object.entries(asked)) {
     if (free.has(setting) || value === before[setting]) continue;
     throw new UsageError({
-      where: optionOf(setting),
-      expected: setting in before ? `${before[setting]}, as the run began` : "none with --resume",
+      where: `settings.${setting}`,
+      expected: setting in before ? `${before[setting]}, as the run began` : "none for a run that is resumed",
       got: String(value),
       remedy: "leave it out, or begin a new run",
     });
   }
   const done = checkpoint ? stepsDone(checkpoint.state.position, began, data.train) : 0;
-  // Where it was told to stop it need not stop again.
-  const stopAfter = done < began.stopAfter && status !== "done" ? began.stopAfter : 0;
+  // Each step has written a record, which is longer than one byte.
+  if (checkpoint && done > checkpoint.state.log.bytes) {
+    throw new DataError({
+      where: join(checkpoint.path, "state.json"),
+      expected: "a position that the run's records reach",
+      got: `${done} steps in ${checkpoint.state.log.bytes} bytes of records`,
+      remedy: "remove the checkpoint",
+    });
+  }
+  // Where it was told to stop and has stopped, it need not stop again.
+  const stopAfter = done <= began.stopAfter && status !== "done" ? began.stopAfter : 0;
   const wished = Object.fromEntries(Object.entries(asked).filter(([setting]) => free.has(setting)));
   const settings: Settings = { ...began, stopAfter, ...wished };
   if (checkpoint) checkHistory(path, checkpoint.state.settings, settings, done, data.train);
   const end = endOf(settings, data.train);
-  if (done > end || (status === "done" && steps >= end)) {
-    throw new UsageError({
-      where: path,
-      expected: "a run with steps left",
-      got: `one that has done ${Math.max(done, steps)} of ${end}`,
-      remedy: "look at it with comet report, or ask for more with --epochs if its --schedule is constant",
-    });
-  }
-  return settings;
+  if (done > end) throw nothingLeft(path, done, end);
+  return status === "done" && steps >= end ? null : settings;
 }
+
+export const nothingLeft = (path: string, done: number, end: number): UsageError =>
+  new UsageError({
+    where: path,
+    expected: "a run with steps left",
+    got: `one that has done ${done} of ${end}`,
+    remedy:
+      "look at it with comet report, or ask for more settings.epochs if its settings.schedule is constant",
+  });
 
 /** The steps that are done must have been those of a run under `settings`. */
 function checkHistory(path: string, then: Settings, settings: Settings, done: number, images: number): void {
@@ -105,17 +113,18 @@ function checkHistory(path: string, then: Settings, settings: Settings, done: nu
       remedy: "restore the file, or begin a new run",
     });
   }
-  const rates = (of: Settings) => {
+  const rates = [then, settings].map((of) => {
     const [schedule, total] = [scheduleOf(of), totalSteps(of, images)];
-    return Array.from({ length: done }, (_, step) => schedule(step, total));
-  };
-  const wanted = rates(settings);
-  if (rates(then).every((rate, step) => rate === wanted[step])) return;
+    return (step: number) => schedule(step, total);
+  });
+  let same = 0;
+  while (same < done && rates[0]!(same) === rates[1]!(same)) same++;
+  if (same === done) return;
   throw new UsageError({
-    where: settings.epochs === then.epochs ? "--steps" : "--epochs",
+    where: settings.epochs === then.epochs ? "settings.steps" : "settings.epochs",
     expected: `${totalSteps(then, images)} steps in all, to which the learning rate has been falling`,
     got: `${totalSteps(settings, images)}`,
-    remedy: "leave it out, or begin a new run; one with --schedule constant can be made longer",
+    remedy: "leave it out, or begin a new run; one with settings.schedule constant can be made longer",
   });
 }
 
@@ -123,9 +132,9 @@ function checkHistory(path: string, then: Settings, settings: Settings, done: nu
 export function checkData({ data }: Manifest, dataset: Dataset): void {
   if (dataset.hash === data.hash) return;
   throw new DataError({
-    where: "--data",
+    where: "settings.data",
     expected: `the data that the run began with, SHA-256 ${data.hash.slice(0, 16)}…`,
     got: `${dataset.name}, ${dataset.hash.slice(0, 16)}…`,
-    remedy: "restore its files, say where they are with --data, or begin a new run",
+    remedy: "restore its files, say where they are with settings.data, or begin a new run",
   });
 }

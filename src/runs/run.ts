@@ -4,66 +4,25 @@
  *   manifest.json   what is needed to repeat it: settings, seed, versions, data hash, profile; and how it ended
  *   metrics.jsonl   one TrainRecord a line, in the order of events
  *   checkpoints/    from which the run can go on: see checkpoint.ts
- *   lock            while a process writes the run
+ *   lock, reserve   while a process writes the run; the latter is space for the last manifest on a full disk
  *   report.html     see report/
  *
  * The manifest is replaced as a whole (written beside, then renamed); metrics only grow, so whatever ends a run, what
  * was done so far can be read.
  */
-import { readFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { removeUnfinished, writeAtomicallySync } from "../files/atomic.js";
-import { checkpointsOf } from "./checkpoint.js";
-import type { Profile } from "../device/kernel-module.js";
-import { DataError, UsageError } from "../error.js";
+import { type CometError, DiskError, UsageError } from "../error.js";
+import { writeAtomically } from "../files/atomic.js";
 import { makeNewFolder } from "../files/folder.js";
 import { takeLock } from "../files/lock.js";
-import { Log, type Mark, readLog } from "./log.js";
+import { removeAbandoned } from "../files/part.js";
+import { refusal } from "../files/refusal.js";
+import { reserve } from "../files/reserve.js";
 import type { TrainRecord } from "../training/records.js";
-import { type Settings } from "../training/settings.js";
-
-/** Raised when a reader of today could not understand it. */
-export const manifestVersion = 1;
-
-/** What `comet train` was told of where its data is and how to read it. */
-export interface DataSource {
-  source: string;
-  image: number;
-  skipBad: boolean;
-}
-
-export interface Manifest {
-  version: typeof manifestVersion;
-  id: string;
-  /** Of comet-ts, Node, and the machine's architecture. */
-  versions: { comet: string; node: string; arch: string };
-  /** What computed: the settings ask, this says what was there. */
-  profile: Profile;
-  threads: number;
-  settings: Settings;
-  data: { name: string; hash: string; train: number; test: number } & DataSource;
-  /** Every how many steps gradients and frames were compared with the originals. */
-  measured: { probeEvery: number; auditEvery: number };
-  /** Steps from one checkpoint to the next; 0: one after each epoch; null: none at all. */
-  checkpointEvery: number | null;
-  /** When it went on, at which step, and under which versions. */
-  resumed?: readonly { at: string; step: number; versions: Manifest["versions"] }[];
-  /** Damaged images that were left out, sorted; absent where none was. */
-  skipped?: readonly string[];
-  /** ISO times. */
-  started: string;
-  ended: string | null;
-  status: "running" | "done" | "interrupted" | "failed";
-  /** Why, if it failed. */
-  error: string | null;
-  steps: number;
-  /** Share of the test split classified rightly, at the end of the last epoch, whole or cut short by --steps. */
-  testAccuracy: number | null;
-  /** SHA-256 of weights and running statistics at the end. */
-  weights: string | null;
-  /** The most resident memory seen, in bytes: the operating system's figure for the whole process. */
-  residentPeakBytes: number;
-}
+import { checkpointsOf } from "./checkpoint.js";
+import { Log, type Mark, readLog } from "./log.js";
+import { type Manifest, readManifest } from "./manifest.js";
 
 /** An open run, for writing by this process alone. */
 export class RunFolder {
@@ -71,16 +30,21 @@ export class RunFolder {
   manifest: Manifest;
   readonly #unlock: () => void;
   #log: Log | null = null;
+  #giveBack = () => {};
 
   /** A new folder. Where `manifest.id` is taken, the run is `id-2`, `id-3`, … */
   static create(out: string, manifest: Manifest): RunFolder {
+    let path: string | null = null;
     try {
       const id = makeNewFolder(out, manifest.id);
-      const folder = new RunFolder(join(out, id), { ...manifest, id });
+      path = join(out, id);
+      const folder = new RunFolder(path, { ...manifest, id });
       folder.begin();
       return folder;
     } catch (cause) {
-      throw unwritable("--out", out, cause);
+      // The run has not begun, so nothing of it stays.
+      if (path !== null) rmSync(path, { recursive: true, force: true });
+      throw unwritable("settings.out", out, cause);
     }
   }
 
@@ -89,7 +53,7 @@ export class RunFolder {
     const manifest = readManifest(path);
     try {
       const folder = new RunFolder(path, manifest);
-      for (const part of [path, checkpointsOf(path)]) removeUnfinished(part);
+      for (const part of [path, checkpointsOf(path)]) removeAbandoned(part);
       return folder;
     } catch (cause) {
       if (cause instanceof UsageError) throw cause;
@@ -106,6 +70,7 @@ export class RunFolder {
   /** `kept`: the first bytes of metrics.jsonl, which a run that goes on keeps; the rest is cut off. */
   begin(changes: Partial<Manifest> = {}, kept?: Uint8Array): void {
     this.#log = new Log(join(this.path, "metrics.jsonl"), kept);
+    this.#giveBack = reserve(join(this.path, "reserve"));
     this.update(changes);
   }
 
@@ -120,25 +85,34 @@ export class RunFolder {
 
   update(changes: Partial<Manifest>): void {
     this.manifest = { ...this.manifest, ...changes };
-    writeAtomicallySync(join(this.path, "manifest.json"), `${JSON.stringify(this.manifest, null, 2)}\n`);
+    writeAtomically(join(this.path, "manifest.json"), `${JSON.stringify(this.manifest, null, 2)}\n`);
   }
 
   /** Tells how the run ended, if it had begun, and lets go of the folder. */
   close(changes: Partial<Manifest> = {}): void {
-    if (this.#log) this.update({ ended: new Date().toISOString(), ...changes });
-    this.#log?.close();
+    const log = this.#log;
     this.#log = null;
-    this.#unlock();
+    try {
+      this.#giveBack();
+      if (log) this.update({ ended: new Date().toISOString(), ...changes });
+    } finally {
+      log?.close();
+      this.#unlock();
+    }
   }
 }
 
-const unwritable = (where: string, folder: string, cause: unknown): UsageError =>
-  new UsageError({
+function unwritable(where: string, folder: string, cause: unknown): CometError {
+  const refused = refusal(folder, cause);
+  if (refused instanceof DiskError) return refused;
+  const got = `${folder} (${(cause as NodeJS.ErrnoException).code ?? cause})`;
+  return new UsageError({
     where,
     expected: "a folder that can be written to",
-    got: `${folder} (${(cause as NodeJS.ErrnoException).code ?? cause})`,
+    got,
     remedy: "choose another folder",
   });
+}
 
 export interface Run {
   path: string;
@@ -152,27 +126,3 @@ export const readRun = (path: string): Run => ({
   manifest: readManifest(path),
   records: readLog(join(path, "metrics.jsonl")),
 });
-
-/** A DataError for what is no run, or a newer one than this comet-ts knows. */
-export function readManifest(path: string): Manifest {
-  const file = join(path, "manifest.json");
-  const complain = (got: string, remedy: string) =>
-    new DataError({ where: file, expected: "a run's file", got, remedy });
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw complain(String(code), "name a folder that comet train wrote, such as runs/ID");
-  }
-  let manifest: Manifest;
-  try {
-    manifest = JSON.parse(text) as Manifest;
-  } catch {
-    throw complain("text that is no JSON", "run the training again");
-  }
-  if (manifest.version !== manifestVersion) {
-    throw complain(`version ${manifest.version}`, "use the comet-ts that wrote it, or a newer one");
-  }
-  return manifest;
-}

@@ -89,6 +89,7 @@ export const comet = storeKind({
   reads: readsSetting,
   knob: knobOf,
   create: (engine, settings) => cometStore(engine, settings),
+  withPolicy: (engine, settings, policy) => cometStore(engine, settings, { policy }),
 });
 
 export const cometConv = storeKind({
@@ -100,4 +101,5 @@ export const cometConv = storeKind({
   reads: readsSetting,
   knob: knobOf,
   create: (engine, settings) => cometStore(engine, settings, { convOnly: true }),
+  withPolicy: (engine, settings, policy) => cometStore(engine, settings, { convOnly: true, policy }),
 });

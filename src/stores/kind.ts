@@ -1,4 +1,5 @@
 /** What makes a store available by name: to sessions, to the command line and to reports. */
+import type { Policy } from "../comet/policy.js";
 import type { Store } from "../engine/store.js";
 import type { Engine } from "../engine/tape.js";
 import type { SettingsOf, SettingsTable } from "../setting.js";
@@ -32,6 +33,8 @@ export interface StoreKind<Table extends SettingsTable = SettingsTable> {
   /** Its knob under these settings; null, or absent, if it has none. */
   knob?(settings: SettingsOf<Table>): Knob<Extract<keyof Table, string>> | null;
   create(engine: Engine, settings: SettingsOf<Table>): Store;
+  /** The same under a policy of the caller's own; absent if the store has no use for one. */
+  withPolicy?(engine: Engine, settings: SettingsOf<Table>, policy: Policy): Store;
 }
 
 /** Declares a kind; its type keeps the names and types of its settings. */

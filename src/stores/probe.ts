@@ -121,17 +121,25 @@ const evenly = (n: number, most: number): number[] =>
 
 type Gradients = Map<Parameter, Float32Array>;
 
-/** Back-propagates once and takes the gradients of the weights. Nothing else is changed. */
-export function weightGradients(model: Module, forward: () => Tensor): Gradients {
+/** Back-propagates once and copies the gradients of the parameters. Nothing else is changed. */
+export const weightGradients = (model: Module, forward: () => Tensor): Gradients =>
+  fromGradients(model, forward, ({ data }) => data.slice());
+
+/** Back-propagates once and reduces the gradient of each parameter to what `of` makes of it. Nothing else is changed. */
+export function fromGradients<T>(
+  model: Module,
+  forward: () => Tensor,
+  of: (gradient: Tensor) => T,
+): Map<Parameter, T> {
   keepingStatistics(model, () => backward(forward()));
-  const gradients: Gradients = new Map();
+  const found = new Map<Parameter, T>();
   for (const parameter of model.allParameters()) {
     if (parameter.gradient === null) continue;
-    gradients.set(parameter, parameter.gradient.data.slice());
+    found.set(parameter, of(parameter.gradient));
     parameter.gradient.dispose();
     parameter.gradient = null;
   }
-  return gradients;
+  return found;
 }
 
 /** Restores the running statistics after `run`. */

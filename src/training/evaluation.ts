@@ -10,6 +10,7 @@ export interface Batch {
   labels: Tensor;
 }
 
+/** The images of a split that `indices` name, on the device. Throws what `split.batch` throws, and then keeps nothing. */
 export async function loadBatch(
   { engine, dataset }: Session,
   split: Split,
@@ -19,7 +20,12 @@ export async function loadBatch(
   const { channels, height, width } = dataset;
   const images = Tensor.empty(engine, [indices.length, channels, height, width], "images");
   const labels = Tensor.empty(engine, [indices.length], "labels");
-  await split.batch(indices, images.data, labels.data, augmentation);
+  try {
+    await split.batch(indices, images.data, labels.data, augmentation);
+  } catch (cause) {
+    for (const tensor of [images, labels]) tensor.dispose();
+    throw cause;
+  }
   return { images, labels };
 }
 
@@ -69,26 +75,46 @@ export interface Evaluation {
   accuracyOfFive: number;
 }
 
-/** Evaluates the model on a split, with running statistics and without the tape. */
-export async function evaluate(session: Session, split: Split): Promise<Evaluation> {
-  const { engine, model, settings } = session;
+/** Turns to running statistics and away from the tape, until the returned function is called. */
+export function suspendTraining({ engine, model }: Pick<Session, "engine" | "model">): () => void {
+  const { recording } = engine;
+  const { training } = model;
   engine.recording = false;
   model.train(false);
+  return () => {
+    engine.recording = recording;
+    model.train(training);
+  };
+}
+
+/**
+ * The loss and the accuracy over a split, with running statistics and without the tape. Nothing of the session changes.
+ * Each of the figures is NaN for a split without images.
+ */
+export async function evaluate(session: Session, split: Split): Promise<Evaluation> {
+  const { settings } = session;
+  const resume = suspendTraining(session);
+  try {
+    return await evaluated(session, split, settings.batch);
+  } finally {
+    resume();
+  }
+}
+
+async function evaluated(session: Session, split: Split, batch: number): Promise<Evaluation> {
   const seen = { right: 0, rightOfFive: 0 };
   let loss = 0;
   const indices = (start: number) =>
-    Uint32Array.from({ length: Math.min(settings.batch, split.length - start) }, (_, i) => start + i);
-  for (let start = 0; start < split.length; start += settings.batch) {
+    Uint32Array.from({ length: Math.min(batch, split.length - start) }, (_, i) => start + i);
+  for (let start = 0; start < split.length; start += batch) {
     const { images, labels } = await loadBatch(session, split, indices(start), null);
-    const next = start + settings.batch;
+    const next = start + batch;
     if (next < split.length) split.prepare?.(indices(next), null);
     const n = labels.size;
     const mean = lossOf(session, images, labels, seen);
     loss += mean.data[0]! * n;
     mean.dispose();
   }
-  engine.recording = true;
-  model.train(true);
   const share = (count: number) => count / split.length;
   return {
     loss: share(loss),

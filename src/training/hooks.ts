@@ -9,7 +9,10 @@ export interface TrainHooks {
   onRecord?(record: TrainRecord): void;
   /** Called after each step. */
   onStep?(record: StepRecord): void;
-  /** Called after the evaluation of each epoch. The training ends if it returns false: early stopping. */
+  /**
+   * Called after the evaluation of each epoch. Training waits for a promise, and ends if the answer is false: early
+   * stopping.
+   */
   onEpoch?(record: EpochRecord, model: Module): unknown;
   /** Selects the steps whose gradients are compared with the exact ones, and with what the store predicts, if it does. */
   probeAt?(step: number): boolean;

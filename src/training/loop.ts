@@ -81,7 +81,7 @@ export async function train(
     if (i === perEpoch && (checkpointDue(step) || step === end)) {
       await hooks.onCheckpoint?.({ epoch: epoch + 1, batch: 0 });
     }
-    if (hooks.onEpoch?.(record, model) === false) break;
+    if ((await hooks.onEpoch?.(record, model)) === false) break;
   }
   const done = Math.min(epoch * perEpoch + i, end);
   return { steps: done, aborted, testAccuracy, weights: hashWeights(model) };

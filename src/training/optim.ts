@@ -36,7 +36,7 @@ export class Sgd {
     for (const [name, value] of Object.entries({ lr, momentum, weightDecay })) {
       if (!(value >= 0 && Number.isFinite(value))) {
         throw new UsageError({
-          where: `--${name === "weightDecay" ? "weight-decay" : name}`,
+          where: `settings.${name}`,
           expected: "a finite number of at least 0",
           got: String(value),
           remedy: `give for example ${name === "lr" ? 0.1 : name === "momentum" ? 0.9 : 0.0005}`,

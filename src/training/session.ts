@@ -8,11 +8,12 @@ import type { KernelBuild, Profile } from "../device/kernel-module.js";
 import { createEngine } from "../engine/engine.js";
 import type { Store } from "../engine/store.js";
 import type { Engine } from "../engine/tape.js";
+import { UsageError } from "../error.js";
 import type { Input } from "../models/input.js";
 import { createModel, models } from "../models/models.js";
 import { type Builder, build, type Init, type Module, name } from "../nn/index.js";
-import { cometStore } from "../stores/comet.js";
-import { storeNamed } from "../stores/registry.js";
+import type { StoreKind } from "../stores/kind.js";
+import { storeNamed, stores } from "../stores/registry.js";
 import { Average } from "./average.js";
 import { type Schedule, Sgd } from "./optim.js";
 import { checkRun, defaults, type Settings, scheduleOf } from "./settings.js";
@@ -33,13 +34,16 @@ export interface Session {
 
 /** What takes the place of what the settings name. */
 export interface SessionParts {
-  /** A network of `nn` modules. `builder` is what its layers are made with. */
+  /**
+   * A network of `nn` modules, made with `builder`, which takes N × channels × height × width values and gives N × classes
+   * scores. `settings.model` then decides nothing.
+   */
   network?: (builder: Builder, input: Input) => Module;
-  /** A store, or what makes one on the session's engine. */
+  /** A store that serves this session alone, or what makes one on the session's engine. */
   store?: Store | ((engine: Engine) => Store);
-  /** A policy for COMET's bounds. */
+  /** A policy that chooses the bounds of `settings.store`, which is one of those that a policy can rule. */
   policy?: Policy;
-  /** An engine, which stays open when the session closes. */
+  /** An engine, which stays open when the session closes. Its memory, threads and kernels are not those of the settings. */
   engine?: Engine;
 }
 
@@ -49,13 +53,10 @@ const builds: Readonly<Record<Profile, KernelBuild>> = { strict: "release", fuse
 /**
  * Makes a session. Settings that are left out have their defaults; the learning rate that of the network, if it is a
  * known one. Every session has a device and threads of its own, so several may be open at once. Close each. Throws a
- * UsageError for settings that make no sense, a MemoryError where the weights do not fit.
+ * UsageError for settings or parts that make no sense, a MemoryError if the weights do not fit.
  */
-export function createSession(
-  given: Partial<Settings>,
-  dataset: Dataset,
-  { network, store, policy, engine: own }: SessionParts = {},
-): Session {
+export function createSession(given: Partial<Settings>, dataset: Dataset, parts: SessionParts = {}): Session {
+  const { network, engine: own } = parts;
   const named = { ...defaults, ...given };
   const settings = { ...named, lr: given.lr ?? models[named.model]?.lr ?? defaults.lr };
   checkRun(settings);
@@ -72,7 +73,7 @@ export function createSession(
     const model = network ? name(network(builder, input)) : createModel(settings.model, builder, input);
     const optimizer = new Sgd(engine, model.allParameters(), settings);
     const average = settings.ema > 0 ? new Average(engine, model, settings.ema) : null;
-    engine.store = storeFor(engine, settings, store, policy);
+    engine.store = storeFor(engine, settings, parts);
     engine.observer = engine.store.controller?.observer ?? null;
     return { settings, dataset, engine, model, optimizer, schedule, average, close };
   } catch (cause) {
@@ -82,14 +83,23 @@ export function createSession(
   }
 }
 
-function storeFor(
-  engine: Engine,
-  settings: Settings,
-  store: SessionParts["store"],
-  policy: Policy | undefined,
-): Store {
-  if (typeof store === "function") return store(engine);
-  if (store) return store;
-  if (policy) return cometStore(engine, settings, { policy, convOnly: settings.store === "comet-conv" });
-  return storeNamed(settings.store)!.create(engine, settings);
+function storeFor(engine: Engine, settings: Settings, { store, policy }: SessionParts): Store {
+  const kind = storeNamed(settings.store)!;
+  if (!policy) {
+    if (typeof store === "function") return store(engine);
+    return store ?? kind.create(engine, settings);
+  }
+  if (store || !kind.withPolicy) {
+    throw new UsageError({
+      where: "createSession, policy",
+      expected: `settings.store ${policyStores.join(" or ")}, whose bounds a policy chooses`,
+      got: store ? "a store of your own as well" : `settings.store ${kind.name}`,
+      remedy: "leave the policy out, or choose one of these stores",
+    });
+  }
+  return kind.withPolicy(engine, settings, policy);
 }
+
+const policyStores = (stores as readonly StoreKind[])
+  .filter(({ withPolicy }) => withPolicy)
+  .map(({ name }) => name);

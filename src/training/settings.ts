@@ -16,6 +16,7 @@ import {
   defaultsOf,
   flag,
   real,
+  type Setting,
   type SettingsOf,
   type SettingsTable,
   text,
@@ -148,11 +149,7 @@ export function checkRun(settings: Settings): void {
   for (const [name, value] of Object.entries(settings)) {
     const { promise = false, default: standard } = table[name]!;
     if (!promise || value === standard || reads(settings, name)) continue;
-    const choices = (["store", "policy"] as const).map((choice) => ({
-      choice,
-      readers: table[choice]!.words!.filter((word) => reads({ ...settings, [choice]: word }, name)),
-    }));
-    const { choice, readers } = choices.find((each) => each.readers.length > 0)!;
+    const { choice, readers } = readersOf(settings, name);
     throw new UsageError({
       where: `settings.${name}`,
       expected: `settings.${choice} ${readers.join(" or ")}, which reads it`,
@@ -160,6 +157,19 @@ export function checkRun(settings: Settings): void {
       remedy: `leave settings.${name} out, or choose another settings.${choice}`,
     });
   }
+}
+
+/** The choice that would have to be another, and those of its words with which a run would read a setting. */
+function readersOf(settings: Settings, name: string): { choice: keyof Settings; readers: readonly string[] } {
+  const one = (Object.entries(settingsTable as SettingsTable) as [keyof Settings, Setting<unknown>][])
+    .map(([choice, { words = [] }]) => ({
+      choice,
+      readers: (words as readonly string[]).filter((word) => reads({ ...settings, [choice]: word }, name)),
+    }))
+    .find(({ readers }) => readers.length > 0);
+  // Two choices would have to be others: the store comes first.
+  const stored = stores.filter((kind) => Object.hasOwn(kind.settings, name));
+  return one ?? { choice: "store", readers: stored.map((kind) => kind.name) };
 }
 
 /** The course of the learning rate. */

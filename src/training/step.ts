@@ -80,7 +80,8 @@ function trainStep(
   ledger.onChange = context.timed ? (live) => timeline.push({ ...live }) : null;
   controller?.open?.();
   store.onPack = (event: PackEvent) => {
-    packs.push(packRecord(event));
+    // A store that only recomputes packs nothing, so its tensors have no ratio.
+    if (store.keeps !== "first") packs.push(packRecord(event));
     audit?.look(event);
   };
   const seen = { right: 0, rightOfFive: 0 };

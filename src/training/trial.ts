@@ -2,7 +2,7 @@
 import type { Trial } from "../engine/controller.js";
 import { abandon } from "../engine/tape.js";
 import { Tensor } from "../engine/tensor.js";
-import { keepingStatistics, weightGradients } from "../stores/probe.js";
+import { fromGradients, keepingStatistics } from "../stores/probe.js";
 import { type Batch, lossOf } from "./evaluation.js";
 import type { Session } from "./session.js";
 
@@ -25,7 +25,11 @@ export function trialOf(session: Session, { images, labels }: Batch): Trial {
     images: labels.size,
     backPropagate(count) {
       ledger.resetPeak();
-      return weightGradients(model, () => lossOfFirst(count));
+      return fromGradients(
+        model,
+        () => lossOfFirst(count),
+        ({ data }) => data.reduce((sum, g) => sum + Math.abs(g), 0) / data.length,
+      );
     },
     forward(count) {
       ledger.resetPeak();

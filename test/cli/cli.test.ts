@@ -15,7 +15,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createRng } from "../../src/rng.js";
-import { type Manifest, readRun } from "../../src/runs/run.js";
+import type { Manifest } from "../../src/runs/manifest.js";
+import { readRun } from "../../src/runs/run.js";
 
 const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "comet-cli-"));
@@ -235,7 +236,7 @@ const failures: readonly [title: string, args: string[], message: RegExp][] = [
       "--bound",
       "1e-3",
     ],
-    /x\.cmt: expected a file that can be written, got ENOENT; choose a folder/,
+    /x\.cmt: expected a file that can be written, got ENOENT: no such file or directory; make .*no such folder a writable/,
   ],
 ];
 

@@ -101,7 +101,7 @@ test("batch normalisation without a ReLU behind it, where no δ is 0, gets one b
 test("calibration on a part of a batch scales sums to the whole", () => {
   const controller = new Controller();
   controller.record(site, observation);
-  const gradients = new Map([[site.parameter!, new Float32Array(5).fill(100)]]);
+  const gradients = new Map([[site.parameter!, 100]]);
   calibrate(controller, {
     images: 4,
     backPropagate: () => gradients,

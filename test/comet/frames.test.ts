@@ -222,3 +222,16 @@ test("where memory is short frames are decoded one by one, and what fails leaves
   assert.equal(device.ledger.live.activations + device.ledger.live.saved, 0);
   return engine.close();
 });
+
+test("frames above 2 GiB of the device are those below", async () => {
+  const engine = createEngine({ memory: "3GiB", threads: 1 });
+  try {
+    const [low] = engines;
+    const expected = taken(framesOf(low!, "dithered").range(0, 7));
+    // Pages that nothing touches cost nothing.
+    engine.device.allocate(2.25 * 2 ** 30, "workspace", "everything below");
+    assert.deepEqual(taken(framesOf(engine, "dithered").range(0, 7)), expected);
+  } finally {
+    await engine.close();
+  }
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -147,7 +147,7 @@ test("a sheet of rows becomes records of planes", () => {
       }
     }
   }
-  assert.throws(() => sheetToRecords(sheet, [4]), /a sheet of 1024×2×3 pixels for 1 labels/);
+  assert.throws(() => sheetToRecords(sheet, [4]), /a sheet of 1024×2 pixels for 1 labels/);
 });
 
 test("comet data info prints what the embedded set holds", async (t) => {
@@ -157,4 +157,46 @@ test("comet data info prints what the embedded set holds", async (t) => {
   registerData(program);
   await program.parseAsync(["data", "info", "fashion-mnist"], { from: "user" });
   assert.match(lines.join("\n"), /10000 images to train on, 2000 to test\n1×28×28, 10 classes: T-shirt/);
+});
+
+test("what a server or an archive holds is limited", async (t) => {
+  const folder = await folderFor(t);
+  const packed = join(folder, "packed");
+  await mkdir(join(packed, "set"), { recursive: true });
+  for (const [name, text] of Object.entries(files)) await writeFile(join(packed, "set", name), text);
+  await writeFile(join(packed, "set", "large.bin"), new Uint8Array(3e6));
+  await writeFile(join(packed, "set", "readme"), new Uint8Array(5e6));
+  await create({ file: join(packed, "a.tar.gz"), gzip: true, cwd: packed }, ["set"]);
+  const archive = await readFile(join(packed, "a.tar.gz"));
+  const url = await serve(t, (_request, response) => response.end(archive));
+  const enough = { download: 1e6, unpacked: 1e7, member: 4e6 };
+  await fetchFiles(join(folder, "out"), md5, [["archive", archiveSource(url, enough)]], quiet);
+  for (const [limits, message] of [
+    [{ download: 5000 }, /a\.tar\.gz holds more than 5000 bytes/],
+    [{ unpacked: 7e6 }, /archive\.tar\.gz holds more than 7000000 bytes/],
+    [{ member: 2e6 }, /large\.bin holds more than 2000000 bytes/],
+  ] as const) {
+    const source = archiveSource(url, { ...enough, ...limits });
+    const out = join(folder, Object.keys(limits)[0]!);
+    await assert.rejects(fetchFiles(out, md5, [["archive", source]], quiet), message);
+    assert.deepEqual(await holds(out), {});
+  }
+});
+
+test("an archive's links and paths that lead out of it are left out", async (t) => {
+  const folder = await folderFor(t);
+  const packed = join(folder, "packed");
+  await mkdir(join(packed, "set"), { recursive: true });
+  await writeFile(join(folder, "secret"), "secret");
+  await symlink(join(folder, "secret"), join(packed, "set", "a.bin"));
+  await writeFile(join(packed, "set", "b.bin"), files["b.bin"]);
+  await create({ file: join(packed, "a.tar.gz"), gzip: true, cwd: packed }, ["set"]);
+  const archive = await readFile(join(packed, "a.tar.gz"));
+  const url = await serve(t, (_request, response) => response.end(archive));
+  const out = join(folder, "out");
+  await assert.rejects(
+    fetchFiles(out, md5, [["archive", archiveSource(url)]], quiet),
+    /archive: expected a\.bin, got a source that ended/,
+  );
+  assert.deepEqual(await holds(out), { "b.bin": files["b.bin"] });
 });

@@ -10,7 +10,7 @@ import type { Split } from "../../src/data/dataset.js";
 import { unzipped } from "../../src/data/files.js";
 import { decodeIdx, encodeIdx } from "../../src/data/idx.js";
 import { fashionClasses } from "../../src/data/idxset.js";
-import { openIdxFolder } from "../../src/data/mnist.js";
+import { openIdxFolder, unzippedIdx } from "../../src/data/mnist.js";
 import { openDataset } from "../../src/data/open.js";
 import { DataError } from "../../src/error.js";
 import { createRng } from "../../src/rng.js";
@@ -34,7 +34,11 @@ test("decodeIdx(encodeIdx(values)) is the values, gzipped or not", () => {
   fc.assert(
     fc.property(idx, fc.boolean(), ([dimensions, data], zipped) => {
       const file = encodeIdx(dimensions, data);
-      const got = decodeIdx(unzipped(zipped ? gzipSync(file) : file, "file"), "file", dimensions.length);
+      const got = decodeIdx(
+        zipped ? unzippedIdx(gzipSync(file), "file", dimensions.length) : file,
+        "file",
+        dimensions.length,
+      );
       assert.deepEqual(got.dimensions, dimensions);
       assert.deepEqual([...got.data], [...data]);
     }),
@@ -47,7 +51,7 @@ test("an IDX file that is cut, not IDX or not gzip says what is wrong", () => {
   assert.throws(() => decodeIdx(file.subarray(0, 7), "f", 2), /f: expected an IDX header of 12 bytes, got 7/);
   assert.throws(() => decodeIdx(file.subarray(0, 17), "f", 2), /f: expected 18 bytes .*2×3, got 17/);
   assert.throws(() => decodeIdx(file, "f", 1), /f: expected IDX magic 0x00000801 .*got 0x00000802/);
-  assert.throws(() => unzipped(gzipSync(file).subarray(0, 20), "f"), /f: expected a whole gzip file/);
+  assert.throws(() => unzipped(gzipSync(file).subarray(0, 20), "f", 100), /f: expected a whole gzip file/);
 });
 
 async function writeIdxFolder(folder: string, labels: number[], size = 2): Promise<void> {
@@ -245,4 +249,24 @@ test("a batch that does not fit its buffers, or names no image, is refused", asy
     train.batch(Uint32Array.of(index), new Float32Array(values), new Float32Array(1), null);
   assert.throws(batch(0, 5), /batch: expected 4 image values and 1 labels, got 5 and 1/);
   assert.throws(batch(2, 4), /batch: expected indices below 2, got 2/);
+});
+
+test("a gzipped file unfolds to no more than its own header says, and that has a limit", () => {
+  // 64 MB of zeros in 64 KB.
+  const header = encodeIdx([2, 3], new Uint8Array(6)).subarray(0, 12);
+  const bomb = gzipSync(Buffer.concat([header, new Uint8Array(64e6)]));
+  const before = process.memoryUsage().arrayBuffers;
+  assert.throws(() => unzippedIdx(bomb, "f", 2), /f: expected at most 18 bytes in a gzip file, got more/);
+  assert.ok(process.memoryUsage().arrayBuffers - before < 8e6);
+  const vast = encodeIdx([1, 1], new Uint8Array(1));
+  vast.fill(255, 4, 12);
+  assert.throws(
+    () => unzippedIdx(gzipSync(vast), "f", 2),
+    /f: expected at most 1073741824 bytes, got dimensions 4294/,
+  );
+  assert.throws(() => decodeIdx(vast, "f", 2), /at most 1073741824 bytes/);
+  assert.throws(
+    () => unzippedIdx(gzipSync(vast).subarray(0, 9), "f", 2),
+    /f: expected an IDX header of 12 bytes/,
+  );
 });

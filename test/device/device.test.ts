@@ -149,7 +149,10 @@ test("out of memory says what was asked, by whom, what is live and what would he
         /layer2\.conv \(gradients\): expected 879 KiB more of the device's 1.00 MiB/,
       );
       assert.match(error.message, /live: activations 488 KiB/);
-      assert.match(error.message, /smaller --batch, a larger --memory, or --store comet in place of plain$/);
+      assert.match(
+        error.message,
+        /smaller settings.batch, a larger settings.memory, or a settings.store that keeps less$/,
+      );
       return true;
     },
   );

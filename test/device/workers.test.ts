@@ -4,9 +4,12 @@ import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import fc from "fast-check";
 import { Board } from "../../src/device/board.js";
 import { Device } from "../../src/device/device.js";
+import { platform, started } from "../../src/device/platform/node.js";
+import type { WorkerSetup } from "../../src/device/platform.js";
 import { mostThreads, Team } from "../../src/device/workers.js";
 import { CometError, UsageError } from "../../src/error.js";
 import { simdKernels } from "../../src/kernels/simd.js";
@@ -64,6 +67,34 @@ test("an error in a worker reaches the caller, and the worker lives on", async (
   assert.deepEqual(results, [4, 3]);
   await team.close();
   assert.equal(team.size, 1);
+});
+
+test("a worker that ends in the middle of a kernel ends the call with an error that says which, and the others go on", async () => {
+  const device = new Device({ memory: 64 << 20 });
+  const start = (setup: WorkerSetup, onError: (message: string) => void) => {
+    if (setup.thread !== 2) return platform.startWorker(setup, onError);
+    const worker = new Worker(new URL("dying-worker.js", import.meta.url), { workerData: setup });
+    worker.unref();
+    return started(worker);
+  };
+  const team = new Team(device, 3, start);
+  await untilReady(3, () => team.ready);
+  const bytes = 4 << 20;
+  const { address } = device.allocate(12 * bytes, "activations", "test");
+  const calls = Array.from({ length: 12 }, (_, i) => [address + i * bytes, 1, 0, bytes / 4]);
+  const run = () => team.run("fill", calls);
+  // The worker that dies may come too late for the first calls.
+  assert.throws(
+    () => {
+      for (let i = 0; i < 200; i++) run();
+    },
+    (error: Error) =>
+      error instanceof CometError &&
+      /^kernel fill: expected a result, got the end of thread 2 in the middle of a call;/.test(error.message),
+  );
+  assert.equal(run().length, 12, "the others do its share");
+  assert.ok(device.f32({ address, bytes: 12 * bytes } as never).every((value) => value === 1));
+  await team.close();
 });
 
 test("a number of threads that makes no sense is refused", () => {

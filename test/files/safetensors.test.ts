@@ -118,13 +118,37 @@ const entry = (begin: number, end: number, shape = [(end - begin) / 4]) => ({
 
 for (const [what, bytes, message] of [
   ["a header longer than the file", Uint8Array.of(255, 0, 0, 0, 0, 0, 0, 1), /expected a header within/],
-  ["a header that is no JSON", assemble("{nonsense"), /expected a JSON header/],
+  ["a header that is no JSON", assemble("{nonsense"), /expected JSON, got other text/],
   ["a header that is no object", assemble("[]"), /expected a JSON object/],
   ["metadata that is no text", assemble('{"__metadata__":{"a":1}}'), /__metadata__: expected an object/],
+  ["a null entry", assemble('{"w":null}'), /w: expected \{ dtype, shape, data_offsets \}/],
+  [
+    "no shape",
+    assemble('{"w":{"dtype":"F32","data_offsets":[0,0]}}'),
+    /w: shape: expected a list, got nothing/,
+  ],
+  ["half a size", single("F32", [0.5], new Uint8Array(2)), /w: shape\[0\]: expected a whole .* got 0.5/],
+  [
+    "a name twice",
+    assemble(
+      `{"w":${JSON.stringify(entry(0, 4))}, "\\u0077" : ${JSON.stringify(entry(0, 4))}}`,
+      new Uint8Array(4),
+    ),
+    /file: w: expected each name once, got it twice/,
+  ],
+  [
+    "nesting without end",
+    assemble(`{"w":${"[".repeat(200_000)}${"]".repeat(200_000)}}`),
+    /w: expected \{ dtype/,
+  ],
   ["an unknown type", single("F8_E4M3", [4], new Uint8Array(4)), /w: expected one of the types .*F8_E4M3/],
-  ["a negative size", single("F32", [-1], new Uint8Array(4)), /w: expected a shape/],
+  [
+    "a negative size",
+    single("F32", [-1], new Uint8Array(4)),
+    /w: shape\[0\]: expected a whole number of at least 0, got -1/,
+  ],
   ["a shape of another length", single("F32", [2], new Uint8Array(4)), /w: expected 8 bytes for F32 \[2\]/],
-  ["offsets outside", assemble(JSON.stringify({ w: entry(0, 8) })), /w: expected offsets within the 0 bytes/],
+  ["offsets outside", assemble(JSON.stringify({ w: entry(0, 8) })), /expected 8 bytes of data, got 0/],
   [
     "an overlap",
     assemble(JSON.stringify({ a: entry(0, 8), b: entry(4, 12) }), new Uint8Array(12)),

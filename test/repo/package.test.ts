@@ -3,96 +3,29 @@
  * empty projects. Dependencies are linked from this repository, so that no network is needed.
  */
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { missing, visit } from "./browser.js";
+import { complaints, install, manifestOf, packInto, run, write } from "./project.js";
 
-const root = fileURLToPath(new URL("../../../", import.meta.url));
-const compiler = join(root, "node_modules/typescript/bin/tsc");
 const folder = mkdtempSync(join(tmpdir(), "comet-package-"));
 
 /** A project that has both packages, and one that has the codec alone. */
 const whole = join(folder, "whole");
 const alone = join(folder, "alone");
 
-interface Manifest {
-  name: string;
-  dependencies?: Record<string, string>;
-  sideEffects: false | string[];
-}
-
-const manifestOf = (path: string): Manifest =>
-  JSON.parse(readFileSync(join(path, "package.json"), "utf8")) as Manifest;
-
-/** Unpacks a tarball into a project, and links the packages that it depends on. */
-function install(tarball: string, project: string): void {
-  const modules = join(project, "node_modules");
-  mkdirSync(modules, { recursive: true });
-  execFileSync("tar", ["-xzf", tarball, "-C", modules]);
-  const unpacked = join(modules, "package");
-  const { name, dependencies = {} } = manifestOf(unpacked);
-  renameSync(unpacked, join(modules, name));
-  for (const dependency of Object.keys(dependencies)) {
-    mkdirSync(dirname(join(modules, dependency)), { recursive: true });
-    symlinkSync(join(root, "node_modules", dependency), join(modules, dependency), "dir");
-  }
-}
-
 before(() => {
-  const printed = execFileSync(process.execPath, [join(root, ".ci/pack.mjs"), folder], { encoding: "utf8" });
-  const [library, codec] = printed.trim().split("\n");
-  install(library!, whole);
-  install(codec!, whole);
-  install(codec!, alone);
+  const { library, codec } = packInto(folder);
+  install(library, whole);
+  install(codec, whole);
+  install(codec, alone);
 });
 
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-/** Writes a file of a project and returns its path. */
-function write(project: string, name: string, text: string): string {
-  const path = join(project, name);
-  writeFileSync(path, text);
-  return path;
-}
-
-/** Runs a file with Node in a project, and returns what it prints. */
-const run = (project: string, file: string): string =>
-  execFileSync(process.execPath, [file], { cwd: project, encoding: "utf8" }).trim();
-
-/** What the compiler has to say of a file of a project, under the strictest settings and without Node's types. */
-function complaints(project: string, file: string, module: string, resolution: string): string {
-  const flags = [
-    "--noEmit",
-    "--strict",
-    "--skipLibCheck",
-    "false",
-    "--target",
-    "es2023",
-    "--lib",
-    "es2023,dom",
-  ];
-  const { stdout } = spawnSync(
-    process.execPath,
-    [compiler, ...flags, "--module", module, "--moduleResolution", resolution, file],
-    { cwd: project, encoding: "utf8" },
-  );
-  return stdout;
-}
 
 const resolutions = [
   ["nodenext", "nodenext"],

@@ -125,6 +125,25 @@ test("no number of a run comes from a function whose bits an engine may choose",
   assert.deepEqual(others, printed);
 });
 
+/** A call takes about a hundred thousand arguments; a file may hold more values. */
+const spread =
+  /\b(?:push|unshift|splice|min|max|of|concat|fromCharCode|fromCodePoint)\((?:[^()[\]{}]|\([^()]*\))*\.\.\./;
+
+test("no data is spread over the arguments of a call", () => {
+  const folders = ["cli", "data", "device", "files", "models", "nn", "report", "runs", "training"];
+  const spreading = folders
+    .flatMap((folder) => filesBelow(join("src", folder), ".ts"))
+    .flatMap((file) =>
+      readFileSync(join(root, file), "utf8")
+        .split("\n")
+        .filter((line) => spread.test(line))
+        .map((line) => `${file}: ${line.trim()}`),
+    );
+  assert.deepEqual(spreading, []);
+  assert.match("x.push(...files.map((path) => path));", spread);
+  assert.match("Math.max(0, ...values)", spread);
+});
+
 test("whatever package the published types name is installed with them, and its types too", () => {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     dependencies: Record<string, string>;

@@ -1,7 +1,8 @@
 /** Hand-made runs for the report's tests: the shape of real ones, small, and drawn from a fixed seed. */
 
 import { createRng } from "../../src/rng.js";
-import type { Manifest, Run } from "../../src/runs/run.js";
+import type { Manifest } from "../../src/runs/manifest.js";
+import type { Run } from "../../src/runs/run.js";
 import type { TrainRecord } from "../../src/training/records.js";
 import { defaults, type Settings } from "../../src/training/settings.js";
 

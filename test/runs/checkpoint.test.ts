@@ -4,14 +4,15 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { type Checkpoint, listCheckpoints, restore, writeCheckpoint } from "../../src/runs/checkpoint.js";
 import { DataError, UsageError } from "../../src/error.js";
 import { parseExactly, stringifyExactly } from "../../src/files/exact.js";
 import { takeLock } from "../../src/files/lock.js";
+import { type Checkpoint, listCheckpoints, restore, writeCheckpoint } from "../../src/runs/checkpoint.js";
+import type { Manifest } from "../../src/runs/manifest.js";
 import { checkData, findStanding, settingsToGoOn } from "../../src/runs/resume.js";
-import { type Manifest, RunFolder, readRun } from "../../src/runs/run.js";
-import { type Position } from "../../src/training/position.js";
-import { type Settings } from "../../src/training/settings.js";
+import { RunFolder, readRun } from "../../src/runs/run.js";
+import type { Position } from "../../src/training/position.js";
+import type { Settings } from "../../src/training/settings.js";
 import { manifest } from "../report/runs.js";
 import { dataset, small, state, within } from "./small-runs.js";
 
@@ -29,7 +30,7 @@ const began = (changes: Partial<Settings> = {}, rest: Partial<Manifest> = {}): M
 /** A checkpoint that is so far, of a run with these settings. */
 const at = (settings: Settings, position: Position): Checkpoint => ({
   path: "",
-  state: { ...state(position), settings, store: null, meanGradient: [] },
+  state: { version: 1, ...state(position), settings, store: null, meanGradient: [] },
 });
 
 test("what changes no result may be asked of a run that goes on, and nothing else", () => {
@@ -38,13 +39,13 @@ test("what changes no result may be asked of a run that goes on, and nothing els
   const asked = { threads: 2, memory: "2GiB", lr: settings.lr, image: 224, epochs: 3 };
   assert.deepEqual(settingsToGoOn("RUN", began(), point, asked), { ...settings, threads: 2, memory: "2GiB" });
   for (const [key, value, message] of [
-    ["lr", 0.5, /^--lr: expected 0.02, as the run began, got 0.5; leave it out, or begin a new run$/],
-    ["model", "resnet8", /^--model: expected lenet, as the run began, got resnet8/],
-    ["weightDecay", 0, /^--weight-decay: expected 0.0005,/],
-    ["profile", "fused", /^--profile: expected strict,/],
-    ["image", 32, /^--image: expected 224,/],
-    ["probeEvery", 5, /^--probe-every: expected 0,/],
-    ["out", "elsewhere", /^--out: expected none with --resume, got elsewhere/],
+    ["lr", 0.5, /^settings\.lr: expected 0.02, as the run began, got 0.5; leave it out, or begin a new run$/],
+    ["model", "resnet8", /^settings\.model: expected lenet, as the run began, got resnet8/],
+    ["weightDecay", 0, /^settings\.weightDecay: expected 0.0005,/],
+    ["profile", "fused", /^settings\.profile: expected strict,/],
+    ["image", 32, /^settings\.image: expected 224,/],
+    ["probeEvery", 5, /^settings\.probeEvery: expected 0,/],
+    ["out", "elsewhere", /^settings\.out: expected none for a run that is resumed, got elsewhere/],
   ] as const) {
     assert.throws(
       () => settingsToGoOn("RUN", began(), point, { [key]: value }),
@@ -58,26 +59,25 @@ test("a run may become longer where the learning rate would have been the same s
   const falling = began();
   assert.throws(
     () => settingsToGoOn("RUN", falling, at(falling.settings, { epoch: 0, batch: 2 }), longer),
-    /--epochs: expected 13 steps in all, to which the learning rate has been falling, got 45; leave it out/,
+    /settings\.epochs: expected 13 steps in all, to which the learning rate has been falling, got 45; leave it out/,
   );
-  assert.equal(settingsToGoOn("RUN", falling, null, longer).epochs, 9, "nothing is done yet");
+  assert.equal(settingsToGoOn("RUN", falling, null, longer)?.epochs, 9, "nothing is done yet");
   const level = began({ schedule: "constant" }, { status: "done", steps: 13 });
   const end = at(level.settings, { epoch: 2, batch: 3 });
-  assert.equal(settingsToGoOn("RUN", level, end, longer).epochs, 9);
-  assert.throws(
-    () => settingsToGoOn("RUN", level, end, {}),
-    /^UsageError: RUN: expected a run with steps left, got one that has done 13 of 13; look at it with comet/,
-  );
+  assert.equal(settingsToGoOn("RUN", level, end, longer)?.epochs, 9);
+  assert.equal(settingsToGoOn("RUN", level, end, {}), null, "all is done");
   assert.throws(() => settingsToGoOn("RUN", level, end, { steps: 7 }), /got one that has done 13 of 7/);
 });
 
 test("a run that was told to stop goes on behind that; one that was cut before stops there", () => {
   const stopped = began({ stopAfter: 7 }, { status: "done", steps: 7 });
-  assert.equal(settingsToGoOn("RUN", stopped, at(stopped.settings, { epoch: 1, batch: 2 }), {}).stopAfter, 0);
+  const stopAfter = (run: Manifest, position: Position, asked = {}) =>
+    settingsToGoOn("RUN", run, at(run.settings, position), asked)?.stopAfter;
+  assert.equal(stopAfter(stopped, { epoch: 1, batch: 2 }), 0);
   const cut = began({ stopAfter: 7 });
-  assert.equal(settingsToGoOn("RUN", cut, at(cut.settings, { epoch: 0, batch: 3 }), {}).stopAfter, 7);
-  const further = settingsToGoOn("RUN", cut, at(cut.settings, { epoch: 0, batch: 3 }), { stopAfter: 9 });
-  assert.equal(further.stopAfter, 9);
+  assert.equal(stopAfter(cut, { epoch: 0, batch: 3 }), 7);
+  assert.equal(stopAfter(cut, { epoch: 0, batch: 3 }, { stopAfter: 9 }), 9);
+  assert.equal(stopAfter(cut, { epoch: 1, batch: 2 }), 7, "it was ended when its last record was written");
 });
 
 test("a manifest that was changed by hand and other data are refused", () => {
@@ -89,7 +89,7 @@ test("a manifest that was changed by hand and other data are refused", () => {
   checkData(began(), dataset);
   assert.throws(
     () => checkData(began(), { ...dataset, hash: "beef" }),
-    /--data: expected the data that the run began with, SHA-256 00ff…, got noise, beef…; restore its files/,
+    /settings\.data: expected the data that the run began with, SHA-256 00ff…, got noise, beef…; restore its files/,
   );
 });
 
@@ -196,9 +196,9 @@ test("exact JSON gives back every number and every bit of a float32", () => {
     numbers: [0, -0, 0.1 + 0.2, 5e-324, Number.MAX_VALUE, Number.NaN, Number.NEGATIVE_INFINITY],
     others: { number: "NaN", float32: "", null: null, true: true, list: [{}] },
   };
-  assert.deepEqual(parseExactly(stringifyExactly(value)), value);
+  assert.deepEqual(parseExactly(stringifyExactly(value), "file"), value);
   assert.notDeepEqual(JSON.parse(JSON.stringify(value)), value);
   const bits = new Uint32Array([0x80000000, 0x7fc12345, 0xff800000, 1]);
-  const back = parseExactly(stringifyExactly([new Float32Array(bits.buffer)])) as [Float32Array];
+  const back = parseExactly(stringifyExactly([new Float32Array(bits.buffer)]), "file") as [Float32Array];
   assert.deepEqual(new Uint32Array(back[0].buffer), bits);
 });

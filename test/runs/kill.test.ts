@@ -15,12 +15,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { listCheckpoints } from "../../src/runs/checkpoint.js";
 import { encodeIdx } from "../../src/data/idx.js";
 import { makeFolder } from "../../src/files/folder.js";
 import { takeLock } from "../../src/files/lock.js";
 import { createRng } from "../../src/rng.js";
-import { readManifest, readRun } from "../../src/runs/run.js";
+import { listCheckpoints } from "../../src/runs/checkpoint.js";
+import { readManifest } from "../../src/runs/manifest.js";
+import { readRun } from "../../src/runs/run.js";
 import { seed } from "../arbitrary/seed.js";
 import { timeless } from "./small-runs.js";
 
@@ -131,7 +132,7 @@ async function endOf(out: string) {
 
 const ways: Readonly<Record<string, (bytes: number) => Kill>> = {
   "killed in the middle of changes of the disk, a run ends with the same weights and records": () => ({
-    change: rng.integer(1, 80),
+    change: rng.integer(1, 200),
   }),
   "killed at any time, a run ends with the same weights and records": (bytes) => ({
     bytes: rng.integer(1, bytes >> 2),
@@ -226,6 +227,29 @@ test("with its latest checkpoint damaged a run goes on from the one before it, a
   assert.equal((JSON.parse(stdout) as { weights: string }).weights, wanted.weights);
 });
 
+test("a run that was killed behind its last step is complete, and what is left to do is done", () => {
+  for (const [damage, message] of [
+    [() => {}, /copy is complete: all 18 steps are done, and its report is written now/],
+    [
+      edit("manifest.json", /"status": "done"/, '"status": "running"'),
+      /copy: 18 of 18 steps are done, it is complete but for its end/,
+    ],
+  ] as const) {
+    const { status, stdout, stderr } = onCopy(
+      (run) => {
+        damage(run);
+        rmSync(join(run, "report.html"));
+      },
+      ...["train", "--resume", "RUN", "--json"],
+    );
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, message);
+    const result = JSON.parse(stdout) as { status: string; weights: string; report: string; summary: object };
+    assert.deepEqual([result.status, result.weights], ["done", wanted.weights]);
+    assert.ok(result.report.endsWith("report.html"));
+  }
+});
+
 const refusals: readonly [title: string, damage: (run: string) => void, asked: string[], message: RegExp][] =
   [
     ["a finished run", () => {}, [], /copy: expected a run with steps left, got one that has done 18 of 18;/],
@@ -244,11 +268,16 @@ const refusals: readonly [title: string, damage: (run: string) => void, asked: s
     ["a newer manifest", edit("manifest.json", /"version": 1/, '"version": 2'), [], /got version 2; use the/],
     [
       "other data",
-      edit("manifest.json", /("hash": "|"status": "done)/g, "$1x"),
+      edit("manifest.json", /"hash": "(.*)("status": ")done/s, '"hash": "x$1$2running'),
       [],
       /--data: expected the data/,
     ],
-    ["a run at work", (run) => takeLock(join(run, "lock")), [], /lock: expected no other process working on this run/],
+    [
+      "a run at work",
+      (run) => takeLock(join(run, "lock")),
+      [],
+      /lock: expected no other process working on this run/,
+    ],
   ];
 
 for (const [title, damage, asked, message] of refusals) {

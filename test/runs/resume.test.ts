@@ -1,21 +1,22 @@
 /** A run that was cut anywhere and went on ends with the weights and the records of one that was not. */
-import type { CometStore } from "../../src/comet/store.js";
+
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { encode } from "fast-png";
-import { listCheckpoints, readCheckpoint, restore, writeCheckpoint } from "../../src/runs/checkpoint.js";
 import type { SavedPlan } from "../../src/comet/budget/state.js";
+import type { CometStore } from "../../src/comet/store.js";
 import type { Dataset } from "../../src/data/dataset.js";
 import { openImageFolder } from "../../src/data/imagefolder.js";
 import { makeFolder } from "../../src/files/folder.js";
-import type { TrainRecord } from "../../src/training/records.js";
+import { listCheckpoints, readCheckpoint, restore, writeCheckpoint } from "../../src/runs/checkpoint.js";
 import { train } from "../../src/training/loop.js";
-import { type Position } from "../../src/training/position.js";
+import type { Position } from "../../src/training/position.js";
+import type { TrainRecord } from "../../src/training/records.js";
 import { createSession, type Session } from "../../src/training/session.js";
-import { type Settings } from "../../src/training/settings.js";
+import type { Settings } from "../../src/training/settings.js";
 import { seed } from "../arbitrary/seed.js";
 import { dataset, noise, small, state, timeless, within } from "./small-runs.js";
 

@@ -1,10 +1,11 @@
 /** Runs of a few steps on a few images of noise. */
-import type { RunState } from "../../src/runs/checkpoint.js";
+
 import type { Dataset } from "../../src/data/dataset.js";
 import { pixelSplit } from "../../src/data/pixels.js";
-import type { TrainRecord } from "../../src/training/records.js";
 import { createRng } from "../../src/rng.js";
-import { type Position } from "../../src/training/position.js";
+import type { RunState } from "../../src/runs/state.js";
+import type { Position } from "../../src/training/position.js";
+import type { TrainRecord } from "../../src/training/records.js";
 import { createSession, type Session } from "../../src/training/session.js";
 import { defaults, type Settings } from "../../src/training/settings.js";
 import { seed } from "../arbitrary/seed.js";
@@ -63,7 +64,7 @@ export async function within<T>(
 /** What a checkpoint tells of a run, besides its position, where that matters to nobody. */
 export const state = (position: Position): RunState => ({
   position,
-  log: { bytes: 0, sha256: "" },
+  log: { bytes: 10_000, sha256: "" },
   skipped: [],
   seconds: 0,
   residentPeakBytes: 0,

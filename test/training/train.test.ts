@@ -179,7 +179,10 @@ test("a batch that does not fit plainly fits with COMET, and the error says what
   const settings = { model: "resnet20", batch: 64, steps: 2, memory: "60MiB" } as const;
   await assert.rejects(run({ ...settings, store: "plain" }), (error: Error) => {
     assert.ok(error instanceof MemoryError);
-    assert.match(error.message, /smaller --batch, a larger --memory, or --store comet/);
+    assert.match(
+      error.message,
+      /smaller settings.batch, a larger settings.memory, or a settings.store that keeps less/,
+    );
     return true;
   });
   assert.equal((await run(settings)).steps.length, 2);

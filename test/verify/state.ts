@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { writeAtomicallySync } from "../../src/files/atomic.js";
+import { writeAtomically } from "../../src/files/atomic.js";
 import { type Found, type Job, nothingFound } from "./job.js";
 
 export interface Progress {
@@ -71,5 +71,5 @@ export function load(path: string, jobs: readonly Job[]): State {
 
 export function save(path: string, state: State): void {
   mkdirSync(dirname(path), { recursive: true });
-  writeAtomicallySync(path, JSON.stringify(state));
+  writeAtomically(path, JSON.stringify(state));
 }

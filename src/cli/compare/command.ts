@@ -15,7 +15,7 @@ import {
   equals,
   type StoreComparison,
 } from "../../runs/comparison.js";
-import { readManifest } from "../../runs/run.js";
+import { readManifest } from "../../runs/manifest.js";
 import { storeNames, storeSettings } from "../../stores/registry.js";
 import { defaults, type Settings } from "../../training/settings.js";
 import { runApart } from "../apart.js";

@@ -5,8 +5,8 @@
  */
 import { modelNamed } from "../../models/models.js";
 import type { CurvePoint, Equal, Found, StoreComparison } from "../../runs/comparison.js";
+import { readManifest } from "../../runs/manifest.js";
 import { checkData } from "../../runs/resume.js";
-import { readManifest } from "../../runs/run.js";
 import { defaultsOf } from "../../setting.js";
 import { GradientErrors, totalNoise } from "../../stores/gradient-error.js";
 import type { Knob } from "../../stores/kind.js";

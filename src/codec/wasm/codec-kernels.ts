@@ -55,8 +55,9 @@ export class CodecKernels {
 
   /** Copies the tables to where the encoder or the decoder reads them. */
   setTables({ top, codes }: FrameTables, encoding: boolean): void {
-    this.bytes(this.exports.topsAddress(this.scratch), top.length).set(top);
-    const address = this.exports.codesAddress(this.scratch, Number(encoding));
+    // A kernel returns an address as a signed number.
+    this.bytes(this.exports.topsAddress(this.scratch) >>> 0, top.length).set(top);
+    const address = this.exports.codesAddress(this.scratch, Number(encoding)) >>> 0;
     new Uint32Array(this.memory.buffer, address, codes.length).set(codes);
   }
 

@@ -30,7 +30,7 @@ export function chooseDense(
       if (part < 0) return -1;
       sum += part;
     }
-    counts?.set(new Uint32Array(kernels.memory.buffer, exports.countsAddress(scratch), counts.length));
+    counts?.set(new Uint32Array(kernels.memory.buffer, exports.countsAddress(scratch) >>> 0, counts.length));
     return sum;
   }
 

@@ -6,11 +6,12 @@
  *
  * The first folder holds the four original .gz files (Debian: package dataset-fashion-mnist).
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { unzipped } from "../files.js";
+import { writeAtomically } from "../../files/atomic.js";
 import { decodeIdx, encodeIdx } from "../idx.js";
+import { unzippedIdx } from "../mnist.js";
 
 const [from, to] = process.argv.slice(2);
 if (!from || !to) {
@@ -19,7 +20,7 @@ if (!from || !to) {
 
 async function makeSplit(source: string, target: string, prefix: string, eachClass: number): Promise<void> {
   const read = async (name: string, rank: number) =>
-    decodeIdx(unzipped(await readFile(join(source, `${name}.gz`)), name), name, rank);
+    decodeIdx(unzippedIdx(await readFile(join(source, `${name}.gz`)), name, rank), name, rank);
   const images = await read(`${prefix}-images-idx3-ubyte`, 3);
   const labels = await read(`${prefix}-labels-idx1-ubyte`, 1);
   const [, height, width] = images.dimensions as [number, number, number];
@@ -33,9 +34,9 @@ async function makeSplit(source: string, target: string, prefix: string, eachCla
   });
 
   const write = (name: string, file: Uint8Array) =>
-    writeFile(join(target, `${name}.gz`), gzipSync(file, { level: 9 }));
-  await write(`${prefix}-images-idx3-ubyte`, encodeIdx([chosen.length, height, width], data));
-  await write(
+    writeAtomically(join(target, `${name}.gz`), gzipSync(file, { level: 9 }));
+  write(`${prefix}-images-idx3-ubyte`, encodeIdx([chosen.length, height, width], data));
+  write(
     `${prefix}-labels-idx1-ubyte`,
     encodeIdx(
       [chosen.length],

@@ -25,9 +25,13 @@ export const platform: Platform = {
   allowRelaxedSimd() {},
   startWorker(setup, onError) {
     const worker = new Worker(new URL("../worker.js", import.meta.url), { type: "module" });
-    worker.addEventListener("error", ({ message }) => onError(message));
+    let failed = false;
+    worker.addEventListener("error", ({ message }) => {
+      failed = true;
+      onError(message);
+    });
     worker.postMessage(setup);
-    return { terminate: async () => worker.terminate() };
+    return { terminate: async () => worker.terminate(), isAlive: () => !failed };
   },
   receiveSetup(serve) {
     addEventListener("message", ({ data }: MessageEvent<WorkerSetup>) => serve(data), { once: true });

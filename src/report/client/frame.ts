@@ -1,6 +1,7 @@
 /** Shared by all figures: the page's data, its colours, and the frame of a plot. */
 import type * as PlotModule from "@observablehq/plot";
 import type { PageData, RunData } from "../series.js";
+import { greatestOf, leastOf } from "./extremes.js";
 
 declare const Plot: typeof PlotModule;
 
@@ -22,7 +23,7 @@ export const across = (label: string) => ({ label, labelAnchor: "center", labelO
 
 /** A logarithmic axis around some positive values, with as many of the ticks n × 10ᵐ as are legible. */
 export function logarithmic(values: readonly number[], tickFormat: (value: number) => string) {
-  const [low, high] = [Math.min(...values) / 1.15, Math.max(...values) * 1.15];
+  const [low, high] = [leastOf(values) / 1.15, greatestOf(values) * 1.15];
   const first = Math.floor(Math.log10(low));
   const decades = Array.from(
     { length: Math.ceil(Math.log10(high)) - first + 1 },

@@ -5,6 +5,7 @@
 import type * as PlotModule from "@observablehq/plot";
 import type { Histogram } from "../histogram.js";
 import type { RunData } from "../series.js";
+import { greatestOf, leastOf } from "./extremes.js";
 import {
   across,
   append,
@@ -36,7 +37,7 @@ export function pooled(box: HTMLElement): void {
 
 export function byLayer(box: HTMLElement): void {
   const shown = runs.filter(({ probes }) => probes.length > 0);
-  const top = Math.max(...shown.flatMap(({ probes }) => probes.map((probe) => tallest(probe.histogram))));
+  const top = greatestOf(shown.flatMap(({ probes }) => probes.map((probe) => tallest(probe.histogram))));
   for (const run of shown) {
     if (shown.length > 1) box.append(heading(run.label));
     const grid = append(box, "div", "panels small");
@@ -108,8 +109,8 @@ export function sigmaRatio(box: HTMLElement): void {
   const names = [...new Set(means.map(({ parameter }) => parameter))];
   const valid = each.filter(({ ratio }) => ratio > 0 && Number.isFinite(ratio));
   const ratios = valid.map(({ ratio }) => ratio);
-  const ends = [Math.min(0.85, ...ratios), Math.max(1.15, ...ratios)];
-  const longest = Math.max(...names.map((name) => name.length));
+  const ends = [leastOf(ratios, 0.85), greatestOf(ratios, 1.15)];
+  const longest = greatestOf(names.map((name) => name.length));
   box.append(
     Plot.plot({
       ...frame("Predicted divided by measured standard deviation, by layer"),
@@ -153,7 +154,10 @@ const densities = ({ counts, n, binWidth }: Histogram) => {
 };
 
 const tallest = (histogram: Histogram) =>
-  Math.max(0.45, ...densities(histogram).map(({ density }) => density * 1.05));
+  greatestOf(
+    densities(histogram).map(({ density }) => density * 1.05),
+    0.45,
+  );
 
 interface BarsOptions {
   width: number;

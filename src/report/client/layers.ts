@@ -1,6 +1,7 @@
 /** One line per layer over the collections of statistics: bound, zeros, ratio. */
 import type * as PlotModule from "@observablehq/plot";
 import type { SiteSeries } from "../series.js";
+import { greatestOf } from "./extremes.js";
 import { across, type Drawing, frame, logarithmic, panels, runs, scientific, swatches } from "./frame.js";
 
 declare const Plot: typeof PlotModule;
@@ -23,7 +24,7 @@ function layerFigure(key: Measure, title: string, axis: Axis): Drawing {
     const range = names.map((_, i) => `oklch(0.66 0.15 ${hue(i).toFixed(0)})`);
     const values = shown.flatMap(({ sites }) => sites.flatMap((site) => site[key]));
     const y = axis(values.filter((value) => value !== null && value > 0) as number[]);
-    const last = Math.max(...shown.flatMap(({ sites }) => sites.flatMap(({ step }) => step)));
+    const last = greatestOf(shown.flatMap(({ sites }) => sites.flatMap(({ step }) => step)));
     box.append(swatches(names, range));
     panels(box, shown, ({ label, sites }, _, width) =>
       Plot.plot({

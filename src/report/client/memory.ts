@@ -1,6 +1,7 @@
 /** The device's live memory during one step by category, as stacked areas. */
 import type * as PlotModule from "@observablehq/plot";
 import type { RunData } from "../series.js";
+import { greatestOf } from "./extremes.js";
 import { across, byteUnit, frame, panels, runs, swatches } from "./frame.js";
 
 declare const Plot: typeof PlotModule;
@@ -19,7 +20,7 @@ export function memory(box: HTMLElement): void {
       categories.reduce((sum, category) => sum + timeline[category][i]!, 0),
     );
   });
-  const highest = Math.max(...totals.map((total) => Math.max(...total)));
+  const highest = greatestOf(totals.map((total) => greatestOf(total)));
   const unit = byteUnit(highest);
   box.append(
     swatches(
@@ -34,7 +35,7 @@ export function memory(box: HTMLElement): void {
     const rows = categories.flatMap((category) =>
       timeline[category].map((bytes, time) => ({ time, category, bytes: bytes / unit.bytes })),
     );
-    const top = Math.max(...totals[i]!);
+    const top = greatestOf(totals[i]!);
     const peak = { time: totals[i]!.indexOf(top), bytes: top / unit.bytes };
     const last = totals[i]!.length - 1;
     return Plot.plot({

@@ -1,6 +1,7 @@
 /** Channels of saved tensors before and after compression, and their error, as heat maps. */
 import type * as PlotModule from "@observablehq/plot";
 import type { SamplePlane } from "../series.js";
+import { greatestOf, leastOf } from "./extremes.js";
 import { append, frame, heading, runs } from "./frame.js";
 
 declare const Plot: typeof PlotModule;
@@ -25,7 +26,7 @@ function sampleRow({ site, step, bound, height, width, original, error }: Sample
   const value = {
     type: "linear",
     scheme: "viridis",
-    domain: [Math.min(...original, ...decoded), Math.max(...original, ...decoded)],
+    domain: [leastOf(decoded, leastOf(original)), greatestOf(decoded, greatestOf(original))],
   } as const;
   const block = document.createElement("div");
   block.append(heading(`${site}, step ${step}, bound ${bound.toPrecision(3)}`));

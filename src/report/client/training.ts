@@ -1,6 +1,7 @@
 /** Curves over the steps, with all runs in one plot: loss, accuracy, saved bytes. */
 import type * as PlotModule from "@observablehq/plot";
 import type { RunData } from "../series.js";
+import { greatestOf } from "./extremes.js";
 import { across, byteUnit, coloursOf, frame, runColours, runs } from "./frame.js";
 
 declare const Plot: typeof PlotModule;
@@ -71,13 +72,22 @@ function overSteps(
     const style = { colour: runColours.range[i]!, width: 1.8 + 3.6 * early, opacity: 1 - 0.45 * early };
     return { ...steps, label, epochs, ...style };
   });
-  const longest = Math.max(...shown.map(({ step }) => step.length));
+  const longest = greatestOf(shown.map(({ step }) => step.length));
   box.append(
     Plot.plot({
       ...frame(ariaLabel),
       width: box.clientWidth,
       height: Math.max(240, Math.min(360, box.clientWidth * 0.45)),
-      x: { ...across("step"), domain: [0, Math.max(1, ...shown.map(({ step }) => step.at(-1) ?? 0))] },
+      x: {
+        ...across("step"),
+        domain: [
+          0,
+          greatestOf(
+            shown.map(({ step }) => step.at(-1) ?? 0),
+            1,
+          ),
+        ],
+      },
       // A single value does not define a scale.
       y: { ...y, grid: true, ...(longest < 2 ? { zero: true } : {}) },
       color: coloursOf(runs),

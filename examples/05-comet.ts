@@ -1,8 +1,8 @@
-/** One training step under COMET: what was predicted of the gradient's error, and what it was. */
-import { createSession, defaults, openDataset, train } from "comet-ts";
+/** What COMET predicts of the error of each weight's gradient, and what a probe measures, in one training step. */
+import { createSession, openDataset, train } from "comet-ts";
 
 const dataset = await openDataset("fashion-mnist");
-const session = createSession({ ...defaults, model: "lenet", batch: 64, steps: 31, threads: 1 }, dataset);
+const session = createSession({ model: "lenet", batch: 64, steps: 31, threads: 1 }, dataset);
 await train(session, {
   probeAt: (step) => step === 30,
   onRecord(record) {
@@ -14,6 +14,7 @@ await train(session, {
     }
   },
 });
+await session.close();
 // prints conv1.weight: predicted and measured σ agree: true
 // prints conv2.weight: predicted and measured σ agree: true
 // prints fc1.weight: predicted and measured σ agree: true
