@@ -89,7 +89,7 @@ export const columns: readonly Column[] = [
 export const cellsOf = (store: StoreComparison): string[] => columns.map(({ cell }) => cell(store));
 
 export const titleOf = ({ model, batch, height, width, dataset, state, batches }: Comparison): string =>
-  `${model}, batch ${batch}, ${height} × ${width}, ${dataset}, after ${state}, ${batches} batches probed`;
+  `${model}, batch ${batch}, ${height} × ${width}, ${dataset}, ${state}, ${batches} batches probed`;
 
 /** The whole page as text. */
 export function comparisonHtml(comparison: Comparison): string {

@@ -53,7 +53,7 @@ export interface Comparison {
   height: number;
   width: number;
   batch: number;
-  /** Where the weights come from, in words. */
+  /** Where the weights come from, in words: `after 100 plain steps`. */
   state: string;
   /** The number of batches whose gradients were compared with exact ones. */
   batches: number;

@@ -43,16 +43,17 @@ test("errors that are the same in all samples are bias, errors that average out 
   assert.equal(rowOf([[1, 2]]).sigma, null);
 });
 
-test("a bias of a tenth of σ is found among many values, and none is found where there is none", () => {
+test("a bias of a fifth of σ is found among many values, and none is found where there is none", () => {
   const rng = createRng(seed);
   const normal = () => Array.from({ length: 12 }, () => rng.uniform()).reduce((a, b) => a + b, -6);
   const noisy = (bias: number) =>
-    rowOf(Array.from({ length: 16 }, () => Array.from({ length: 20_000 }, () => bias + normal())));
-  // bias² has a standard error of σ²/n·√(2/weights) = 6e-4: the limits are five of them, false alarm below 1e-6.
-  const biased = noisy(0.1);
-  assert.ok(Math.abs(biased.bias! ** 2 - 0.01) < 5 * 8e-4, `bias ${biased.bias}, seed ${seed}`);
-  close(biased.sigma!, 1, 0.02);
-  assert.ok(noisy(0).bias! ** 2 < 5 * 6.3e-4, `seed ${seed}`);
+    rowOf(Array.from({ length: 8 }, () => Array.from({ length: 5000 }, () => bias + normal())));
+  // bias² has a standard error of σ²/n·√(2/values) = 2.5e-3, and of 2·bias·σ/√(n·values) = 2e-3 more under a bias. The
+  // limits are five of them: false alarm below 1e-6.
+  const biased = noisy(0.2);
+  assert.ok(Math.abs(biased.bias! ** 2 - 0.04) < 5 * 3.2e-3, `bias ${biased.bias}, seed ${seed}`);
+  close(biased.sigma!, 1, 0.03);
+  assert.ok(noisy(0).bias! ** 2 < 5 * 2.5e-3, `seed ${seed}`);
 });
 
 test("the total noise weighs every value alike, whatever layer it belongs to", () => {

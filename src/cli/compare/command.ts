@@ -198,10 +198,10 @@ async function compared(options: CompareOptions): Promise<Comparison> {
   const training: TrainingOptions = { ...options, course: courseOf(options) };
   const state =
     from === ""
-      ? "the first weights"
+      ? "with its first weights"
       : warm > 0
-        ? `${warm} plain steps (${from})`
-        : `the last checkpoint of ${from}`;
+        ? `after ${warm} plain steps (${from})`
+        : `from the last checkpoint of ${from}`;
   const comparison: Comparison = {
     ...{ model, dataset: "", height: 0, width: 0, batch, state, batches, equal },
     target: Number.isNaN(target) ? null : target,

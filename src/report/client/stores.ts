@@ -1,5 +1,6 @@
 /** A comparison of stores: the bytes that each saves against its gradient noise, and the noise of each layer. */
 import type * as PlotModule from "@observablehq/plot";
+import { greatestOf } from "./extremes.js";
 import { across, byteUnit, comparison, frame, logarithmic, scientific } from "./frame.js";
 
 declare const Plot: typeof PlotModule;
@@ -21,7 +22,7 @@ export function pareto(box: HTMLElement): void {
       turned: point.knob ? `${point.knob.setting} ${point.knob.value}` : "no knob",
     })),
   );
-  const unit = byteUnit(Math.max(...points.map(({ savedBytes }) => savedBytes)));
+  const unit = byteUnit(greatestOf(points.map(({ savedBytes }) => savedBytes)));
   const bytes = ({ savedBytes }: { savedBytes: number }) => savedBytes / unit.bytes;
   const noisy = points.filter(({ noise }) => noise > 0);
   const exact = points.filter(({ noise }) => noise === 0);
@@ -70,7 +71,7 @@ export function signalToNoise(box: HTMLElement): void {
       .map(({ parameter, error, gradient }) => ({ store, parameter, ratio: gradient / error })),
   );
   const names = [...new Set(dots.map(({ parameter }) => parameter))];
-  const longest = Math.max(...names.map((name) => name.length));
+  const longest = greatestOf(names.map((name) => name.length));
   box.append(
     Plot.plot({
       ...frame("Signal to noise of each parameter's gradient, for each store"),
