@@ -1,12 +1,12 @@
-/** A command in a process of its own, so that the resident memory that it tells of is its own. */
+/** Runs a command in a process of its own, so that the resident memory that it reports is its own. */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const main = fileURLToPath(new URL("./main.js", import.meta.url));
 
 /**
- * Runs `comet ARGS --json`; its progress goes to our stderr, what it prints comes back. Ctrl-C reaches it as it reaches
- * us: we wait for it to end its step and write its files, then end with its exit code.
+ * Runs `comet ARGS --json` and returns what it prints; its progress goes to this process's stderr. Ctrl-C reaches both
+ * processes: this one waits until the other has ended its step and written its files, and ends with its exit code.
  */
 export function runApart<Result>(args: readonly string[]): Promise<Result> {
   const child = spawn(process.execPath, [main, ...args, "--json"], { stdio: ["ignore", "pipe", "inherit"] });
@@ -21,7 +21,7 @@ export function runApart<Result>(args: readonly string[]): Promise<Result> {
     child.once("close", (code) => {
       process.off("SIGINT", wait).off("SIGTERM", passOn);
       if (code === 0) return resolve(JSON.parse(output) as Result);
-      // A child that failed has said why on stderr; an interrupted one, how to go on.
+      // The other process has already printed why it failed, or how to resume it.
       process.exit(code ?? 1);
     });
   });

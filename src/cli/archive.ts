@@ -1,6 +1,6 @@
 /**
- * A .cmt file: a file's bytes in order, its float32 tensors as frames, a part at a time, so that neither side ever
- * holds more than a part.
+ * A .cmt file: the bytes of a file in order, with its float32 tensors as frames. Both sides read and write it in parts, so
+ * they never hold more than one part in memory.
  *
  *   "CMTA" 01 | 00 u32 n  n bytes as they are | 01 frame | … | 02 u32 checksum, f64 bytes of what decoding gives
  */
@@ -11,7 +11,7 @@ import type { Source } from "./source.js";
 
 export const magic = Uint8Array.of(0x43, 0x4d, 0x54, 0x41, 1);
 export const section = { bytes: 0, frame: 1, end: 2 } as const;
-/** Values in a part at most. */
+/** The most values in a part. */
 export const partLength = 1 << 21;
 
 /** The bytes at the start of a frame that hold its length. */

@@ -1,14 +1,16 @@
-/** comet compress: the float32 tensors of files, within a bound, a part at a time. */
+/** `comet compress`: encodes the float32 tensors of files within a bound, one part at a time. */
 
 import type { Command } from "commander";
 import type { Quantizer } from "../codec/bound.js";
 import { decode, type EncodeOptions, encode } from "../codec/index.js";
 import { DataError, UsageError } from "../error.js";
 import { Content, magic, partLength, section } from "./archive.js";
+import { Narrowing } from "./narrowing.js";
+import type { Piece } from "./piece.js";
 import { ByteBar } from "./progress.js";
 import { Sink } from "./sink.js";
 import { Source } from "./source.js";
-import { type Piece, piecesOf } from "./tensorfile.js";
+import { piecesOf } from "./tensorfile.js";
 
 interface CompressOptions {
   output: string;
@@ -18,6 +20,7 @@ interface CompressOptions {
   mode: "fast" | "dense" | "auto";
   quantizer: Quantizer;
   shape?: string;
+  float32: boolean;
 }
 
 const u32 = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
@@ -51,12 +54,8 @@ export function* partsOf(shape: readonly number[]): Generator<number[]> {
 
 const lengthOf = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
 
-function asFloats(bytes: Uint8Array): Float32Array {
-  return new Float32Array(new Uint8Array(bytes).buffer);
-}
-
-/** max − min of every finite value of every tensor: another pass over the file. */
-async function rangeOf(path: string, shape: number[] | undefined): Promise<number> {
+/** max − min over all finite values of all tensors, by another pass over the file. */
+async function rangeOf(path: string, shape: number[] | undefined, float32: boolean): Promise<number> {
   const source = await Source.open(path);
   let least = Number.POSITIVE_INFINITY;
   let most = Number.NEGATIVE_INFINITY;
@@ -69,11 +68,12 @@ async function rangeOf(path: string, shape: number[] | undefined): Promise<numbe
         remedy: "give --bound, or a file",
       });
     }
-    for (const piece of await piecesOf(source, shape)) {
+    for (const piece of await piecesOf(source, shape, float32 ? new Narrowing() : null)) {
       if (piece.kind === "skip") await source.take(piece.length, "bytes");
       if (piece.kind !== "tensor") continue;
       for (const part of partsOf(piece.shape)) {
-        for (const value of asFloats(await source.take(4 * lengthOf(part), piece.name))) {
+        const { bytes, floats } = piece.values;
+        for (const value of floats(await source.take(bytes * lengthOf(part), piece.name))) {
           if (!Number.isFinite(value)) continue;
           least = Math.min(least, value);
           most = Math.max(most, value);
@@ -99,7 +99,7 @@ async function encodeOptionsOf(path: string, options: CompressOptions): Promise<
   }
   if (lossless) return { lossless, mode, quantizer };
   if (bound !== undefined) return { bound, mode, quantizer };
-  const range = await rangeOf(path, shapeOf(options.shape));
+  const range = await rangeOf(path, shapeOf(options.shape), options.float32);
   return range > 0 ? { bound: relative! * range, mode, quantizer } : { lossless: true };
 }
 
@@ -109,9 +109,10 @@ async function compress(path: string, options: CompressOptions): Promise<void> {
   const sink = new Sink(options.output);
   const progress = new ByteBar("compress", (await source.bytes()) ?? 0);
   const content = new Content();
+  const narrowing = options.float32 ? new Narrowing() : null;
   try {
     await sink.write(magic);
-    for (const piece of await piecesOf(source, shapeOf(options.shape))) {
+    for (const piece of await piecesOf(source, shapeOf(options.shape), narrowing)) {
       await compressPiece(piece, source, sink, content, encoding, () => progress.update(content.bytes));
     }
     const behind = await source.drain();
@@ -126,6 +127,7 @@ async function compress(path: string, options: CompressOptions): Promise<void> {
     progress.stop();
     await source.close();
   }
+  if (narrowing?.loss) process.stderr.write(`${narrowing.loss}\n`);
   process.stderr.write(
     `${content.bytes} → ${sink.bytes} bytes, ratio ${(content.bytes / sink.bytes).toFixed(2)}\n`,
   );
@@ -161,7 +163,8 @@ async function compressPiece(
     return;
   }
   for (const shape of partsOf(piece.shape)) {
-    const x = asFloats(await source.take(4 * lengthOf(shape), piece.name));
+    const { bytes, floats } = piece.values;
+    const x = floats(await source.take(bytes * lengthOf(shape), piece.name));
     const frame = encode(x, { ...encoding, shape });
     await sink.write(Uint8Array.of(section.frame));
     await sink.write(frame);
@@ -181,6 +184,7 @@ export function registerCompress(program: Command): void {
     .option("--lossless", "keep every bit")
     .option("--mode <name>", "fast, dense or auto, e.g. --mode dense", "auto")
     .option("--quantizer <name>", "support, paper, dithered or signed, e.g. --quantizer paper", "support")
+    .option("--float32", "store a .npy file's float64 or float16 as float32, and say what that loses", false)
     .option("--shape <sizes>", "of raw float32, e.g. --shape 16,64,28,28")
     .addHelpText("after", "\nExample:\n  comet compress activations.npy -o activations.cmt --bound 1e-3")
     .action(compress);

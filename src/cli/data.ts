@@ -1,4 +1,4 @@
-/** `comet data`: brings data sets to where `--data NAME` finds them, and says what a data set holds. */
+/** `comet data`: fetches data sets to the folder where `--data NAME` finds them, and describes a data set. */
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import { cifar10 } from "../data/cifar.js";

@@ -1,4 +1,4 @@
-/** comet decompress and inspect: what comet compress wrote, a section at a time. */
+/** `comet decompress` and `comet inspect`: read what `comet compress` wrote, one section at a time. */
 
 import type { Command } from "commander";
 import { decode, inspect } from "../codec/index.js";
@@ -45,7 +45,7 @@ async function decompress(path: string, { output }: { output: string }): Promise
   }
 }
 
-/** Bytes by field, bits a value against the entropy of the decoded values, and how these are spread. */
+/** The bytes of each field, the bits of a value beside the entropy of the decoded values, and their distribution. */
 async function inspectFile(path: string): Promise<void> {
   const source = await Source.open(path);
   const out: string[] = [];

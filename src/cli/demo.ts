@@ -1,10 +1,10 @@
 /**
- * `comet demo`, which is `npm start`: the same network on the same data from the same seed, trained plainly and with
- * COMET, then both side by side.
+ * `comet demo`, which is `npm start`: trains the same network on the same data from the same seed plainly and with COMET,
+ * and shows both side by side.
  *
- * Each run has a process of its own, so that its resident memory is its own. What can only be measured with the
- * originals at hand (every frame against its tensor, every weight gradient against the exact one) is measured by a
- * third process that repeats the first third of the COMET run: it needs the memory that COMET saves.
+ * Each run has a process of its own, so that its resident memory is its own. A third process repeats the first third of
+ * the COMET run and compares every frame with its tensor and every weight gradient with the exact one: that needs the
+ * originals, and so the memory that COMET saves.
  */
 import type { Command } from "commander";
 import { NumericError } from "../error.js";
@@ -73,7 +73,7 @@ function comparison({ model, seed }: DemoOptions, plain: Result, comet: Result, 
   return lines.filter((line) => line !== "").join("\n");
 }
 
-/** What was measured speaks of the COMET run only if it went the same way. */
+/** Checks that the measured run had the losses of the COMET run; only then its measurements hold for that run. */
 function assertRepeats(comet: Result, measured: Result): void {
   const losses = ({ path }: Result) =>
     readRun(path).records.flatMap((record) => (record.kind === "step" ? [record.loss] : []));

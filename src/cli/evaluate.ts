@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { Dataset } from "../data/dataset.js";
 import { imagenetClasses, namedBySynset, openImagenet } from "../data/imagenet.js";
 import { openDataset } from "../data/open.js";
+import { mostPixels } from "../data/picture.js";
 import { readSafetensors, type Safetensors } from "../files/safetensors.js";
 import { modelNamed } from "../models/models.js";
 import { fillWeights, type Published } from "../models/weights.js";
@@ -16,6 +17,7 @@ interface EvaluateOptions {
   data: string;
   batch: string;
   image?: string;
+  maxPixels: string;
   memory: string;
 }
 
@@ -32,16 +34,20 @@ export function registerEvaluate(program: Command): void {
     .option("--data <name|path>", "data (e.g. --data cifar10)", "fashion-mnist")
     .option("--batch <N>", "images at a time (e.g. --batch 100)", "32")
     .option("--image <size>", "side of the square cut from photographs (e.g. --image 224)")
+    .option("--max-pixels <n>", "refuse images of more pixels (e.g. --max-pixels 200e6)", String(mostPixels))
     .option("--memory <bytes>", "the device's budget (e.g. --memory 512MiB)", defaults.memory)
     .addHelpText(
       "after",
       "\nExample:\n  comet evaluate resnet20-cifar10.safetensors --model resnet20 --data cifar10",
     )
-    .action(async (path: string, { model, data, batch, image, memory }: EvaluateOptions) => {
+    .action(async (path: string, { model, data, batch, image, maxPixels, memory }: EvaluateOptions) => {
       const { output, published } = modelNamed(model);
       const weights = await readSafetensors(path);
       const known = published && weights.tensors.has(published.name(`${output}.weight`)) ? published : null;
-      const dataset = await openFor(weights, data, known, output, image === undefined ? null : Number(image));
+      const dataset = await openFor(weights, data, known, output, {
+        image: image === undefined ? null : Number(image),
+        maxPixels: Number(maxPixels),
+      });
       try {
         const settings = { ...defaults, model, batch: Number(batch), memory, store: "plain" as const };
         const { loss, accuracy, accuracyOfFive } = await evaluated(settings, dataset, (model) =>
@@ -58,7 +64,7 @@ export function registerEvaluate(program: Command): void {
     });
 }
 
-/** What a session of its own finds in the test images, with weights that `fill` loads. */
+/** Evaluates the test images in a session of its own, with the weights that `fill` loads. */
 async function evaluated(
   settings: Settings,
   dataset: Dataset,
@@ -73,18 +79,18 @@ async function evaluated(
   }
 }
 
-/** The data as the weights want it: ImageNet's classes if they have so many outputs and the photographs are named so. */
+/** The data set for the weights: with ImageNet's classes if the weights have these and the folders are named by them. */
 async function openFor(
   { tensors }: Safetensors,
   data: string,
   known: Published | null,
   output: string,
-  image: number | null,
+  { image, maxPixels }: { image: number | null; maxPixels: number },
 ): Promise<Dataset> {
   const size = image ?? known?.size ?? 224;
   const settings = known
-    ? { size, resize: Math.max(256, size), normalization: known.normalization }
-    : { size };
+    ? { size, maxPixels, resize: Math.max(256, size), normalization: known.normalization }
+    : { size, maxPixels };
   const name = `${output}.bias`;
   const outputs = tensors.get(known ? known.name(name) : name)?.shape[0];
   const imagenet = outputs === imagenetClasses().length && (await namedBySynset(data));

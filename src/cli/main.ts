@@ -37,7 +37,7 @@ for (const register of [
   register(program);
 }
 
-// The reader of a pipe may close it early.
+// The process that reads a pipe may close it early.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") tell(error);
   process.exit(1);
@@ -50,7 +50,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Prints an error in one line. With COMET_TRACE=1, an error that is none of ours is printed with its stack. */
+/** Prints an error in one line. With COMET_TRACE=1, an error of another class is printed with its stack. */
 function tell(error: unknown): void {
   const known = error instanceof CometError;
   const text = known

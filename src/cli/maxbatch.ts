@@ -1,4 +1,4 @@
-/** `comet max-batch`: the largest batch that trains within a budget, under each store, and how fast it is. */
+/** `comet max-batch`: the largest batch that trains within a budget under each store, and its speed. */
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { MemoryError } from "../error.js";
@@ -12,8 +12,8 @@ interface MaxBatchOptions extends MeasuringOptions {
 }
 
 /**
- * The largest n for which `fits` holds, at most `most`; 0 if there is none. Doubles, then halves the gap. `fits` may be
- * a little uneven (where blocks come to lie), so what is found is a batch that was seen to fit, not a proof that none is larger.
+ * The largest n for which `fits` holds, at most `most`; 0 if there is none. Doubles n, then halves the gap. Whether a batch
+ * fits depends a little on where blocks lie, so the result is a batch that fitted, and a larger one may fit too.
  */
 export async function largest(most: number, fits: (n: number) => Promise<boolean>): Promise<number> {
   let [good, bad] = [0, 1];

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open.js";
+import { mostPixels } from "../data/picture.js";
 import { randomImages } from "../data/random.js";
 import { type Checkpoint, restoreNetwork } from "../runs/checkpoint.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
@@ -19,6 +20,7 @@ import { choice, numeric, option } from "./options.js";
 export interface NetworkOptions {
   model: string;
   image: number;
+  maxPixels: number;
   data: string;
   memory: string;
   threads: number;
@@ -36,6 +38,7 @@ export const addNetworkOptions = (
   command
     .addOption(option("--model <name>", "network", "--model resnet50", model))
     .addOption(numeric("--image <size>", "side of the images", "--image 224", 224))
+    .addOption(numeric("--max-pixels <n>", "refuse images of more pixels", "--max-pixels 200e6", mostPixels))
     .addOption(option("--data <name|path>", "random, or as train takes it", "--data ./photos", data))
     .addOption(option("--memory <bytes>", "the device's budget", "--memory 2GiB", memory))
     .addOption(numeric("--threads <n>", "threads", "--threads 2", defaults.threads));
@@ -48,19 +51,21 @@ export const addMeasuringOptions = (command: Command, memory: string): Command =
 export const asked = ({ store }: MeasuringOptions): readonly StoreName[] =>
   store === "all" ? storeNames : [store];
 
-export const open = ({ data, image }: NetworkOptions, images: number): Promise<Dataset> =>
-  data === "random" ? Promise.resolve(randomImages(images, image)) : openDataset(data, { size: image });
+export const open = ({ data, image, maxPixels }: NetworkOptions, images: number): Promise<Dataset> =>
+  data === "random"
+    ? Promise.resolve(randomImages(images, image))
+    : openDataset(data, { size: image, maxPixels });
 
 export type Errors = Pick<Summary, "sigma" | "worstErrorRatio" | "auditedFrames" | "largestError">;
 
 /** The first step is left out: it comes before bounds are known and before the code is compiled. */
 export interface Measured {
-  /** The last step. */
+  /** The record of the last step. */
   last: StepRecord;
   sites: SiteRecord["sites"];
   /** What a probe and an audit found, if there were any. */
   errors: Errors;
-  /** Of the fastest step. */
+  /** The time of the fastest step. */
   ms: number;
   /** The time of packing, unpacking and recomputing as a share of the time of all steps. */
   storeShare: number;
@@ -69,7 +74,7 @@ export interface Measured {
 }
 
 interface How {
-  /** Null: from the start. */
+  /** The checkpoint to start from; null for the start of a run. */
   from?: Checkpoint | null;
   /** The steps after this many are probed, with `draws` draws, and audited; they are not among the reported steps. */
   probeBehind?: number;

@@ -1,7 +1,7 @@
 /**
- * `comet memory`: what real training steps of a network hold, under each store, beside what PyTorch keeps; and which
- * share of their time the store takes to pack, to unpack and to make tensors again. Each store has a process of its own,
- * so that its resident memory is its own.
+ * `comet memory`: the memory of real training steps of a network under each store, beside what PyTorch saves, and the share
+ * of their time in which the store packs, unpacks and recomputes tensors. Each store has a process of its own, so that its
+ * resident memory is its own.
  */
 import Table from "cli-table3";
 import type { Command } from "commander";
@@ -36,7 +36,7 @@ interface MemoryOptions extends MeasuringOptions, StoreSettings {
   json: boolean;
 }
 
-/** One store's steps. */
+/** The measured steps of one store. */
 export interface Row extends Measured {
   store: string;
   dataset: string;
@@ -98,7 +98,7 @@ function argumentsFor(store: string, options: MemoryOptions): string[] {
 /** The settings of stores, which are options of this command. */
 const ownSettings = Object.keys(storeSettings) as (keyof StoreSettings)[];
 
-/** Those that a store reads; and for a store that was named, those that were typed, so that it can refuse them. */
+/** The settings that a store reads. For a store that was named also those that were typed, so that it can refuse them. */
 const ownOf = (store: string, options: MemoryOptions): Partial<StoreSettings> =>
   Object.fromEntries(
     ownSettings

@@ -3,6 +3,7 @@
  * `--weight-decay <d>`, a flag that is on by default becomes `--no-augment`.
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { mostPixels } from "../data/picture.js";
 import { modelNamed } from "../models/models.js";
 import type { Setting, SettingsTable } from "../setting.js";
 import { suggestion } from "../suggest.js";
@@ -14,6 +15,7 @@ export interface Places {
   out: string;
   image: number;
   skipBad: boolean;
+  maxPixels: number;
   json: boolean;
   probeEvery: number;
   auditEvery: number;
@@ -80,7 +82,7 @@ export function settingOption(name: keyof Settings): Option {
   return typeof setting.default === "number" ? made.argParser(number) : made;
 }
 
-/** The learning rate has no default here: what is not typed is the network's own. */
+/** Settings without a default here. A learning rate that is not typed is the network's own. */
 const undefaulted: ReadonlySet<string> = new Set(["lr"]);
 
 export function addTrainOptions(command: Command): Command {
@@ -105,6 +107,14 @@ export function addTrainOptions(command: Command): Command {
         "leave out images that cannot be read, and count them",
         "--data ./photos --skip-bad",
         false,
+      ),
+    )
+    .addOption(
+      numeric(
+        "--max-pixels <n>",
+        "refuse images of more pixels",
+        "--data ./photos --max-pixels 200e6",
+        mostPixels,
       ),
     )
     .addOption(
@@ -139,10 +149,10 @@ export function addTrainOptions(command: Command): Command {
     );
 }
 
-/** What commander parsed: a learning rate is there if it was typed. */
+/** What commander parsed. The learning rate is absent if it was not typed. */
 export type Parsed = Omit<Settings, "lr"> & { lr?: number } & Places;
 
-/** Splits it, and fills in the network's learning rate. */
+/** Separates settings from places, and fills in the network's learning rate. */
 export function parsed(options: Parsed): { settings: Settings; places: Places } {
   const {
     lr = modelNamed(options.model).lr,
@@ -150,6 +160,7 @@ export function parsed(options: Parsed): { settings: Settings; places: Places } 
     out,
     image,
     skipBad,
+    maxPixels,
     json,
     probeEvery,
     auditEvery,
@@ -162,6 +173,7 @@ export function parsed(options: Parsed): { settings: Settings; places: Places } 
     out,
     image,
     skipBad,
+    maxPixels,
     json,
     probeEvery,
     auditEvery,

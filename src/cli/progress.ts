@@ -1,15 +1,15 @@
-/** The live line of a training run; on stderr, and only where that is a terminal. */
+/** The progress line of a training run, on stderr if that is a terminal. */
 import { Presets, SingleBar } from "cli-progress";
 import { formatBytes } from "../device/ledger.js";
 import type { PlanRecord, StepRecord } from "../training/records.js";
 
 export class Progress {
   readonly #bar: SingleBar;
-  /** Exponential averages, so that the figures can be read while they change. */
+  /** Exponential averages, because the figures of single steps change too fast to be read. */
   #loss = Number.NaN;
   #accuracy = Number.NaN;
 
-  /** `done`: steps that were done before. */
+  /** `done`: the number of steps that were done before. */
   constructor(title: string, steps: number, done: number) {
     this.#bar = new SingleBar({
       format: `${title} {bar} {value}/{total} | loss {loss} | acc {accuracy} | {ratio} | kept {saved} | peak {peak} | ETA {eta_formatted}`,
@@ -22,7 +22,7 @@ export class Progress {
     this.#bar.start(steps, done, unknown);
   }
 
-  /** What policies spread and budget expect, before the first step. */
+  /** Prints what policies `spread` and `budget` expect, before the first step. */
   plan({ budgetBytes, savedBytes, leastBytes, noise, lawNoise }: PlanRecord): void {
     const percent = (share: number) => `${(100 * share).toPrecision(2)} %`;
     const budget = budgetBytes > 0 ? ` of ${formatBytes(budgetBytes)}` : "";

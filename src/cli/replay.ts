@@ -1,4 +1,4 @@
-/** `comet replay RUN`: a run computed once more from its manifest, and compared with what it recorded. */
+/** `comet replay RUN`: computes a run again from its manifest and compares it with what was recorded. */
 
 import type { Command } from "commander";
 import { NumericError, UsageError } from "../error.js";
@@ -27,7 +27,7 @@ export function registerReplay(program: Command): void {
     });
 }
 
-/** Returns what to tell; a NumericError names the first step or epoch that came out otherwise. */
+/** Returns the text to print. Throws a NumericError that names the first step or epoch with another result. */
 async function replay(path: string, { data, threads }: ReplayOptions): Promise<string> {
   const { manifest, records } = readRun(path);
   const recorded = new Map(records.flatMap(fingerprint));
@@ -43,7 +43,7 @@ async function replay(path: string, { data, threads }: ReplayOptions): Promise<s
   const settings = {
     ...manifest.settings,
     threads: Number(threads ?? manifest.threads),
-    // As far as it came.
+    // The replay ends where the run ended.
     stopAfter: steps,
   };
   const source = { ...manifest.data, source: data ?? manifest.data.source };
@@ -54,7 +54,7 @@ async function replay(path: string, { data, threads }: ReplayOptions): Promise<s
     const onRecord = (record: TrainRecord) => {
       if (record.kind === "step") progress.step(record);
       for (const [what, value] of fingerprint(record)) {
-        // A run that was cut short did not evaluate the epoch in which it was.
+        // A run that was cut short has no evaluation of its last epoch.
         const before = recorded.get(what) ?? value;
         if (before !== value) throw differs(what, before, value);
         if (record.kind === "epoch" && recorded.has(what)) epochs++;
@@ -69,7 +69,7 @@ async function replay(path: string, { data, threads }: ReplayOptions): Promise<s
   });
 }
 
-/** What of a record must come again, under the name of its place. */
+/** The values of a record that must be the same again, by name. */
 function fingerprint(record: TrainRecord): [place: string, value: number | string][] {
   if (record.kind === "step") return [[`step ${record.step}: loss`, record.loss]];
   return record.kind === "epoch" ? [[`epoch ${record.epoch}: weights`, record.weights]] : [];

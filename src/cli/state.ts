@@ -15,7 +15,7 @@ export interface Begun {
   image: number;
 }
 
-/** What a run began with decides here too: a UsageError if the user typed one of these. */
+/** The options that a run decides, for `--from`: a UsageError if the user typed one of these. */
 export function begunAs(run: string, command: Command): Begun {
   const { settings, data } = readManifest(run);
   const begun = { model: settings.model, batch: settings.batch, data: data.source, image: data.image };
@@ -41,7 +41,7 @@ export async function lastOf(run: string): Promise<Checkpoint> {
   });
 }
 
-/** So many steps more, whatever the run was to do: at the learning rate of its last one. */
+/** Settings for some steps more, at the learning rate of the run's last step. */
 export function behind(
   { state: { settings, position } }: Checkpoint,
   steps: number,

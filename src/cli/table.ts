@@ -1,4 +1,4 @@
-/** Results side by side, a column a run. */
+/** Tables of results, with one column for each run. */
 import Table from "cli-table3";
 import { formatBytes } from "../device/ledger.js";
 import type { Summary } from "../runs/summary.js";
@@ -41,7 +41,7 @@ export function resultTable(results: readonly Result[], titles: readonly string[
   return table.toString();
 }
 
-/** σ of each layer's weight gradient error: what the law says and what was measured. Empty without probes. */
+/** The σ of each layer's weight gradient error, as predicted and as measured. Empty without probes. */
 export function sigmaTable({ sigma }: Pick<Summary, "sigma">): string {
   if (sigma.length === 0) return "";
   const table = new Table({

@@ -1,34 +1,23 @@
-/** Where a file keeps its float32: its bytes as a list of pieces, some of them tensors. */
+/** Lists the parts of a file in order: bytes, and float32 tensors. */
+import { floatsOf } from "../codec/arguments.js";
 import { DataError, UsageError } from "../error.js";
-import { parseNpyHeader } from "../files/npy.js";
+import { prefaceOf } from "../files/npy.js";
 import { count, headerBytes, maxHeaderBytes, parseHeader, prefixBytes } from "../files/safetensors-header.js";
+import type { Narrowing } from "./narrowing.js";
+import { npyPieces } from "./npyfile.js";
+import type { Piece, Values } from "./piece.js";
 import type { Source } from "./source.js";
 
-export type Piece =
-  | { kind: "bytes"; bytes: Uint8Array }
-  | { kind: "skip"; length: number }
-  | { kind: "tensor"; name: string; shape: number[] };
-
-function npyPieces(head: Uint8Array, start: number, where: string): Piece[] {
-  const { descr, shape } = parseNpyHeader(new TextDecoder("latin1").decode(head.subarray(start)), where);
-  if (descr !== "<f4") {
-    throw new DataError({
-      where,
-      expected: "float32 ('<f4')",
-      got: descr,
-      remedy: "save it with numpy.ascontiguousarray(x, dtype='float32')",
-    });
-  }
-  return [
-    { kind: "bytes", bytes: head },
-    { kind: "tensor", name: "array", shape },
-  ];
-}
+const float32: Values = { bytes: 4, floats: (raw) => floatsOf("comet compress", raw) };
 
 function safetensorsPieces(prefix: Uint8Array, json: Uint8Array, where: string): Piece[] {
   const pieces: Piece[] = [{ kind: "bytes", bytes: Buffer.concat([prefix, json]) }];
   for (const { name, dtype, shape, begin, end } of parseHeader(json, where).entries) {
-    pieces.push(dtype === "F32" ? { kind: "tensor", name, shape } : { kind: "skip", length: end - begin });
+    pieces.push(
+      dtype === "F32"
+        ? { kind: "tensor", name, shape, values: float32 }
+        : { kind: "skip", length: end - begin },
+    );
   }
   return pieces;
 }
@@ -44,22 +33,25 @@ async function rawPieces(source: Source, shape: number[]): Promise<Piece[]> {
       remedy: "give the shape of the whole file",
     });
   }
-  return [{ kind: "tensor", name: "raw", shape }];
+  return [{ kind: "tensor", name: "raw", shape, values: float32 }];
 }
 
-/** Reads the file's head and says what follows. `shape`: of raw float32, which have no head. */
-export async function piecesOf(source: Source, shape: number[] | undefined): Promise<Piece[]> {
+/**
+ * Reads the head of a file and lists its parts. `shape` is the shape of a raw float32 file, which has no head. With
+ * `narrowing`, float64 and float16 of a .npy file are converted to float32.
+ */
+export async function piecesOf(
+  source: Source,
+  shape: number[] | undefined,
+  narrowing: Narrowing | null,
+): Promise<Piece[]> {
   if (shape !== undefined) return rawPieces(source, shape);
   const head = await source.take(prefixBytes, "head");
   if (head[0] === 0x93 && new TextDecoder("latin1").decode(head.subarray(1, 6)) === "NUMPY") {
-    // The head's own length: 16 bits in version 1, 32 bits from version 2 on.
-    const size = await source.take(head[6]! > 1 ? 4 : 2, "head");
-    const view = new DataView(size.buffer, size.byteOffset);
-    const rest = await source.take(
-      size.length === 4 ? view.getUint32(0, true) : view.getUint16(0, true),
-      "head",
-    );
-    return npyPieces(Buffer.concat([head, size, rest]), head.length + size.length, source.name);
+    const start = Buffer.concat([head, await source.take(4, "head")]);
+    const { begin, length } = prefaceOf(start, source.name);
+    const rest = await source.take(Math.max(0, begin + length - start.length), "head");
+    return npyPieces(Buffer.concat([start, rest]), begin, source.name, narrowing);
   }
   const length = headerBytes(head);
   if (length > 0 && length <= maxHeaderBytes) {

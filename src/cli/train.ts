@@ -1,4 +1,4 @@
-/** `comet train`: one run, or the rest of one. */
+/** `comet train`: trains a network, or resumes a run. */
 import type { Command } from "commander";
 import { writeReport } from "../report/write.js";
 import { readRun } from "../runs/run.js";

@@ -1,7 +1,8 @@
-/** One training run, begun or gone on with: its folder, its progress line and its end, good or bad. */
+/** Runs one training, new or resumed: its folder, its progress line and its end. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openDataset } from "../data/open.js";
+import { mostPixels } from "../data/picture.js";
 import type { Profile } from "../device/kernel-module.js";
 import { DiskError } from "../error.js";
 import { type Checkpoint, discardCheckpoints, restore, writeCheckpoint } from "../runs/checkpoint.js";
@@ -53,16 +54,16 @@ function runId(settings: Settings, started: Date): string {
   return [...parts.filter((part) => part !== ""), `s${seed}`, time].join("-");
 }
 
-/** The most memory the operating system has counted for this process, in bytes. */
+/** The peak of this process's resident memory in bytes, by the operating system's count. */
 const residentPeak = (): number => process.resourceUsage().maxRSS * 1024;
 
-/** Lends out a session on a data set; closes both. */
+/** Calls `use` with a session on a data set, and closes both afterwards. */
 export async function inSession<T>(
-  { source, image, skipBad }: DataSource,
+  { source, image, skipBad, maxPixels = mostPixels }: DataSource,
   settings: Settings,
   use: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const dataset = await openDataset(source, { size: image, skipBad });
+  const dataset = await openDataset(source, { size: image, skipBad, maxPixels });
   try {
     const session = createSession(settings, dataset);
     try {
@@ -76,8 +77,17 @@ export async function inSession<T>(
 }
 
 export async function runTraining(settings: Settings, places: Places): Promise<Result> {
-  const { data: source, image, skipBad, probeEvery, auditEvery, checkpointEvery, checkpoints } = places;
-  return inSession({ source, image, skipBad }, settings, (session) => {
+  const {
+    data: source,
+    image,
+    skipBad,
+    maxPixels,
+    probeEvery,
+    auditEvery,
+    checkpointEvery,
+    checkpoints,
+  } = places;
+  return inSession({ source, image, skipBad, maxPixels }, settings, (session) => {
     const { name, hash, train, test } = session.dataset;
     const started = new Date();
     const folder = RunFolder.create(places.out, {
@@ -87,7 +97,7 @@ export async function runTraining(settings: Settings, places: Places): Promise<R
       profile: session.engine.device.profile,
       threads: session.engine.kernels.threads,
       settings,
-      data: { name, hash, train: train.length, test: test.length, source, image, skipBad },
+      data: { name, hash, train: train.length, test: test.length, source, image, skipBad, maxPixels },
       measured: { probeEvery, auditEvery },
       checkpointEvery: checkpoints ? checkpointEvery : null,
       started: started.toISOString(),
@@ -104,8 +114,8 @@ export async function runTraining(settings: Settings, places: Places): Promise<R
 }
 
 /**
- * Goes on with the run in the folder `path`. `asked`: settings and places that were given, no defaults. `say` is told
- * what the user should know.
+ * Resumes the run in the folder `path`. `asked`: the settings and places that were typed, without defaults. `say` prints
+ * a message for the user.
  */
 export async function resumeTraining(
   path: string,
@@ -178,7 +188,7 @@ function resultOf({ path, manifest, records }: Run, checkpoint: Checkpoint | nul
   };
 }
 
-/** What earlier processes did of the run. */
+/** What earlier processes have done of the run. */
 type Past = Omit<RunState, "log"> & { records: readonly TrainRecord[] };
 
 const nothingYet: Past = {

@@ -8,6 +8,7 @@
  *   inverse  fl(1 / step)
  */
 import { BoundError, UsageError } from "../error.js";
+import { described } from "./arguments.js";
 
 export const quantizers = ["support", "paper", "dithered", "signed"] as const;
 
@@ -87,11 +88,11 @@ export function bin(bound: number): Bin {
  * Rounds the bound to the value stored in the frame. Throws a BoundError unless it is finite and positive.
  */
 export function checkedBound(bound: number, where: string): number {
-  if (!(bound > 0 && bound < Infinity)) {
+  if (typeof bound !== "number" || !(bound > 0 && bound < Infinity)) {
     throw new BoundError({
       where,
       expected: "a finite bound > 0",
-      got: String(bound),
+      got: described(bound),
       remedy: "give the largest error you accept, for example 1e-3",
     });
   }

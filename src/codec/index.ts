@@ -5,12 +5,13 @@
  *   const y = decode(frame);          // |x[i] − y[i]| < 1e-3 for every finite x[i]; NaN and ±Inf come back unchanged
  */
 import { ShapeError } from "../error.js";
+import { checkApart, checkBytes, checkValues, floatsOf, Turn } from "./arguments.js";
 import { type Quantization, rectifying } from "./bound.js";
 import { checksum } from "./checksum.js";
 import { lengthOf, readHeader, sealHeader } from "./frame.js";
 import { instantiate } from "./instantiate.js";
 import { frameCapacity, partBytes, scratchBytes, windowLength } from "./limits.js";
-import type { EncodeOptions } from "./options.js";
+import { type EncodeOptions, readOnce } from "./options.js";
 import { reZero } from "./rezero.js";
 import { FrameBuffer } from "./wasm/frame-buffer.js";
 import { StagedSink, StagedSource, stagedBytes } from "./wasm/stream.js";
@@ -35,6 +36,8 @@ function reserve(end: number): WebAssembly.Memory {
 }
 
 reserve(base);
+/** All calls share the memory. */
+const turn = new Turn();
 const codec = new WasmCodec(exports, memory, scratch);
 
 /** Checksum of bytes outside the codec's memory; they are copied through the window part by part. */
@@ -75,14 +78,16 @@ export interface DecodeOptions {
   rectified?: boolean;
 }
 
+const decodeDefaults = { reZero: false, rectified: false };
+
 /** Decodes into the array that `allot` returns for the number of values. */
 function decodeHere(
   frame: Uint8Array,
-  options: DecodeOptions,
+  { reZero: zeroing, rectified }: DecodeOptions,
   allot: (values: number) => Float32Array,
 ): Float32Array {
   const header = codec.headerOf(frame, checksumHere);
-  if (options.rectified) header.quantization = rectifying(header.quantization);
+  if (rectified) header.quantization = rectifying(header.quantization);
   const x = allot(lengthOf(header.shape));
   const windowBytes = 4 * windowLength[header.mode === "dense" ? "denseBack" : "fast"];
   reserve(base + windowBytes);
@@ -90,15 +95,23 @@ function decodeHere(
   const place = (first: number) => base - 4 * first;
   const onPart = (first: number, count: number) => {
     const part = new Float32Array(memory.buffer, base, count);
-    if (options.reZero) reZero(part, header.quantization);
+    if (zeroing) reZero(part, header.quantization);
     x.set(part, first);
   };
   codec.run(codec.decodingFrom(source, header, place, onPart));
   return x;
 }
 
-/** Encodes x and returns its frame. Throws a BoundError or ShapeError. */
+/** Encodes x and returns its frame. Throws a BoundError, a ShapeError, or a UsageError if an argument has the wrong type. */
 export function encode(x: Float32Array, options: EncodeOptions): Uint8Array<ArrayBuffer> {
+  return turn.run("encode", () => {
+    const own = readOnce(options);
+    checkValues("encode values", x);
+    return frameOf(x, own);
+  });
+}
+
+function frameOf(x: Float32Array, options: EncodeOptions): Uint8Array<ArrayBuffer> {
   // The stash gets a fifth of the tensor's bytes, or what is left of the memory if that is more.
   const { stashAt } = regionsOf(options);
   reserve(Math.max(x.byteLength / 5, stashAt + page));
@@ -112,8 +125,18 @@ export function encode(x: Float32Array, options: EncodeOptions): Uint8Array<Arra
  * Decodes a frame to a flat array; `inspect` returns its shape. Throws a FrameError that names the damaged
  * field.
  */
-export const decode = (frame: Uint8Array, options: DecodeOptions = {}): Float32Array =>
-  decodeHere(frame, options, (values) => new Float32Array(values));
+export function decode(frame: Uint8Array, options: DecodeOptions = {}): Float32Array<ArrayBuffer> {
+  return turn.run("decode", () => {
+    const own = { ...decodeDefaults, ...options };
+    checkBytes("decode frame", frame);
+    let x = new Float32Array(0);
+    decodeHere(frame, own, (values) => {
+      x = new Float32Array(values);
+      return x;
+    });
+    return x;
+  });
+}
 
 function checkRoom(where: string, needed: number, given: number): void {
   if (needed <= given) return;
@@ -126,43 +149,57 @@ function checkRoom(where: string, needed: number, given: number): void {
 }
 
 /**
- * Encodes x to the start of `target` and returns the frame's bytes. A target below frameCapacity may turn out
- * to be too small. In that case it must stay unchanged, so the frame is measured first, which takes as long
- * again. The target must not overlap x.
+ * Encodes x to the start of `target` and returns the frame's bytes. The target must not overlap x. A target
+ * below frameCapacity may turn out to be too small. In that case it must stay unchanged, so the frame is first
+ * encoded to an array of its own and then copied.
  */
-export function encodeInto(target: Uint8Array, x: Float32Array, options: EncodeOptions): number {
-  if (target.length < frameCapacity(x.length)) {
-    checkRoom(
-      "encodeInto target",
-      encodeHere(x, options, () => {}),
-      target.length,
-    );
-  }
-  const bytes = encodeHere(x, options, (part, first) => target.set(part, first));
-  sealHeader(target.subarray(0, bytes), bytes, checksumHere);
-  return bytes;
+export function encodeInto(x: Float32Array, target: Uint8Array, options: EncodeOptions): number {
+  return turn.run("encodeInto", () => {
+    const own = readOnce(options);
+    checkValues("encodeInto values", x);
+    checkBytes("encodeInto target", target);
+    checkApart("encodeInto", x, target);
+    if (target.length < frameCapacity(x.length)) {
+      const frame = frameOf(x, own);
+      checkRoom("encodeInto target", frame.length, target.length);
+      target.set(frame);
+      return frame.length;
+    }
+    const bytes = encodeHere(x, own, (part, first) => target.set(part, first));
+    sealHeader(target.subarray(0, bytes), bytes, checksumHere);
+    return bytes;
+  });
 }
 
 /**
- * Decodes a frame to the start of `target` and returns the number of values. If the frame turns out to be
- * damaged midway, the target keeps the values decoded so far. It must not overlap the frame.
+ * Decodes a frame to the start of `target` and returns the number of values. The target must not overlap the
+ * frame. If the frame turns out to be damaged midway, the target keeps the values decoded so far.
  */
-export function decodeInto(target: Float32Array, frame: Uint8Array, options: DecodeOptions = {}): number {
-  let values = 0;
-  decodeHere(frame, options, (length) => {
-    checkRoom("decodeInto target", length, target.length);
-    values = length;
-    return target;
+export function decodeInto(frame: Uint8Array, target: Float32Array, options: DecodeOptions = {}): number {
+  return turn.run("decodeInto", () => {
+    const own = { ...decodeDefaults, ...options };
+    checkBytes("decodeInto frame", frame);
+    checkValues("decodeInto target", target);
+    checkApart("decodeInto", frame, target);
+    let values = 0;
+    decodeHere(frame, own, (length) => {
+      checkRoom("decodeInto target", length, target.length);
+      values = length;
+      return target;
+    });
+    return values;
   });
-  return values;
 }
 
 /** A codec object with the interface of zarrita and numcodecs: bytes of float32 in, bytes out. */
 export function numcodec(options: EncodeOptions) {
   return {
     id: "comet-ts",
-    encode: (bytes: Uint8Array): Uint8Array => encode(new Float32Array(bytes.slice().buffer), options),
-    decode: (frame: Uint8Array): Uint8Array => new Uint8Array(decode(frame).buffer),
+    encode(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+      checkBytes("numcodec encode", bytes);
+      return encode(floatsOf("numcodec encode", bytes), options);
+    },
+    decode: (frame: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(decode(frame).buffer),
   };
 }
 
@@ -180,6 +217,7 @@ export interface Inspection {
 
 /** Reads a frame's header without decoding the values. Throws a FrameError. */
 export function inspect(frame: Uint8Array): Inspection {
+  checkBytes("inspect frame", frame);
   const { shape, mode, quantization } = readHeader(frame, checksum);
   const { quantizer, positive, negative, seed } = quantization;
   const lossless = quantizer === "lossless";
@@ -195,6 +233,6 @@ export function inspect(frame: Uint8Array): Inspection {
   };
 }
 
-export { BoundError, FrameError, ShapeError } from "../error.js";
+export { BoundError, FrameError, ShapeError, UsageError } from "../error.js";
 export type { EncodeOptions };
 export { frameCapacity };

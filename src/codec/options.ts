@@ -1,5 +1,6 @@
 /** The options of `encode`, and the header that follows from them. */
 import { BoundError, FrameError, UsageError } from "../error.js";
+import { described } from "./arguments.js";
 import { bin, checkedBound, keepsSigns, type Quantizer, quantizers, smallestBound } from "./bound.js";
 import { leastDense, segmentLength } from "./dense/layout.js";
 import { chunkLength } from "./fast/chunk.js";
@@ -28,6 +29,31 @@ export interface EncodeOptions {
   quantizer?: Quantizer;
   /** Seed of the noise of `dithered` and `signed`, 32 bits. */
   seed?: number;
+}
+
+/**
+ * Copies the options to an object of their own. Each is read once, so a getter runs before the work begins. Throws a
+ * UsageError if a value has the wrong type; the ranges are checked together with the tensor.
+ */
+export function readOnce(options: EncodeOptions = {}): EncodeOptions {
+  const { bound, relative, lossless, negativeBound, shape, mode, quantizer, seed } = options;
+  if (lossless !== undefined && typeof lossless !== "boolean")
+    wrongType("lossless", "true or false", lossless);
+  if (seed !== undefined && !Number.isInteger(seed)) wrongType("seed", "a whole number", seed);
+  if (shape !== undefined && !Array.isArray(shape) && !ArrayBuffer.isView(shape)) {
+    wrongType("shape", "an array of sizes", shape);
+  }
+  const own = { bound, relative, lossless, negativeBound, shape: shape && [...shape], mode, quantizer, seed };
+  return Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+}
+
+function wrongType(option: string, expected: string, value: unknown): never {
+  throw new UsageError({
+    where: `encode ${option}`,
+    expected,
+    got: described(value),
+    remedy: "leave it out for the default",
+  });
 }
 
 /** For smaller tensors the decision takes longer than `auto` could save. */

@@ -48,13 +48,17 @@ function centreCrop(picture: Picture, { size, resize: short }: CropSettings): Ui
     number,
   ];
   const window = {
-    x: Math.round((outWidth - size) / 2),
-    y: Math.round((outHeight - size) / 2),
+    x: halfToEven((outWidth - size) / 2),
+    y: halfToEven((outHeight - size) / 2),
     width: size,
     height: size,
   };
   return resize(picture, { x: 0, y: 0, width, height }, outWidth, outHeight, window);
 }
+
+/** Rounds halves to the even number, as Python and so torchvision's CenterCrop do: 58.5 becomes 58, 59.5 becomes 60. */
+const halfToEven = (x: number): number =>
+  x % 1 === 0.5 && Math.floor(x) % 2 === 0 ? Math.floor(x) : Math.round(x);
 
 /**
  * Draws area and aspect until the box fits. If none fits, takes the largest centred box with a permitted

@@ -1,19 +1,15 @@
 /**
- * ImageFolder: JPEG or PNG photographs in `train/CLASS/*` and `val/CLASS/*` (or `test/`). The classes are the
- * folder names, sorted by code units.
+ * ImageFolder: photographs below `train/CLASS` and `val/CLASS` (or `test/CLASS`). The classes are the folder names,
+ * sorted by code units; the images are in torchvision's order.
  */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../error.js";
 import type { Dataset } from "./dataset.js";
-import { isMissing, unreadable } from "./files.js";
-import {
-  byCodeUnits,
-  type FolderSettings,
-  isPhotograph,
-  type Photograph,
-  photographDataset,
-} from "./photographs.js";
+import { isPhotograph } from "./extensions.js";
+import { type Photograph, photographDataset } from "./photographs.js";
+import type { FolderSettings } from "./settings.js";
+import { filesBelow, foldersIn } from "./tree.js";
 
 export async function openImageFolder(root: string, settings: FolderSettings = {}): Promise<Dataset> {
   const classes = await listClasses(join(root, "train"));
@@ -26,7 +22,7 @@ export async function openImageFolder(root: string, settings: FolderSettings = {
 
 /** The folders below `folder`, at least two. */
 async function listClasses(folder: string): Promise<string[]> {
-  const classes = await listFolders(folder);
+  const classes = await foldersIn(folder);
   if (classes.length < 2) {
     throw new DataError({
       where: folder,
@@ -39,7 +35,7 @@ async function listClasses(folder: string): Promise<string[]> {
 }
 
 async function checkTestClasses(folder: string, classes: string[]): Promise<void> {
-  const unknown = (await listFolders(folder)).find((name) => !classes.includes(name));
+  const unknown = (await foldersIn(folder)).find((name) => !classes.includes(name));
   if (unknown !== undefined) {
     throw new DataError({
       where: join(folder, unknown),
@@ -53,14 +49,11 @@ async function checkTestClasses(folder: string, classes: string[]): Promise<void
 async function listPhotographs(folder: string, classes: string[]): Promise<Photograph[]> {
   const photographs: Photograph[] = [];
   for (const [label, name] of classes.entries()) {
-    const files = (await list(join(folder, name)))
-      .filter((entry) => !entry.isDirectory() && isPhotograph(entry.name))
-      .map((entry) => join(folder, name, entry.name))
-      .sort(byCodeUnits);
+    const files = (await filesBelow(join(folder, name))).filter(isPhotograph);
     if (files.length === 0) {
       throw new DataError({
         where: join(folder, name),
-        expected: "JPEG or PNG files",
+        expected: "image files",
         got: "none",
         remedy: "add images of the class or remove its folder",
       });
@@ -68,28 +61,6 @@ async function listPhotographs(folder: string, classes: string[]): Promise<Photo
     for (const path of files) photographs.push({ path, label });
   }
   return photographs;
-}
-
-const listFolders = async (folder: string): Promise<string[]> =>
-  (await list(folder))
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort(byCodeUnits);
-
-async function list(folder: string) {
-  try {
-    return await readdir(folder, { withFileTypes: true });
-  } catch (cause) {
-    if (!isMissing(cause)) {
-      throw unreadable(folder, cause);
-    }
-    throw new DataError({
-      where: folder,
-      expected: "a folder of images",
-      got: "nothing there",
-      remedy: "arrange the images as train/CLASS/*.jpg and val/CLASS/*.jpg",
-    });
-  }
 }
 
 /** The first folder that exists, or the first of all if none does. */

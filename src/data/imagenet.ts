@@ -5,13 +5,14 @@
  * classes.
  */
 import { readFileSync } from "node:fs";
-import { readdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DataError } from "../error.js";
 import type { Dataset } from "./dataset.js";
-import { unreadable } from "./files.js";
-import { byCodeUnits, type FolderSettings, isPhotograph, photographDataset } from "./photographs.js";
+import { isPhotograph } from "./extensions.js";
+import { photographDataset } from "./photographs.js";
+import type { FolderSettings } from "./settings.js";
+import { byCodeUnits, filesBelow } from "./tree.js";
 
 /** Lines "synset name", sorted by synset, which is also the order of the networks' outputs. */
 const list = fileURLToPath(new URL("../../../src/data/imagenet/synsets.txt", import.meta.url));
@@ -55,7 +56,7 @@ export async function openImagenet(folder: string, settings: FolderSettings = {}
   if (test.length === 0) {
     throw new DataError({
       where: folder,
-      expected: "JPEG or PNG files",
+      expected: "image files",
       got: "none",
       remedy: "give a folder of photographs",
     });
@@ -66,12 +67,9 @@ export async function openImagenet(folder: string, settings: FolderSettings = {}
 
 /** Paths of the photographs below `folder`, sorted by code units; only those in `folder/val` if it exists. */
 async function photographsBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause) => {
-    throw unreadable(folder, cause);
-  });
-  const paths = entries
-    .filter((entry) => !entry.isDirectory() && isPhotograph(entry.name))
-    .map((entry) => relative(folder, join(entry.parentPath ?? entry.path, entry.name)))
+  const paths = (await filesBelow(folder))
+    .filter(isPhotograph)
+    .map((path) => relative(folder, path))
     .sort(byCodeUnits);
   const held = paths.filter((path) => /^val[\\/]/.test(path));
   return held.length > 0 ? held : paths;

@@ -13,6 +13,7 @@ export interface Task {
   path: string;
   settings: CropSettings;
   draws: Float32Array | null;
+  maxPixels: number;
 }
 
 export interface Loader {
@@ -21,11 +22,11 @@ export interface Loader {
   close(): Promise<void>;
 }
 
-export async function loadHere({ path, settings, draws }: Task): Promise<Uint8Array> {
+export async function loadHere({ path, settings, draws, maxPixels }: Task): Promise<Uint8Array> {
   const bytes = await readFile(path).catch((cause) => {
     throw unreadable(path, cause);
   });
-  return cropPicture(await decodePicture(bytes, path), settings, draws);
+  return cropPicture(await decodePicture(bytes, path, maxPixels), settings, draws);
 }
 
 /** The answer of decode-worker.ts: the bytes, or null if the file could not be loaded. */

@@ -10,7 +10,7 @@ import { type CifarLayout, cifar10, cifar100, openCifar } from "./cifar.js";
 import type { Dataset } from "./dataset.js";
 import { openImageFolder } from "./imagefolder.js";
 import { openFashionMnist, openIdxFolder } from "./mnist.js";
-import { checkSize, type FolderSettings } from "./photographs.js";
+import { checkSize, type FolderSettings } from "./settings.js";
 
 export const datasetNames = ["fashion-mnist", "cifar10", "cifar100"] as const;
 

@@ -4,63 +4,49 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { extname } from "node:path";
-import { DataError, UsageError } from "../error.js";
+import { DataError } from "../error.js";
 import type { Rng } from "../rng.js";
 import { type CropSettings, drawCrop } from "./crop.js";
 import type { Dataset, Split } from "./dataset.js";
+import { isRead, unreadFormat } from "./extensions.js";
 import { unreadable } from "./files.js";
-import { createLoader, type Loader } from "./loader.js";
+import { createLoader } from "./loader.js";
 import { channelTables, imagenetNormalization, type Normalization } from "./normalize.js";
 import { checkBatch } from "./pixels.js";
-
-export interface FolderSettings {
-  /** Side of the square that the network sees, in pixels. Default 224. */
-  size?: number;
-  /** Length of the short side before the centre crop of evaluation. Default: 256/224 of `size`. */
-  resize?: number;
-  normalization?: Normalization;
-  /**
-   * Leaves out images that cannot be decoded, and lists them in `skipped`. All test images are decoded once
-   * on opening, so that the test split contains only whole ones. A damaged training image is found when it is
-   * needed, and the next image of the split is used instead.
-   */
-  skipBad?: boolean;
-  /** Number of decoding threads; 0 decodes on the calling thread. Default 1. */
-  workers?: number;
-}
-
-const extensions = new Set([".jpg", ".jpeg", ".png"]);
-
-export const isPhotograph = (name: string): boolean => extensions.has(extname(name).toLowerCase());
+import { cropOf, type FolderSettings, maxPixelsOf } from "./settings.js";
+import { byCodeUnits } from "./tree.js";
 
 export interface Photograph {
   path: string;
   label: number;
 }
 
-export const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
 /** `root` names the data set. Files are hashed with their names relative to it. */
 export async function photographDataset(
   root: string,
   classes: string[],
-  { train, test: found }: { train: Photograph[]; test: Photograph[] },
+  listed: { train: Photograph[]; test: Photograph[] },
   settings: FolderSettings = {},
 ): Promise<Dataset> {
   const crop = cropOf(settings);
+  const maxPixels = maxPixelsOf(settings);
+  const skipped: string[] = [];
+  const skipTo = settings.skipBad ? skipped : null;
+  const train = readable(listed.train, skipTo);
+  const found = readable(listed.test, skipTo);
   const hash = createHash("sha256");
   await hashFiles(hash, root, [...train, ...found]);
 
   const loader = createLoader(settings.workers ?? 1);
   const normalization = settings.normalization ?? imagenetNormalization;
-  const skipped: string[] = [];
+  const load = (path: string, draws: Float32Array | null) =>
+    loader.load({ path, settings: crop, draws, maxPixels });
   const split = (photographs: Photograph[], skipTo: string[] | null) =>
-    photographSplit(photographs, crop, normalization, loader, skipTo);
+    photographSplit(photographs, crop, normalization, load, skipTo);
   let test = found;
   if (settings.skipBad) {
     try {
-      test = await wholeOnes(found, crop, loader, skipped);
+      test = await wholeOnes(found, load, skipped);
     } catch (cause) {
       await loader.close();
       throw cause;
@@ -72,7 +58,7 @@ export async function photographDataset(
     channels: 3,
     height: crop.size,
     width: crop.size,
-    train: split(train, settings.skipBad ? skipped : null),
+    train: split(train, skipTo),
     test: split(test, null),
     hash: hash.digest("hex"),
     skipped,
@@ -80,25 +66,19 @@ export async function photographDataset(
   };
 }
 
-function cropOf({ size = 224, resize = Math.round((size * 256) / 224) }: FolderSettings): CropSettings {
-  checkSize(size);
-  if (Number.isInteger(resize) && resize >= size) return { size, resize };
-  throw new UsageError({
-    where: "openImageFolder",
-    expected: `a short side of whole pixels, at least the size ${size}`,
-    got: String(resize),
-    remedy: "raise resize or lower size",
-  });
-}
+/** Loads the square that a network sees of a file, as 3 planes. With `draws` null it crops for evaluation. */
+type Load = (path: string, draws: Float32Array | null) => Promise<Uint8Array>;
 
-/** Throws a UsageError if the side is not a whole number of pixels. */
-export function checkSize(size: number): void {
-  if (Number.isInteger(size) && size >= 1) return;
-  throw new UsageError({
-    where: "--image",
-    expected: "a whole number of pixels, at least 1",
-    got: String(size),
-    remedy: "give for example --image 224",
+/**
+ * Removes the files in formats that are not read. Throws an error that names the first one, or lists them in `skipped` if
+ * that is given.
+ */
+function readable(photographs: Photograph[], skipped: string[] | null): Photograph[] {
+  return photographs.filter(({ path }) => {
+    if (isRead(path)) return true;
+    if (skipped === null) throw unreadFormat(path);
+    skip(skipped, path);
+    return false;
   });
 }
 
@@ -114,23 +94,20 @@ function skip(skipped: string[], path: string): void {
  */
 async function wholeOnes(
   photographs: readonly Photograph[],
-  settings: CropSettings,
-  loader: Loader,
+  load: Load,
   skipped: string[],
 ): Promise<Photograph[]> {
   const whole: Photograph[] = [];
   let last: DataError | null = null;
   for (const group of groups(photographs)) {
-    const errors = await Promise.all(
-      group.map(({ path }) => loader.load({ path, settings, draws: null }).then(() => null, damage)),
-    );
+    const errors = await Promise.all(group.map(({ path }) => load(path, null).then(() => null, damage)));
     for (const [n, photograph] of group.entries()) {
       last = errors[n] ?? last;
       if (errors[n]) skip(skipped, photograph.path);
       else whole.push(photograph);
     }
   }
-  if (whole.length === 0) throw last;
+  if (whole.length === 0 && last) throw last;
   return whole;
 }
 
@@ -152,7 +129,7 @@ function photographSplit(
   photographs: Photograph[],
   settings: CropSettings,
   normalization: Normalization,
-  loader: Loader,
+  loadPlanes: Load,
   skipped: string[] | null,
 ): Split {
   const tables = channelTables(normalization);
@@ -166,7 +143,7 @@ function photographSplit(
     const { path, label } = photographs[index]!;
     try {
       const draws = rng ? drawCrop(rng.fork(`image ${index}`)) : null;
-      return { planes: await loader.load({ path, settings, draws }), label };
+      return { planes: await loadPlanes(path, draws), label };
     } catch (cause) {
       if (!skipped || !(cause instanceof DataError)) {
         throw cause;

@@ -17,21 +17,31 @@ export interface NpyArray {
 
 const magic = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 
-/** NumPy's names of the little-endian types. */
+/** NumPy's names of the types, without the byte order before them: < little-endian, > big-endian, | a single byte. */
 const typeNames: Readonly<Record<string, NamedType>> = {
-  "<f4": "F32",
-  "<f2": "F16",
-  "<f8": "F64",
-  "|b1": "BOOL",
-  "|u1": "U8",
-  "|i1": "I8",
-  "<u2": "U16",
-  "<i2": "I16",
-  "<u4": "U32",
-  "<i4": "I32",
-  "<u8": "U64",
-  "<i8": "I64",
+  f4: "F32",
+  f2: "F16",
+  f8: "F64",
+  b1: "BOOL",
+  u1: "U8",
+  i1: "I8",
+  u2: "U16",
+  i2: "I16",
+  u4: "U32",
+  i4: "I32",
+  u8: "U64",
+  i8: "I64",
 };
+
+export interface NpyHeader {
+  /** The type as NumPy writes it, such as <f4. */
+  descr: string;
+  name: NamedType;
+  bigEndian: boolean;
+  /** Whether the first dimension is the fastest. */
+  fortran: boolean;
+  shape: number[];
+}
 
 export function encodeNpy({ shape, data }: NpyArray): Uint8Array {
   const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
@@ -46,8 +56,26 @@ export function encodeNpy({ shape, data }: NpyArray): Uint8Array {
   return bytes;
 }
 
-/** `where` names the file in errors. */
+/** `where` names the file in errors. The result is in C order, whatever the order in the file. */
 export function decodeNpy(bytes: Uint8Array, where: string): NpyArray {
+  const preface = prefaceOf(bytes, where);
+  const start = preface.begin + preface.length;
+  if (start > bytes.length) {
+    throw damaged(where, `a header of ${preface.length} bytes`, `${bytes.length - preface.begin}`);
+  }
+  const header = parseNpyHeader(bytes.subarray(preface.begin, start), where);
+  const { descr, shape, fortran } = header;
+  const type = elementTypes[header.name];
+  const expected = shape.reduce((product, size) => product * size, type.bytes);
+  if (bytes.length - start !== expected) {
+    throw damaged(where, `${expected} bytes of ${descr} (${shape.join(", ")})`, `${bytes.length - start}`);
+  }
+  const data = widen(type, littleEndian(header, bytes.subarray(start)), where);
+  return { shape, data: fortran ? inCOrder(shape, data) : data };
+}
+
+/** Reads from the first 12 bytes where the header begins and how long it is. */
+export function prefaceOf(bytes: Uint8Array, where: string): { begin: number; length: number } {
   if (bytes.length < 12 || !magic.every((byte, i) => byte === bytes[i])) {
     throw damaged(where, "a file that starts with \\x93NUMPY", `${bytes.length} bytes that start otherwise`);
   }
@@ -56,50 +84,66 @@ export function decodeNpy(bytes: Uint8Array, where: string): NpyArray {
   if (major < 1 || major > 3) {
     throw damaged(where, ".npy version 1, 2 or 3", `version ${major}`);
   }
-  const [length, begin] = major === 1 ? [view.getUint16(8, true), 10] : [view.getUint32(8, true), 12];
-  const start = begin + length;
-  if (start > bytes.length) {
-    throw damaged(where, `a header of ${length} bytes`, `${bytes.length - begin}`);
+  return major === 1
+    ? { begin: 10, length: view.getUint16(8, true) }
+    : { begin: 12, length: view.getUint32(8, true) };
+}
+
+/** Parses the header, a Python dictionary. NumPy writes its three entries in any order. */
+export function parseNpyHeader(bytes: Uint8Array, where: string): NpyHeader {
+  const text = new TextDecoder("latin1").decode(bytes);
+  const descr = /'descr':\s*'([^']*)'/.exec(text)?.[1];
+  const fortran = /'fortran_order':\s*(True|False)/.exec(text)?.[1];
+  const sizes = /'shape':\s*\(((?:\s*\d+\s*,)*\s*\d*\s*)\)/.exec(text)?.[1];
+  if (descr === undefined || fortran === undefined || sizes === undefined) {
+    throw damaged(where, "a header with 'descr', 'fortran_order' and 'shape'", text.trim().slice(0, 80));
   }
-  const { descr, shape } = parseNpyHeader(new TextDecoder().decode(bytes.subarray(begin, start)), where);
-  const name = Object.hasOwn(typeNames, descr) ? typeNames[descr] : undefined;
-  if (!name) {
+  const [order, type] = [descr.slice(0, 1), descr.slice(1)];
+  const name = /[<>|]/.test(order) && Object.hasOwn(typeNames, type) ? typeNames[type] : undefined;
+  if (!name || (order === "|") !== (elementTypes[name].bytes === 1)) {
     throw new DataError({
       where,
-      expected: `one of the types ${Object.keys(typeNames).join(" ")}`,
+      expected: `numbers, such as ${Object.keys(typeNames).join(" ")} behind < or >`,
       got: descr,
       remedy: "save the array with .astype('<f4')",
     });
   }
-  const type = elementTypes[name];
-  const expected = shape.reduce((product, size) => product * size, type.bytes);
-  if (bytes.length - start !== expected) {
-    throw damaged(where, `${expected} bytes of ${descr} (${shape.join(", ")})`, `${bytes.length - start}`);
+  const shape = sizes
+    .split(",")
+    .map((size) => size.trim())
+    .filter((size) => size !== "")
+    .map(Number);
+  if (!Number.isSafeInteger(shape.reduce((product, size) => product * size, 8))) {
+    throw damaged(where, "a shape that a file can hold", `(${shape.join(", ")})`);
   }
-  return { shape, data: widen(type, bytes.subarray(start), where) };
+  return { descr, name, bigEndian: order === ">", fortran: fortran === "True", shape };
 }
 
-/**
- * Parses the header, a Python dictionary. NumPy writes its three entries in any order. `where` names the file
- * in errors.
- */
-export function parseNpyHeader(text: string, where: string): { descr: string; shape: number[] } {
-  const descr = /'descr':\s*'([^']*)'/.exec(text)?.[1];
-  const fortran = /'fortran_order':\s*(True|False)/.exec(text)?.[1];
-  const shape = /'shape':\s*\(\s*((?:\d+\s*,\s*)*\d*)\s*\)/.exec(text)?.[1];
-  if (descr === undefined || fortran === undefined || shape === undefined) {
-    throw damaged(where, "a header with 'descr', 'fortran_order' and 'shape'", text.trim().slice(0, 80));
+/** The bytes of the values in little-endian order: the same array, or a copy. */
+export function littleEndian({ name, bigEndian }: NpyHeader, bytes: Uint8Array): Uint8Array {
+  const { bytes: width } = elementTypes[name];
+  if (!bigEndian || width === 1) return bytes;
+  const turned = new Uint8Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) turned[i] = bytes[i - (i % width) + width - 1 - (i % width)]!;
+  return turned;
+}
+
+/** Transposes values from Fortran order, where the first dimension is the fastest. */
+function inCOrder(shape: readonly number[], data: Float32Array): Float32Array {
+  const out = new Float32Array(data.length);
+  for (let i = 0; i < data.length; i++) {
+    let rest = i;
+    let from = 0;
+    let stride = data.length;
+    for (let d = shape.length - 1; d >= 0; d--) {
+      const size = shape[d]!;
+      stride /= size;
+      from += (rest % size) * stride;
+      rest = Math.floor(rest / size);
+    }
+    out[i] = data[from]!;
   }
-  if (fortran === "True") {
-    throw new DataError({
-      where,
-      expected: "C order",
-      got: "Fortran order",
-      remedy: "save numpy.ascontiguousarray(array)",
-    });
-  }
-  const sizes = shape.split(",").map((size) => size.trim());
-  return { descr, shape: sizes.filter((size) => size !== "").map(Number) };
+  return out;
 }
 
 function damaged(where: string, expected: string, got: string): DataError {

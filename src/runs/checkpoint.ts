@@ -1,15 +1,15 @@
 /**
- * Checkpoints: all that the rest of a run depends on, in a folder that is there whole or not at all.
+ * Checkpoints: all that the rest of a run depends on, in a folder that exists whole or not at all.
  *
  *   RUN/checkpoints/epoch1-batch20/   20 batches of epoch 1 are done (epochs count from 0)
  *     weights.safetensors             parameters and running statistics, by PyTorch's names
  *     momentum.safetensors            the optimiser's tensors, by their parameters' names
  *     average.safetensors             the weights' moving average, if the run has one
  *     state.json                      everything else: see State
- *     SHA256SUMS                      of these files, for us and for `sha256sum -c`
+ *     SHA256SUMS                      the sums of these files, which `sha256sum -c` can check too
  *
- * No random generator has a state to keep. Each random number comes from the seed, a name and a counter (src/rng.ts):
- * the order of an epoch, the crop of an image, the dropout and the dither of a step.
+ * There is no state of a random generator to save. Each random number is computed from the seed, a name and a counter
+ * (src/rng.ts): the order of an epoch, the crop of an image, the dropout and the dither of a step.
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -33,14 +33,14 @@ export interface Checkpoint {
 
 const sumsFile = "SHA256SUMS";
 
-/** The latest ones that are kept: should the last be damaged, there is one before it. */
+/** The number of checkpoints that are kept. If the last one is damaged, the one before it serves. */
 const kept = 2;
 
 export const checkpointsOf = (run: string): string => join(run, "checkpoints");
 
 const nameOf = ({ epoch, batch }: Position): string => `epoch${epoch}-batch${batch}`;
 
-/** Names of checkpoints below a run, the latest first; whether they are whole is not looked at. */
+/** The names of a run's checkpoints, the latest first. Whether they are whole is not checked. */
 export async function listCheckpoints(run: string): Promise<string[]> {
   const found = (await readdir(checkpointsOf(run)).catch(() => [])).flatMap((name) => {
     const [, epoch, batch] = /^epoch(\d+)-batch(\d+)$/.exec(name) ?? [];
@@ -53,14 +53,14 @@ export async function listCheckpoints(run: string): Promise<string[]> {
 export async function writeCheckpoint(run: string, session: Session, so: RunState): Promise<void> {
   const name = nameOf(so.position);
   makeFolder(checkpointsOf(run));
-  // A run that is stopped just where it goes on has this one.
+  // A run that is stopped where it was resumed has this checkpoint already.
   if (!(await listCheckpoints(run)).includes(name)) {
     await makeFolderAtomically(join(checkpointsOf(run), name), (folder) => fill(folder, session, so));
   }
   await discardCheckpoints(run);
 }
 
-/** Removes those that are `damaged`, and of the others all but the latest. */
+/** Removes the damaged checkpoints, and all others but the latest. */
 export async function discardCheckpoints(run: string, damaged: readonly string[] = []): Promise<void> {
   const all = await listCheckpoints(run);
   const latest = all.filter((name) => !damaged.includes(name)).slice(0, kept);
@@ -86,7 +86,7 @@ async function fill(folder: string, session: Session, so: RunState): Promise<voi
   writeAtomically(join(folder, sumsFile), await sumsOf(folder));
 }
 
-/** Of all files there: lines as sha256sum prints them. */
+/** The sums of all files in a folder, as sha256sum prints them. */
 async function sumsOf(folder: string): Promise<string> {
   let lines = "";
   for (const file of (await readdir(folder)).filter((name) => name !== sumsFile).sort()) {
@@ -97,7 +97,7 @@ async function sumsOf(folder: string): Promise<string> {
   return lines;
 }
 
-/** A DataError unless every byte is the one that was written. */
+/** Throws a DataError unless every byte is the one that was written. */
 export async function readCheckpoint(run: string, name: string): Promise<Checkpoint> {
   const path = join(checkpointsOf(run), name);
   const damaged = (got: string) =>
@@ -117,7 +117,7 @@ export async function readCheckpoint(run: string, name: string): Promise<Checkpo
   return { path, state: parseState(await readFile(file, "utf8"), file) };
 }
 
-/** Gives a new session of the same model the checkpoint's weights and momentum; its controller knows nothing of them. */
+/** Gives a new session of the same model the checkpoint's weights and momentum, but not its controller's state. */
 export async function restoreNetwork(session: Session, { path, state }: Checkpoint): Promise<void> {
   const { model, optimizer } = session;
   await loadWeights(model, join(path, "weights.safetensors"));
@@ -128,7 +128,7 @@ export async function restoreNetwork(session: Session, { path, state }: Checkpoi
   });
 }
 
-/** Puts a new session of the same settings where the checkpoint's was. */
+/** Brings a new session of the same settings to the position of the checkpoint. */
 export async function restore(session: Session, checkpoint: Checkpoint): Promise<void> {
   const { model, average, engine } = session;
   const { path, state } = checkpoint;

@@ -1,6 +1,6 @@
 /**
- * metrics.jsonl: one JSON line an event. A log only grows, but can be cut back to a mark when a run goes on from a
- * checkpoint: what was told after that will be told again.
+ * metrics.jsonl: one JSON line for each event. A log only grows, but it is cut back to a mark when a run is resumed from a
+ * checkpoint: the events after the mark will happen again.
  */
 import { createHash, type Hash } from "node:crypto";
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { check, parseJson } from "../files/shape.js";
 import type { TrainRecord } from "../training/records.js";
 import { recordShape } from "./record.js";
 
-/** A place in a log: how much is before it, and its SHA-256. */
+/** A place in a log: the number of bytes before it, and their SHA-256. */
 export interface Mark {
   bytes: number;
   sha256: string;
@@ -23,7 +23,7 @@ export class Log {
   #bytes: number;
   readonly #hash: Hash;
 
-  /** A new file, or one that is there, cut back to `kept`: its first bytes. */
+  /** Opens a new file, or an existing one that is cut back to `kept`, its first bytes. */
   constructor(path: string, kept?: Uint8Array) {
     this.#path = path;
     this.#file = openSync(path, kept ? "a" : "ax");
@@ -57,7 +57,7 @@ export class Log {
   }
 }
 
-/** The bytes before a mark. A DataError if the file does not hold them as they were. */
+/** The bytes before a mark. Throws a DataError if the file has other bytes there. */
 export function readToMark(path: string, mark: Mark): Uint8Array {
   const bytes = read(path).subarray(0, mark.bytes);
   if (bytes.length === mark.bytes && createHash("sha256").update(bytes).digest("hex") === mark.sha256) {
@@ -66,7 +66,7 @@ export function readToMark(path: string, mark: Mark): Uint8Array {
   throw complaint(path, `other text in its first ${mark.bytes} bytes than was written`);
 }
 
-/** The records of a whole log; a last line that was cut off is left out. */
+/** The records of a whole log. A last line that was cut off is left out. */
 export const readLog = (path: string): TrainRecord[] => recordsOf(read(path), path);
 
 /** Leaves out a last line that was cut off. `where` names the file in errors. */

@@ -6,44 +6,46 @@ import { DataError } from "../error.js";
 import * as is from "../files/shape.js";
 import { type Settings, settingsTable } from "../training/settings.js";
 
-/** Raised when a reader of today could not understand it. */
+/** This number grows when older versions could not read the file. */
 export const manifestVersion = 1;
 
-/** What `comet train` was told of where its data is and how to read it. */
+/** The data set of a run: where it is, and how it is read. */
 export interface DataSource {
   source: string;
   image: number;
   skipBad: boolean;
+  /** Missing in runs of earlier versions. */
+  maxPixels?: number;
 }
 
 export interface Manifest {
   version: typeof manifestVersion;
   id: string;
-  /** Of comet-ts, Node, and the machine's architecture. */
+  /** The versions of comet-ts and Node, and the machine's architecture. */
   versions: { comet: string; node: string; arch: string };
-  /** What computed: the settings ask, this says what was there. */
+  /** The profile and the number of threads that the run really had. */
   profile: Profile;
   threads: number;
   settings: Settings;
   data: { name: string; hash: string; train: number; test: number } & DataSource;
-  /** Every how many steps gradients and frames were compared with the originals. */
+  /** The number of steps from one comparison with the originals to the next; 0: none. */
   measured: { probeEvery: number; auditEvery: number };
-  /** Steps from one checkpoint to the next; 0: one after each epoch; null: none at all. */
+  /** The number of steps from one checkpoint to the next; 0: one after each epoch; null: no checkpoints. */
   checkpointEvery: number | null;
-  /** When it went on, at which step, and under which versions. */
+  /** When the run was resumed, at which step, and under which versions. */
   resumed?: readonly { at: string; step: number; versions: Manifest["versions"] }[];
-  /** Damaged images that were left out, sorted; absent where none was. */
+  /** The damaged images that were left out, sorted; absent if there were none. */
   skipped?: readonly string[];
-  /** ISO times. */
+  /** Times in ISO format. */
   started: string;
   ended: string | null;
   status: "running" | "done" | "interrupted" | "failed";
-  /** Why, if it failed. */
+  /** The reason, if the run failed. */
   error: string | null;
   steps: number;
-  /** Share of the test split classified rightly, at the end of the last epoch, whole or cut short by --steps. */
+  /** The share of the test split that is classified correctly after the last epoch, be it whole or cut short. */
   testAccuracy: number | null;
-  /** SHA-256 of weights and running statistics at the end. */
+  /** The SHA-256 of weights and running statistics at the end. */
   weights: string | null;
   /** The most resident memory seen, in bytes: the operating system's figure for the whole process. */
   residentPeakBytes: number;
@@ -66,15 +68,19 @@ export const manifestShape = is.object<Manifest>(
     profile: is.oneOf("strict", "fused"),
     threads: is.count,
     settings: settingsShape,
-    data: is.object<Manifest["data"]>({
-      name: is.text,
-      hash: is.text,
-      train: is.count,
-      test: is.count,
-      source: is.text,
-      image: is.number,
-      skipBad: is.flag,
-    }),
+    data: is.object<Manifest["data"]>(
+      {
+        name: is.text,
+        hash: is.text,
+        train: is.count,
+        test: is.count,
+        source: is.text,
+        image: is.number,
+        skipBad: is.flag,
+        maxPixels: is.number,
+      },
+      ["maxPixels"],
+    ),
     measured: is.object<Manifest["measured"]>({ probeEvery: is.count, auditEvery: is.count }),
     checkpointEvery: is.nullable(is.count),
     resumed: is.list(is.object({ at: is.text, step: is.count, versions })),
@@ -91,7 +97,7 @@ export const manifestShape = is.object<Manifest>(
   ["resumed", "skipped"],
 );
 
-/** A DataError for what is no run, or a newer one than this comet-ts knows. */
+/** Reads a run's manifest. Throws a DataError if the folder is not a run, or is of a newer version. */
 export function readManifest(path: string): Manifest {
   const file = join(path, "manifest.json");
   const complain = (got: string, remedy: string) =>

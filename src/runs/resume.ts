@@ -1,6 +1,6 @@
 /**
- * Going on with a run: where it stands, and whether what is asked for leads to the weights that it would have had
- * without the interruption. Whatever would not is refused.
+ * Resuming a run: where it stands, and which changes of its settings still lead to the weights that it would have had
+ * without the interruption. All other changes are refused.
  */
 import { join } from "node:path";
 import type { Dataset } from "../data/dataset.js";
@@ -13,17 +13,17 @@ import type { Manifest } from "./manifest.js";
 
 /** Where a run stands on disk. */
 export interface Standing {
-  /** Null before the first one: the run begins again. */
+  /** Null if there is none yet: the run begins again. */
   checkpoint: Checkpoint | null;
-  /** What of metrics.jsonl belongs to it. */
+  /** The part of metrics.jsonl that belongs to the checkpoint. */
   log: Uint8Array;
-  /** Later ones, and what is wrong with them. */
+  /** Later checkpoints that are damaged, and their damage. */
   damaged: readonly { name: string; damage: string }[];
 }
 
 /**
- * The latest checkpoint that is whole, with the records up to it. A DataError if there are some and none is whole.
- * Changes nothing.
+ * Finds the latest checkpoint that is whole, with the records up to it. Throws a DataError if there are checkpoints and
+ * none is whole. Changes nothing.
  */
 export async function findStanding(run: string): Promise<Standing> {
   const damaged: { name: string; damage: string }[] = [];
@@ -48,12 +48,12 @@ export async function findStanding(run: string): Promise<Standing> {
   return { checkpoint: null, log: new Uint8Array(), damaged };
 }
 
-/** What may be asked of a run that goes on. Its threads and its memory decide nothing, how long it is only the rest. */
+/** The settings that may change when a run is resumed: they do not affect the steps that are done. */
 const free: ReadonlySet<string> = new Set(["threads", "memory", "stopAfter", "epochs", "steps"]);
 
 /**
- * The settings with which a run goes on: those it began with, and what is `asked` of it; null if all its steps are done
- * and it said so. A UsageError for what would make other weights than those of one run in one piece.
+ * The settings of a resumed run: those with which it began, and the changes that are `asked` for. Null if all its steps are
+ * done and its manifest says so. Throws a UsageError for changes that would lead to other weights.
  */
 export function settingsToGoOn(
   path: string,
@@ -100,7 +100,7 @@ export const nothingLeft = (path: string, done: number, end: number): UsageError
       "look at it with comet report, or ask for more settings.epochs if its settings.schedule is constant",
   });
 
-/** The steps that are done must have been those of a run under `settings`. */
+/** Checks that the steps that are done are those of a run under `settings`. */
 function checkHistory(path: string, then: Settings, settings: Settings, done: number, images: number): void {
   const other = (Object.keys(then) as (keyof Settings)[]).find(
     (key) => !free.has(key) && then[key] !== settings[key],
@@ -128,7 +128,7 @@ function checkHistory(path: string, then: Settings, settings: Settings, done: nu
   });
 }
 
-/** A DataError unless it is the data that the run began with. */
+/** Throws a DataError unless this is the data with which the run began. */
 export function checkData({ data }: Manifest, dataset: Dataset): void {
   if (dataset.hash === data.hash) return;
   throw new DataError({

@@ -3,12 +3,12 @@
  *
  *   manifest.json   what is needed to repeat it: settings, seed, versions, data hash, profile; and how it ended
  *   metrics.jsonl   one TrainRecord a line, in the order of events
- *   checkpoints/    from which the run can go on: see checkpoint.ts
+ *   checkpoints/    from which the run can be resumed: see checkpoint.ts
  *   lock, reserve   while a process writes the run; the latter is space for the last manifest on a full disk
  *   report.html     see report/
  *
- * The manifest is replaced as a whole (written beside, then renamed); metrics only grow, so whatever ends a run, what
- * was done so far can be read.
+ * The manifest is replaced as a whole (written beside it, then renamed), and the metrics only grow. So the part of a run
+ * that is done can always be read, however the run ends.
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ import { checkpointsOf } from "./checkpoint.js";
 import { Log, type Mark, readLog } from "./log.js";
 import { type Manifest, readManifest } from "./manifest.js";
 
-/** An open run, for writing by this process alone. */
+/** An open run, which only this process may write. */
 export class RunFolder {
   readonly path: string;
   manifest: Manifest;
@@ -32,7 +32,7 @@ export class RunFolder {
   #log: Log | null = null;
   #giveBack = () => {};
 
-  /** A new folder. Where `manifest.id` is taken, the run is `id-2`, `id-3`, … */
+  /** Makes a new folder. If `manifest.id` is taken, the run is `id-2`, `id-3`, … */
   static create(out: string, manifest: Manifest): RunFolder {
     let path: string | null = null;
     try {
@@ -48,7 +48,7 @@ export class RunFolder {
     }
   }
 
-  /** A run that is there; nothing changes before `begin`. */
+  /** Opens an existing run. Nothing changes before `begin`. */
   static open(path: string): RunFolder {
     const manifest = readManifest(path);
     try {
@@ -67,7 +67,7 @@ export class RunFolder {
     this.#unlock = takeLock(join(path, "lock"));
   }
 
-  /** `kept`: the first bytes of metrics.jsonl, which a run that goes on keeps; the rest is cut off. */
+  /** `kept`: the first bytes of metrics.jsonl, which a resumed run keeps; the rest is cut off. */
   begin(changes: Partial<Manifest> = {}, kept?: Uint8Array): void {
     this.#log = new Log(join(this.path, "metrics.jsonl"), kept);
     this.#giveBack = reserve(join(this.path, "reserve"));
@@ -78,7 +78,7 @@ export class RunFolder {
     this.#log!.append(record);
   }
 
-  /** How far metrics.jsonl goes; it is on the disk so far. */
+  /** The end of metrics.jsonl, which is on the disk up to there. */
   mark(): Mark {
     return this.#log!.mark();
   }
@@ -88,7 +88,7 @@ export class RunFolder {
     writeAtomically(join(this.path, "manifest.json"), `${JSON.stringify(this.manifest, null, 2)}\n`);
   }
 
-  /** Tells how the run ended, if it had begun, and lets go of the folder. */
+  /** Records how the run ended, if it had begun, and releases the folder. */
   close(changes: Partial<Manifest> = {}): void {
     const log = this.#log;
     this.#log = null;

@@ -7,19 +7,19 @@ import type { Settings } from "../training/settings.js";
 import type { Mark } from "./log.js";
 import { settingsShape } from "./manifest.js";
 
-/** Of the run, beyond what the session holds. */
+/** What of a run is not in its session. */
 export interface RunState {
   position: Position;
-  /** metrics.jsonl up to here. */
+  /** The end of metrics.jsonl at this position. */
   log: Mark;
-  /** Damaged images left out so far. */
+  /** The damaged images that were left out so far. */
   skipped: readonly string[];
-  /** Spent so far, over all processes that had a part in the run. */
+  /** The time so far, over all processes that computed parts of the run. */
   seconds: number;
   residentPeakBytes: number;
 }
 
-/** Raised when a reader of today could not understand state.json. */
+/** This number grows when older versions could not read the file. */
 export const stateVersion = 1;
 
 /** What state.json holds. */

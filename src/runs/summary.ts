@@ -4,7 +4,7 @@ import type { AuditRecord, ProbeRecord, StepRecord, TrainRecord } from "../train
 
 export interface SigmaRow {
   parameter: string;
-  /** Root mean squares over all probed steps. */
+  /** The root mean squares over all probed steps. */
   predicted: number;
   measured: number;
   /** The least and the largest predicted ÷ measured of a single probed step. */
@@ -16,19 +16,19 @@ export interface Summary {
   steps: number;
   finalLoss: number | null;
   testAccuracy: number | null;
-  /** The most that any step that was not audited held for its backward pass, and held on the device at all, in bytes. */
+  /** The most bytes that a step saved for its backward pass, and had on the device at all. Audited steps are left out. */
   savedPeakBytes: number;
   devicePeakBytes: number;
-  /** What frames and masks saved in the step of the device's peak: their tensors' bytes less their own. */
+  /** The bytes that packing saved in the step of the device's peak: those of the values less those of the packed forms. */
   packingSavedBytes: number;
-  /** Inputs of convolutions over the whole run: float32 bytes ÷ stored bytes; null for a run that packed none. */
+  /** For inputs of convolutions over the whole run: float32 bytes ÷ packed bytes; null for a run that packed none. */
   convRatio: number | null;
   /**
-   * Seconds in steps: no loading of data, no evaluation, no probes. An audited step counts as the mean of the others,
-   * since its own time holds the audit's.
+   * The seconds in steps, without loading of data, evaluation and probes. An audited step counts as the mean of the others,
+   * since its own time includes the audit.
    */
   stepSeconds: number;
-  /** Over all audited frames; null where none was. */
+  /** Over all audited frames; null if there were none. */
   worstErrorRatio: number | null;
   auditedFrames: number;
   /** The largest |x − x̂| of audited tensors without a promised bound; null where there was none. */
@@ -36,7 +36,7 @@ export interface Summary {
   sigma: SigmaRow[];
 }
 
-/** Takes records as they come. */
+/** Adds up records, in the order of events. */
 export class Summarizer {
   readonly #steps: StepRecord[] = [];
   readonly #squares = new Map<string, SigmaRow & { count: number }>();

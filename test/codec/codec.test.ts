@@ -231,14 +231,14 @@ test("frames and values into the caller's arrays; too small a one stays as it is
   const options = { bound: 1e-3 };
   const frame = encode(x, options);
   const target = new Uint8Array(frameCapacity(x.length));
-  assert.equal(encodeInto(target, x, options), frame.length);
+  assert.equal(encodeInto(x, target, options), frame.length);
   assert.deepEqual(target.slice(0, frame.length), frame);
   const values = new Float32Array(600);
-  assert.equal(decodeInto(values, frame), 500);
+  assert.equal(decodeInto(frame, values), 500);
   assert.deepEqual(values.slice(0, 500), decode(frame));
   const small = new Float32Array(499).fill(7);
-  assert.throws(() => decodeInto(small, frame), ShapeError);
-  assert.throws(() => encodeInto(new Uint8Array(10), x, options), ShapeError);
+  assert.throws(() => decodeInto(frame, small), ShapeError);
+  assert.throws(() => encodeInto(x, new Uint8Array(10), options), ShapeError);
   assert.ok(small.every((value) => value === 7));
 });
 

@@ -29,13 +29,13 @@ const script = `
   let before = most();
   let output;
   if (way === "encode") output = encode(x, options).length;
-  else if (way === "encodeInto") output = encodeInto(target, x, options);
+  else if (way === "encodeInto") output = encodeInto(x, target, options);
   else {
-    const bytes = encodeInto(target, x, options);
+    const bytes = encodeInto(x, target, options);
     before = most();
     const frame = target.subarray(0, bytes);
     if (way === "decode") output = 4 * decode(frame).length;
-    else output = 0 * decodeInto(x, frame);
+    else output = 0 * decodeInto(frame, x);
   }
   console.log(most() - before - output);
 `;

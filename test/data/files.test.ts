@@ -50,6 +50,10 @@ test("an IDX file that is cut, not IDX or not gzip says what is wrong", () => {
   const file = encodeIdx([2, 3], new Uint8Array(6));
   assert.throws(() => decodeIdx(file.subarray(0, 7), "f", 2), /f: expected an IDX header of 12 bytes, got 7/);
   assert.throws(() => decodeIdx(file.subarray(0, 17), "f", 2), /f: expected 18 bytes .*2×3, got 17/);
+  assert.throws(() => decodeIdx(Buffer.concat([file, file]), "f", 2), /f: expected 18 bytes .*2×3, got 36/);
+  const floats = file.slice();
+  floats[2] = 0x0d;
+  assert.throws(() => decodeIdx(floats, "f", 2), /f: expected IDX magic 0x00000802 .*got 0x00000d02/);
   assert.throws(() => decodeIdx(file, "f", 1), /f: expected IDX magic 0x00000801 .*got 0x00000802/);
   assert.throws(() => unzipped(gzipSync(file).subarray(0, 20), "f", 100), /f: expected a whole gzip file/);
 });
@@ -175,19 +179,16 @@ test("CIFAR files that are missing, cut or mislabelled are named", async (t) => 
   await rejects(open(), /data_batch_3.bin: expected labels 0 to 9, got label 10 at record 0/);
 });
 
-test("augmentation is a crop of the padded image, mirrored or not", async (t) => {
+test("augmentation is a crop of the padded image, mirrored or not, and takes every place there is", async (t) => {
   const folder = await folderFor(t);
   await writeCifar10(folder);
   const { train } = await openCifar(folder, cifar10, counts);
   const size = 3 * plane;
-  const images = new Float32Array(size);
-  await train.batch(Uint32Array.of(0), images, new Float32Array(1), createRng(seed));
-
   // Red, told apart from the black of the padding: byte 0 appears in no image of this test.
   const black = Math.fround(Math.fround(0 - Math.fround(0.485)) / Math.fround(0.229));
   const plain = new Float32Array(size);
   await train.batch(Uint32Array.of(0), plain, new Float32Array(1), null);
-  const seen = images;
+  const seen = new Float32Array(size);
   const matches = (dy: number, dx: number, mirror: boolean) => {
     for (let y = 0; y < 32; y++) {
       for (let x = 0; x < 32; x++) {
@@ -200,13 +201,23 @@ test("augmentation is a crop of the padded image, mirrored or not", async (t) =>
     }
     return true;
   };
-  const views = [];
-  for (let dy = -4; dy <= 4; dy++) {
-    for (let dx = -4; dx <= 4; dx++) {
-      views.push(...[false, true].filter((mirror) => matches(dy, dx, mirror)));
+  const taken = { dy: new Set<number>(), dx: new Set<number>(), mirror: new Set<boolean>() };
+  const rng = createRng(seed);
+  for (let draw = 0; draw < 200; draw++) {
+    await train.batch(Uint32Array.of(0), seen, new Float32Array(1), rng.fork(`draw ${draw}`));
+    const views = [];
+    for (let dy = -4; dy <= 4; dy++) {
+      for (let dx = -4; dx <= 4; dx++) {
+        views.push(...[false, true].filter((m) => matches(dy, dx, m)).map((mirror) => ({ dy, dx, mirror })));
+      }
     }
+    assert.equal(views.length, 1);
+    const [{ dy, dx, mirror }] = views as [{ dy: number; dx: number; mirror: boolean }];
+    taken.dy.add(dy);
+    taken.dx.add(dx);
+    taken.mirror.add(mirror);
   }
-  assert.equal(views.length, 1);
+  assert.deepEqual([taken.dy.size, taken.dx.size, taken.mirror.size], [9, 9, 2]);
 });
 
 test("how an epoch is cut changes nothing, and the law catches a split that draws in turn", async (t) => {

@@ -1,197 +1,22 @@
+/** Folders of photographs as data sets. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { before, type TestContext, test } from "node:test";
-import encodeJpegFile, { init } from "@jsquash/jpeg/encode.js";
-import fc from "fast-check";
-import { encode as encodePng } from "fast-png";
-import { cropPicture, drawCrop, randomBox } from "../../src/data/crop.js";
+import { test } from "node:test";
+import { cropPicture } from "../../src/data/crop.js";
 import { openImageFolder } from "../../src/data/imagefolder.js";
 import { caffeNormalization } from "../../src/data/normalize.js";
 import { openDataset } from "../../src/data/open.js";
-import { decodePicture, type Picture } from "../../src/data/picture.js";
-import { resize } from "../../src/data/resize.js";
+import { decodePicture } from "../../src/data/picture.js";
+import { filesBelow } from "../../src/data/tree.js";
 import { DataError, UsageError } from "../../src/error.js";
 import { createRng } from "../../src/rng.js";
 import { seed } from "../arbitrary/seed.js";
 import { cuttingChangesNothing, onlyTrainingIsRandom } from "../laws/split.js";
-
-before(async () => {
-  const wasm = createRequire(import.meta.url).resolve("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm");
-  await init({ wasmBinary: readFileSync(wasm) } as Parameters<typeof init>[0]);
-});
-
-async function encodeJpeg({ width, height, data }: Picture, grey = false): Promise<Uint8Array> {
-  const rgba = new Uint8ClampedArray(width * height * 4).fill(255);
-  for (let p = 0; p < width * height; p++) {
-    rgba.set(data.subarray(3 * p, 3 * p + 3), 4 * p);
-  }
-  const image = { data: rgba, width, height, colorSpace: "srgb" } as const;
-  return new Uint8Array(await encodeJpegFile(image, { quality: 100, color_space: grey ? 1 : 3 }));
-}
-
-/** A smooth picture; `hue` moves its colours. */
-function scene(width: number, height: number, hue: number): Picture {
-  const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => {
-    const [p, c] = [Math.floor(i / 3), i % 3];
-    return (((p % width) * 90) / width + (Math.floor(p / width) * 60) / height + 30 * c + hue) & 255;
-  });
-  return { width, height, data };
-}
-
-async function folderFor(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "comet-"));
-  t.after(() => rm(folder, { recursive: true }));
-  return folder;
-}
-
-/** Two classes, three training and one validation image each, of differing shapes. */
-async function makeImageFolder(t: TestContext): Promise<string> {
-  const root = await folderFor(t);
-  for (const [k, name] of ["cat", "dog"].entries()) {
-    await mkdir(join(root, "train", name), { recursive: true });
-    await mkdir(join(root, "val", name), { recursive: true });
-    await writeFile(join(root, "train", name, "a.jpg"), await encodeJpeg(scene(40, 30, 60 * k)));
-    await writeFile(join(root, "train", name, "b.JPEG"), await encodeJpeg(scene(33, 47, 60 * k + 20), true));
-    await writeFile(
-      join(root, "train", name, "c.png"),
-      encodePng({ ...scene(35, 35, 60 * k + 40), channels: 3 }),
-    );
-    await writeFile(join(root, "train", name, "notes.txt"), "no image");
-    await writeFile(join(root, "val", name, "d.jpg"), await encodeJpeg(scene(50, 40, 60 * k)));
-  }
-  return root;
-}
+import { encodeJpeg, folderFor, makeImageFolder, scene } from "./images.js";
 
 const rejects = (promise: Promise<unknown>, message: RegExp) =>
   assert.rejects(promise, (error) => error instanceof DataError && message.test(error.message));
-
-test("JPEG: colours come back within the loss of quality 100, grey as three equal channels", async () => {
-  const picture = scene(31, 17, 0);
-  const got = await decodePicture(await encodeJpeg(picture), "p.jpg");
-  assert.deepEqual([got.width, got.height, got.data.length], [31, 17, 31 * 17 * 3]);
-  assert.ok(got.data.every((v, i) => Math.abs(v - picture.data[i]!) <= 6));
-  const grey = await decodePicture(await encodeJpeg(picture, true), "g.jpg");
-  assert.ok(grey.data.every((v, i) => v === grey.data[3 * Math.floor(i / 3)]));
-});
-
-test("PNG: every depth and kind becomes RGB", async () => {
-  const rgb = scene(5, 3, 9);
-  const decode = async (png: Parameters<typeof encodePng>[0]) => [
-    ...(await decodePicture(encodePng(png), "p.png")).data,
-  ];
-  const size = { width: 5, height: 3 };
-  assert.deepEqual(await decode({ ...rgb, channels: 3 }), [...rgb.data]);
-  const rgba = Uint8Array.from({ length: 60 }, (_, i) =>
-    i % 4 === 3 ? 7 : rgb.data[(i >> 2) * 3 + (i % 4)]!,
-  );
-  assert.deepEqual(await decode({ ...size, data: rgba, channels: 4 }), [...rgb.data]);
-  const wide = Uint16Array.from(rgb.data, (v) => v * 256 + 200);
-  assert.deepEqual(await decode({ ...size, data: wide, channels: 3, depth: 16 }), [...rgb.data]);
-  const grey = Uint8Array.from({ length: 15 }, (_, i) => 10 * i);
-  assert.deepEqual(
-    await decode({ ...size, data: grey, channels: 1 }),
-    [...grey].flatMap((v) => [v, v, v]),
-  );
-  const bits = Uint8Array.of(0b10110000, 0b01001000, 0b11111000);
-  const white = [1, 0, 1, 1, 0, 0, 1, 0, 0, 1, 1, 1, 1, 1, 1];
-  assert.deepEqual(
-    await decode({ ...size, data: bits, channels: 1, depth: 1 }),
-    white.flatMap((bit) => [255 * bit, 255 * bit, 255 * bit]),
-  );
-  const palette = [
-    [1, 2, 3],
-    [250, 100, 0],
-  ];
-  assert.deepEqual(
-    await decode({ ...size, data: bits, channels: 1, depth: 1, palette }),
-    white.flatMap((bit) => palette[bit]!),
-  );
-});
-
-test("an image that is cut, damaged, empty or none is named", async () => {
-  const jpeg = await encodeJpeg(scene(64, 64, 3));
-  const png = encodePng({ ...scene(20, 20, 3), channels: 3 });
-  const flipped = png.slice();
-  flipped[png.length - 20]! ^= 1;
-  for (const bytes of [
-    jpeg.subarray(0, jpeg.length / 2),
-    jpeg.subarray(0, 100),
-    jpeg.subarray(0, 2),
-    png.subarray(0, png.length / 2),
-    flipped,
-    new Uint8Array(0),
-    Buffer.from("GIF89a"),
-  ]) {
-    await rejects(decodePicture(bytes, "folder/x.jpg"), /^folder\/x.jpg: expected a whole JPEG or PNG image/);
-  }
-  assert.equal((await decodePicture(jpeg, "x")).width, 64);
-});
-
-/** 7 × 5 pixels, and what Pillow 9.4 makes of it: Image.crop(box).resize(size, BILINEAR), bytes in hex. */
-const pattern: Picture = {
-  width: 7,
-  height: 5,
-  data: Uint8Array.from({ length: 105 }, (_, i) => {
-    const [c, x, y] = [i % 3, Math.floor(i / 3) % 7, Math.floor(i / 21)];
-    return (x * 37 + y * 101 + c * 59 + ((x * y * c) % 7) * 31) % 256;
-  }),
-};
-
-for (const [box, [width, height], hex] of [
-  [[0, 0, 7, 5], [4, 3], "3e7b8e787799a6be628e86679d6c8f6c7b8a897b617a6e947ca05b8d709167857568538c"],
-  [
-    [0, 0, 7, 5],
-    [9, 6],
-    "003b7619548f3570ab528dc86faae58cc73ba9e41fc5ab3bde19544c87c265af7981887a9e4d91bb7c3cd8ab628ada9c51b39d6a3054a04681b9" +
-      "7f939392a15d798b7a482d979c40789291656eac7e616b892f6aa27a9f7ca1ad468890632467808d509d647e96509f679b8b48837e61b5797d9d" +
-      "808c5b917748a2948881b16a838e5e942696a294cf0aad9037c9576cad5ca103d9d620ad443d6c40592f75720aa2",
-  ],
-  [[1, 1, 6, 4], [2, 5], "af795da8b08f917f778a937965879e5e68597185929b627e79848ac35e96"],
-] as const) {
-  test(`resizing [${box}] to ${width}×${height} gives Pillow's bytes, whole and by windows`, () => {
-    const [left, top, right, bottom] = box;
-    const part = { x: left, y: top, width: right - left, height: bottom - top };
-    const interleave = (planes: Uint8Array) => {
-      const plane = planes.length / 3;
-      return Buffer.from(planes.map((_, i) => planes[(i % 3) * plane + Math.floor(i / 3)]!)).toString("hex");
-    };
-    const whole = resize(pattern, part, width, height);
-    assert.equal(interleave(whole), hex);
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        const pixel = resize(pattern, part, width, height, { x, y, width: 1, height: 1 });
-        assert.deepEqual(
-          [...pixel],
-          [0, 1, 2].map((c) => whole[(c * height + y) * width + x]),
-        );
-      }
-    }
-  });
-}
-
-test("a random box lies inside the picture, and an even colour stays even through any crop", () => {
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 1, max: 90 }),
-      fc.integer({ min: 1, max: 90 }),
-      fc.nat(),
-      (width, height, n) => {
-        const draws = drawCrop(createRng(n));
-        const { x, y, width: w, height: h } = randomBox({ width, height }, draws);
-        assert.ok(x >= 0 && y >= 0 && w >= 1 && h >= 1 && x + w <= width && y + h <= height);
-        const picture = { width, height, data: new Uint8Array(width * height * 3).fill(255) };
-        for (const how of [draws, null]) {
-          assert.ok(cropPicture(picture, { size: 8, resize: 9 }, how).every((v) => v === 255));
-        }
-      },
-    ),
-    { seed, numRuns: 200 },
-  );
-});
 
 test("a folder of photographs: classes, sizes, and the same bits with and without workers, ahead or not", async (t) => {
   const root = await makeImageFolder(t);
@@ -225,6 +50,35 @@ test("a folder of photographs: classes, sizes, and the same bits with and withou
   assert.deepEqual(results[2], results[0]);
 });
 
+test("what was prepared for other random numbers or other images is not used", async (t) => {
+  const data = await openImageFolder(await makeImageFolder(t), { size: 8, workers: 0 });
+  const batch = async (indices: Uint32Array, seeded: number) => {
+    const images = new Float32Array(indices.length * 192);
+    await data.train.batch(indices, images, new Float32Array(indices.length), createRng(seeded));
+    return images;
+  };
+  const order = Uint32Array.of(0, 1, 2);
+  const expected = await batch(order, 2);
+  data.train.prepare!(order, createRng(1));
+  assert.deepEqual(await batch(order, 2), expected);
+  data.train.prepare!(Uint32Array.of(0, 2, 1), createRng(2));
+  assert.deepEqual(await batch(order, 2), expected);
+  assert.notDeepEqual(await batch(order, 1), expected);
+});
+
+test("the hash is of names and contents, wherever the folder is", async (t) => {
+  const [one, two] = [await makeImageFolder(t), await makeImageFolder(t)];
+  const hashOf = async (root: string) => (await openImageFolder(root, { size: 8, workers: 0 })).hash;
+  const before = await hashOf(one);
+  assert.equal(await hashOf(two), before);
+  const cat = join(two, "train", "cat");
+  await rename(join(cat, "a.jpg"), join(cat, "aa.jpg"));
+  assert.notEqual(await hashOf(two), before);
+  await rename(join(cat, "aa.jpg"), join(cat, "a.jpg"));
+  await writeFile(join(cat, "a.jpg"), await encodeJpeg(scene(40, 30, 1)));
+  assert.notEqual(await hashOf(two), before);
+});
+
 test("evaluation is the centre, at ImageNet's normalisation or Caffe's", async (t) => {
   const root = await makeImageFolder(t);
   const file = await decodePicture(await readFile(join(root, "val", "cat", "d.jpg")), "d.jpg");
@@ -256,7 +110,7 @@ test("a damaged image is an error that names it, or left out and counted", async
     strict.train.prepare!(order, null);
     await rejects(
       Promise.resolve(strict.train.batch(order, images, labels, null)),
-      /train.cat.b.JPEG: expected a whole JPEG or PNG image, got .*Premature end/,
+      /train.cat.b.JPEG: expected a whole image, .* got .*too soon/,
     );
     await strict.close();
     const lenient = await openImageFolder(root, { size: 8, workers, skipBad: true });
@@ -306,7 +160,100 @@ test("a damaged test image is left out of the split: no other counts twice", asy
   for (const path of ["cat/d.jpg", "dog/e.jpg"]) {
     await writeFile(join(root, "val", path), "no image");
   }
-  await rejects(openImageFolder(root, { size: 8, skipBad: true }), /e.jpg: expected a whole JPEG or PNG/);
+  await rejects(openImageFolder(root, { size: 8, skipBad: true }), /e.jpg: expected a whole image/);
+});
+
+test("a training split of damaged images alone is an error, under --skip-bad too", {
+  timeout: 20000,
+}, async (t) => {
+  const root = await makeImageFolder(t);
+  for (const name of ["cat", "dog"]) {
+    for (const file of ["a.jpg", "b.JPEG", "c.png"])
+      await writeFile(join(root, "train", name, file), "no image");
+  }
+  const data = await openImageFolder(root, { size: 8, workers: 0, skipBad: true });
+  t.after(() => data.close());
+  const batch = () => data.train.batch(Uint32Array.of(4), new Float32Array(192), new Float32Array(1), null);
+  for (let i = 0; i < 2; i++) await rejects(Promise.resolve().then(batch), /train.*: expected a whole image/);
+  assert.equal(data.skipped.length, 6);
+  assert.equal(new Set(data.skipped).size, 6);
+});
+
+test("hidden files are passed over, links followed, and nested folders read, in torchvision's order", async (t) => {
+  const root = await makeImageFolder(t);
+  const picture = await encodeJpeg(scene(20, 20, 0));
+  const elsewhere = await folderFor(t);
+  await writeFile(join(elsewhere, "x.jpg"), picture);
+  const cat = join(root, "train", "cat");
+  for (const name of ["._a.jpg", ".hidden.png", ".DS_Store"]) await writeFile(join(cat, name), "no image");
+  await mkdir(join(cat, ".thumbnails"));
+  await writeFile(join(cat, ".thumbnails", "a.jpg"), "no image");
+  await mkdir(join(root, "train", ".cache"));
+  for (const folder of ["Z", "Z-1", "Z/deep"]) {
+    await mkdir(join(cat, folder), { recursive: true });
+    await writeFile(join(cat, folder, "n.jpg"), picture);
+  }
+  await symlink(join(elsewhere, "x.jpg"), join(cat, "Link.jpg"));
+  await symlink(elsewhere, join(root, "train", "cow"));
+  await symlink(elsewhere, join(cat, "linked"));
+  await symlink(elsewhere, join(root, "val", "cow"));
+  const classes = ["cat", "cow", "dog"];
+  const order = [
+    "Link.jpg",
+    "a.jpg",
+    "b.JPEG",
+    "c.png",
+    "Z/n.jpg",
+    "Z-1/n.jpg",
+    "Z/deep/n.jpg",
+    "linked/x.jpg",
+  ];
+  assert.deepEqual(
+    await filesBelow(cat),
+    [...order.slice(0, 4), "notes.txt", ...order.slice(4)].map((name) => join(cat, name)),
+  );
+  const data = await openImageFolder(root, { size: 8, workers: 0 });
+  t.after(() => data.close());
+  assert.deepEqual(data.classes, classes);
+  assert.deepEqual([data.train.length, data.test.length], [order.length + 1 + 3, 3]);
+  const labels = new Float32Array(data.train.length);
+  const all = Uint32Array.from(labels, (_, i) => i);
+  await data.train.batch(all, new Float32Array(labels.length * 192), labels, null);
+  assert.deepEqual([...labels], [...order.map(() => 0), 1, 2, 2, 2]);
+  await symlink(cat, join(cat, "Z", "again"));
+  await rejects(openImageFolder(root, { size: 8 }), /again: expected a folder that is not within itself/);
+});
+
+test("a file that torchvision would read and this does not is named, or left out and listed", async (t) => {
+  const root = await makeImageFolder(t);
+  const path = join(root, "train", "dog", "b.bmp");
+  await writeFile(path, "BM");
+  await rejects(
+    openImageFolder(root),
+    /dog.b\.bmp: expected JPEG, PNG, WebP or TIFF, got .*\.bmp, which is not read/,
+  );
+  const data = await openImageFolder(root, { skipBad: true, workers: 0 });
+  assert.deepEqual([data.train.length, data.skipped], [6, [path]]);
+});
+
+test("an image with more pixels than the limit is refused, named and left out like a damaged one; an option raises it", async (t) => {
+  const root = await makeImageFolder(t);
+  const open = (maxPixels: number, skipBad = false) =>
+    openDataset(root, { size: 8, workers: 0, maxPixels, skipBad });
+  const batch = async (data: Awaited<ReturnType<typeof open>>) =>
+    data.train.batch(Uint32Array.of(1), new Float32Array(192), new Float32Array(1), null);
+  await batch(await open(33 * 47));
+  await rejects(
+    batch(await open(33 * 47 - 1)),
+    /b\.JPEG: expected an image of at most 1550 pixels, got 33 × 47; .*--max-pixels.*--skip-bad/,
+  );
+  const lenient = await openDataset(root, { size: 8, workers: 1, maxPixels: 2000, skipBad: true });
+  assert.equal(lenient.skipped.length, 0);
+  await lenient.close();
+  const none = openDataset(root, { size: 8, workers: 0, maxPixels: 1999, skipBad: true });
+  await rejects(none, /val.*d\.jpg: expected an image of at most 1999 pixels/);
+  await assert.rejects(open(Number.NaN), UsageError);
+  await assert.rejects(open(0), UsageError);
 });
 
 test("a folder without images, with one class or none, or of no known layout says so", async (t) => {
@@ -324,7 +271,7 @@ test("a folder without images, with one class or none, or of no known layout say
   await mkdir(join(root, "val", "bird"), { recursive: true });
   await rejects(openDataset(root), /bird: expected a class that train\/ has too/);
   await rm(join(root, "val", "bird"), { recursive: true });
-  await rejects(openDataset(root), /train.cat: expected JPEG or PNG files, got none/);
+  await rejects(openDataset(root), /train.cat: expected image files, got none/);
 });
 
 test("a centre crop wider than the resized image is refused", async (t) => {

@@ -56,6 +56,100 @@ function allocatorLaw(create: () => Take): void {
   );
 }
 
+/** Which 64-byte units are free, and nothing else: slow, and plain to see. */
+class PlainAllocator implements Take {
+  readonly #taken: Uint8Array;
+
+  /** The first two units are not free. */
+  constructor(units: number) {
+    this.#taken = new Uint8Array(units).fill(1, 0, 2);
+  }
+
+  /** The free ranges, first unit and number, ascending. */
+  ranges(): { start: number; units: number }[] {
+    const found: { start: number; units: number }[] = [];
+    this.#taken.forEach((taken, unit) => {
+      if (taken) return;
+      if (unit > 0 && !this.#taken[unit - 1]) found.at(-1)!.units++;
+      else found.push({ start: unit, units: 1 });
+    });
+    return found;
+  }
+
+  /** The smallest range that is large enough; of several, the one nearest to the end that the piece is for. */
+  take(bytes: number, place: "low" | "high" = "low"): number | null {
+    const units = bytes / alignment;
+    const fitting = this.ranges().filter((range) => range.units >= units);
+    const least = Math.min(...fitting.map((range) => range.units));
+    const range = fitting.filter((one) => one.units === least).at(place === "low" ? 0 : -1);
+    if (range === undefined) return null;
+    const start = place === "low" ? range.start : range.start + range.units - units;
+    this.#taken.fill(1, start, start + units);
+    return start * alignment;
+  }
+
+  give(start: number, bytes: number): void {
+    this.#taken.fill(0, start / alignment, (start + bytes) / alignment);
+  }
+
+  get freeBytes(): number {
+    return alignment * this.#taken.reduce((sum, taken) => sum + 1 - taken, 0);
+  }
+
+  /** The first of the largest. */
+  largest(): { address: number; bytes: number } {
+    const ranges = this.ranges();
+    const most = Math.max(0, ...ranges.map(({ units }) => units));
+    const { start, units } = ranges.find((range) => range.units === most) ?? { start: 0, units: 0 };
+    return { address: start * alignment, bytes: units * alignment };
+  }
+}
+
+/** Sizes from a few, so that ranges of one size are common. */
+const fewSizes = fc.array(
+  fc.record({ units: fc.integer({ min: 1, max: 4 }), high: fc.boolean(), giveBack: fc.option(fc.nat(40)) }),
+  { minLength: 20, maxLength: 200 },
+);
+
+function sameAddresses(units: number): void {
+  fc.assert(
+    fc.property(fewSizes, fc.integer({ min: 65, max: 128 }), fc.nat(63), (events, begins, more) => {
+      const allocator = new Allocator(begins, units * alignment + more);
+      const plain = new PlainAllocator(units);
+      const live: { start: number; bytes: number }[] = [];
+      for (const { units, high, giveBack } of events) {
+        const bytes = units * alignment;
+        const start = allocator.take(bytes, high ? "high" : "low");
+        assert.equal(start, plain.take(bytes, high ? "high" : "low"));
+        if (start !== null) live.push({ start, bytes });
+        if (giveBack !== null && giveBack < live.length) {
+          const [piece] = live.splice(giveBack, 1);
+          allocator.give(piece!.start, piece!.bytes);
+          plain.give(piece!.start, piece!.bytes);
+        }
+        assert.deepEqual(allocator.largest(), plain.largest());
+        assert.equal(allocator.freeBytes, plain.freeBytes);
+      }
+    }),
+    { seed, numRuns: 200 },
+  );
+}
+
+test("each piece is where best fit puts it; of ranges of one size, the one nearest to the piece's own end", () => {
+  // In a small memory the rest is soon no larger than what comes back.
+  for (const units of [12, 30, 1024]) sameAddresses(units);
+});
+
+test("a full memory gives nothing, and has no largest range", () => {
+  const allocator = new Allocator(0, end);
+  assert.equal(allocator.take(end + alignment), null);
+  assert.equal(allocator.take(end), 0);
+  assert.equal(allocator.take(alignment), null);
+  assert.deepEqual(allocator.largest(), { address: 0, bytes: 0 });
+  allocator.give(0, end);
+  assert.equal(allocator.freeBytes, end);
+});
+
 test("the allocator hands out disjoint aligned pieces and gets the whole back", () => {
   allocatorLaw(() => new Allocator(100, end));
 });

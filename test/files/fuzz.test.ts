@@ -114,11 +114,11 @@ law(
 /** Reads as compress does, but for writing. */
 async function compressed(file: Uint8Array): Promise<void> {
   const source = Source.of("file", file);
-  for (const piece of await piecesOf(source, undefined)) {
+  for (const piece of await piecesOf(source, undefined, null)) {
     if (piece.kind === "skip") await source.take(piece.length, "bytes");
     if (piece.kind !== "tensor") continue;
     for (const part of partsOf(piece.shape)) {
-      await source.take(4 * part.reduce((product, size) => product * size, 1), piece.name);
+      await source.take(piece.values.bytes * part.reduce((product, size) => product * size, 1), piece.name);
     }
   }
   await source.drain();

@@ -1,14 +1,7 @@
-/** The mutants: each a plausible slip in the reference, or in how threads share its work, as a piece of compiled text that occurs once and what replaces it. */
-export interface Mutant {
-  /** Below dist/src, without .js. */
-  file: string;
-  fault: string;
-  from: string;
-  to: string;
-}
-
-const of = (file: string, faults: [fault: string, from: string, to: string][]): Mutant[] =>
-  faults.map(([fault, from, to]) => ({ file, fault, from, to }));
+/** The mutants: of the reference and of how threads share its work, here; of what is around it, in files of their own. */
+import { dataMutants } from "./data.js";
+import { fileMutants } from "./files.js";
+import { type Mutant, of } from "./mutant.js";
 
 export const mutants: Mutant[] = [
   ...of("codec/bound", [
@@ -174,4 +167,6 @@ export const mutants: Mutant[] = [
     ["drops the bias", "let sum = bias ? bias[k] : 0", "let sum = 0"],
     ["rounds once for a product and its sum", "fround(sum + fround(input * w[", "fround(sum + (input * w["],
   ]),
+  ...fileMutants,
+  ...dataMutants,
 ];

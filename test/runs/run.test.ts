@@ -53,7 +53,7 @@ test("a folder that cannot be made is an error at once", () => {
     assert.equal(error, undefined, out);
     assert.match(
       stdout,
-      /UsageError: --out: expected a folder that can be written to, got .*; choose another/,
+      /UsageError: settings\.out: expected a folder that can be written to, got .*; choose another/,
     );
   }
   assert.throws(() => makeFolder(file), { code: "EEXIST" });

@@ -290,7 +290,8 @@ function triedApart(specification: Specification, options: TrialOptions) {
   const { model, image, data, batch, from, memory, threads, steps, batches, points, equal, target } = options;
   const begun = from === "" ? { model, batch, image, data, warm: 0 } : { from };
   const goal = equal === "accuracy" || Number.isNaN(target) ? {} : { equal, target };
-  const given = { ...begun, ...goal, memory, threads, steps, batches, points, stores: specification.text };
+  const measuring = { memory, threads, steps, batches, points, "max-pixels": options.maxPixels };
+  const given = { ...begun, ...goal, ...measuring, stores: specification.text };
   const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, String(value)]);
   return runApart<Comparison>(["compare", ...args]).then(({ dataset, height, width, stores }) => {
     const { store: _, accuracies: __, ...row } = stores[0]!;

@@ -40,9 +40,9 @@ export async function accuraciesOf(
 
 function trained(
   settings: Partial<Settings>,
-  { data, image, out }: Pick<TrainingOptions, "data" | "image" | "out">,
+  { data, image, maxPixels, out }: NetworkOptions & { out: string },
 ): Promise<Result> {
-  const places = { data, image, out };
+  const places = { data, image, maxPixels, out };
   const flags = Object.entries({ ...settings, ...places }).flatMap(([name, value]) => {
     if (typeof value !== "boolean") return [flagOf(name), String(value)];
     if (value === defaults[name as keyof Settings]) return [];
