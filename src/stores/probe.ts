@@ -1,8 +1,8 @@
 /**
  * A probe measures the errors of gradients. One step is back-propagated on the same batch and weights, several times
  * through the store under test and once through a plain one, and the gradients of all parameters are compared: with one
- * another, and with what the store's controller predicts, if it predicts anything. An error in what a convolution saved reaches its own weights alone; an error in what
- * batch normalisation saved also travels to all layers below.
+ * another, and with what the store's controller predicts, if it predicts anything. An error in what a convolution saved
+ * reaches its own weights alone; an error in what batch normalisation saved also travels to all layers below.
  */
 import type { Prediction } from "../engine/controller.js";
 import type { Parameter } from "../engine/parameter.js";
