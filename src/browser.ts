@@ -26,12 +26,14 @@ export {
 export type { Dataset, Split } from "./data/dataset.js";
 export { fashionClasses, type IdxFile, idxDataset } from "./data/idxset.js";
 export type { Block, Device } from "./device/device.js";
+export { type ChainRow, chainRows } from "./engine/chain-rows.js";
 export type { StoreController } from "./engine/controller.js";
 export { createEngine, type EngineOptions } from "./engine/engine.js";
 export type { NoiseLaw, NoiseRun, NoiseWatch, Observation } from "./engine/noise.js";
 export type { Backward, Forward, Op } from "./engine/op.js";
 export { imagesOf, type Need, type Packed, Raw, type SaveRequest } from "./engine/packed.js";
 export type { Parameter, Site } from "./engine/parameter.js";
+export { rehearse } from "./engine/rehearsal.js";
 export { type PackEvent, PlainStore, Store } from "./engine/store.js";
 export { apply, assertNothingLeaks, backward, type Engine } from "./engine/tape.js";
 export { Tensor } from "./engine/tensor.js";

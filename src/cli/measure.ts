@@ -4,6 +4,7 @@ import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open.js";
 import { mostPixels } from "../data/picture.js";
 import { randomImages } from "../data/random.js";
+import { type ChainRow, chainRows } from "../engine/chain-rows.js";
 import { type Checkpoint, restoreNetwork } from "../runs/checkpoint.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
 import type { GradientErrors } from "../stores/gradient-error.js";
@@ -63,6 +64,8 @@ export interface Measured {
   /** The record of the last step. */
   last: StepRecord;
   sites: SiteRecord["sites"];
+  /** What became of the saved tensors of the last step, the one after the reported ones if that is probed. */
+  chains: ChainRow[];
   /** What a probe and an audit found, if there were any. */
   errors: Errors;
   /** The time of the fastest step. */
@@ -126,6 +129,7 @@ export async function measure(
   return {
     last: steps.at(-1)!.record,
     sites,
+    chains: chainRows(session.engine.store),
     errors: summarizer.summary,
     ms: timed.reduce((least, ms) => Math.min(least, ms)),
     storeShare: (steps.at(-1)!.storeMs - steps[0]!.storeMs) / timed.reduce((sum, ms) => sum + ms, 0),

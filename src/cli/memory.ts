@@ -25,13 +25,14 @@ import {
 } from "./measure.js";
 import { flagOf, numeric, option, settingOption } from "./options.js";
 import { begunAs, behind, lastOf } from "./state.js";
-import { sigmaTable, worstError } from "./table.js";
+import { chainTable, sigmaTable, worstError } from "./table.js";
 
 interface MemoryOptions extends MeasuringOptions, StoreSettings {
   batch: number;
   steps: number;
   from: string;
   sites: boolean;
+  chains: boolean;
   probe: number;
   json: boolean;
 }
@@ -59,6 +60,14 @@ export function registerMemory(program: Command): void {
     )
     .addOption(
       option("--sites", "also print a table of the sites and their bounds", "--store comet --sites", false),
+    )
+    .addOption(
+      option(
+        "--chains",
+        "also print which tensors are kept, and which are made from others",
+        "--store comet --chains",
+        false,
+      ),
     )
     .addOption(
       numeric(
@@ -139,7 +148,7 @@ async function measured(store: Settings["store"], options: MemoryOptions): Promi
   }
 }
 
-function told(rows: readonly Row[], { model, batch, sites, probe }: MemoryOptions): string {
+function told(rows: readonly Row[], { model, batch, sites, chains, probe }: MemoryOptions): string {
   const { dataset, height, width, last } = rows[0]!;
   const table = new Table({
     head: [
@@ -181,6 +190,8 @@ function told(rows: readonly Row[], { model, batch, sites, probe }: MemoryOption
         worstError(bounded.errors),
       ]
     : [];
+  if (chains)
+    for (const row of rows) details.push(`Saved tensors under ${row.store}`, chainTable(row.chains));
   return `${[title, table, ...details.filter((text) => text !== "")].join("\n")}\n`;
 }
 

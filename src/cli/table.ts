@@ -1,6 +1,7 @@
 /** Tables of results, with one column for each run. */
 import Table from "cli-table3";
 import { formatBytes } from "../device/ledger.js";
+import type { ChainRow } from "../engine/chain-rows.js";
 import type { Summary } from "../runs/summary.js";
 import type { Result } from "./training.js";
 
@@ -53,6 +54,33 @@ export function sigmaTable({ sigma }: Pick<Summary, "sigma">): string {
     const ratio = (predicted / measured).toFixed(3);
     const range = `${least.toFixed(2)} … ${most.toFixed(2)}`;
     table.push([parameter, predicted.toExponential(3), measured.toExponential(3), ratio, range]);
+  }
+  return table.toString();
+}
+
+/**
+ * Which tensors of a step were kept, and which are made from others. Of a request, "> 0" says that values below zero are
+ * of no use, and a factor is the part of the site's bound that an error here may take.
+ */
+export function chainTable(rows: readonly ChainRow[]): string {
+  const table = new Table({
+    head: ["tensor", "form", "bytes", "requested by"],
+    style: { head: [], border: [] },
+    colAligns: ["left", "left", "right", "left"],
+  });
+  for (const { name, kind, bytes, made, requests } of rows) {
+    const asked = requests.map(({ site, need, positive, share }) =>
+      [
+        site,
+        need === "value" ? "" : `(${need})`,
+        positive ? "> 0" : "",
+        share < 1 ? `× ${share.toFixed(2)}` : "",
+      ]
+        .filter((part) => part !== "")
+        .join(" "),
+    );
+    const form = made ? `${made.how} from ${made.sources.join(" and ")}` : kind;
+    table.push([name, form, made ? "–" : formatBytes(bytes), asked.join("\n")]);
   }
   return table.toString();
 }

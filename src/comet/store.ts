@@ -154,10 +154,10 @@ export class CometStore extends Store {
   }
 }
 
-const shareOf = ({ site, share, positive, sole }: SaveRequest, gated: boolean): SiteShare => ({
+const shareOf = ({ site, share, positive }: SaveRequest, gated: boolean): SiteShare => ({
   site: site.name,
   share,
-  below: positive ? "none" : gated && sole ? "gated" : "bound",
+  below: positive ? "none" : gated ? "gated" : "bound",
 });
 
 const tighter = ({ bound }: Bounds): number => bound;

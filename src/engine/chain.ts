@@ -1,149 +1,193 @@
 /**
- * Chains: a tensor that a recomputable op makes from tensors which are kept anyway need not be kept itself. It gets a
- * recipe in place of a packed copy (saved.ts). What a store keeps of a chain is its `keeps`:
+ * Forward passes by plan (plan.ts). Each pass is traced, and the trace of a pass that a backward pass follows is the plan
+ * of the next ones.
  *
- *   "all"     everything             c ─► z = bn(c) ─► y = relu(z)      c and y, as PyTorch does
- *   "first"   the first tensor       c ─► z ─► y again from c           forward maps only: the same bits
- *   "last"    the last tensor        y again from z, x̂ = (z − β)/γ      one frame for bn, relu and the next convolution
- *
- * Through a residual block, p = z + s and y = relu(p): "first" makes z, p and y again from c and from what s is made of;
- * "last" keeps p and recovers z as p − s, where s is the relu(p) of the block before.
- *
- * A recipe forwards requests to its sources. Under "last", a source must not be packed before all requests are known.
- * So a recipe that may still be asked for holds its sources: it holds their bytes, or, if a source has a firm recipe
- * itself, only its turn to be settled.
+ * A plan is a set of promises, one for each tensor: these requests will reach it. A step that is not as planned breaks
+ * nothing. A promised request that does not come only makes a bound tighter than need be. A request that was not promised
+ * is added to those of a tensor that is kept; of a tensor that is made from others, a packed copy is kept besides. And a
+ * tensor is made from others only by an op that reads the very tensors that the plan names.
  */
-import type { Op, Recomputation } from "./op.js";
-import type { SaveRequest } from "./packed.js";
-import { SavedTensor } from "./saved.js";
-import type { Store } from "./store.js";
+import type { Handle } from "./handle.js";
+import type { Need } from "./packed.js";
+import type { Parameter, Site } from "./parameter.js";
+import { type ChainPlan, type Keeps, planChains, request, type TracedOp, type TracedStep } from "./plan.js";
+import { type Applied, recomputed, recovered } from "./recipe.js";
+import { type Packer, SavedTensor } from "./saved.js";
 import type { Tensor } from "./tensor.js";
 
-/** The maps of one application of a recomputable op, with the attributes filled in: see `Recomputable`. */
-interface Maps {
-  recompute(inputs: readonly Tensor[], first: number): Tensor;
-  recover?(y: Tensor, others: readonly Tensor[]): Tensor;
-  sensitivity?(inputs: readonly Tensor[], first: number): Tensor;
-  readonly rectifies: boolean;
+/** What follows in the same application. */
+export interface Link {
+  /** The op has run; what it saves is not put yet. */
+  ran(y: Tensor, saved: readonly Tensor[]): void;
+  /** All that it saves is put. */
+  put(handles: ReadonlyMap<string, Handle>): void;
 }
 
-/** Called with the op's output after the op has run and saved, and before its inputs are disposed of. */
-type Link = (y: Tensor) => void;
-
-const ranges = (sources: readonly SavedTensor[], first: number, count: number): Tensor[] =>
-  sources.map((source) => source.range(first, count));
-
-const savedOn = ({ storage: { lastUse } }: Tensor): SavedTensor | null =>
-  lastUse instanceof SavedTensor ? lastUse : null;
-
-/** Before an op runs: notes its inputs, so that its output, or one input, can be made from the others. */
-export function linkChain<A>(
-  store: Store,
-  { recomputable }: Op<A>,
-  inputs: readonly Tensor[],
-  attributes: A,
-  run: Recomputation,
-): Link | null {
-  if (!recomputable || store.keeps === "all") return null;
-  const { recompute, recover, sensitivity, rectifies = false } = recomputable;
-  const maps: Maps = {
-    recompute: (values, first) => recompute(run, values, attributes, first),
-    ...(recover && { recover: (y, others) => recover(run, y, others, attributes) }),
-    ...(sensitivity && { sensitivity: (values, first) => sensitivity(run, values, attributes, first) }),
-    rectifies,
-  };
-  if (store.keeps === "first") return recomputed(store, inputs, maps);
-  return maps.recover ? recovered(store, inputs, maps.recover) : held(store, inputs, maps);
+/** One forward pass. */
+interface Pass {
+  readonly plan: ChainPlan;
+  readonly trace: TracedStep[];
+  readonly tensors: Set<SavedTensor>;
+  /** How often each site has applied an op. */
+  readonly applied: Map<string, number>;
 }
 
-/** y from its inputs, which this very op may save. */
-function recomputed(store: Store, inputs: readonly Tensor[], { recompute }: Maps): Link {
-  const before = inputs.map(savedOn);
-  return (y) => {
-    const found = inputs.map((input, i) => before[i] ?? (input.moved ? null : savedOn(input)));
-    const sources = found.filter((source): source is SavedTensor => source?.kept === true);
-    if (sources.length < inputs.length) return;
-    store.savedOn(y).recipe = {
-      sources,
-      firm: true,
-      sum: false,
-      make: (first, count) => recompute(ranges(sources, first, count), first),
-      forward: (request) => request,
-      release() {},
+const passOf = (plan: ChainPlan): Pass => ({ plan, trace: [], tensors: new Set(), applied: new Map() });
+
+const unplanned = planChains([], "all");
+
+export class Chains {
+  readonly #packer: Packer;
+  readonly #keeps: () => Keeps;
+  readonly #requested: (site: Site, need: Need) => void;
+  /** By the first step, since several networks may share an engine. */
+  readonly #plans = new Map<string | Parameter, ChainPlan>();
+  #pass = passOf(unplanned);
+  /** Whether a pass has differed from its plan. */
+  #varies = false;
+
+  /** `requested`: called with each request of an op before the tensor is packed; with those of a plan, at once. */
+  constructor(packer: Packer, keeps: () => Keeps, requested: (site: Site, need: Need) => void) {
+    this.#packer = packer;
+    this.#keeps = keeps;
+    this.#requested = requested;
+  }
+
+  /** The last forward pass. */
+  get pass(): Readonly<Pass> {
+    return this.#pass;
+  }
+
+  /** Whether the next forward pass may differ from what has been planned. A rehearsal then plans it anew. */
+  get stale(): boolean {
+    const plans = [...this.#plans.values()];
+    return (
+      this.#varies ||
+      plans.length === 0 ||
+      plans.some(({ steps }) => [...steps.values()].some((step) => !step.current()))
+    );
+  }
+
+  /** A forward pass, or a rehearsal of it, is complete: passes that begin alike are planned by it. */
+  conclude({ plan, trace }: Readonly<Pass> = this.#pass): void {
+    const [first] = trace;
+    const asPlanned =
+      trace.length === plan.steps.size && trace.every((step) => plan.steps.get(step.name) === step);
+    if (!first || asPlanned) return;
+    this.#plans.set(first.parameter ?? first.name, planChains(trace, this.#keeps()));
+    if (plan !== unplanned) this.#varies = true;
+  }
+
+  /** The saved tensor that receives a request for a tensor. */
+  receiver(tensor: Tensor, site: Site, need: Need): SavedTensor {
+    const saved = SavedTensor.of(tensor) ?? this.#saved(tensor, site.name);
+    // The first op that saves it may have it in another shape than the op that put it out.
+    if (!saved.kept) saved.attach(tensor);
+    if (saved.promised(site, need)) return saved;
+    const kept = saved.recipe ? this.#entered(saved.besides(tensor)) : saved;
+    kept.requests.push(request(site, need));
+    this.#requested(site, need);
+    return kept;
+  }
+
+  /** Before an op runs. `first`: a forward pass begins with it. */
+  apply<A>(applied: Applied<A>, first: boolean): Link {
+    const { op, parameter, inputs, run } = applied;
+    if (first) this.#begin(this.#plans.get(parameter ?? run.site) ?? unplanned);
+    const { plan, trace } = this.#pass;
+    const name = this.#nextStepAt(run.site);
+    const found = plan.steps.get(name);
+    const step = found && found.parameter === parameter && alike(found.op, op) ? found : null;
+    const sources = inputs.map((input, i) => this.#input(input, `${name} input ${i}`));
+    const known = sources.map(({ promise }, i) => promise !== null && promise.name === step?.inputs[i]);
+    const exact = known.length === step?.inputs.length && known.every(Boolean);
+    let out = exact ? this.#recover(applied, name, sources) : null;
+    for (const [i, source] of sources.entries()) source.read(known[i]!);
+    return {
+      ran: (y, saved) => {
+        out ??= SavedTensor.of(y) ?? this.#saved(y, name, step !== null);
+        out.attach(y);
+        const { how, by } = out.promise?.made ?? {};
+        const kept = (source: SavedTensor) => source.kept || saved.some((x) => SavedTensor.of(x) === source);
+        if (exact && how === "recomputed" && by === name && sources.every(kept)) {
+          out.make(recomputed(applied, sources));
+        }
+      },
+      put: (handles) => {
+        const traced = {
+          name,
+          op,
+          parameter,
+          inputs: sources.map((source) => source.name),
+          output: out!.name,
+          saves: savesOf(op.saves, handles),
+          current: applied.current,
+        };
+        trace.push(step && sameStep(step, traced) ? step : traced);
+      },
     };
-  };
+  }
+
+  #begin(plan: ChainPlan): void {
+    this.#pass = passOf(plan);
+    for (const { saves } of plan.steps.values())
+      for (const { site, need } of saves) this.#requested(site, need);
+  }
+
+  /** If the plan says that an input is recovered from the output: the output to be. */
+  #recover<A>(applied: Applied<A>, name: string, sources: readonly SavedTensor[]): SavedTensor | null {
+    const i = sources.findIndex(
+      ({ promise }) => promise?.made?.how === "recovered" && promise.made.by === name,
+    );
+    const chosen = sources[i];
+    const others = sources.filter((source) => source !== chosen);
+    // Another op that reads it would request more of it, or would send it a gradient where the plan expects none.
+    const alone = chosen?.asPromised && chosen.unread && !applied.inputs[i]!.storage.shared;
+    if (!chosen || !alone || chosen.shares === 0 || !others.every(({ kept }) => kept)) return null;
+    const y = this.#saved(applied.inputs[i]!, name);
+    chosen.make(recovered(applied, [y, ...others]));
+    return y;
+  }
+
+  /** The saved tensor of an op's input; `outside`: its name if no op put it out. */
+  #input(tensor: Tensor, outside: string): SavedTensor {
+    const saved = SavedTensor.of(tensor);
+    // A tensor that outlives a pass still has the saved tensor of that pass.
+    if (saved && (this.#pass.tensors.has(saved) || saved.shares > 0)) return saved;
+    return this.#saved(tensor, outside).attach(tensor);
+  }
+
+  #saved({ engine, shape }: Tensor, name: string, planned = true): SavedTensor {
+    const promise = planned ? (this.#pass.plan.tensors.get(name) ?? null) : null;
+    return this.#entered(new SavedTensor(this.#packer, engine, shape, name, promise));
+  }
+
+  #entered(saved: SavedTensor): SavedTensor {
+    this.#pass.tensors.add(saved);
+    return saved;
+  }
+
+  #nextStepAt(site: string): string {
+    const { applied } = this.#pass;
+    const count = (applied.get(site) ?? 0) + 1;
+    applied.set(site, count);
+    return count === 1 ? site : `${site} #${count}`;
+  }
 }
 
-/** Multiplies x by factors, value by value and in place. `data` is a new view at each access, so loops take it once. */
-export function multiply(x: Float32Array, factors: Float32Array): void {
-  for (let i = 0; i < x.length; i++) x[i]! *= factors[i]!;
-}
+/** Whether a plan treats two ops alike. */
+const alike = (a: TracedOp, b: TracedOp): boolean =>
+  a.name === b.name &&
+  Boolean(a.recomputable?.recover) === Boolean(b.recomputable?.recover) &&
+  a.recomputable?.rectifies === b.recomputable?.rectifies;
 
-/** y from its inputs, which wait until all requests for y are known. */
-function held(
-  store: Store,
-  inputs: readonly Tensor[],
-  { recompute, rectifies, sensitivity: own }: Maps,
-): Link | null {
-  const sources = inputs.map(savedOn);
-  if (!sources.every((source): source is SavedTensor => source?.kept === true && source.waiting)) return null;
-  const holds = sources.map((source, i) => {
-    if (!source.recipe?.firm) return inputs[i]!.ref;
-    source.watch();
-    return source;
-  });
-  const release = () => {
-    for (const hold of holds) {
-      if (hold instanceof SavedTensor) hold.unwatch();
-      else hold.dispose();
-    }
-  };
-  const make = (first: number, count: number, last?: boolean) =>
-    rectifies ? sources[0]!.rectified(first, count, last) : recompute(ranges(sources, first, count), first);
-  /** The chain rule. */
-  const sensitivity = (first: number, count: number) => {
-    const outer = own?.(ranges(sources, first, count), first);
-    const inner = sources[0]!.sensitivity(first, count);
-    if (!outer || !inner) return outer ?? inner;
-    multiply(outer.data, inner.data);
-    inner.dispose();
-    return outer;
-  };
-  const forward = (request: SaveRequest) => (rectifies ? { ...request, positive: true } : request);
-  return (y) => {
-    store.savedOn(y).recipe = { sources, firm: true, sum: false, make, sensitivity, forward, release };
-  };
-}
-
-/**
- * An input from y and the others, in place of a packed copy of its own: the first input that is kept for its values,
- * is read by no other op and is made from nothing. The errors of y and of the others add up in it, in variance, so each
- * of these may take only a part of the bound.
- */
-function recovered(store: Store, inputs: readonly Tensor[], recover: Maps["recover"] & {}): Link | null {
-  const saved = inputs.map(savedOn);
-  const chosen = saved.findIndex(
-    (each) => each?.kept && each.unread && each.recipe === null && !each.watched,
+const savesOf = (needs: TracedOp["saves"], handles: ReadonlyMap<string, Handle>): TracedStep["saves"] =>
+  [...handles].flatMap(([name, { site, saved }]) =>
+    saved instanceof SavedTensor ? [{ tensor: saved.name, site, need: needs[name] as Need }] : [],
   );
-  const others = saved.filter((_, i) => i !== chosen);
-  const fit = others.every((each): each is SavedTensor => each?.kept === true && each.waiting);
-  if (chosen < 0 || !fit || !saved[chosen]!.requests.every(({ need }) => need === "value")) return null;
-  const sum = store.savedApart(inputs[chosen]!);
-  const sources = [sum, ...others];
-  saved[chosen]!.recipe = {
-    sources,
-    firm: false,
-    sum: true,
-    make(first, count) {
-      const [y, ...rest] = ranges(sources, first, count);
-      return recover(y!, rest);
-    },
-    forward: (request) => ({
-      ...request,
-      share: request.share / Math.sqrt(sources.length),
-      sole: request.sole && saved[chosen]!.soleReader,
-    }),
-    release() {},
-  };
-  return (y) => sum.attach(y);
+
+function sameStep(a: TracedStep, b: TracedStep): boolean {
+  const text = ({ inputs, output, saves }: TracedStep) =>
+    JSON.stringify([inputs, output, saves.map(({ tensor, site: { name }, need }) => [tensor, name, need])]);
+  return text(a) === text(b);
 }

@@ -29,8 +29,7 @@ export class Derived implements Packed {
     this.#shape = shape;
     this.#gates = requests.filter(({ need }) => need === "support").length;
     this.images = imagesAtOnce(shape);
-    const passedOn = requests.map((request) => ({ ...recipe.forward(request), derived: true }));
-    for (const source of recipe.sources) source.join(passedOn);
+    for (const source of recipe.sources) source.join();
   }
 
   get variance(): number {

@@ -16,8 +16,6 @@ export interface SaveRequest {
   readonly share: number;
   /** Only the values above zero matter, and which ones these are: what a ReLU lets through. */
   readonly positive: boolean;
-  /** This tensor is the only path for the gradient of the tensor that was requested. */
-  readonly sole: boolean;
   /** The requested tensor is made from this one in the backward pass. */
   readonly derived: boolean;
 }

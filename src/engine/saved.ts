@@ -1,96 +1,119 @@
 /**
- * A saved tensor, from the first request for it to the last share that is given up.
+ * A saved tensor, from the op that puts it out to the last share that is given up.
  *
  *   waiting ── the forward pass has no further use of the bytes ──► packed ── the last share leaves ──► freed
  *
- * While it waits, all ops that need it in the backward pass make their requests. Only then is it packed, once, by the
- * store; or, if it has a recipe, it is replaced by that recipe, and its sources receive the requests in its place.
+ * While it waits, ops may add requests to those that the plan knows (plan.ts). Then the store packs it, once. A tensor
+ * with a recipe needs no bytes: it is replaced by the recipe as soon as there is a share in it.
  */
-import { type Addend, imagesOf, type Packed, type SaveRequest } from "./packed.js";
+import { type Addend, imagesOf, type Need, type Packed, type SaveRequest } from "./packed.js";
+import type { Site } from "./parameter.js";
+import type { PlannedTensor } from "./plan.js";
 import { type LastUse, type Machine, type Storage, Tensor } from "./tensor.js";
 
 /** How one saved tensor is made from others in the backward pass. */
 export interface Recipe {
   readonly sources: readonly SavedTensor[];
-  /** Whether the sources wait for every request, however late it comes. */
-  readonly firm: boolean;
   /** Whether the tensor is a mere sum or difference of the sources. */
   readonly sum: boolean;
   /** Makes images [first, first + count) from those of the sources. `last`: no other pass will ask for them. */
   make(first: number, count: number, last?: boolean): Tensor;
   /** See `Packed.sensitivity`; the errors are those of the first source. */
   sensitivity?(first: number, count: number): Tensor | null;
-  /** What a request for the tensor means for its sources. */
-  forward(request: SaveRequest): SaveRequest;
-  /** Ends the waiting of the sources for requests that come through this recipe. */
-  release(): void;
 }
 
 /** What a saved tensor needs of its store. */
 export interface Packer {
-  /**
-   * Packs `tensor`, which is borrowed: `tensor.ref` keeps it as it is. All requests are known.
-   * `soleReader`: one op alone has read it in the forward pass.
-   */
-  pack(tensor: Tensor, requests: readonly SaveRequest[], soleReader: boolean): Packed;
+  /** Packs `tensor`, which is borrowed: `tensor.ref` keeps it as it is. All requests for `saved` are known. */
+  pack(saved: SavedTensor, tensor: Tensor): Packed;
   /** In place of packing: `saved` is made by `recipe` when it is needed. */
   derive(saved: SavedTensor, recipe: Recipe): Packed;
 }
 
 export class SavedTensor implements LastUse {
-  readonly requests: SaveRequest[] = [];
-  readonly shape: readonly number[];
-  /** How it is made from others, if that is possible. */
-  recipe: Recipe | null = null;
+  /** Its name in the trace of the pass. */
+  readonly name: string;
+  /** What the plan says of it; null if it is not planned. */
+  readonly promise: PlannedTensor | null;
+  /** All requests: those that the plan knows, and others as they come. */
+  readonly requests: SaveRequest[];
+  shape: readonly number[];
   packed: Packed | null = null;
+  /** What it was packed as; it stays when `packed` goes. */
+  form: Pick<Packed, "kind" | "bytes"> | null = null;
   readonly #packer: Packer;
   readonly #engine: Machine;
   #storage: Storage | null = null;
+  #recipe: Recipe | null = null;
   /** The number of shares that have not been given up. */
   #shares = 0;
-  /** The number of ops that read it in the forward pass. */
-  #readers = 0;
-  /** The number of recipes through which requests for it may still come. */
-  #watchers = 0;
-  #state: "waiting" | "overwritten" | "settled" = "waiting";
+  /** The number of ops that read it in the forward pass, and of those among them that the plan knows. */
+  readonly #readers = { all: 0, planned: 0 };
 
-  constructor(packer: Packer, engine: Machine, shape: readonly number[]) {
+  constructor(
+    packer: Packer,
+    engine: Machine,
+    shape: readonly number[],
+    name: string,
+    promise: PlannedTensor | null,
+  ) {
     this.#packer = packer;
     this.#engine = engine;
     this.shape = shape;
+    this.name = name;
+    this.promise = promise;
+    this.requests = [...(promise?.requests ?? [])];
   }
 
-  /** The saved tensor that waits on a tensor's storage; there is at most one. */
-  static on(tensor: Tensor, packer: Packer): SavedTensor {
-    const { lastUse } = tensor.storage;
-    if (lastUse instanceof SavedTensor) return lastUse;
-    const saved = new SavedTensor(packer, tensor.engine, tensor.shape);
-    saved.attach(tensor);
-    return saved;
+  /** The saved tensor of a tensor's storage; there is at most one. */
+  static of({ storage: { lastUse } }: Tensor): SavedTensor | null {
+    return lastUse instanceof SavedTensor ? lastUse : null;
   }
 
-  attach(tensor: Tensor): void {
+  /** From now on it is told before the tensor's bytes go. Its values have the tensor's shape. */
+  attach(tensor: Tensor): this {
     this.#storage = tensor.storage;
+    this.shape = tensor.shape;
     tensor.storage.lastUse = this;
+    return this;
   }
 
-  /** Whether the backward pass can have it without a further packed copy: it is requested, or it has a recipe. */
+  /** Whether the backward pass will have it: there is a share in it, or it has a recipe. */
   get kept(): boolean {
-    return this.#shares > 0 || this.recipe !== null;
+    return this.#shares > 0 || this.#recipe !== null;
   }
 
   get shares(): number {
     return this.#shares;
   }
 
-  /** Whether a request would still come before it is packed. */
-  get waiting(): boolean {
-    return this.#state !== "settled";
+  /** How it is made from others; null if it is kept. */
+  get recipe(): Recipe | null {
+    return this.#recipe;
   }
 
-  /** Whether requests may still come through the recipe of another tensor. */
-  get watched(): boolean {
-    return this.#watchers > 0;
+  /** Whether the plan knows this request of an op. */
+  promised({ name, parameter }: Site, need: Need): boolean {
+    return (this.promise?.requests ?? []).some(
+      ({ derived, site, need: planned }) =>
+        !derived && site.name === name && site.parameter === parameter && planned === need,
+    );
+  }
+
+  /** Whether there are no requests but those that the plan knows. */
+  get asPromised(): boolean {
+    return this.requests.length === this.promise?.requests.length;
+  }
+
+  /** From now on it is made from others. */
+  make(recipe: Recipe): void {
+    this.#recipe = recipe;
+    if (this.#shares > 0) this.#derive(recipe);
+  }
+
+  #derive(recipe: Recipe): void {
+    this.packed = this.#packer.derive(this, recipe);
+    this.form = { kind: "recipe", bytes: 0 };
   }
 
   /** The variance of the error of each value that is not 0. What is not packed is exact. */
@@ -113,14 +136,17 @@ export class SavedTensor implements LastUse {
     return this.packed?.sensitivity?.(first, count) ?? null;
   }
 
-  /** Adds a share, with what its owner requests. */
-  join(requests: readonly SaveRequest[]): void {
-    this.requests.push(...requests);
+  /** Another one of the same tensor, which is kept while this one is made from others. */
+  besides(tensor: Tensor): SavedTensor {
+    const kept = new SavedTensor(this.#packer, this.#engine, this.shape, this.name, this.promise);
+    Object.assign(kept.#readers, this.#readers);
+    return kept.attach(tensor);
+  }
+
+  /** Adds a share. */
+  join(): void {
     this.#shares++;
-    // The bytes went while there was no request, but what the tensor is made from is still there.
-    if (this.#state === "settled" && this.packed === null) {
-      this.packed = this.#packer.derive(this, this.recipe!);
-    }
+    if (this.#recipe && !this.packed) this.#derive(this.#recipe);
   }
 
   /** Gives up a share. */
@@ -131,43 +157,26 @@ export class SavedTensor implements LastUse {
   }
 
   /** Counts an op that reads it in the forward pass. */
-  read(): void {
-    this.#readers++;
+  read(planned: boolean): void {
+    this.#readers.all++;
+    if (planned) this.#readers.planned++;
+  }
+
+  /** Whether one op alone reads it: if it is planned, the one that the plan knows. */
+  get soleReader(): boolean {
+    const { all, planned } = this.#readers;
+    return all === 1 && (this.promise === null || (planned === 1 && this.promise.readers.length === 1));
   }
 
   get unread(): boolean {
-    return this.#readers === 0;
+    return this.#readers.all === 0;
   }
 
-  /** Whether its gradient comes from one op alone. */
-  get soleReader(): boolean {
-    return this.#readers === 1;
-  }
-
-  watch(): void {
-    this.#watchers++;
-  }
-
-  unwatch(): void {
-    if (--this.#watchers === 0 && this.#state === "overwritten") this.#conclude();
-  }
-
-  /** The bytes are about to go. With a firm recipe they are not needed, and it may wait for further requests. */
+  /** The bytes are about to go. */
   settle(): void {
-    this.#state = "overwritten";
-    if (!(this.watched && this.recipe?.firm)) this.#conclude();
-  }
-
-  #conclude(): void {
-    const { recipe } = this;
-    if (this.#shares > 0) {
-      const usable = recipe !== null && (recipe.firm || recipe.sources.every(({ waiting }) => waiting));
-      this.packed = usable
-        ? this.#packer.derive(this, recipe)
-        : this.#packer.pack(this.#borrow(), this.requests, this.soleReader);
-    }
-    this.#state = "settled";
-    recipe?.release();
+    if (this.#shares === 0 || this.packed) return;
+    this.packed = this.#packer.pack(this, this.#borrow());
+    this.form = { kind: this.packed.kind, bytes: this.packed.bytes };
   }
 
   /** Images [first, first + count). The backward pass may begin while the tensor itself is still there and serves. */

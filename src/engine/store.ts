@@ -9,12 +9,14 @@
  * (chain.ts). All methods differ only there: plain, recomputation, COMET, its rivals, offload.
  */
 import type { Block, Device } from "../device/device.js";
+import { Chains } from "./chain.js";
 import type { StoreController } from "./controller.js";
 import { Derived } from "./derived.js";
 import { bitsOf, type Handle, SavedBits, tensorOf } from "./handle.js";
 import { type Need, type Packed, Raw, type SaveRequest } from "./packed.js";
 import type { Site } from "./parameter.js";
-import { type Packer, type Recipe, SavedTensor } from "./saved.js";
+import type { Keeps } from "./plan.js";
+import type { Packer, Recipe, SavedTensor } from "./saved.js";
 import type { Tensor } from "./tensor.js";
 
 /** A tensor was packed; its values are still there. */
@@ -31,7 +33,7 @@ export abstract class Store {
   /** The name under which users choose it. */
   abstract readonly name: string;
   /** Which tensors of a chain of recomputable ops are kept: all, or one from which the others are made. */
-  readonly keeps: "all" | "first" | "last" = "all";
+  readonly keeps: Keeps = "all";
   /** What adapts the store to the training; null for a store that does not adapt. */
   readonly controller: StoreController | null = null;
   /** Whether packing one tensor again gives other errors. Then several draws of one step can be measured. */
@@ -41,14 +43,16 @@ export abstract class Store {
   /** Called for every tensor after it was packed. */
   onPack: ((event: PackEvent) => void) | null = null;
 
-  /** See `Packer.pack`. */
+  /**
+   * Packs `tensor`, which is borrowed: `tensor.ref` keeps it as it is. All requests for it are known.
+   * `soleReader`: one op alone has read it in the forward pass.
+   */
   abstract pack(tensor: Tensor, requests: readonly SaveRequest[], soleReader: boolean): Packed;
 
   /** Registers what an op saves. The tensor is borrowed. */
   put(tensor: Tensor, site: Site, need: Need): Handle {
-    const saved = SavedTensor.on(tensor, this.#packer);
-    this.controller?.requested?.(site, need);
-    saved.join([{ site, need, share: 1, positive: false, sole: true, derived: false }]);
+    const saved = this.chains.receiver(tensor, site, need);
+    saved.join();
     return { site, saved };
   }
 
@@ -94,7 +98,7 @@ export abstract class Store {
   /** Another handle on the same tensor. */
   share(handle: Handle): Handle {
     const saved = tensorOf(handle);
-    saved.join([]);
+    saved.join();
     return { site: handle.site, saved };
   }
 
@@ -104,25 +108,22 @@ export abstract class Store {
     handle.saved = null;
   }
 
-  /** The saved tensor that waits on `tensor`, so that a chain can give it a recipe. */
-  savedOn(tensor: Tensor): SavedTensor {
-    return SavedTensor.on(tensor, this.#packer);
-  }
-
-  /** A saved tensor of its own for what a chain keeps in place of another. */
-  savedApart({ engine, shape }: Tensor): SavedTensor {
-    return new SavedTensor(this.#packer, engine, shape);
-  }
-
   /** Packs, and reports what was packed. */
   readonly #packer: Packer = {
-    pack: (tensor, requests, soleReader) => {
+    pack: ({ requests, soleReader }, tensor) => {
       const packed = this.pack(tensor, requests, soleReader);
       this.onPack?.({ packed, requests, rawBytes: 4 * tensor.size, tensor });
       return packed;
     },
     derive: (saved, recipe) => this.derive(saved, recipe),
   };
+
+  /** Which tensors of chains are packed, and which are made from others. */
+  readonly chains = new Chains(
+    this.#packer,
+    () => this.keeps,
+    (site, need) => this.controller?.requested?.(site, need),
+  );
 
   /** In place of packing: `saved` is made by `recipe` when it is needed. */
   derive(saved: SavedTensor, recipe: Recipe): Packed {

@@ -8,12 +8,10 @@
 import type { Block } from "../device/device.js";
 import { FreedError, UsageError } from "../error.js";
 import { Application, type BackwardObserver, type Visit } from "./application.js";
-import { linkChain } from "./chain.js";
 import type { Handle } from "./handle.js";
 import type { Backward, Op } from "./op.js";
 import type { Need } from "./packed.js";
 import type { Parameter, Site } from "./parameter.js";
-import { SavedTensor } from "./saved.js";
 import type { Store } from "./store.js";
 import { type Machine, type Node, Tensor } from "./tensor.js";
 
@@ -51,28 +49,35 @@ export const engineOf = (tensor: Tensor): Engine => tensor.engine as Engine;
 export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, site = op.name): Tensor {
   const engine = engineOf(inputs[0]!);
   const { store, recording } = engine;
-  const form = recording && store.keeps === "last" && op.byOutput?.applies(attributes) ? op.byOutput.op : op;
+  const form = recording ? formOf(store, op, attributes) : op;
   const parents = inputs.map((input) => input.node);
   const handles = new Map<string, Handle>();
   const empty = (shape: readonly number[]) => Tensor.empty(engine, shape, site);
-  const link = recording
-    ? linkChain(store, form, inputs, attributes, {
-        engine,
-        site,
-        empty,
-        look: (name) => store.look(handles.get(name)!),
-      })
-    : null;
-  for (const { storage } of inputs) if (storage.lastUse instanceof SavedTensor) storage.lastUse.read();
+  const parameter = form.parameter?.(attributes) ?? null;
+  const look = (name: string) => store.look(handles.get(name)!);
+  const run = { engine, site, empty, look };
+  const first = engine.tape.length === 0;
+  const applied = {
+    op: form,
+    parameter,
+    inputs,
+    attributes,
+    run,
+    current: isForm(store, op, attributes, form),
+  };
+  const link = recording ? store.chains.apply(applied, first) : null;
   const { y, saved = {} } = form.forward({ engine, site, recording, empty }, inputs, attributes);
   engine.onOutput?.(site, y);
-  const parameter = form.parameter?.(attributes) ?? null;
+  link?.ran(
+    y,
+    Object.values(saved).filter((what) => what instanceof Tensor),
+  );
   for (const [name, what] of Object.entries(saved)) {
     const place: Site = { name: `${site}.${name}`, op: op.name, parameter };
     if (recording) handles.set(name, put(engine, what, place, form.saves[name]!));
     else if (!(what instanceof Tensor)) engine.device.free(what);
   }
-  link?.(y);
+  link?.put(handles);
   for (const tensor of [...inputs, ...Object.values(saved)]) {
     if (tensor instanceof Tensor && tensor !== y && !tensor.moved) tensor.dispose();
   }
@@ -81,6 +86,16 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, si
   engine.tape.push(application);
   return y.move(y.shape, application);
 }
+
+/** The form of an op that saves what the store keeps. */
+const formOf = <A>({ keeps }: Store, op: Op<A>, attributes: A): Op<A> =>
+  keeps === "last" && op.byOutput?.applies(attributes) ? op.byOutput.op : op;
+
+/** A closure of its own, since a plan holds it longer than a step holds its tensors. */
+const isForm =
+  <A>(store: Store, op: Op<A>, attributes: A, form: Op<A>) =>
+  (): boolean =>
+    formOf(store, op, attributes) === form;
 
 function put({ store, device }: Engine, what: Tensor | Block, site: Site, need: Need | "bits"): Handle {
   return what instanceof Tensor ? store.put(what, site, need as Need) : store.putBits(device, what, site);
@@ -165,6 +180,7 @@ export function backward(loss: Tensor): void {
     });
   }
   loss.dispose();
+  engine.store.chains.conclude();
   node.gradient = Tensor.empty(engine, [1], "backward", "gradients");
   node.gradient.data[0] = 1;
   for (const application of engine.tape.splice(0).reverse()) {

@@ -55,6 +55,11 @@ export class Storage {
     return this.#data;
   }
 
+  /** Whether more than one tensor may still read the bytes. */
+  get shared(): boolean {
+    return this.#tensors > 1;
+  }
+
   share(): void {
     this.#tensors++;
   }

@@ -8,9 +8,10 @@
  * Where x = f(z) is made from a kept z, e is f'(z) times the error of z, and Σδ² becomes Σ(δ·f'(z))².
  * proofs: Gradient.gradient_bound, Gradient.gradient_variance, Gradient.convolution_positions
  */
-import { multiply } from "../engine/chain.js";
+
 import type { NoiseLaw, NoiseRun, Observation } from "../engine/noise.js";
 import type { Parameter } from "../engine/parameter.js";
+import { multiply } from "../engine/recipe.js";
 import type { Tensor } from "../engine/tensor.js";
 import type { Conv2dShape } from "../kernels/kernels.js";
 import { meanSquare } from "./pass.js";

@@ -6,8 +6,9 @@
  *
  * This error travels upstream. proofs: Gradient.gradient_variance
  */
-import { multiply } from "../engine/chain.js";
+
 import type { NoiseLaw, NoiseRun } from "../engine/noise.js";
+import { multiply } from "../engine/recipe.js";
 import type { Tensor } from "../engine/tensor.js";
 import { meanSquare } from "./pass.js";
 import { drawn, travelling } from "./travel.js";

@@ -9,8 +9,9 @@
  * δ·f'(z) here; y itself is off by s·e.
  * proofs: Gradient.gradient_bound, Gradient.gradient_variance
  */
-import { multiply } from "../engine/chain.js";
+
 import type { NoiseLaw, NoiseRun } from "../engine/noise.js";
+import { multiply } from "../engine/recipe.js";
 import { sizeOf, type Tensor } from "../engine/tensor.js";
 import { meanSquare } from "./pass.js";
 import { drawn, travelling } from "./travel.js";

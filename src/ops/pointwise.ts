@@ -107,15 +107,15 @@ export function dropout(x: Tensor, p: number, seed: number, site?: string): Tens
   return p === 0 ? x : apply(dropoutOp, [x], { p, seed }, site);
 }
 
-const reshapeOp: Op<readonly number[]> = {
+const reshapeOp: Op<{ from: readonly number[]; to: readonly number[] }> = {
   name: "flatten",
   saves: {},
-  forward: (_run, [x], shape) => ({ y: x!.move(shape, null) }),
-  backward: (_run, dy) => [dy],
+  forward: (_run, [x], { to }) => ({ y: x!.move(to, null) }),
+  backward: (_run, dy, { from }) => [dy.move(from, null)],
 };
 
 /** N × … → N × everything else. */
 export function flatten(x: Tensor, site?: string): Tensor {
   const [N, ...rest] = x.shape;
-  return apply(reshapeOp, [x], [N!, sizeOf(rest)], site);
+  return apply(reshapeOp, [x], { from: x.shape, to: [N!, sizeOf(rest)] }, site);
 }

@@ -16,7 +16,7 @@ import type { TrainHooks } from "./hooks.js";
 import type { SiteRecord, StepRecord, TrainRecord } from "./records.js";
 import type { Session } from "./session.js";
 import { thin } from "./timeline.js";
-import { trialOf } from "./trial.js";
+import { rehearseStep, trialOf } from "./trial.js";
 
 export interface StepContext {
   step: number;
@@ -37,12 +37,13 @@ export async function runStep(
   context: StepContext,
 ): Promise<void> {
   const { settings, engine, model } = session;
-  const { controller } = engine.store;
+  const { controller, chains, keeps } = engine.store;
   const { step, hooks, emit } = context;
   const batch = await images.batch(i);
   images.prepare(i + 1);
   engine.stepSeed = deriveSeed(settings.seed, `step ${step}`);
   const started = performance.now();
+  if (keeps !== "all" && chains.stale) rehearseStep(session, batch);
   const expected: Expectation | null = controller?.prepare?.(trialOf(session, batch)) ?? null;
   if (expected) emit({ kind: "plan", ...expected });
   const calibrationMs = performance.now() - started;

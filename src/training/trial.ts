@@ -1,5 +1,6 @@
 /** Passes on a part of a batch that leave the network as it was: what a controller may use before the first step. */
 import type { Trial } from "../engine/controller.js";
+import { rehearse } from "../engine/rehearsal.js";
 import { abandon } from "../engine/tape.js";
 import { Tensor } from "../engine/tensor.js";
 import { fromGradients, keepingStatistics } from "../stores/probe.js";
@@ -9,18 +10,28 @@ import type { Session } from "./session.js";
 /** The part of the device that stays free, since free memory comes in pieces. */
 const margin = 1 / 16;
 
-export function trialOf(session: Session, { images, labels }: Batch): Trial {
-  const { engine, model, settings } = session;
-  const { ledger, budget } = engine.device;
-  const cut = (whole: Tensor, count: number, site: string) =>
+/** The loss of the first images of a batch. */
+function lossOfSome(session: Session, { images, labels }: Batch, count: number): Tensor {
+  const cut = (whole: Tensor, site: string) =>
     Tensor.from(
-      engine,
+      session.engine,
       whole.data.subarray(0, (whole.size / labels.size) * count),
       [count, ...whole.shape.slice(1)],
       site,
     );
-  const lossOfFirst = (count: number) =>
-    lossOf(session, cut(images, count, "calibration images"), cut(labels, count, "calibration labels"));
+  return lossOf(session, cut(images, "calibration images"), cut(labels, "calibration labels"));
+}
+
+/** Plans the steps by a forward pass on one image. */
+export function rehearseStep(session: Session, batch: Batch): void {
+  keepingStatistics(session.model, () => rehearse(session.engine, () => lossOfSome(session, batch, 1)));
+}
+
+export function trialOf(session: Session, batch: Batch): Trial {
+  const { labels } = batch;
+  const { engine, model, settings } = session;
+  const { ledger, budget } = engine.device;
+  const lossOfFirst = (count: number) => lossOfSome(session, batch, count);
   return {
     images: labels.size,
     backPropagate(count) {

@@ -41,6 +41,15 @@ test("each store's memory is measured in a process of its own, and its time is a
   assert.throws(() => comet(...args, "--store", "plain", "--policy", "budget"), /budget/);
 });
 
+test("comet memory --chains tells which tensors are kept, and from what the others are made", () => {
+  const args = ["memory", "--model", "resnet8", "--batch", "2", "--image", "16", "--threads", "1"];
+  const printed = comet(...args, "--store", "comet", "--chains");
+  assert.match(printed, /Saved tensors under comet/);
+  assert.match(printed, /│ layer1\.0\.bn1 +│ frame +│ +[\d.]+ [KM]?i?B │ layer1\.0\.bn1\.y +│/);
+  assert.match(printed, /│ layer1\.0\.relu1 +│ recomputed from layer1\.0\.bn1 +│ +– │/);
+  assert.match(printed, /│ layer1\.0\.bn2 +│ recovered from layer1\.0\.add and relu +│ +– │/);
+});
+
 test("--from measures a trained network under any store, with the bounds that were asked for", () => {
   const out = mkdtempSync(join(tmpdir(), "comet-"));
   try {

@@ -71,7 +71,7 @@ test("a smaller budget than a step can keep to is refused before the first, with
     assert.ok(Number(least) > 200 && Number(least) < 400, error.message);
     return true;
   });
-  await assert.rejects(run({ policy: "budget", memory: "14MiB" }), BudgetError);
+  await assert.rejects(run({ policy: "budget", memory: "11MiB" }), BudgetError);
 });
 
 test("without --saved-bytes the budget is what the device has left", async () => {

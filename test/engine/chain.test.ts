@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { Derived } from "../../src/engine/derived.js";
 import { createEngine } from "../../src/engine/engine.js";
 import type { Packed, SaveRequest } from "../../src/engine/packed.js";
+import { rehearse } from "../../src/engine/rehearsal.js";
 import { SavedTensor } from "../../src/engine/saved.js";
 import { PlainStore, type Store } from "../../src/engine/store.js";
 import { assertNothingLeaks, backward, type Engine } from "../../src/engine/tape.js";
@@ -45,7 +46,11 @@ function step(store: Store, model = "resnet20", size = 16): Stepped {
     Float32Array.from({ length: 6 * 3 * size * size }, () => 2 * rng.uniform() - 1),
     [6, 3, size, size],
   );
-  const loss = crossEntropy(network.forward(images), Tensor.from(engine, [0, 1, 2, 3, 4, 5], [6]));
+  const forward = () =>
+    crossEntropy(network.forward(images.ref), Tensor.from(engine, [0, 1, 2, 3, 4, 5], [6]));
+  rehearse(engine, forward);
+  const loss = forward();
+  images.dispose();
   const savedBytes = engine.device.ledger.live.saved;
   backward(loss);
   const gradients = new Map<string, Float32Array>();
@@ -127,21 +132,19 @@ function derived(engine: Engine, gates: number, images: number, each: number) {
   const rng = createRng(seed);
   const values = Float32Array.from({ length: images * each }, () => Math.max(0, rng.uniform() - 0.5));
   const shape = [images, each];
-  const saved = new SavedTensor(engine.store, engine, shape);
+  const packer = { pack: assert.fail, derive: assert.fail };
+  const saved = new SavedTensor(packer, engine, shape, "relu", null);
   const site = { name: "relu", op: "relu", parameter: null };
-  const claim = { site, need: "support", share: 1, positive: false, sole: true, derived: false } as const;
+  const claim = { site, need: "support", share: 1, positive: false, derived: false } as const;
   saved.requests.push(...Array.from({ length: gates }, () => claim));
   let made = 0;
   saved.packed = new Derived(saved, {
     sources: [],
-    firm: true,
     sum: false,
     make(first, count) {
       made += count;
       return Tensor.from(engine, values.subarray(first * each, (first + count) * each), [count, each]);
     },
-    forward: (request) => request,
-    release() {},
   });
   const gated = () => {
     const dy = Tensor.from(engine, new Float32Array(values.length).fill(3), shape);

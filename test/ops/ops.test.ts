@@ -216,6 +216,11 @@ test("the check fails on a wrong derivative", () => {
   );
 });
 
+test("flatten gives the op before it a gradient of the shape that this op put out", () => {
+  const error = gradientError(engine, (x) => flatten(batchNorm2d(x, norm)), { shapes: [[2, 3, 4, 4]] });
+  assert.ok(error < 1e-2, `${error}`);
+});
+
 test("nothing is left on the device but parameters", () => {
   const kinds = new Set([...engine.device.blocks()].map(({ category }) => category));
   kinds.delete("parameters");

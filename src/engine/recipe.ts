@@ -1,0 +1,59 @@
+/** Recipes: how one application of a recomputable op makes its output, or its first input, from saved tensors. */
+import type { Op, Recomputation } from "./op.js";
+import type { Parameter } from "./parameter.js";
+import type { Recipe, SavedTensor } from "./saved.js";
+import type { Tensor } from "./tensor.js";
+
+/** One application of an op, before it runs. */
+export interface Applied<A> {
+  readonly op: Op<A>;
+  readonly parameter: Parameter | null;
+  readonly inputs: readonly Tensor[];
+  readonly attributes: A;
+  readonly run: Recomputation;
+  /** See `TracedStep.current`. */
+  current(): boolean;
+}
+
+const ranges = (sources: readonly SavedTensor[], first: number, count: number): Tensor[] =>
+  sources.map((source) => source.range(first, count));
+
+/** Multiplies x by factors, value by value and in place. `data` is a new view at each access, so loops take it once. */
+export function multiply(x: Float32Array, factors: Float32Array): void {
+  for (let i = 0; i < x.length; i++) x[i]! *= factors[i]!;
+}
+
+/** The output from the inputs, which are the sources. */
+export function recomputed<A>({ op, attributes, run }: Applied<A>, sources: readonly SavedTensor[]): Recipe {
+  const { recompute, rectifies = false, sensitivity: own } = op.recomputable!;
+  return {
+    sources,
+    sum: false,
+    make: (first, count, last) =>
+      rectifies
+        ? sources[0]!.rectified(first, count, last)
+        : recompute(run, ranges(sources, first, count), attributes, first),
+    /** The chain rule. */
+    sensitivity(first, count) {
+      const outer = own?.(run, ranges(sources, first, count), attributes, first);
+      const inner = sources[0]!.sensitivity(first, count);
+      if (!outer || !inner) return outer ?? inner;
+      multiply(outer.data, inner.data);
+      inner.dispose();
+      return outer;
+    },
+  };
+}
+
+/** An input from the output, which is the first source, and from the other inputs. */
+export function recovered<A>({ op, attributes, run }: Applied<A>, sources: readonly SavedTensor[]): Recipe {
+  const { recover } = op.recomputable!;
+  return {
+    sources,
+    sum: true,
+    make(first, count) {
+      const [y, ...others] = ranges(sources, first, count);
+      return recover!(run, y!, others, attributes);
+    },
+  };
+}
