@@ -55,6 +55,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
     recording: true,
     tape: [],
     stepSeed: 0,
+    trial: false,
     onOutput: null,
     onGradient: null,
   };

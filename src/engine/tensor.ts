@@ -20,6 +20,8 @@ export interface Machine {
   readonly team: Team | null;
   /** The seed of the random masks and of the dither of the current step. */
   stepSeed: number;
+  /** Whether the passes that run are trials on a part of a batch, of which no step follows. */
+  trial: boolean;
 }
 
 /** A node of the tape: where the gradient of a tensor goes. */

@@ -158,5 +158,14 @@ export function batchNorm2d(x: Tensor, state: BatchNormState, site?: string): Te
       remedy: "give the layer as many channels as the tensor has",
     });
   }
+  if (state.training && !x.engine.trial && x.size === x.shape[1]) {
+    // The variance of one value is 0, and so would be every normalised value. A trial may run on a single image.
+    throw new ShapeError({
+      where: site ?? "batchNorm2d",
+      expected: "more than one value of each channel in training",
+      got: `[${x.shape}]`,
+      remedy: "use larger images or a larger batch, or evaluate with running statistics",
+    });
+  }
   return apply(batchNorm2dOp, [x], state, site);
 }

@@ -19,7 +19,12 @@ function lossOfSome(session: Session, { images, labels }: Batch, count: number):
       [count, ...whole.shape.slice(1)],
       site,
     );
-  return lossOf(session, cut(images, "calibration images"), cut(labels, "calibration labels"));
+  session.engine.trial = true;
+  try {
+    return lossOf(session, cut(images, "calibration images"), cut(labels, "calibration labels"));
+  } finally {
+    session.engine.trial = false;
+  }
 }
 
 /** Plans the steps by a forward pass on one image. */

@@ -64,6 +64,15 @@ test("bytes behind a frame are refused, and so is a frame with fewer bytes than 
   }
 });
 
+test("a changed byte is found by the checksum, and named so", () => {
+  const frame = encode(Float32Array.of(1, 2, 3), { bound: 0.1 });
+  for (let i = 12; i < frame.length; i++) {
+    const damaged = frame.slice();
+    damaged[i]! ^= 0x40;
+    refused(damaged, /^checksum: /);
+  }
+});
+
 test("a frame of any length says its length", () => {
   for (const length of [0, 1, 20_000, 100_000]) {
     const x = Float32Array.from({ length }, (_, i) => Math.sin(i * i));

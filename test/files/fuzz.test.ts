@@ -14,6 +14,7 @@ import { gzipSync } from "node:zlib";
 import { create } from "tar";
 import { Content, magic, section, sectionsOf } from "../../src/cli/archive.js";
 import { partsOf } from "../../src/cli/compress.js";
+import { Narrowing } from "../../src/cli/narrowing.js";
 import { Source } from "../../src/cli/source.js";
 import { piecesOf } from "../../src/cli/tensorfile.js";
 import { decode, encode, inspect } from "../../src/codec/index.js";
@@ -114,11 +115,12 @@ law(
 /** Reads as compress does, but for writing. */
 async function compressed(file: Uint8Array): Promise<void> {
   const source = Source.of("file", file);
-  for (const piece of await piecesOf(source, undefined, null)) {
+  for (const piece of await piecesOf(source, undefined, new Narrowing())) {
     if (piece.kind === "skip") await source.take(piece.length, "bytes");
     if (piece.kind !== "tensor") continue;
     for (const part of partsOf(piece.shape)) {
-      await source.take(piece.values.bytes * part.reduce((product, size) => product * size, 1), piece.name);
+      const { bytes, floats } = piece.values;
+      floats(await source.take(bytes * part.reduce((product, size) => product * size, 1), piece.name));
     }
   }
   await source.drain();

@@ -161,6 +161,18 @@ for (const [what, bytes, message] of [
   ["a shape of another length", single("F32", [2], new Uint8Array(4)), /w: expected 8 bytes for F32 \[2\]/],
   ["offsets outside", assemble(JSON.stringify({ w: entry(0, 8) })), /expected 8 bytes of data, got 0/],
   [
+    "an end before its begin, of a type that is not read",
+    assemble(
+      JSON.stringify({
+        a: entry(0, 4),
+        u: { dtype: "F4", shape: [2], data_offsets: [4, 0] },
+        v: entry(0, 4),
+      }),
+      new Uint8Array(4),
+    ),
+    /u/,
+  ],
+  [
     "an overlap",
     assemble(JSON.stringify({ a: entry(0, 8), b: entry(4, 12) }), new Uint8Array(12)),
     /b: .*got an overlap/,

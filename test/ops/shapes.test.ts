@@ -10,6 +10,7 @@ import { build, Conv2d } from "../../src/nn/index.js";
 import { adaptiveAvgPool2d } from "../../src/ops/adaptive.js";
 import { type Conv2dOptions, conv2d, linear } from "../../src/ops/conv.js";
 import { softmax } from "../../src/ops/loss.js";
+import { batchNorm2d } from "../../src/ops/norm.js";
 import { avgPool2d, maxPool2d, type PoolOptions, pooledExtent } from "../../src/ops/pool.js";
 import { outputExtent } from "../../src/ops/window.js";
 import { seed } from "../arbitrary/seed.js";
@@ -27,7 +28,23 @@ const pool = (options: PoolOptions) => maxPool2d(image.ref, options);
 const layer = (channels: [number, number, number], options: Conv2dOptions = {}) =>
   new Conv2d(build(engine, 1), ...channels, options);
 
+const normalise = (x: Tensor, training: boolean) =>
+  batchNorm2d(x, {
+    weight: parameter(3),
+    bias: parameter(3),
+    runningMean: zeros(3),
+    runningVar: zeros(3),
+    eps: 1e-5,
+    momentum: 0.1,
+    training,
+  });
+
 const refusals: readonly [title: string, call: () => unknown, message: RegExp][] = [
+  [
+    "batchNorm2d of one value in training",
+    () => normalise(zeros(1, 3, 1, 1), true),
+    /batchNorm2d: expected more than one value of each channel in training, got \[1,3,1,1\]/,
+  ],
   [
     "conv2d of stride 0",
     () => convolve({ stride: 0 }),
@@ -92,4 +109,10 @@ test("the output's extent is the number of windows that fit", () => {
     }),
     { seed, numRuns: 300 },
   );
+});
+
+test("batchNorm2d takes one value of each channel in evaluation", () => {
+  const y = normalise(zeros(1, 3, 1, 1), false);
+  assert.deepEqual(y.shape, [1, 3, 1, 1]);
+  y.dispose();
 });

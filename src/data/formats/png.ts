@@ -25,7 +25,7 @@ function essential(bytes: Uint8Array): { file: Uint8Array; data: Uint8Array } {
   for (let at = 8; at < bytes.length; ) {
     const end = at + 12 + u32(bytes, at);
     if (end > bytes.length) throw new Error("a PNG that ends too soon");
-    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    const type = new TextDecoder("latin1").decode(bytes.subarray(at + 4, at + 8));
     if (type === "IHDR" && kept.length > 1) throw new Error("a PNG with a second header");
     if (type === "IDAT") data.push(bytes.subarray(at + 8, end - 4));
     if (["IHDR", "PLTE", "tRNS", "IDAT", "IEND"].includes(type)) kept.push(bytes.subarray(at, end));

@@ -5,6 +5,7 @@
  */
 import { type Coefficients, readCoefficients } from "./coefficients.js";
 import { clamp, enlarge, samplesOf } from "./planes.js";
+import { largestSampling } from "./segments.js";
 
 /** Returns width × height × 3 bytes of RGB. Throws an Error that says what is damaged. */
 export function decodeFourPlanes(bytes: Uint8Array): { width: number; height: number; data: Uint8Array } {
@@ -25,8 +26,7 @@ export function decodeFourPlanes(bytes: Uint8Array): { width: number; height: nu
 }
 
 function planesOf({ width, height, planes }: Coefficients): Uint8Array[] {
-  const across = Math.max(...planes.map((plane) => plane.across));
-  const down = Math.max(...planes.map((plane) => plane.down));
+  const { across, down } = largestSampling(planes);
   return planes.map((plane) => {
     if (across % plane.across !== 0 || down % plane.down !== 0)
       throw new Error("samplings that do not divide");

@@ -2,6 +2,7 @@
  * Reads a JPEG file down to the coefficients, without computing pixels. This is enough to decide whether the file is whole.
  * Supports sequential and progressive Huffman coding with 8 bits a sample; other files are an Error.
  */
+import { has } from "../formats/format.js";
 import { BitReader, type HuffmanTable, huffmanTables } from "./entropy.js";
 import { type Band, type Blocks, type Part, ScanDecoder, zigzag } from "./scan.js";
 import {
@@ -9,6 +10,7 @@ import {
   type Frame,
   frameOf,
   isFrame,
+  largestSampling,
   nextSegment,
   type Sampling,
   type Segment,
@@ -81,11 +83,7 @@ class Contents {
     else if (marker === 0xc4) for (const [slot, table] of huffmanTables(data)) this.#huffman[slot] = table;
     else if (marker === 0xdb) this.#takeQuantization(data);
     else if (marker === 0xdd) this.#interval = ((data[0] ?? 0) << 8) | (data[1] ?? 0);
-    else if (
-      marker === 0xee &&
-      data.length >= 12 &&
-      String.fromCharCode(...data.subarray(0, 5)) === "Adobe"
-    ) {
+    else if (marker === 0xee && data.length >= 12 && has(data, 0, "Adobe")) {
       this.#transform = data[11]!;
     } else if (marker === startOfScan) return this.#scan(data, end);
     return end;
@@ -118,8 +116,7 @@ class Contents {
       throw new Error("a damaged frame header");
     }
     this.#frame = frame;
-    const across = Math.max(...frame.planes.map((plane) => plane.across));
-    const down = Math.max(...frame.planes.map((plane) => plane.down));
+    const { across, down } = largestSampling(frame.planes);
     this.#planes = frame.planes.map((plane) => {
       const stride = Math.ceil(frame.width / (8 * across)) * plane.across;
       const rows = Math.ceil(frame.height / (8 * down)) * plane.down;
@@ -204,8 +201,9 @@ function* unitsOf(
     }
     return;
   }
-  const across = Math.ceil(width / (8 * Math.max(...all.map((plane) => plane.across))));
-  const down = Math.ceil(height / (8 * Math.max(...all.map((plane) => plane.down))));
+  const most = largestSampling(all);
+  const across = Math.ceil(width / (8 * most.across));
+  const down = Math.ceil(height / (8 * most.down));
   for (let y = 0; y < down; y++) {
     for (let x = 0; x < across; x++) {
       yield planes.flatMap((plane, part) =>

@@ -45,6 +45,12 @@ export interface Sampling {
   table: number;
 }
 
+/** The largest sampling factors, which the others are relative to. */
+export function largestSampling(planes: readonly Sampling[]): { across: number; down: number } {
+  const most = (side: "across" | "down") => planes.reduce((most, plane) => Math.max(most, plane[side]), 1);
+  return { across: most("across"), down: most("down") };
+}
+
 export interface Frame {
   /** C0 and C1 are sequential, C2 is progressive. */
   marker: number;
