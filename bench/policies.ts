@@ -16,7 +16,7 @@ import { openDataset } from "../src/data/open.js";
 import { formatBytes } from "../src/device/ledger.js";
 import { Tensor } from "../src/engine/tensor.js";
 import { modelNamed } from "../src/models/models.js";
-import { probe } from "../src/stores/probe.js";
+import { isPredicted, probe } from "../src/stores/probe.js";
 import { loadBatch, lossOf } from "../src/training/evaluation.js";
 import { train } from "../src/training/loop.js";
 import { createSession, type Session } from "../src/training/session.js";
@@ -80,7 +80,7 @@ async function under(policy: string, session: Session, factor: number): Promise<
       if (passes === draws + 1) savedBytes += (ledger.peak.saved - before) / batches;
       return lossOf(session, again(images), again(labels));
     };
-    const rows = probe(engine, model, forward, draws);
+    const rows = probe(engine, model, forward, draws).filter(isPredicted);
     frameBytes += bytes / draws / batches;
     const squareOf = (sigma: "measured" | "predicted") =>
       relativeNoise(controller.sites.values(), new Map(rows.map((row) => [row.parameter, row[sigma]]))) ** 2;

@@ -8,6 +8,7 @@ await train(session, {
   onRecord(record) {
     if (record.kind !== "probe") return;
     for (const { parameter, predicted, measured } of record.rows) {
+      if (predicted === null) continue; // Of biases nothing is predicted.
       const close = Math.abs(predicted / measured - 1) < 0.25;
       console.log(`${parameter}: predicted and measured σ agree: ${close}`);
     }

@@ -31,9 +31,10 @@ const network = (b: nn.Builder) =>
   new Sequential([new Conv2d(b, 1, 8, 3), new SquaredRelu(), new Flatten(), new Linear(b, 5408, 10)]);
 const dataset = await comet.openDataset("fashion-mnist");
 const session = comet.createSession({ batch: 32, steps: 11, lr: 0.01, threads: 1 }, dataset, { network });
-const close = ({ predicted, measured }: comet.ProbeRow) => Math.abs(predicted / measured - 1) < 0.2;
+const close = ({ predicted, measured }: comet.ProbeRow) =>
+  predicted === null ? [] : [Math.abs(predicted / measured - 1) < 0.2];
 const onRecord = (record: comet.TrainRecord) =>
-  record.kind === "probe" && console.log(record.rows.map(close));
+  record.kind === "probe" && console.log(record.rows.flatMap(close));
 // prints [ true, true ]
 await comet.train(session, { probeAt: (step) => step === 10, onRecord });
 await session.close();

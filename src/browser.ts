@@ -54,6 +54,7 @@ export { add, dropout, flatten, relu } from "./ops/pointwise.js";
 export { avgPool2d, maxPool2d } from "./ops/pool.js";
 export { createRng, type Rng } from "./rng.js";
 export { Audit } from "./stores/audit.js";
+export { GradientErrors, type LayerError, totalNoise } from "./stores/gradient-error.js";
 export { type ProbeRow, probe } from "./stores/probe.js";
 export { type Evaluation, evaluate } from "./training/evaluation.js";
 export type { TrainHooks } from "./training/hooks.js";

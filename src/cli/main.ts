@@ -2,6 +2,7 @@
 /** The command line: `comet COMMAND`. Each command registers itself; errors become one line and exit code 1. */
 import { Command } from "commander";
 import { CometError } from "../error.js";
+import { registerCompare } from "./compare/command.js";
 import { registerCompress } from "./compress.js";
 import { registerData } from "./data.js";
 import { registerDecompress } from "./decompress.js";
@@ -26,6 +27,7 @@ for (const register of [
   registerEvaluate,
   registerMemory,
   registerMaxBatch,
+  registerCompare,
   registerReplay,
   registerReport,
   registerData,

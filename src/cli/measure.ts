@@ -7,6 +7,7 @@ import { randomImages } from "../data/random.js";
 import { type ChainRow, chainRows } from "../engine/chain-rows.js";
 import { type Checkpoint, restoreNetwork } from "../runs/checkpoint.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
+import type { GradientErrors } from "../stores/gradient-error.js";
 import { type StoreName, storeNames } from "../stores/registry.js";
 import { stopwatch } from "../stores/stopwatch.js";
 import type { TrainHooks } from "../training/hooks.js";
@@ -16,38 +17,47 @@ import { createSession } from "../training/session.js";
 import { defaults, type Settings } from "../training/settings.js";
 import { choice, numeric, option } from "./options.js";
 
-/** The options that `comet memory` and `comet max-batch` share. */
-export interface MeasuringOptions {
+/** What is measured, and with which means. */
+export interface NetworkOptions {
   model: string;
   image: number;
   maxPixels: number;
   data: string;
   memory: string;
   threads: number;
+}
+
+/** The options that `comet memory` and `comet max-batch` share. */
+export interface MeasuringOptions extends NetworkOptions {
   store: "all" | StoreName;
 }
 
-export const addMeasuringOptions = (command: Command, memory: string): Command =>
+export const addNetworkOptions = (
+  command: Command,
+  { memory, model = "resnet50", data = "random" }: { memory: string; model?: string; data?: string },
+): Command =>
   command
-    .addOption(option("--model <name>", "network", "--model resnet50", "resnet50"))
+    .addOption(option("--model <name>", "network", "--model resnet50", model))
     .addOption(numeric("--image <size>", "side of the images", "--image 224", 224))
     .addOption(numeric("--max-pixels <n>", "refuse images of more pixels", "--max-pixels 200e6", mostPixels))
-    .addOption(option("--data <name|path>", "random, or as train takes it", "--data ./photos", "random"))
+    .addOption(option("--data <name|path>", "random, or as train takes it", "--data ./photos", data))
     .addOption(option("--memory <bytes>", "the device's budget", "--memory 2GiB", memory))
-    .addOption(numeric("--threads <n>", "threads", "--threads 2", defaults.threads))
-    .addOption(
-      choice("--store <name>", "one store, or all", "--store recompute", ["all", ...storeNames], "all"),
-    );
+    .addOption(numeric("--threads <n>", "threads", "--threads 2", defaults.threads));
+
+export const addMeasuringOptions = (command: Command, memory: string): Command =>
+  addNetworkOptions(command, { memory }).addOption(
+    choice("--store <name>", "one store, or all", "--store recompute", ["all", ...storeNames], "all"),
+  );
 
 export const asked = ({ store }: MeasuringOptions): readonly StoreName[] =>
   store === "all" ? storeNames : [store];
 
-export const open = ({ data, image, maxPixels }: MeasuringOptions, images: number): Promise<Dataset> =>
+export const open = ({ data, image, maxPixels }: NetworkOptions, images: number): Promise<Dataset> =>
   data === "random"
     ? Promise.resolve(randomImages(images, image))
     : openDataset(data, { size: image, maxPixels });
 
-export type Errors = Pick<Summary, "sigma" | "worstErrorRatio" | "auditedFrames">;
+export type Errors = Pick<Summary, "sigma" | "worstErrorRatio" | "auditedFrames" | "largestError">;
 
 /** The first step is left out: it comes before bounds are known and before the code is compiled. */
 export interface Measured {
@@ -69,16 +79,18 @@ export interface Measured {
 interface How {
   /** The checkpoint to start from; null for the start of a run. */
   from?: Checkpoint | null;
-  /** The step after this many is probed, with `draws` draws, and audited; it is not among the reported steps. */
+  /** The steps after this many are probed, with `draws` draws, and audited; they are not among the reported steps. */
   probeBehind?: number;
   draws?: number;
+  /** Is given the errors of all probed gradients. */
+  gradientErrors?: GradientErrors;
 }
 
 /** Runs a few steps under one store, without evaluation. */
 export async function measure(
   settings: Settings,
   { test, ...dataset }: Dataset,
-  { from = null, probeBehind = Number.POSITIVE_INFINITY, draws = 0 }: How = {},
+  { from = null, probeBehind = Number.POSITIVE_INFINITY, draws = 0, gradientErrors }: How = {},
 ): Promise<Measured> {
   const steps: { record: StepRecord; storeMs: number }[] = [];
   const summarizer = new Summarizer();
@@ -107,6 +119,7 @@ export async function measure(
       probeAt: probes,
       auditAt: probes,
       draws,
+      ...(gradientErrors ? { gradientErrors } : {}),
     };
     await train(session, hooks, from?.state.position);
   } finally {

@@ -6,16 +6,14 @@
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { formatBytes } from "../device/ledger.js";
-import { DataError, UsageError } from "../error.js";
+import { UsageError } from "../error.js";
 import { modelNamed } from "../models/models.js";
 import { torchSavedBytes } from "../models/torch.js";
-import type { Checkpoint } from "../runs/checkpoint.js";
 import { readManifest } from "../runs/manifest.js";
-import { checkData, findStanding } from "../runs/resume.js";
+import { checkData } from "../runs/resume.js";
 import { reads, type StoreSettings, storeSettings } from "../stores/registry.js";
-import { stepsDone, totalSteps } from "../training/position.js";
 import type { SiteRecord } from "../training/records.js";
-import { defaults, type Settings, scheduleOf } from "../training/settings.js";
+import { defaults, type Settings } from "../training/settings.js";
 import { runApart } from "./apart.js";
 import {
   addMeasuringOptions,
@@ -26,6 +24,7 @@ import {
   open,
 } from "./measure.js";
 import { flagOf, numeric, option, settingOption } from "./options.js";
+import { begunAs, behind, lastOf } from "./state.js";
 import { chainTable, sigmaTable, worstError } from "./table.js";
 
 interface MemoryOptions extends MeasuringOptions, StoreSettings {
@@ -123,20 +122,6 @@ const ownOf = (store: string, options: MemoryOptions): Partial<StoreSettings> =>
       .map((name) => [name, options[name]]),
   );
 
-/** The options that a run decides, for `--from`. */
-function begunAs(run: string, command: Command): Pick<MemoryOptions, "model" | "batch" | "data" | "image"> {
-  const { settings, data } = readManifest(run);
-  const begun = { model: settings.model, batch: settings.batch, data: data.source, image: data.image };
-  const typed = Object.keys(begun).find((name) => command.getOptionValueSource(name) === "cli");
-  if (typed === undefined) return begun;
-  throw new UsageError({
-    where: `--${typed}`,
-    expected: "none with --from: the run's own is taken",
-    got: String(command.opts()[typed]),
-    remedy: "leave one of the two out",
-  });
-}
-
 function checkDraws({ probe }: MemoryOptions): void {
   if (Number.isInteger(probe) && probe >= 0) return;
   throw new UsageError({
@@ -165,32 +150,6 @@ async function measured(store: Settings["store"], options: MemoryOptions): Promi
   } finally {
     await dataset.close();
   }
-}
-
-async function lastOf(run: string): Promise<Checkpoint> {
-  const { checkpoint } = await findStanding(run);
-  if (checkpoint) return checkpoint;
-  throw new DataError({
-    where: "--from",
-    expected: "a run with a checkpoint",
-    got: `${run}, which has none`,
-    remedy: "let comet train write one: it does after each epoch and where it stops",
-  });
-}
-
-/** Settings for some steps more, at the learning rate of the run's last step. */
-function behind({ state: { settings, position } }: Checkpoint, steps: number, images: number) {
-  const done = stepsDone(position, settings, images);
-  const last = scheduleOf(settings)(Math.max(0, done - 1), totalSteps(settings, images));
-  return {
-    ...settings,
-    lr: settings.lr * last,
-    schedule: "constant",
-    warmup: 0,
-    epochs: position.epoch + 1 + steps,
-    steps: 0,
-    stopAfter: done + steps,
-  };
 }
 
 function told(rows: readonly Row[], { model, batch, sites, chains, probe }: MemoryOptions): string {

@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 
 /** Each file comes after those that it imports from. */
-const files = ["extremes", "frame", "training", "memory", "layers", "samples", "gradients", "draw"];
+const files = ["extremes", "frame", "training", "memory", "layers", "samples", "gradients", "stores", "draw"];
 
 export function clientScript(): string {
   const texts = files.map((file) => readFileSync(new URL(`client/${file}.js`, import.meta.url), "utf8"));

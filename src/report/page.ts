@@ -2,17 +2,11 @@
  * The page: its text, tables and empty figures. The script of client/ fills the figures from the page's data.
  */
 import type { Run } from "../runs/run.js";
-import { escapeHtml as html, scriptBody, scriptJson } from "./escape.js";
+import { documentHtml, figure, type Script, type Section, table } from "./document.js";
+import { escapeHtml as html } from "./escape.js";
 import { notes, settingsOf, statusText } from "./heading.js";
 import type { PageData, RunData } from "./series.js";
-import { style } from "./style.js";
 import { measurable, summaryRows } from "./summary.js";
-
-export interface Script {
-  /** The licence notice that must accompany the code. */
-  licence: string;
-  code: string;
-}
 
 export function page(
   runs: readonly Run[],
@@ -25,41 +19,17 @@ export function page(
   const names = labels.length > 2 ? `${labels.length} runs` : labels.join(" and ");
   const title = `${settings.model} on ${dataset.name}: ${names}`;
   const sections = [summary(runs, data), ...chapters(data), repeat(runs, labels)];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
-<title>${html(title)}</title>
-<style>${style}</style>
-</head>
-<body>
-<header>
-<h1>${html(title)}</h1>
-<p class="quiet">A report of comet-ts ${html(runs[0]!.manifest.versions.comet)}. Everything it shows was recorded by the ${runs.length === 1 ? "run" : "runs"} named below.</p>
-${notes(runs, labels)
-  .map((note) => `<p class="notice" role="note">${html(note)}</p>`)
-  .join("\n")}
-<nav aria-label="Sections"><ul>${sections.map(({ id, title }) => `<li><a href="#${id}">${title}</a></li>`).join("")}</ul></nav>
-</header>
-<main>
-${sections.map(({ id, title, body }) => `<section id="${id}" aria-labelledby="${id}-title">\n<h2 id="${id}-title">${title}</h2>\n${body}\n</section>`).join("\n")}
-</main>
-<noscript><p class="notice">The plots are drawn by the script in this page; the tables need none.</p></noscript>
-<script type="application/json" id="data">${scriptJson(data)}</script>
-${libraries.map(({ licence, code }) => `<script>\n/*\n${licence.trim()}\n*/\n${scriptBody(code)}</script>`).join("\n")}
-<script type="module">
-${scriptBody(client)}</script>
-</body>
-</html>
-`;
-}
-
-interface Section {
-  id: string;
-  title: string;
-  body: string;
+  const { comet } = runs[0]!.manifest.versions;
+  const recorded = `Everything it shows was recorded by the ${runs.length === 1 ? "run" : "runs"} named below.`;
+  return documentHtml({
+    title,
+    about: `A report of comet-ts ${comet}. ${recorded}`,
+    notices: notes(runs, labels),
+    sections,
+    data,
+    libraries,
+    client,
+  });
 }
 
 function summary(runs: readonly Run[], { runs: data }: PageData): Section {
@@ -83,13 +53,6 @@ function summary(runs: readonly Run[], { runs: data }: PageData): Section {
     body: `<div class="scroll" tabindex="0"><table><thead><tr><td></td>${head}</tr></thead><tbody>\n${body.join("\n")}\n</tbody></table></div>`,
   };
 }
-
-const figure = (name: string, title: string, caption: string, after = ""): string =>
-  `<figure id="figure-${name}" aria-labelledby="figure-${name}-title">
-<h3 id="figure-${name}-title">${title}</h3>
-<div class="plots" data-figure="${name}"></div>
-<figcaption>${caption}</figcaption>
-${after}</figure>`;
 
 /** The sections with plots, for those plots that some run has records for. */
 function chapters({ runs, stride, horizon }: PageData): Section[] {
@@ -288,13 +251,6 @@ const rows = (caption: string, head: readonly string[], body: readonly (readonly
   `<div class="scroll" tabindex="0"><table><caption>${html(caption)}</caption><thead><tr>${head.map((cell) => (cell ? `<th scope="col">${html(cell)}</th>` : "<td></td>")).join("")}</tr></thead><tbody>
 ${body.map(([first, ...rest]) => `<tr><th scope="row">${html(first!)}</th>${rest.map((cell) => `<td class="hash">${html(cell)}</td>`).join("")}</tr>`).join("\n")}
 </tbody></table></div>`;
-
-/** A collapsed table with the numbers of the plot above it. */
-const table = (caption: string, head: readonly string[], body: readonly (readonly string[])[]): string =>
-  `<details><summary>${html(caption)}</summary>
-<div class="scroll" tabindex="0"><table><caption>${html(caption)}</caption><thead><tr>${head.map((cell, i) => `<th scope="col"${i > 0 ? ' class="number"' : ""}>${html(cell)}</th>`).join("")}</tr></thead><tbody>
-${body.map(([first, ...rest]) => `<tr><th scope="row">${html(first!)}</th>${rest.map((cell) => `<td class="number">${html(cell)}</td>`).join("")}</tr>`).join("\n")}
-</tbody></table></div></details>`;
 
 const given = (value: number | null | undefined): value is number =>
   value !== null && value !== undefined && Number.isFinite(value);

@@ -4,7 +4,9 @@
  * the runs were.
  */
 import type { Bytes } from "../device/ledger.js";
+import type { Comparison } from "../runs/comparison.js";
 import type { Run } from "../runs/run.js";
+import { isPredicted } from "../stores/probe.js";
 import { storeNamed } from "../stores/registry.js";
 import type { ProbeRecord, SampleRecord, SiteRecord, StepRecord, TrainRecord } from "../training/records.js";
 import { greatestOf } from "./client/extremes.js";
@@ -77,6 +79,8 @@ export interface PageData {
   /** Every `stride`-th step is drawn; curves are smoothed over about `horizon` steps. */
   stride: number;
   horizon: number;
+  /** On a page that compares stores; it has no runs. */
+  comparison?: Comparison;
 }
 
 const most = { steps: 800, collections: 200, planes: 12 };
@@ -105,7 +109,7 @@ function runData(
 ): RunData {
   const steps = of(run, "step");
   const memory = of(run, "memory").at(-1);
-  const probes = of(run, "probe");
+  const probes = of(run, "probe").filter(({ rows }) => rows.some(isPredicted));
   return {
     label,
     steps: stepColumns(steps, horizon, stride),
@@ -260,7 +264,9 @@ function chooseSamples(records: readonly SampleRecord[], planes: number): Sample
 }
 
 function layerProbes(records: readonly ProbeRecord[]): LayerProbe[] {
-  const rows = records.flatMap((record) => record.rows.map((row) => ({ step: record.step, ...row })));
+  const rows = records.flatMap((record) =>
+    record.rows.filter(isPredicted).map((row) => ({ ...row, step: record.step })),
+  );
   return [...groupBy(rows, ({ parameter }) => parameter)].map(([parameter, probes]) => {
     const energy = (key: "predicted" | "measured") => probes.reduce((sum, row) => sum + row[key] ** 2, 0);
     return {

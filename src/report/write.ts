@@ -2,14 +2,12 @@
  * Writes a report: runs side by side in one HTML file that needs neither network nor server. It contains d3
  * and Plot, the data (series.ts) and the drawing script (client.ts); page.ts has its text.
  */
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import { UsageError } from "../error.js";
 import { writeAtomically } from "../files/atomic.js";
 import type { Run } from "../runs/run.js";
 import { clientScript } from "./client.js";
-import { page, type Script } from "./page.js";
+import { libraries } from "./libraries.js";
+import { page } from "./page.js";
 import { pageData } from "./series.js";
 
 /**
@@ -34,19 +32,4 @@ export function reportHtml(runs: readonly Run[]): string {
  */
 export function writeReport(runs: readonly Run[], file: string): void {
   writeAtomically(file, reportHtml(runs));
-}
-
-/** Both packages' builds for script tags. Plot's build needs the global `d3` that the first one defines. */
-function libraries(): Script[] {
-  const { resolve } = createRequire(import.meta.url);
-  const scripts = [
-    ["d3", "d3.min.js"],
-    ["@observablehq/plot", "plot.umd.min.js"],
-  ] as const;
-  return scripts.map(([name, file]) => {
-    // The packages' entry points lie in a folder beside `dist`.
-    const folder = dirname(dirname(resolve(name)));
-    const licence = readFileSync(join(folder, "LICENSE"), "utf8");
-    return { licence, code: readFileSync(join(folder, "dist", file), "utf8") };
-  });
 }

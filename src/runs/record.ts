@@ -103,14 +103,19 @@ const shapes: { [K in Kind]: is.Shape<Extract<TrainRecord, { kind: K }>> } = {
         : null;
     },
   },
-  audit: is.object<AuditRecord>({
-    kind: is.oneOf("audit"),
-    step: is.count,
-    frames: is.count,
-    values: is.count,
-    worst: is.measured,
-    moved: is.count,
-  }),
+  audit: is.object<AuditRecord>(
+    {
+      kind: is.oneOf("audit"),
+      step: is.count,
+      frames: is.count,
+      values: is.count,
+      worst: is.measured,
+      moved: is.count,
+      unbounded: is.count,
+      largest: is.measured,
+    },
+    ["unbounded", "largest"],
+  ),
   transfers: is.object<TransferRecord>({
     kind: is.oneOf("transfers"),
     step: is.count,

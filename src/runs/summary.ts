@@ -1,5 +1,6 @@
 /** A run in a few figures, from its records. */
-import type { ProbeRecord, StepRecord, TrainRecord } from "../training/records.js";
+import { isPredicted } from "../stores/probe.js";
+import type { AuditRecord, ProbeRecord, StepRecord, TrainRecord } from "../training/records.js";
 
 export interface SigmaRow {
   parameter: string;
@@ -30,6 +31,8 @@ export interface Summary {
   /** Over all audited frames; null if there were none. */
   worstErrorRatio: number | null;
   auditedFrames: number;
+  /** The largest |x − x̂| of audited tensors without a promised bound; null where there was none. */
+  largestError: number | null;
   sigma: SigmaRow[];
 }
 
@@ -40,19 +43,23 @@ export class Summarizer {
   #accuracy: number | null = null;
   #worst: number | null = null;
   #frames = 0;
+  #largest: number | null = null;
 
   add(record: TrainRecord): void {
     if (record.kind === "step") this.#steps.push(record);
     else if (record.kind === "epoch") this.#accuracy = record.testAccuracy;
     else if (record.kind === "probe") this.#addProbe(record);
-    else if (record.kind === "audit" && record.frames > 0) {
-      this.#worst = Math.max(this.#worst ?? 0, record.worst);
-      this.#frames += record.frames;
-    }
+    else if (record.kind === "audit") this.#addAudit(record);
+  }
+
+  #addAudit({ frames, worst, unbounded = 0, largest = 0 }: AuditRecord): void {
+    if (frames > 0) this.#worst = Math.max(this.#worst ?? 0, worst);
+    if (unbounded > 0) this.#largest = Math.max(this.#largest ?? 0, largest);
+    this.#frames += frames;
   }
 
   #addProbe({ rows }: ProbeRecord): void {
-    for (const { parameter, predicted, measured } of rows) {
+    for (const { parameter, predicted, measured } of rows.filter(isPredicted)) {
       const squares = this.#squares.get(parameter) ?? {
         parameter,
         predicted: 0,
@@ -90,6 +97,7 @@ export class Summarizer {
       stepSeconds: (sum("ms", undisturbed) / 1000) * (steps.length / Math.max(undisturbed.length, 1)),
       worstErrorRatio: this.#worst,
       auditedFrames: this.#frames,
+      largestError: this.#largest,
       sigma: [...this.#squares.values()].map(({ count, ...row }) => ({
         ...row,
         predicted: Math.sqrt(row.predicted / count),

@@ -4,6 +4,7 @@
  * float32 is exact, or correctly rounded far below the bound.
  */
 import type { PackEvent } from "../engine/store.js";
+import type { Tensor } from "../engine/tensor.js";
 
 /** The most rows and columns of a sample. */
 const sampleExtent = 64;
@@ -29,6 +30,9 @@ export class Audit {
   frames = 0;
   /** The number of zeros that did not come back as zeros, and of other values that came back as zero. */
   moved = 0;
+  /** The largest |x − x̂| of the tensors that come back without a promised bound, and the number of these tensors. */
+  largest = 0;
+  unbounded = 0;
   readonly samples: Sample[] = [];
   readonly #planes: number;
 
@@ -37,13 +41,29 @@ export class Audit {
     this.#planes = planes;
   }
 
-  /** Compares a packed tensor with its original, if a bound is promised. */
+  /** Compares a packed tensor with its original, unless it is kept as it is or gives no values. */
   look({ packed, requests, tensor }: PackEvent): void {
-    if (!tensor || !packed.bounded) return;
+    if (!tensor || packed.kind === "mask") return;
+    if (!packed.bounded) {
+      if (packed.kind !== "raw") this.#measure(packed.range(0, tensor.shape[0]!), tensor);
+      return;
+    }
     const { bound, below } = packed.bounded;
     const site = (requests.find(({ need }) => need === "value") ?? requests[0]!).site.name;
     const decoded = packed.range(0, tensor.shape[0]!);
     this.compare(site, bound, tensor.data, decoded.data, tensor.shape, below);
+    decoded.dispose();
+  }
+
+  /** Consumes `decoded`. */
+  #measure(decoded: Tensor, { data: original }: Tensor): void {
+    this.unbounded++;
+    const back = decoded.data;
+    for (let i = 0; i < original.length; i++) {
+      const error = sameBits(original, back, i) ? 0 : Math.abs(original[i]! - back[i]!);
+      // An infinity that comes back as a number, or the reverse, is as far off as can be.
+      this.largest = Math.max(this.largest, Number.isNaN(error) ? Number.POSITIVE_INFINITY : error);
+    }
     decoded.dispose();
   }
 

@@ -7,7 +7,7 @@ import type { Policy, PolicyKind } from "../comet/policy.js";
 import { CometStore } from "../comet/store.js";
 import type { Engine } from "../engine/tape.js";
 import { mergeTables, real, type SettingsOf, whole, word } from "../setting.js";
-import { storeKind } from "./kind.js";
+import { type Knob, storeKind } from "./kind.js";
 
 type PolicyName = (typeof policies)[number]["name"];
 const names: readonly PolicyName[] = policies.map(({ name }) => name);
@@ -61,6 +61,14 @@ const slugOf =
   ({ policy }: CometSettings): string =>
     `${store}-${policy}`;
 
+/** The accepted noise; under the policy `fixed` the bound itself. Under `budget` the bytes are given. */
+function knobOf({ policy }: CometSettings): Knob<"bound" | "share"> | null {
+  if (policy === "budget") return null;
+  if (policy === "fixed") return { setting: "bound", direction: "rises", least: 1e-8, most: 100 };
+  // Far above 1 the momentum, of which it is a share, is itself noise, and the bounds grow without end.
+  return { setting: "share", direction: "rises", least: 1e-6, most: 1 };
+}
+
 /** COMET's store, under the policy that the settings name or under one of the caller's own. */
 export function cometStore(
   engine: Engine,
@@ -79,6 +87,7 @@ export const comet = storeKind({
   label: ({ policy }) => `COMET, ${policy}`,
   slug: slugOf("comet"),
   reads: readsSetting,
+  knob: knobOf,
   create: (engine, settings) => cometStore(engine, settings),
   withPolicy: (engine, settings, policy) => cometStore(engine, settings, { policy }),
 });
@@ -90,6 +99,7 @@ export const cometConv = storeKind({
   label: ({ policy }) => `COMET (conv), ${policy}`,
   slug: slugOf("comet-conv"),
   reads: readsSetting,
+  knob: knobOf,
   create: (engine, settings) => cometStore(engine, settings, { convOnly: true }),
   withPolicy: (engine, settings, policy) => cometStore(engine, settings, { convOnly: true, policy }),
 });

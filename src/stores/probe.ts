@@ -1,8 +1,8 @@
 /**
  * A probe measures the errors of gradients. One step is back-propagated on the same batch and weights, several times
- * through the store under test and once through a plain one, and the gradients of all parameters are compared with what
- * the store's controller predicts. An error in what a convolution saved reaches its own weights alone; an error in what
- * batch normalisation saved also travels to all layers below.
+ * through the store under test and once through a plain one, and the gradients of all parameters are compared: with one
+ * another, and with what the store's controller predicts, if it predicts anything. An error in what a convolution saved
+ * reaches its own weights alone; an error in what batch normalisation saved also travels to all layers below.
  */
 import type { Prediction } from "../engine/controller.js";
 import type { Parameter } from "../engine/parameter.js";
@@ -11,76 +11,99 @@ import { backward, type Engine } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
 import type { Module } from "../nn/index.js";
 import { deriveSeed } from "../rng.js";
+import type { GradientErrors } from "./gradient-error.js";
 
-export interface ProbeRow {
+/** What a controller predicts of one weight; all null where it predicts nothing. */
+interface Predicted {
+  bound: number | null;
+  /** The σ that is predicted of this bound in this step, with the noise that sites above have sent. */
+  predicted: number | null;
+  /** The part of it that is due to the site itself. */
+  own: number | null;
+}
+
+export interface ProbeRow extends Predicted {
   /** The name of the weight. */
   parameter: string;
-  bound: number;
-  /** The σ that is predicted of this bound in this step, with the noise that sites above have sent. */
-  predicted: number;
-  /** The part of it that is due to the site itself. */
-  own: number;
   /** Root mean square of the gradient's error over the layer's weights and all draws. */
   measured: number;
   weights: number;
   /** The number of times that the step was compressed, each time with other random numbers. */
   draws: number;
-  /** Errors of the weights' gradients ÷ their own channel's σ, for the histogram: evenly chosen, at most 2048. */
+  /**
+   * Errors of the weights' gradients ÷ their own channel's predicted σ, for the histogram: evenly chosen, at most 2048.
+   * None without a prediction.
+   */
   standardized: number[];
 }
+
+/** A row of a weight whose error was predicted. */
+export type PredictedRow = ProbeRow & { bound: number; predicted: number; own: number };
+
+export const isPredicted = (row: ProbeRow): row is PredictedRow => row.predicted !== null;
 
 /**
  * `forward` makes the loss of one and the same batch; it is called `draws` + 1 times. The errors of a layer share the few
  * directions of δ, so one draw of random numbers says little of a small layer, and several draws of one step say more.
- * Weights, momentum and running statistics are as before when this returns, and no gradient is left. Returns no rows if
- * the store predicts nothing.
+ * Weights, momentum and running statistics are as before when this returns, and no gradient is left. The weights whose
+ * errors are predicted come first. `errors` is given each error with the exact gradient.
  */
-export function probe(engine: Engine, model: Module, forward: () => Tensor, draws = 6): ProbeRow[] {
+export function probe(
+  engine: Engine,
+  model: Module,
+  forward: () => Tensor,
+  draws = 6,
+  errors: GradientErrors | null = null,
+): ProbeRow[] {
   const { store, observer } = engine;
-  const predictor = store.controller?.predict?.(deriveSeed(engine.stepSeed, "trace"));
-  if (!predictor) return [];
+  const predictor = store.controller?.predict?.(deriveSeed(engine.stepSeed, "trace")) ?? null;
   const compressed: Gradients[] = [];
-  engine.observer = store.controller?.observer ?? null;
+  // The observer of a controller that does not predict sees the passes of training alone.
+  engine.observer = predictor ? (store.controller?.observer ?? null) : null;
   for (store.draw = 1; store.draw <= (store.random ? draws : 1); store.draw++) {
     compressed.push(weightGradients(model, forward));
-    predictor.drawn();
+    predictor?.drawn();
   }
   store.draw = 0;
-  predictor.close();
+  predictor?.close();
   engine.observer = null;
   engine.store = new PlainStore();
   const exact = weightGradients(model, forward);
   engine.store = store;
   engine.observer = observer;
-  return predictor.predictions().map((prediction) => {
-    const truth = exact.get(prediction.parameter)!;
-    const errors = compressed.map((found) =>
-      found.get(prediction.parameter)!.map((value, i) => value - truth[i]!),
-    );
-    return rowOf(prediction, errors);
-  });
+  const wrong = new Map(
+    [...exact].map(([parameter, truth]) => [parameter, errorsOf(parameter, truth, compressed)]),
+  );
+  for (const [parameter, all] of wrong) {
+    for (const error of all) errors?.add(parameter.name, error, exact.get(parameter)!);
+  }
+  const predictions = new Map(
+    predictor?.predictions().map((prediction) => [prediction.parameter, prediction]),
+  );
+  const parameters = new Set([...predictions.keys(), ...exact.keys()]);
+  return [...parameters].map((parameter) =>
+    rowOf(parameter.name, predictions.get(parameter) ?? null, wrong.get(parameter)!),
+  );
 }
 
-function rowOf(
-  { parameter, bound, sigma, own, channels }: Prediction,
-  errors: readonly Float32Array[],
-): ProbeRow {
-  return {
-    parameter: parameter.name,
-    bound,
-    predicted: sigma,
-    own,
-    draws: errors.length,
-    ...statistics(errors, channels),
-  };
+/** One array for each draw. */
+const errorsOf = (parameter: Parameter, truth: Float32Array, draws: readonly Gradients[]): Float32Array[] =>
+  draws.map((found) => found.get(parameter)!.map((value, i) => value - truth[i]!));
+
+function rowOf(parameter: string, prediction: Prediction | null, errors: readonly Float32Array[]): ProbeRow {
+  const { bound = null, sigma: predicted = null, own = null, channels = [] } = prediction ?? {};
+  return { parameter, bound, predicted, own, draws: errors.length, ...statistics(errors, channels) };
 }
 
-/** `errors`: one array over the layer's weights for each draw. `sigma`: the prediction for each output channel. */
+/**
+ * `errors`: one array over the layer's weights for each draw. `sigma`: the prediction for each output channel; empty if
+ * there is none.
+ */
 function statistics(errors: readonly Float32Array[], sigma: readonly number[]) {
   const weights = errors[0]!.length;
   const count = weights * errors.length;
   const squares = errors.reduce((total, draw) => draw.reduce((sum, e) => sum + e * e, total), 0);
-  const standardized = evenly(count, 2048).map((i) => {
+  const standardized = evenly(sigma.length > 0 ? count : 0, 2048).map((i) => {
     const [draw, weight] = [Math.floor(i / weights), i % weights];
     const channel = Math.floor((weight * sigma.length) / weights);
     return Number((errors[draw]![weight]! / sigma[channel]!).toPrecision(4));

@@ -1,5 +1,6 @@
 /** What a caller of `train` is told, and what it asks to be measured. */
 import type { Module } from "../nn/index.js";
+import type { GradientErrors } from "../stores/gradient-error.js";
 import type { Position } from "./position.js";
 import type { EpochRecord, StepRecord, TrainRecord } from "./records.js";
 
@@ -13,10 +14,12 @@ export interface TrainHooks {
    * stopping.
    */
   onEpoch?(record: EpochRecord, model: Module): unknown;
-  /** Selects the steps whose gradients are compared with the exact ones. Needs a store that predicts gradient errors. */
+  /** Selects the steps whose gradients are compared with the exact ones, and with what the store predicts, if it does. */
   probeAt?(step: number): boolean;
   /** How often a probe compresses its step; default: see `probe`. */
   readonly draws?: number;
+  /** Is given the errors of all probed gradients. */
+  readonly gradientErrors?: GradientErrors;
   /** Selects the steps in which every packed tensor with a bound is compared with its original. */
   auditAt?(step: number): boolean;
   /** The number of channels of each tensor that an audited step keeps as samples. */

@@ -83,6 +83,9 @@ export interface AuditRecord {
   worst: number;
   /** Values that became zero, or zeros that became something. */
   moved: number;
+  /** Tensors that came back without a promised bound, and the largest |x − x̂| of these. Older records have neither. */
+  unbounded?: number;
+  largest?: number;
 }
 
 /** What a step moved out of the device and back. */

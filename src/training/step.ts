@@ -50,8 +50,7 @@ export async function runStep(
   controller?.begin?.(step);
   if (hooks.probeAt?.(step)) {
     const forward = () => lossOf(session, copy(batch.images), copy(batch.labels));
-    const rows = probe(engine, model, forward, hooks.draws);
-    if (rows.length > 0) emit({ kind: "probe", step, rows });
+    emit({ kind: "probe", step, rows: probe(engine, model, forward, hooks.draws, hooks.gradientErrors) });
   }
   const loss = trainStep(session, batch, calibrationMs, context);
   if (!Number.isFinite(loss)) throw nonFiniteLoss(session, step, loss, await images.batch(i));
@@ -162,11 +161,11 @@ function bytesAt(
 }
 
 function emitAudit(
-  { frames, values, worst, moved, samples }: Audit,
+  { frames, values, worst, moved, unbounded, largest, samples }: Audit,
   step: number,
   emit: StepContext["emit"],
 ): void {
-  emit({ kind: "audit", step, frames, values, worst, moved });
+  emit({ kind: "audit", step, frames, values, worst, moved, unbounded, largest });
   for (const { original, decoded, ...sample } of samples) {
     emit({ kind: "sample", step, ...sample, original: [...original], decoded: [...decoded] });
   }

@@ -15,6 +15,7 @@ import {
 } from "../../src/kernels/kernels.js";
 import { rangeBytes, rangeForms } from "../../src/kernels/reference/group-range.js";
 import { referenceKernels } from "../../src/kernels/reference.js";
+import type { Data } from "../arbitrary/data.js";
 import type { Cases } from "../arbitrary/seed.js";
 import {
   conv2dShape,

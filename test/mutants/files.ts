@@ -152,8 +152,8 @@ export const fileMutants: Mutant[] = [
     ["leaves audited steps out of the whole", "(steps.length / Math.max(undisturbed.length, 1))", "1"],
     ["divides by no step", "Math.max(undisturbed.length, 1)", "undisturbed.length"],
     ["tells the first loss", "steps.at(-1)?.loss", "steps.at(0)?.loss"],
-    ["keeps the last audit's worst error", "Math.max(this.#worst ?? 0, record.worst)", "record.worst"],
-    ["takes an audit without frames for a perfect one", "&& record.frames > 0", ""],
+    ["keeps the last audit's worst error", "Math.max(this.#worst ?? 0, worst)", "worst"],
+    ["takes an audit without frames for a perfect one", "if (frames > 0)", ""],
     [
       "tells the mean square for its root",
       "measured: Math.sqrt(row.measured / count)",

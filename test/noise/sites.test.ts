@@ -14,7 +14,7 @@ import { PlainStore } from "../../src/engine/store.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { referenceKernels } from "../../src/kernels/reference.js";
 import { crossEntropy } from "../../src/ops/loss.js";
-import { probe, weightGradients } from "../../src/stores/probe.js";
+import { isPredicted, probe, weightGradients } from "../../src/stores/probe.js";
 import { train } from "../../src/training/loop.js";
 import { createSession } from "../../src/training/session.js";
 import { defaults } from "../../src/training/settings.js";
@@ -122,7 +122,7 @@ async function opened(dataset: Dataset, { model, steps, lr, draws }: Settings) {
   /** All gradients, under all errors. */
   const probed = () => {
     comet.only = () => true;
-    return probe(engine, network, forward, draws);
+    return probe(engine, network, forward, draws).filter(isPredicted);
   };
   return { sites, values, exact, drawn, probed };
 }

@@ -19,12 +19,12 @@ import { reportHtml, writeReport } from "../../src/report/write.js";
 import { type Run, readRun } from "../../src/runs/run.js";
 import type { Settings } from "../../src/training/settings.js";
 import { seed } from "../arbitrary/seed.js";
-import { missing, visit } from "../repo/browser.js";
+import { missing } from "../repo/browser.js";
+import { assertDrawn, figuresOf } from "./drawn.js";
 import { makeRun, manifest } from "./runs.js";
 
 const full = () => [makeRun("plain"), makeRun("comet")];
 
-const figuresOf = (html: string) => [...html.matchAll(/data-figure="([\w-]+)"/g)].map(([, name]) => name);
 const dataOf = (html: string): PageData =>
   JSON.parse(html.match(/<script type="application\/json" id="data">(.*?)<\/script>/s)![1]!);
 
@@ -207,34 +207,13 @@ test("labels tell runs apart", () => {
   );
 });
 
-/** Tells what has become of a page once each figure has something in it: they are drawn when the layout is known. */
-const readPage = `
-const frame = document.createElement("iframe");
-frame.style = "width: 1200px; height: 4000px";
-frame.onload = () => {
-  const page = frame.contentDocument;
-  const drawn = [...page.querySelectorAll("[data-figure]")].every((box) => box.childElementCount > 0);
-  if (drawn) tell(page.documentElement.outerHTML);
-  else setTimeout(frame.onload, 50);
-};
-frame.src = "/report.html";
-document.body.append(frame);`;
-
 test("in a browser every figure is drawn", { skip: missing("chromium") }, async () => {
   for (const runs of [
     full(),
     [makeRun("comet", { steps: 1, samples: false })],
     [makeRun("comet"), makeRun("plain", { steps: 30 }), makeRun("comet")],
   ]) {
-    const html = reportHtml(runs);
-    const dom = await visit<string>("chromium", readPage, { pages: { "/report.html": html } });
-    const boxes = dom.split('data-figure="').slice(1);
-    for (const box of boxes) {
-      const [drawn] = box.split("<figcaption");
-      assert.match(drawn!, /<svg/, box.slice(0, 300));
-      assert.doesNotMatch(drawn!, /could not be drawn/);
-    }
-    assert.equal(boxes.length, figuresOf(html).length);
+    await assertDrawn(reportHtml(runs));
   }
 });
 

@@ -4,11 +4,13 @@ import { byLayer, pooled, sigma, sigmaRatio } from "./gradients.js";
 import { bound, ratio, zeros } from "./layers.js";
 import { memory } from "./memory.js";
 import { samples } from "./samples.js";
+import { pareto, signalToNoise } from "./stores.js";
 import { accuracy, loss, saved } from "./training.js";
 
 const drawings: Record<string, Drawing> = {
   ...{ loss, accuracy, memory, saved, bound, zeros, ratio, samples },
   ...{ histogram: pooled, histograms: byLayer, sigma, "sigma-ratio": sigmaRatio },
+  ...{ pareto, "signal-to-noise": signalToNoise },
 };
 
 function drawAll(): void {

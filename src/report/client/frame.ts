@@ -8,7 +8,7 @@ declare const Plot: typeof PlotModule;
 /** Draws one figure into its empty box. */
 export type Drawing = (box: HTMLElement) => void;
 
-export const { runs } = JSON.parse(document.getElementById("data")!.textContent!) as PageData;
+export const { runs, comparison } = JSON.parse(document.getElementById("data")!.textContent!) as PageData;
 const labels = runs.map(({ label }) => label);
 export const runColours = {
   domain: labels,
