@@ -186,8 +186,12 @@ const savesOf = (needs: TracedOp["saves"], handles: ReadonlyMap<string, Handle>)
     saved instanceof SavedTensor ? [{ tensor: saved.name, site, need: needs[name] as Need }] : [],
   );
 
-function sameStep(a: TracedStep, b: TracedStep): boolean {
-  const text = ({ inputs, output, saves }: TracedStep) =>
-    JSON.stringify([inputs, output, saves.map(({ tensor, site: { name }, need }) => [tensor, name, need])]);
-  return text(a) === text(b);
-}
+const sameStep = (a: TracedStep, b: TracedStep): boolean =>
+  a.output === b.output &&
+  a.inputs.length === b.inputs.length &&
+  a.inputs.every((input, i) => input === b.inputs[i]) &&
+  a.saves.length === b.saves.length &&
+  a.saves.every(({ tensor, site, need }, i) => {
+    const other = b.saves[i]!;
+    return tensor === other.tensor && site.name === other.site.name && need === other.need;
+  });

@@ -6,7 +6,7 @@
  * needs only the support is served by the same copy.
  *
  * A store decides two things: how to pack a tensor, and which tensor of a chain of recomputable ops is packed at all
- * (chain.ts). All methods differ only there: plain, recomputation, COMET, its rivals, offload.
+ * (plan.ts). All methods differ only there: plain, recomputation, COMET, its rivals, offload.
  */
 import type { Block, Device } from "../device/device.js";
 import { Chains } from "./chain.js";
