@@ -109,5 +109,6 @@ export const acgc = storeKind({
   settings: acgcSettings,
   label: ({ acgcEps, acgcZeros }) => `AC-GC ${acgcZeros ? "AutoQuantZ" : "AutoQuant"}, e 2^${-acgcEps}`,
   slug: ({ acgcEps, acgcZeros }) => `acgc-${acgcZeros ? "z" : "q"}${acgcEps}`,
+  knob: () => ({ setting: "acgcEps", values: Array.from({ length: 21 }, (_, i) => 16 - i) }),
   create: (_engine, settings) => new AcgcStore(settings),
 });

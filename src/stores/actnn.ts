@@ -86,5 +86,9 @@ export const actnn = storeKind({
     `ActNN ${settings.actnnLevel}, ${bitsOf(settings)} bits${settings.actnnUnbiased ? ", unbiased" : ""}`,
   slug: (settings) =>
     `actnn-${settings.actnnLevel}-${bitsOf(settings)}${settings.actnnUnbiased ? "-unbiased" : ""}`,
+  knob: ({ actnnLevel }) =>
+    actnnLevel === "L3"
+      ? { setting: "actnnBits", direction: "falls", least: 1, most: 8 }
+      : { setting: "actnnBits", values: [8, 7, 6, 5, 4, 3, 2, 1] },
   create: (_engine, settings) => new ActnnStore(settings),
 });

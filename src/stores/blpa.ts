@@ -98,5 +98,6 @@ export const blpa = storeKind({
   settings: blpaSettings,
   label: ({ blpaBits }) => `BLPA, ${blpaBits} bits`,
   slug: ({ blpaBits }) => `blpa-${blpaBits}`,
+  knob: () => ({ setting: "blpaBits", values: [8, 4] }),
   create: (_engine, { blpaBits }) => new BlpaStore(blpaBits),
 });

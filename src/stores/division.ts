@@ -144,5 +144,6 @@ export const division = storeKind({
   label: ({ divisionBits, divisionBlock }) =>
     `DIVISION, ${divisionBlock} × ${divisionBlock}, ${divisionBits} bits`,
   slug: ({ divisionBits, divisionBlock }) => `division-${divisionBlock}-${divisionBits}`,
+  knob: () => ({ setting: "divisionBits", values: [8, 7, 6, 5, 4, 3, 2, 1] }),
   create: (_engine, settings) => new DivisionStore(settings),
 });

@@ -101,5 +101,6 @@ export const gact = storeKind({
   settings: gactSettings,
   label: ({ gactBits, gactUnshared }) => `GACT, ${gactBits} bits${gactUnshared ? ", not shared" : ""}`,
   slug: ({ gactBits, gactUnshared }) => `gact-${gactBits}${gactUnshared ? "-unshared" : ""}`,
+  knob: () => ({ setting: "gactBits", direction: "falls", least: 1, most: 8 }),
   create: (_engine, settings) => new GactStore(settings),
 });

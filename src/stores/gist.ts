@@ -193,5 +193,6 @@ export const gist = storeKind({
   settings: gistSettings,
   label: ({ gistFormat }) => `Gist, ${gistFormat}`,
   slug: ({ gistFormat }) => `gist-${gistFormat}`,
+  knob: () => ({ setting: "gistFormat", values: ["fp32", "fp16", "fp10", "fp8"] }),
   create: (_engine, settings) => new GistStore(settings),
 });

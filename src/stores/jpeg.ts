@@ -90,6 +90,7 @@ export const jpegAct = storeKind({
   settings: jpegSettings,
   label: ({ jpegTable }) => `JPEG-ACT, ${jpegTable}`,
   reads,
+  knob: () => ({ setting: "jpegTable", values: ["optL", "optH"] }),
   create: (_engine, settings) => new JpegStore("jpeg-act", "zvc", settings),
 });
 
@@ -99,5 +100,6 @@ export const jpegBase = storeKind({
   settings: jpegSettings,
   label: ({ jpegTable }) => `JPEG-BASE, ${jpegTable}`,
   reads,
+  knob: () => ({ setting: "jpegTable", values: ["optL", "optH"] }),
   create: (_engine, settings) => new JpegStore("jpeg-base", "huffman", settings),
 });
