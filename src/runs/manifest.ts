@@ -4,6 +4,8 @@ import { join } from "node:path";
 import type { Profile } from "../device/kernel-module.js";
 import { DataError } from "../error.js";
 import * as is from "../files/shape.js";
+import { defaultsOf } from "../setting.js";
+import { storeSettings } from "../stores/registry.js";
 import { type Settings, settingsTable } from "../training/settings.js";
 
 /** This number grows when older versions could not read the file. */
@@ -57,6 +59,19 @@ export const settingsShape = is.object<Settings>(
     Object.entries(settingsTable).map(([name, { expected, accepts }]) => [name, is.one(expected, accepts)]),
   ) as unknown as Parameters<typeof is.object<Settings>>[0],
 );
+
+/**
+ * A file's content, with the default for each store setting that its settings lack: the file may be older than the store
+ * that reads the setting.
+ */
+export function withStoreDefaults(value: unknown): unknown {
+  if (!is.isRecord(value) || !is.isRecord(value.settings)) return value;
+  const { settings } = value;
+  const missing = Object.entries(defaultsOf(storeSettings)).filter(
+    ([name]) => !Object.hasOwn(settings, name),
+  );
+  return { ...value, settings: { ...settings, ...Object.fromEntries(missing) } };
+}
 
 const versions = is.object<Manifest["versions"]>({ comet: is.text, node: is.text, arch: is.text });
 
@@ -125,5 +140,5 @@ export function parseManifest(text: string, where: string): Manifest {
       remedy: "use the comet-ts that wrote it, or a newer one",
     });
   }
-  return is.check(value, manifestShape, where, remedy);
+  return is.check(withStoreDefaults(value), manifestShape, where, remedy);
 }

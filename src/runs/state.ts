@@ -5,7 +5,7 @@ import * as is from "../files/shape.js";
 import type { Position } from "../training/position.js";
 import type { Settings } from "../training/settings.js";
 import type { Mark } from "./log.js";
-import { settingsShape } from "./manifest.js";
+import { settingsShape, withStoreDefaults } from "./manifest.js";
 
 /** What of a run is not in its session. */
 export interface RunState {
@@ -56,5 +56,5 @@ export function parseState(text: string, where: string): State {
       remedy: "use the comet-ts that wrote it",
     });
   }
-  return is.check(value, stateShape, where, "remove the checkpoint");
+  return is.check(withStoreDefaults(value), stateShape, where, "remove the checkpoint");
 }

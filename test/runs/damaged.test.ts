@@ -183,3 +183,14 @@ test("commands say so in one line", () => {
     assert.match(stderr, /^comet: DataError: [^\n]*metrics\.jsonl, line 1: [^\n]*\n$/);
   }
 });
+
+test("a manifest from before a store had a setting has its default; no other setting may be missing", () => {
+  const { actnnBits: _, ...older } = whole.settings;
+  const read = parseManifest(JSON.stringify({ ...whole, settings: older }), "m");
+  assert.deepEqual(read.settings, whole.settings);
+  const { batch: __, ...damaged } = whole.settings;
+  assert.throws(
+    () => parseManifest(JSON.stringify({ ...whole, settings: damaged }), "m"),
+    isData(/^m: settings\.batch: expected/),
+  );
+});
