@@ -20,5 +20,5 @@ export const unreadFormat = (path: string): DataError =>
     where: path,
     expected: "JPEG, PNG, WebP or TIFF",
     got: `a file that ends in ${extensionOf(path)}, which is not read`,
-    remedy: "convert such files, or leave them out with --skip-bad",
+    remedy: "convert such files, or leave them out with dataset.skipBad",
   });

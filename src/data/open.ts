@@ -53,7 +53,7 @@ async function openFolder(path: string, settings: FolderSettings): Promise<Datas
   const entries = await readdir(path).catch(() => null);
   if (entries === null) {
     throw new DataError({
-      where: "--data",
+      where: "dataset.source",
       expected: "the name of a data set, or a folder",
       got: `"${path}"`,
       remedy: suggestion(path, datasetNames),

@@ -36,7 +36,7 @@ export async function decodePicture(
       where,
       expected: `a whole image, ${names}`,
       got: cause instanceof Error ? cause.message : "one that cannot be decoded",
-      remedy: "replace or remove the file, or leave damaged files out with --skip-bad",
+      remedy: "replace or remove the file, or leave damaged files out with dataset.skipBad",
     });
   }
 }
@@ -46,7 +46,7 @@ const tooLarge = (where: string, width: number, height: number, maxPixels: numbe
     where,
     expected: `an image of at most ${maxPixels} pixels`,
     got: `${width} × ${height}`,
-    remedy: "make it smaller, raise the limit with --max-pixels, or leave such files out with --skip-bad",
+    remedy: "make it smaller, raise dataset.maxPixels, or leave such files out with dataset.skipBad",
   });
 
 export type { Picture };

@@ -40,19 +40,19 @@ export function cropOf({
 export function checkSize(size: number): void {
   if (Number.isInteger(size) && size >= 1) return;
   throw new UsageError({
-    where: "--image",
+    where: "dataset.size",
     expected: "a whole number of pixels, at least 1",
     got: String(size),
-    remedy: "give for example --image 224",
+    remedy: "give for example dataset.size 224",
   });
 }
 
 export function maxPixelsOf({ maxPixels = mostPixels }: FolderSettings): number {
   if (maxPixels >= 1) return maxPixels;
   throw new UsageError({
-    where: "--max-pixels",
+    where: "dataset.maxPixels",
     expected: "a number of pixels, at least 1",
     got: String(maxPixels),
-    remedy: "give for example --max-pixels 200e6",
+    remedy: "give for example dataset.maxPixels 200e6",
   });
 }

@@ -245,7 +245,7 @@ test("an image with more pixels than the limit is refused, named and left out li
   await batch(await open(33 * 47));
   await rejects(
     batch(await open(33 * 47 - 1)),
-    /b\.JPEG: expected an image of at most 1550 pixels, got 33 × 47; .*--max-pixels.*--skip-bad/,
+    /b\.JPEG: expected an image of at most 1550 pixels, got 33 × 47; .*dataset\.maxPixels.*dataset\.skipBad/,
   );
   const lenient = await openDataset(root, { size: 8, workers: 1, maxPixels: 2000, skipBad: true });
   assert.equal(lenient.skipped.length, 0);
@@ -289,7 +289,7 @@ test("a side that is no whole number of pixels is refused, whatever the data", a
     [32.5, "fashion-mnist"],
   ] as const) {
     const message = new RegExp(
-      `--image: expected a whole number of pixels, at least 1, got ${size}; give for`,
+      `dataset.size: expected a whole number of pixels, at least 1, got ${size}; give for`,
     );
     await assert.rejects(
       openDataset(data, { size }),

@@ -41,8 +41,8 @@ function residual(engine: Engine, w: Parameter): Tensor {
 class Counting extends PlainStore {
   readonly packs: string[] = [];
 
-  override pack(tensor: Tensor, claimants: readonly SaveRequest[] = []): Packed {
-    this.packs.push(claimants.map(({ site, need }) => `${site.name}:${need}`).join(" + "));
+  override pack(tensor: Tensor, requests: readonly SaveRequest[] = []): Packed {
+    this.packs.push(requests.map(({ site, need }) => `${site.name}:${need}`).join(" + "));
     return super.pack(tensor);
   }
 }
@@ -124,5 +124,47 @@ test("a value that is still in use serves backward itself", () => {
   assert.equal(x.data[0], -6);
   x.dispose();
   w.gradient!.dispose();
+  assertNothingLeaks(engine);
+});
+
+/** Gives its images one by one, as a form does that is decoded in parts. */
+class OneByOne extends PlainStore {
+  override pack(tensor: Tensor): Packed {
+    const whole = super.pack(tensor);
+    return {
+      kind: "raw",
+      bytes: whole.bytes,
+      images: 1,
+      range: (first, count) => whole.range(first, count),
+      free: () => whole.free(),
+    };
+  }
+}
+
+test("a gate on a tensor that comes in parts opens where each image is not 0", () => {
+  const engine = freshEngine(new OneByOne());
+  const values = Float32Array.of(1, 0, 0, 2, 3, 3, 0, 0);
+  const site = { name: "relu.y", op: "relu", parameter: null };
+  const x = Tensor.from(engine, values, [4, 2]);
+  const handle = engine.store.put(x, site, "support");
+  x.dispose();
+  const dx = engine.store.gate(handle, Tensor.from(engine, new Float32Array(8).fill(5), [4, 2]));
+  assert.deepEqual([...dx.data], [5, 0, 0, 5, 5, 5, 0, 0]);
+  dx.dispose();
+  assertNothingLeaks(engine);
+});
+
+test("a second handle on a tensor keeps it when the first is given up", () => {
+  const engine = freshEngine();
+  const site = { name: "conv.x", op: "conv2d", parameter: null };
+  const x = image(engine);
+  const values = [...x.data];
+  const first = engine.store.put(x, site, "value");
+  const second = engine.store.share(first);
+  x.dispose();
+  engine.store.drop(first);
+  const back = engine.store.take(second);
+  assert.deepEqual([...back.data], values);
+  back.dispose();
   assertNothingLeaks(engine);
 });

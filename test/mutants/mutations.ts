@@ -2,6 +2,7 @@
 import { dataMutants } from "./data.js";
 import { fileMutants } from "./files.js";
 import { type Mutant, of } from "./mutant.js";
+import { seamMutants } from "./seam.js";
 
 export const mutants: Mutant[] = [
   ...of("codec/bound", [
@@ -169,4 +170,5 @@ export const mutants: Mutant[] = [
   ]),
   ...fileMutants,
   ...dataMutants,
+  ...seamMutants,
 ];

@@ -97,5 +97,5 @@ const unusable = (where: string, cause: unknown): UsageError =>
     where: `settings.offloadFolder (${where || "temporary files"})`,
     expected: "a folder with room for a file of all saved tensors",
     got: cause instanceof Error ? cause.message : String(cause),
-    remedy: "give another --offload-folder, or use --offload-to memory",
+    remedy: "give another settings.offloadFolder, or use settings.offloadTo memory",
   });
