@@ -32,6 +32,6 @@ test("a promise is refused exactly where a run would not read it", () => {
 test("where two choices would have to be others, the store is named first", () => {
   assert.throws(
     () => checkRun({ ...defaults, store: "plain", bound: 0.5 }),
-    /settings\.bound: expected settings\.store comet-conv or comet, which reads it, got settings\.store plain/,
+    /settings\.bound: expected settings\.store comet-conv or comet or offload, which reads it, got settings\.store plain/,
   );
 });
