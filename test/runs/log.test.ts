@@ -63,3 +63,18 @@ test("a mark is of these bytes and no others", async () => {
     assert.throws(() => readToMark(path, mark), DataError);
   });
 });
+
+test("a log that is opened with its first bytes is cut back to them", async () => {
+  const disk = new Disk();
+  await on(disk, async () => {
+    const first = new Log(path);
+    first.append(record(1));
+    const mark = first.mark();
+    first.append(record(2));
+    first.close();
+    const again = new Log(path, readToMark(path, mark));
+    again.append(record(3));
+    again.close();
+  });
+  assert.deepEqual(steps(disk), [1, 3]);
+});

@@ -186,7 +186,7 @@ test("the file has no name while it is in use, and a folder that is none is an e
   assert.throws(
     () => new HostFile(own),
     (error: Error) =>
-      error instanceof UsageError && /offloadFolder.*ENOENT.*--offload-to memory/s.test(error.message),
+      error instanceof UsageError && /offloadFolder.*ENOENT.*settings\.offloadTo memory/s.test(error.message),
   );
   assert.ok(!existsSync(own));
   const before = readdirSync(folder);
