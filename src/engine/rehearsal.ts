@@ -41,7 +41,7 @@ class NoStore extends Store {
  * UsageError while a forward pass waits for its backward pass.
  */
 export function rehearse(engine: Engine, forward: () => Tensor): void {
-  const { store, onOutput, recording } = engine;
+  const { store, onOutput, recording, trial } = engine;
   if (engine.tape.length > 0) {
     throw new UsageError({
       where: "rehearse",
@@ -54,11 +54,12 @@ export function rehearse(engine: Engine, forward: () => Tensor): void {
   engine.store = stand;
   engine.onOutput = null;
   engine.recording = true;
+  engine.trial = true;
   try {
     forward().dispose();
     store.chains.conclude(stand.chains.pass);
   } finally {
     abandon(engine);
-    Object.assign(engine, { store, onOutput, recording });
+    Object.assign(engine, { store, onOutput, recording, trial });
   }
 }

@@ -185,6 +185,14 @@ test("a rehearsal belongs between two steps, and one that fails leaves the engin
   step();
 });
 
+test("a rehearsal on one image serves where normalisation sees one value of a channel", () => {
+  const engine = createEngine({ memory: "8MiB", store: new Keeping("last") });
+  const norm = new Network(engine).norm(0);
+  rehearse(engine, () => batchNorm2d(Tensor.from(engine, [1, 2, 3], [1, channels, 1, 1]), norm, "norm"));
+  assert.equal(engine.trial, false);
+  assert.equal(engine.store.chains.stale, false);
+});
+
 test("a pass that is given up plans nothing", () => {
   const { engine, store, forward, step } = opened(chain);
   forward().dispose();
