@@ -43,6 +43,7 @@ const laws: Suite[] = [
   { file: "engine/store", pattern: ".", of: ["engine/"] },
   { file: "engine/chain", pattern: ".", of: ["engine/"] },
   { file: "engine/plan", pattern: ".", of: ["engine/"] },
+  { file: "noise/pass", pattern: ".", of: ["noise/pass"] },
   { file: "files/place", pattern: ".", of: ["files/output"] },
   { file: "files/atomic", pattern: ".", of: ["files/output"] },
   { file: "runs/log", pattern: ".", of: ["runs/log"] },

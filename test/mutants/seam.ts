@@ -31,6 +31,10 @@ export const seamMutants: Mutant[] = [
     ["gates all parts with the first support", "start += size", "start += 0"],
     ["gates before all images are known", "this.#known < this.#shape[0]", "false"],
   ]),
+  ...of("noise/pass", [
+    ["passes noise on as if no op changed it", "share * gain", "share"],
+    ["keeps its shares in what it looked at", "engine.store.drop(handle);", ";"],
+  ]),
   ...of("files/output", [
     ["renames without a flush", "fsyncSync(this.#file);\n            closeSync", "closeSync"],
     ["does not flush the folder", "syncFolder(dirname(this.#place.path))", "void 0"],
