@@ -68,6 +68,7 @@ export async function openCifar(
         layout.name === "cifar10"
           ? "run comet data cifar10, or give the folder that holds it"
           : "unpack the official binary archive there, or give the folder that holds it",
+        (path, length) => checkLength(length, path, layout, images / files.length),
       );
       hash.update(bytes);
       parts.push(decodeRecords(bytes, path, layout, images / files.length));
@@ -96,17 +97,22 @@ export async function openCifar(
   };
 }
 
-/** Splits a file's records into labels and pixels. */
-function decodeRecords(bytes: Uint8Array, path: string, layout: CifarLayout, count: number): Pixels {
-  const recordBytes = layout.labelBytes + imageBytes;
-  if (bytes.length !== count * recordBytes) {
+function checkLength(bytes: number, path: string, { labelBytes }: CifarLayout, count: number): void {
+  const recordBytes = labelBytes + imageBytes;
+  if (bytes !== count * recordBytes) {
     throw new DataError({
       where: path,
       expected: `${count * recordBytes} bytes (${count} records of ${recordBytes})`,
-      got: `${bytes.length} bytes`,
+      got: `${bytes} bytes`,
       remedy: "fetch the file again",
     });
   }
+}
+
+/** Splits a file's records into labels and pixels. */
+function decodeRecords(bytes: Uint8Array, path: string, layout: CifarLayout, count: number): Pixels {
+  const recordBytes = layout.labelBytes + imageBytes;
+  checkLength(bytes.length, path, layout, count);
   const data = new Uint8Array(count * imageBytes);
   const labels = new Uint8Array(count);
   for (let n = 0; n < count; n++) {

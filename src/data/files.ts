@@ -1,17 +1,23 @@
 /** Reads the files of a data set. Errors name the file that is missing or damaged. */
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { constants, gunzipSync } from "node:zlib";
 import { DataError } from "../error.js";
 
-/** Reads the first of `paths` that exists. `remedy` tells the user how to get the file. */
+/**
+ * Reads the first of `paths` that exists. `remedy` tells the user how to get the file. `check` gets the file's path and
+ * length before anything is read, and throws if the length is wrong, because a wrong file can be of any size.
+ */
 export async function readFirst(
   paths: readonly string[],
   remedy: string,
+  check: (path: string, bytes: number) => void = () => {},
 ): Promise<{ path: string; bytes: Uint8Array }> {
   for (const path of paths) {
     try {
+      check(path, (await stat(path)).size);
       return { path, bytes: await readFile(path) };
     } catch (cause) {
+      if (cause instanceof DataError) throw cause;
       if (!isMissing(cause)) {
         throw unreadable(path, cause);
       }

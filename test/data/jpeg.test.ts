@@ -5,6 +5,7 @@ import factory from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
 import { wasmDecoder } from "../../src/data/formats/wasm.js";
 import { BitReader, HuffmanTable } from "../../src/data/jpeg/entropy.js";
 import { ScanDecoder } from "../../src/data/jpeg/scan.js";
+import { checkScans, mostScans } from "../../src/data/jpeg/segments.js";
 import { decodePicture } from "../../src/data/picture.js";
 import { DataError } from "../../src/error.js";
 import { encodeJpeg, fileOf, goldenOf, marker, names, scene } from "./images.js";
@@ -88,6 +89,22 @@ test("JPEG: data that are too short are not read, though other bytes follow; nor
     const turned = Buffer.from(restarts);
     turned[marker(turned, which) + 1] = other;
     await rejects(turned, /restart marker that is not there/);
+  }
+});
+
+test("JPEG: a file of very many scans is refused before it is decoded", async () => {
+  for (const name of ["progressive.jpg", "cmyk-progressive.jpg"]) {
+    const bytes = fileOf(name);
+    const scan = bytes.lastIndexOf(Buffer.from([0xff, 0xda]));
+    const repeated = (times: number) =>
+      Buffer.concat([
+        bytes.subarray(0, scan),
+        ...Array(times).fill(bytes.subarray(scan, -2)),
+        bytes.subarray(-2),
+      ]);
+    const scans = bytes.toString("latin1").split("\xff\xda").length - 1;
+    checkScans(repeated(mostScans - scans + 1));
+    await rejects(repeated(mostScans - scans + 2), /more than 100 scans/);
   }
 });
 

@@ -25,6 +25,7 @@ import { archiveSource } from "../../src/data/cifar-source.js";
 import { fetchFiles } from "../../src/data/fetch.js";
 import { decodeIdx, encodeIdx } from "../../src/data/idx.js";
 import { openIdxFolder, unzippedIdx } from "../../src/data/mnist.js";
+import { decodePicture } from "../../src/data/picture.js";
 import { CometError } from "../../src/error.js";
 import { parseExactly, stringifyExactly } from "../../src/files/exact.js";
 import { takeLock } from "../../src/files/lock.js";
@@ -45,6 +46,7 @@ import { parseState } from "../../src/runs/state.js";
 import type { TrainRecord } from "../../src/training/records.js";
 import { mutated, mutatedJson } from "../arbitrary/mutation.js";
 import { seed } from "../arbitrary/seed.js";
+import { fileOf, names } from "../data/images.js";
 import { makeRun, manifest } from "../report/runs.js";
 import { small, state, within } from "../runs/small-runs.js";
 
@@ -350,6 +352,17 @@ law(
     const out = join(folder, "fetched");
     rmSync(out, { recursive: true, force: true });
     await fetchFiles(out, md5, [["archive", archiveSource(address)]], () => {});
+  },
+);
+
+const pictures = names.map(fileOf).filter(({ length }) => length < 4000);
+law(
+  "pictures",
+  1500,
+  (rng) => mutated(pictures[rng.integer(0, pictures.length - 1)]!, rng),
+  async (file) => {
+    const { width, height, data } = await decodePicture(file, "file", 1e6);
+    assert.equal(data.length, 3 * width * height);
   },
 );
 

@@ -7,7 +7,7 @@
 import factory from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
 import { decodeFourPlanes } from "../jpeg/cmyk.js";
 import { readCoefficients } from "../jpeg/coefficients.js";
-import { findFrame } from "../jpeg/segments.js";
+import { checkScans, findFrame } from "../jpeg/segments.js";
 import type { Format } from "./format.js";
 import { wasmDecoder } from "./wasm.js";
 
@@ -20,6 +20,7 @@ export const jpeg: Format = {
   begins: (bytes) => bytes[0] === 0xff && bytes[1] === 0xd8,
   size: findFrame,
   async decode(bytes) {
+    checkScans(bytes);
     if (findFrame(bytes).planes.length === 4) return decodeFourPlanes(bytes);
     const { picture, complaints } = await decode(bytes);
     if (complaints.length > 0) readCoefficients(bytes);

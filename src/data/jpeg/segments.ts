@@ -37,6 +37,24 @@ export function nextSegment(bytes: Uint8Array, at: number): Segment | null {
   return null;
 }
 
+/**
+ * The most scans that are decoded. Encoders write about ten. Each scan passes over all blocks of the image, even where it
+ * holds only a few bytes, so a small file with very many scans could keep a processor busy for minutes.
+ */
+export const mostScans = 100;
+
+/** Throws an Error if there are more scans than that. Decodes nothing. */
+export function checkScans(bytes: Uint8Array): void {
+  let scans = 0;
+  for (let at = 2; ; ) {
+    const segment = nextSegment(bytes, at);
+    if (segment === null || segment.marker === endOfImage) return;
+    if (segment.marker === startOfScan && ++scans > mostScans)
+      throw new Error(`more than ${mostScans} scans`);
+    at = segment.end;
+  }
+}
+
 /** The sampling factors of one plane and the number of its table of quantisation. */
 export interface Sampling {
   id: number;
