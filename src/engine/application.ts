@@ -40,6 +40,9 @@ export interface BackwardObserver {
 
 /** What an observer is shown of one application's backward. The tensors are borrowed. */
 export interface Visit {
+  /** Whether `parameter` takes a gradient in pieces too, some rows after the other. */
+  readonly rows?: boolean;
+  /** The application's contribution to the gradient of a parameter. */
   parameter?(parameter: Parameter, gradient: Tensor): void;
   inputs(gradients: readonly (Tensor | null)[]): void;
 }

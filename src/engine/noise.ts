@@ -14,6 +14,8 @@ export interface NoiseLaw<A> {
 
 /** What of one op's backward is shown to its law. The tensors are borrowed. */
 export interface NoiseWatch {
+  /** Whether `parameter` takes a contribution in pieces too, some rows after the other. */
+  readonly rows?: boolean;
   /** The op's contribution to the gradient of a parameter. */
   parameter?(parameter: Parameter, gradient: Tensor): void;
   /** The gradients of the inputs; null where none is wanted. Called last. */

@@ -10,6 +10,7 @@
  * make is a noise law (noise.ts), which stands beside the op.
  */
 import type { Block } from "../device/device.js";
+import type { RowWriter } from "./gradients.js";
 import type { NoiseLaw } from "./noise.js";
 import type { Need } from "./packed.js";
 import type { Parameter } from "./parameter.js";
@@ -27,6 +28,11 @@ export interface Op<A> {
   readonly noise?: NoiseLaw<A>;
   /** The parameter whose gradient depends on what is saved. */
   parameter?(attributes: A): Parameter | null;
+  /**
+   * All parameters that backward reads or adds to. When the last application that names a parameter has been passed, the
+   * optimiser may update it.
+   */
+  parameters?(attributes: A): readonly Parameter[];
   /** Reads its inputs; may recycle those that it does not save. `apply` disposes of the rest. */
   forward(run: Forward, inputs: readonly Tensor[], attributes: A): { y: Tensor; saved?: Saved };
   /** Consumes dy. Returns a gradient for each input, null where none is wanted or none exists. */
@@ -68,6 +74,11 @@ export interface Backward {
   pending(input: number): Tensor | null;
   /** Adds to the gradient of a parameter. Consumes `gradient`. */
   accumulate(parameter: Parameter, gradient: Tensor): void;
+  /**
+   * The same for a large gradient, which `write` computes some rows (of the first axis) at a time. The parameter may be
+   * updated meanwhile, so backward has no further use of its values.
+   */
+  accumulateRows(parameter: Parameter, write: RowWriter): void;
 }
 
 /** What recomputation works with: some images of a batch, in the backward pass. */

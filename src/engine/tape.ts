@@ -8,6 +8,7 @@
 import type { Block } from "../device/device.js";
 import { FreedError, UsageError } from "../error.js";
 import { Application, type BackwardObserver, type Visit } from "./application.js";
+import { type GradientReceiver, ParameterGradients, type RowWriter, sum } from "./gradients.js";
 import type { Handle } from "./handle.js";
 import type { Backward, Op } from "./op.js";
 import type { Need } from "./packed.js";
@@ -38,6 +39,8 @@ export interface Flow {
   arrive(node: Node, tensor: Tensor | null): void;
   /** Adds to what arrives at a parameter. Consumes `tensor`. */
   accumulate(parameter: Parameter, tensor: Tensor): void;
+  /** See `Backward.accumulateRows`; absent where all comes in one piece. */
+  accumulateRows?(parameter: Parameter, empty: (shape: readonly number[]) => Tensor, write: RowWriter): void;
   /** Whether this flow is the last one that needs what was saved. */
   readonly last: boolean;
 }
@@ -115,6 +118,7 @@ export function propagate(
 function backwardRun(engine: Engine, application: Application, flow: Flow): Backward {
   const { site, parents, handles } = application;
   const { store } = engine;
+  const empty = (shape: readonly number[]) => Tensor.empty(engine, shape, site, "gradients");
   const handle = (name: string) => (flow.last ? handles.get(name)! : store.share(handles.get(name)!));
   return {
     engine,
@@ -124,7 +128,7 @@ function backwardRun(engine: Engine, application: Application, flow: Flow): Back
     takeParts: (name) => store.takeParts(handle(name)),
     gate: (name, dy) => store.gate(handle(name), dy),
     bits: (name) => store.bits(handles.get(name)!),
-    empty: (shape) => Tensor.empty(engine, shape, site, "gradients"),
+    empty,
     pending(input) {
       const parent = parents[input];
       const before = parent ? flow.arrived(parent) : null;
@@ -133,6 +137,12 @@ function backwardRun(engine: Engine, application: Application, flow: Flow): Back
       return before;
     },
     accumulate: (parameter, gradient) => flow.accumulate(parameter, gradient),
+    accumulateRows(parameter, write) {
+      if (flow.accumulateRows) return flow.accumulateRows(parameter, empty, write);
+      const gradient = empty(parameter.value.shape);
+      write(gradient.data, 0, gradient.shape[0]!);
+      flow.accumulate(parameter, gradient);
+    },
   };
 }
 
@@ -142,33 +152,24 @@ export function deliver(flow: Flow, node: Node, tensor: Tensor): void {
   flow.arrive(node, before === null ? tensor : sum(before, tensor));
 }
 
-/** a + b. Consumes both. */
-function sum(a: Tensor, b: Tensor): Tensor {
-  const values = a.data;
-  const y = a.recycle("sum of gradients");
-  y.engine.kernels.add(y.data, values, b.data);
-  b.dispose();
-  return y;
-}
-
 /** The gradients themselves: they arrive at nodes and at parameters. */
-const gradients = (visit: Visit | null): Flow => ({
+const gradients = (own: ParameterGradients, application: Application, visit: Visit | null): Flow => ({
   last: true,
   arrived: (node) => node.gradient,
   arrive(node, tensor) {
     node.gradient = tensor;
   },
-  accumulate(parameter, gradient) {
-    visit?.parameter?.(parameter, gradient);
-    parameter.gradient = parameter.gradient === null ? gradient : sum(parameter.gradient, gradient);
-  },
+  accumulate: (parameter, gradient) => own.accumulate(application, visit, parameter, gradient),
+  accumulateRows: (parameter, empty, write) =>
+    own.accumulateRows(application, visit, parameter, empty, write),
 });
 
 /**
- * Back-propagates from a scalar and fills the gradients of all parameters on which it depends. Consumes `loss`, takes
- * each handle once, and leaves the tape empty.
+ * Back-propagates from a scalar to all parameters on which it depends. Consumes `loss`, takes each handle once, and leaves
+ * the tape empty. The gradients go to `receiver`, each as soon as it is complete; without one, they stay at their
+ * parameters, where those of several passes add up.
  */
-export function backward(loss: Tensor): void {
+export function backward(loss: Tensor, receiver: GradientReceiver | null = null): void {
   const engine = engineOf(loss);
   const { node } = loss;
   if (node === null || loss.size !== 1) {
@@ -183,19 +184,27 @@ export function backward(loss: Tensor): void {
   engine.store.chains.conclude();
   node.gradient = Tensor.empty(engine, [1], "backward", "gradients");
   node.gradient.data[0] = 1;
-  for (const application of engine.tape.splice(0).reverse()) {
+  const applications = engine.tape.splice(0).reverse();
+  const own = new ParameterGradients(applications, receiver);
+  for (const application of applications) {
     const dy = application.gradient;
     application.gradient = null;
-    if (dy !== null) propagateGradient(engine, application, dy);
+    if (dy !== null) propagateGradient(engine, application, dy, own);
     for (const handle of application.handles.values()) engine.store.drop(handle);
+    own.passed(application);
   }
   engine.observer?.end();
 }
 
-function propagateGradient(engine: Engine, application: Application, dy: Tensor): void {
+function propagateGradient(
+  engine: Engine,
+  application: Application,
+  dy: Tensor,
+  own: ParameterGradients,
+): void {
   const visit = engine.observer?.visit(application, dy) ?? null;
   engine.onGradient?.(application.site, dy);
-  const flow = gradients(visit);
+  const flow = gradients(own, application, visit);
   const passed = propagate(engine, application, dy, flow);
   visit?.inputs(passed);
   passed.forEach((gradient, i) => {

@@ -324,8 +324,10 @@ export interface Kernels extends JpegKernels {
   // ── reductions ── Sums follow reference/order.ts (float32 lanes in blocks, blocks added in binary64) and
   // are returned as JavaScript numbers.
   sum(x: Float32Array): number;
-  sumAbs(x: Float32Array): number;
-  sumSquares(x: Float32Array): number;
+  // `before` is the sum over what comes before x: if that is a multiple of 1024 elements, a sum in pieces has the bits
+  // of the sum over the whole.
+  sumAbs(x: Float32Array, before?: number): number;
+  sumSquares(x: Float32Array, before?: number): number;
   maxAbs(x: Float32Array): number;
   countNonZero(x: Float32Array): number;
   /** Index of the first NaN or infinity, or −1 if there is none. */

@@ -14,7 +14,6 @@ import type { Parameter } from "../engine/parameter.js";
 import { multiply } from "../engine/recipe.js";
 import type { Tensor } from "../engine/tensor.js";
 import type { Conv2dShape } from "../kernels/kernels.js";
-import { meanSquare } from "./pass.js";
 
 type Terms = Omit<Observation, "signal" | "arrived">;
 
@@ -48,12 +47,13 @@ export const linearNoise: NoiseLaw<{ weight: Parameter }> = {
 
 /** Reports once the weight's gradient, and so the signal, is known. */
 function reporting(run: NoiseRun, found: Terms, weight: Parameter) {
-  let signal = 0;
+  let squares = 0;
   return {
+    rows: true,
     parameter(parameter: Parameter, gradient: Tensor) {
-      if (parameter === weight) signal = meanSquare(gradient);
+      if (parameter === weight) squares = run.engine.kernels.sumSquares(gradient.data, squares);
     },
-    inputs: () => run.record("x", { ...found, signal }),
+    inputs: () => run.record("x", { ...found, signal: squares / weight.value.size }),
   };
 }
 

@@ -58,6 +58,7 @@ export class NoisePass implements BackwardObserver {
     const run = this.#run(engine, application, shared, senders);
     const watch = application.op.noise?.watch(run, dy, application.attributes) ?? null;
     return {
+      rows: !watch?.parameter || watch.rows === true,
       parameter: (parameter, gradient) => watch?.parameter?.(parameter, gradient),
       inputs: (gradients) => {
         watch?.inputs(gradients);

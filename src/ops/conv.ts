@@ -30,6 +30,8 @@ interface Weights {
   bias: Parameter | null;
 }
 
+const parameters = ({ weight, bias }: Weights): Parameter[] => (bias ? [weight, bias] : [weight]);
+
 interface Conv2dAttributes extends Weights {
   shape: Conv2dShape;
 }
@@ -111,6 +113,7 @@ export const conv2dOp: Op<Conv2dAttributes> = {
   saves: { x: "value" },
   noise: conv2dNoise,
   parameter: ({ weight }) => weight,
+  parameters,
   forward(run, [x], { shape, weight, bias }) {
     const y = run.empty([shape.N, shape.K, shape.P, shape.Q]);
     run.engine.kernels.conv2dForward(y.data, x!.data, weight.value.data, bias?.value.data ?? null, shape);
@@ -157,6 +160,7 @@ export const linearOp: Op<Weights> = {
   saves: { x: "value" },
   noise: linearNoise,
   parameter: ({ weight }) => weight,
+  parameters,
   forward(run, [x], { weight, bias }) {
     const [m, k, n] = [x!.shape[0]!, x!.shape[1]!, weight.value.shape[0]!];
     const { kernels } = run.engine;
@@ -169,23 +173,24 @@ export const linearOp: Op<Weights> = {
     const { kernels } = run.engine;
     const [K, C] = weight.value.shape as [number, number];
     const N = dy.shape[0]!;
-    const x = run.take("x");
-    const dw = run.empty([K, C]);
-    kernels.gemm(dw.data, dy.data, x.data, { m: K, n: C, k: N, transposeA: true, transposeB: false });
-    x.dispose();
-    run.accumulate(weight, dw);
-    accumulateBias(run, bias, dy, { N, C: K, size: 1 });
     let dx: Tensor | null = null;
     if (run.wants(0)) {
       dx = run.empty([N, C]);
-      kernels.gemm(dx.data, dy.data, weight.value.data, {
-        m: N,
-        n: C,
-        k: K,
-        transposeA: false,
-        transposeB: false,
-      });
+      const shape = { m: N, n: C, k: K, transposeA: false, transposeB: false };
+      kernels.gemm(dx.data, dy.data, weight.value.data, shape);
     }
+    accumulateBias(run, bias, dy, { N, C: K, size: 1 });
+    const x = run.take("x");
+    run.accumulateRows(weight, (dw, first, count) => {
+      const columns = run.empty([N, count]);
+      const [to, from] = [columns.data, dy.data];
+      for (let n = 0; n < N; n++) {
+        to.set(from.subarray(n * K + first, n * K + first + count), n * count);
+      }
+      kernels.gemm(dw, to, x.data, { m: count, n: C, k: N, transposeA: true, transposeB: false });
+      columns.dispose();
+    });
+    x.dispose();
     dy.dispose();
     return [dx];
   },

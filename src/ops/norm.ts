@@ -64,6 +64,7 @@ const batchNorm = (saved: "x" | "y", formOf: FormOf): Op<BatchNormState> => ({
   saves: { [saved]: "value", mean: "exact", invStd: "exact" },
   noise: batchNormNoise(saved, formOf),
   parameter: ({ weight }) => weight,
+  parameters: ({ weight, bias }) => [weight, bias],
   forward(run, [x], state) {
     const { kernels } = run.engine;
     const shape = channelsOf(x!.shape);

@@ -5,6 +5,7 @@
  * reaches its own weights alone; an error in what batch normalisation saved also travels to all layers below.
  */
 import type { Prediction } from "../engine/controller.js";
+import type { GradientReceiver } from "../engine/gradients.js";
 import type { Parameter } from "../engine/parameter.js";
 import { PlainStore } from "../engine/store.js";
 import { backward, type Engine } from "../engine/tape.js";
@@ -131,15 +132,20 @@ export function fromGradients<T>(
   forward: () => Tensor,
   of: (gradient: Tensor) => T,
 ): Map<Parameter, T> {
-  keepingStatistics(model, () => backward(forward()));
   const found = new Map<Parameter, T>();
-  for (const parameter of model.allParameters()) {
-    if (parameter.gradient === null) continue;
-    found.set(parameter, of(parameter.gradient));
-    parameter.gradient.dispose();
-    parameter.gradient = null;
-  }
-  return found;
+  const receiver: GradientReceiver = {
+    whole: true,
+    receive(parameter, gradient) {
+      found.set(parameter, of(gradient));
+      gradient.dispose();
+    },
+  };
+  keepingStatistics(model, () => backward(forward(), receiver));
+  return new Map(
+    [...model.allParameters()].flatMap((parameter): [Parameter, T][] =>
+      found.has(parameter) ? [[parameter, found.get(parameter)!]] : [],
+    ),
+  );
 }
 
 /** Restores the running statistics after `run`. */

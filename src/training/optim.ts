@@ -1,5 +1,6 @@
 /** Stochastic gradient descent, and the schedules of its learning rate. */
 
+import type { GradientReceiver } from "../engine/gradients.js";
 import type { Parameter } from "../engine/parameter.js";
 import type { Engine } from "../engine/tape.js";
 import { Tensor } from "../engine/tensor.js";
@@ -12,7 +13,7 @@ export interface SgdOptions {
   nesterov?: boolean;
 }
 
-/** What a step depends on besides weights and gradients, by parameter name. Parameters without a step are left out. */
+/** What a step depends on besides weights and gradients, by parameter name. */
 export interface SgdState<Momentum> {
   momentum: Map<string, Momentum>;
   /** For an optimiser without momentum: the mean |gradient| of the last step. */
@@ -50,17 +51,40 @@ export class Sgd {
 
   /** Updates every parameter that has a gradient. `lrFactor` is a factor on the learning rate: see the schedules. */
   step(lrFactor = 1): void {
-    const { lr, momentum, weightDecay, nesterov } = this.#options;
+    const { receive } = this.receiver(lrFactor);
     for (const parameter of this.#parameters) {
-      const { gradient, value } = parameter;
-      if (gradient === null) continue;
-      if (momentum === 0) this.#meanGradient.set(parameter, this.#meanAbs(gradient));
-      const m = momentum > 0 ? this.#buffer(parameter).data : null;
-      const step = { lr: Math.fround(lr * lrFactor), momentum, weightDecay, nesterov };
-      this.#engine.kernels.sgd(value.data, gradient.data, m, step);
-      gradient.dispose();
+      const { gradient } = parameter;
       parameter.gradient = null;
+      if (gradient !== null) receive(parameter, gradient, 0);
     }
+  }
+
+  /**
+   * Updates parameters in a backward pass, each as soon as its gradient is complete: the same step, without the memory
+   * for all gradients. An error during the pass leaves some parameters updated and others not.
+   */
+  receiver(lrFactor = 1): GradientReceiver {
+    const { lr, momentum, weightDecay, nesterov } = this.#options;
+    const step = { lr: Math.fround(lr * lrFactor), momentum, weightDecay, nesterov };
+    const { kernels } = this.#engine;
+    // Made before the pass, so that they do not lie between the tensors of the pass.
+    if (momentum > 0) for (const parameter of this.#parameters) this.#buffer(parameter);
+    let sum = 0;
+    return {
+      whole: false,
+      receive: (parameter, gradient, first) => {
+        const { value } = parameter;
+        const each = value.size / value.shape[0]!;
+        const [begin, end] = [first * each, first * each + gradient.size];
+        const m = momentum > 0 ? this.#buffer(parameter).data.subarray(begin, end) : null;
+        if (m === null) {
+          sum = kernels.sumAbs(gradient.data, first === 0 ? 0 : sum);
+          this.#meanGradient.set(parameter, sum / end);
+        }
+        kernels.sgd(value.data.subarray(begin, end), gradient.data, m, step);
+        gradient.dispose();
+      },
+    };
   }
 
   /** The mean |m| of a parameter; 0 before its first step. Without momentum, m is the last gradient. */

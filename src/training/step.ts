@@ -77,6 +77,8 @@ function trainStep(
   const packs: PackRecord[] = [];
   const timeline: Bytes[] = [];
   const audit = hooks.auditAt?.(step) ? new Audit(hooks.samplesAt?.(step) ?? 0) : null;
+  const rate = schedule(step, steps);
+  const receiver = optimizer.receiver(rate);
   ledger.resetPeak();
   // Those of probes do not count.
   store.transfers();
@@ -97,11 +99,9 @@ function trainStep(
     abandon(engine);
     return value;
   }
-  backward(loss);
+  backward(loss, receiver);
   store.onPack = null;
   controller?.end?.({ savedPeakBytes: ledger.peak.saved, images: count });
-  const rate = schedule(step, steps);
-  optimizer.step(rate);
   session.average?.update();
   controller?.assess?.((parameter) => optimizer.meanMomentum(parameter));
   ledger.onChange = null;

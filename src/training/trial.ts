@@ -57,10 +57,11 @@ export function trialOf(session: Session, batch: Batch): Trial {
     },
     leftForSaved(count) {
       const { live, peak } = ledger;
-      // The first step adds the gradients and the momentum of all parameters.
+      // The first step adds the momentum of all parameters. Gradients are freed as they come, so they count with what
+      // grows with the batch.
       const momentum = settings.momentum > 0 && live.optimiser === 0 ? live.parameters : 0;
-      const once = ledger.total + live.parameters + momentum + peak.workspace - live.workspace;
-      const each = peak.activations - live.activations + Math.max(0, peak.gradients - live.parameters);
+      const once = ledger.total + momentum + peak.workspace - live.workspace;
+      const each = peak.activations - live.activations + peak.gradients;
       const part = count / labels.size;
       return Math.floor((1 - margin) * budget - once - each / part);
     },

@@ -14,9 +14,9 @@ export const blockLength = 1024;
 
 const { fround } = Math;
 
-/** Σ term(i) for start ≤ i < end. Blocks are counted from `start`; every term must be a float32. */
-export function orderedSum(start: number, end: number, term: (i: number) => number): number {
-  let total = 0;
+/** before + Σ term(i) for start ≤ i < end. Blocks are counted from `start`; every term must be a float32. */
+export function orderedSum(start: number, end: number, term: (i: number) => number, before = 0): number {
+  let total = before;
   const sums = new Float32Array(lanes);
   for (let block = start; block < end; block += blockLength) {
     sums.fill(0);

@@ -5,9 +5,11 @@ const { abs, fround } = Math;
 
 export const sum = (x: Float32Array): number => orderedSum(0, x.length, (i) => x[i]!);
 
-export const sumAbs = (x: Float32Array): number => orderedSum(0, x.length, (i) => abs(x[i]!));
+export const sumAbs = (x: Float32Array, before = 0): number =>
+  orderedSum(0, x.length, (i) => abs(x[i]!), before);
 
-export const sumSquares = (x: Float32Array): number => orderedSum(0, x.length, (i) => fround(x[i]! * x[i]!));
+export const sumSquares = (x: Float32Array, before = 0): number =>
+  orderedSum(0, x.length, (i) => fround(x[i]! * x[i]!), before);
 
 /** NaN if any value is NaN. */
 export const maxAbs = (x: Float32Array): number => x.reduce((max, value) => Math.max(max, abs(value)), 0);

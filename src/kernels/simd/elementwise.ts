@@ -48,13 +48,13 @@ export function elementKernels(launcher: Launcher): Elements {
     launcher.launch(kernel, [...views, ...scalars], y.length, vector);
   }
 
-  /** Adds the sums of the blocks in ascending order. */
-  function blockwise(kernel: string, x: Float32Array): number {
+  /** Adds the sums of the blocks to `before`, in ascending order. */
+  function blockwise(kernel: string, x: Float32Array, before = 0): number {
     const views = launcher.check(kernel, {}, { x: [x, x.length] });
     const blocks = Math.ceil(x.length / blockLength);
     return launcher.borrow(blocks * 8, kernel, (sums) => {
       launcher.launch(kernel, [sums, ...views, x.length], blocks, { perUnit: blockLength });
-      return launcher.f64(sums, blocks).reduce((total, sum) => total + sum, 0);
+      return launcher.f64(sums, blocks).reduce((total, sum) => total + sum, before);
     });
   }
 
@@ -165,8 +165,8 @@ export function elementKernels(launcher: Launcher): Elements {
     },
 
     sum: (x) => blockwise("sum", x),
-    sumAbs: (x) => blockwise("sumAbs", x),
-    sumSquares: (x) => blockwise("sumSquares", x),
+    sumAbs: (x, before) => blockwise("sumAbs", x, before),
+    sumSquares: (x, before) => blockwise("sumSquares", x, before),
     maxAbs: (x) => Math.max(0, ...perRange("maxAbs", x)),
     countNonZero: (x) => perRange("countNonZero", x).reduce((sum, count) => sum + count, 0),
     nonFinite: (x) => perRange("nonFinite", x).find((index) => index >= 0) ?? -1,
