@@ -29,6 +29,7 @@ export type { Block, Device } from "./device/device.js";
 export { type ChainRow, chainRows } from "./engine/chain-rows.js";
 export type { StoreController } from "./engine/controller.js";
 export { createEngine, type EngineOptions } from "./engine/engine.js";
+export type { GradientReceiver, RowWriter } from "./engine/gradients.js";
 export type { NoiseLaw, NoiseRun, NoiseWatch, Observation } from "./engine/noise.js";
 export type { Backward, Forward, Op } from "./engine/op.js";
 export { imagesOf, type Need, type Packed, Raw, type SaveRequest } from "./engine/packed.js";
