@@ -2,10 +2,12 @@
 import { distance } from "fastest-levenshtein";
 
 /**
- * The known word closest to `word`, the earlier one on a tie; null if more than half of `word` would have to
- * change.
+ * The known word that begins with `word`, or the closest one, the earlier one on a tie; null if more than half of `word`
+ * would have to change.
  */
 export function nearest(word: string, known: readonly string[]): string | null {
+  const begun = known.find((candidate) => candidate.toLowerCase().startsWith(word.toLowerCase()));
+  if (word.length > 1 && begun !== undefined) return begun;
   let best: string | null = null;
   let least = Math.max(2, word.length / 2);
   for (const candidate of known) {

@@ -57,5 +57,7 @@ function tell(error: unknown): void {
     ? `${error.name}: ${asOptions(error.message)}`
     : `unexpected ${error}; COMET_TRACE=1 shows where`;
   process.stderr.write(`comet: ${inOneLine(text)}\n`);
+  // The command that began this process may go on without its result, and then says why.
+  process.send?.(inOneLine(text));
   if (!known && process.env.COMET_TRACE && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }

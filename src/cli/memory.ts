@@ -94,9 +94,9 @@ export function registerMemory(program: Command): void {
 }
 
 function argumentsFor(store: string, options: MemoryOptions): string[] {
-  const { model, batch, image, data, steps, memory, threads, from, probe } = options;
+  const { model, batch, image, data, steps, memory, threads, from, probe, maxPixels } = options;
   const begun = from === "" ? { model, batch, image, data } : { from };
-  const common = { ...begun, steps, memory, threads, probe, store };
+  const common = { ...begun, steps, memory, threads, probe, store, "max-pixels": maxPixels };
   return [
     "memory",
     ...Object.entries(common).flatMap(([name, value]) => [`--${name}`, String(value)]),

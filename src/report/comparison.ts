@@ -42,6 +42,13 @@ function accuracyCell(store: StoreComparison): string {
     : `${(100 * found.mean).toFixed(2)} ± ${(100 * found.spread).toFixed(2)} %`;
 }
 
+function lossCell({ accuracies }: StoreComparison): string {
+  if (accuracies.length === 0) return "–";
+  const mean = (end: "start" | "end") =>
+    accuracies.reduce((sum, { losses }) => sum + losses[end], 0) / accuracies.length;
+  return `${mean("start").toFixed(2)} → ${mean("end").toFixed(2)}`;
+}
+
 export const columns: readonly Column[] = [
   { title: "store", meaning: "the store, with the settings that were given", cell: ({ store }) => store },
   {
@@ -84,6 +91,11 @@ export const columns: readonly Column[] = [
     meaning: "test accuracy of whole runs: mean ± standard deviation over the seeds",
     cell: accuracyCell,
   },
+  {
+    title: "loss",
+    meaning: "mean training loss of the first and of the last tenth of the steps of these runs",
+    cell: lossCell,
+  },
 ];
 
 export const cellsOf = (store: StoreComparison): string[] => columns.map(({ cell }) => cell(store));
@@ -110,7 +122,7 @@ export function writeComparison(comparison: Comparison, file: string): void {
   writeAtomically(file, comparisonHtml(comparison));
 }
 
-function summary({ stores, equal, target }: Comparison): Section {
+function summary({ stores, failed, equal, target }: Comparison): Section {
   const head = stores
     .map(
       ({ store }, i) =>
@@ -126,6 +138,9 @@ function summary({ stores, equal, target }: Comparison): Section {
     ({ title, meaning, cell }) =>
       `<tr><th scope="row">${html(title)}<small>${html(meaning)}</small></th>${stores.map((store) => `<td>${html(cell(store))}</td>`).join("")}</tr>`,
   );
+  const failures = failed
+    .map(({ store, reason }) => `\n<p>${html(store)} could not be measured: ${html(reason)}</p>`)
+    .join("");
   const tuned =
     target === null
       ? "Every knob stands where it was put."
@@ -133,7 +148,7 @@ function summary({ stores, equal, target }: Comparison): Section {
   return {
     id: "summary",
     title: "Summary",
-    body: `<p>${html(tuned)}</p>\n<div class="scroll" tabindex="0"><table><thead><tr><td></td>${head}</tr></thead><tbody>\n${rows.join("\n")}\n</tbody></table></div>`,
+    body: `<p>${html(tuned)}</p>\n<div class="scroll" tabindex="0"><table><thead><tr><td></td>${head}</tr></thead><tbody>\n${rows.join("\n")}\n</tbody></table></div>${failures}`,
   };
 }
 

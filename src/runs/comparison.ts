@@ -1,4 +1,5 @@
 /** What `comet compare` found of several stores on one network and one state of training: plain data. */
+import type { Complaint } from "../error.js";
 import type { LayerError } from "../stores/gradient-error.js";
 
 /** The value of a store's knob: see `Knob` in stores/kind.ts. */
@@ -37,10 +38,27 @@ export interface StoreComparison extends Found {
   store: string;
   /** How close its knob came to the target, and why no closer; empty if nothing was tuned. */
   note: string;
+  /** Why the target was not reached: the figures are those of the knob's limit. Null if it was, or if there is none. */
+  unreached: Complaint | null;
   /** All positions of the knob that were measured, in the order of their bytes. */
   curve: CurvePoint[];
-  /** Test accuracy of a whole run for each seed. */
-  accuracies: { seed: number; accuracy: number }[];
+  /** A whole run for each seed, without those that failed, which `note` tells. */
+  accuracies: Training[];
+}
+
+/** What a whole training run came to. */
+export interface Training {
+  seed: number;
+  /** On the test images. */
+  accuracy: number;
+  /** The mean loss of the first and of the last tenth of its steps. */
+  losses: { start: number; end: number };
+}
+
+/** A store that could not be measured. */
+export interface FailedStore {
+  store: string;
+  reason: string;
 }
 
 /** What all stores have in common after tuning; `nothing`: they were not tuned. */
@@ -61,12 +79,15 @@ export interface Comparison {
   /** Of the total relative noise, the bytes an image, or the test accuracy; null if nothing was tuned. */
   target: number | null;
   stores: StoreComparison[];
+  failed: FailedStore[];
 }
 
 /** Mean and standard deviation (n − 1) of the accuracies; null without runs. `spread` is null for one run. */
 export function accuracyOf({
   accuracies,
-}: Pick<StoreComparison, "accuracies">): { mean: number; spread: number | null } | null {
+}: {
+  readonly accuracies: readonly Pick<Training, "accuracy">[];
+}): { mean: number; spread: number | null } | null {
   const n = accuracies.length;
   if (n === 0) return null;
   const mean = accuracies.reduce((sum, { accuracy }) => sum + accuracy, 0) / n;

@@ -15,6 +15,8 @@ export interface SigmaRow {
 export interface Summary {
   steps: number;
   finalLoss: number | null;
+  /** The mean loss of the first and of the last tenth of the steps; null without steps. */
+  losses: { start: number; end: number } | null;
   testAccuracy: number | null;
   /** The most bytes that a step saved for its backward pass, and had on the device at all. Audited steps are left out. */
   savedPeakBytes: number;
@@ -89,6 +91,7 @@ export class Summarizer {
     return {
       steps: steps.length,
       finalLoss: steps.at(-1)?.loss ?? null,
+      losses: lossesOf(steps),
       testAccuracy: this.#accuracy,
       savedPeakBytes: most("savedPeakBytes"),
       devicePeakBytes: most("devicePeakBytes"),
@@ -105,4 +108,11 @@ export class Summarizer {
       })),
     };
   }
+}
+
+function lossesOf(steps: readonly StepRecord[]): Summary["losses"] {
+  if (steps.length === 0) return null;
+  const tenth = Math.ceil(steps.length / 10);
+  const mean = (some: readonly StepRecord[]) => some.reduce((sum, { loss }) => sum + loss, 0) / tenth;
+  return { start: mean(steps.slice(0, tenth)), end: mean(steps.slice(-tenth)) };
 }

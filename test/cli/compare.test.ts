@@ -1,7 +1,7 @@
 /** `comet compare`: every store on the same weights and batches, the table, the page, equal noise, and its errors. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -93,6 +93,69 @@ test("a table and a page: bytes against noise, and accuracies with their spread 
       ["plain", [1, 2]],
     ],
   );
+});
+
+test("a store that fails is a row that says why, the others go on, and --resume measures what is left", () => {
+  const folder = mkdtempSync(join(tmpdir(), "comet-"));
+  try {
+    const kept = () => join(folder, readdirSync(folder).find((name) => /^compare.*json$/.test(name))!);
+    const stored = () => JSON.parse(readFileSync(kept(), "utf8")).comparison as Comparison;
+    const first = run(
+      ...[...small, "--out", folder, "--data", "random", "--warm", "0", "--image", "16", "--points", "0"],
+      ...["--stores", "comet:policy=fixed:bound=1e-5,blpa,plain"],
+      ...["--model", "lenet", "--equal", "nothing"],
+    );
+    assert.equal(first.status, 0, first.stderr);
+    // BLPA needs batch normalisation, and this network has none.
+    assert.match(first.stdout, /│ blpa +│ not measured: see below/);
+    assert.match(first.stdout, /^blpa: UsageError: --stores blpa: /m);
+    assert.match(first.stderr, /^store 3 of 3: plain$/m);
+    const { stores, failed } = stored();
+    assert.deepEqual(
+      [stores.map(({ store }) => store), failed.map(({ store }) => store)],
+      [["comet:policy=fixed:bound=1e-5", "plain"], ["blpa"]],
+    );
+    // As if the command had been stopped behind the first store.
+    const whole = JSON.parse(readFileSync(kept(), "utf8"));
+    const cut = { ...whole, comparison: { ...whole.comparison, stores: [stores[0]], failed: [] } };
+    writeFileSync(kept(), JSON.stringify(cut));
+    const again = run("--resume", kept(), "--stores", "recompute");
+    assert.equal(again.status, 1, "--threads is refused");
+    const more = spawnSync(
+      process.execPath,
+      [main, "compare", "--resume", kept(), "--stores", "recompute", "--out", folder],
+      { encoding: "utf8" },
+    );
+    assert.equal(more.status, 0, more.stderr);
+    assert.doesNotMatch(more.stderr, /^store 1 of 4/m);
+    assert.deepEqual(
+      stored().stores.map(({ store, noise }) => [store, noise]),
+      [
+        [stores[0]!.store, stores[0]!.noise],
+        ["plain", 0],
+        ["recompute", 0],
+      ],
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("a training that fails leaves the figures, and one out of reach of the target has those of its limit", () => {
+  const { stores, failed } = compared(
+    ...[...small, "--warm", "2", "--points", "0", "--equal", "noise", "--target", "1e-7"],
+    ...[
+      "--stores",
+      "comet:policy=fixed:bound=1e-6,gist:gist-format=fp8",
+      "--seeds",
+      "1",
+      "--train-steps",
+      "3",
+    ],
+  );
+  assert.deepEqual(failed, []);
+  assert.match(stores[0]!.note, /tuned|out of reach/);
+  assert.ok(stores.every(({ accuracies: [training] }) => training!.losses.start > 0));
 });
 
 test("whatever store is registered takes part under its own name, and turns its knob if it has one", () => {

@@ -60,16 +60,18 @@ test("a figure that jumps over the target is met from below", async () => {
   assert.match(note, /the figure jumps there/);
 });
 
-test("a target out of reach is an error that names the store, what it reaches, and what would do", async () => {
-  const refused = (knob: Knob | null, goal: Goal, at: Parameters<typeof tune>[4]) =>
-    assert.rejects(
-      () => tune("rival:bits=2", knob, 1, goal, at),
-      (error: Error) =>
-        error instanceof UsageError &&
-        /store rival:bits=2: expected .*, got .*; leave this store out, or give another --target/.test(
-          error.message,
-        ),
+test("a target out of reach: the figures of the knob's limit, and a complaint that says what would do", async () => {
+  const refused = async (knob: Knob | null, goal: Goal, at: Parameters<typeof tune>[4]) => {
+    const { unreached, note, trial } = await tune("rival:bits=2", knob, 1, goal, at);
+    assert.match(
+      new UsageError(unreached!).message,
+      /store rival:bits=2: expected .*, got .*; leave this store out, or give another --target/,
     );
+    assert.match(note, /out of reach/);
+    const limits = knob === null ? [0] : "values" in knob ? knob.values : [knob.least, knob.most];
+    const ends = await Promise.all(limits.map(async (value) => (await at(value)).noise));
+    assert.ok(ends.some((noise) => Math.abs(noise / trial.noise - 1) < 1e-9));
+  };
   await refused(rising, noiseOf(1e9), store(rising, 1));
   await refused(rising, noiseOf(1e-12), store(rising, 1));
   await refused(falling, noiseOf(1e9), store(falling, 1));
@@ -96,10 +98,15 @@ test("where errors are so large that the loss is no number, the knob is too loos
   };
   const { trial } = await tune("s", rising, 100, noiseOf(1.5), at);
   assert.ok(Math.abs(trial.noise - 1.5) <= 0.03);
-  await assert.rejects(
-    () => tune("s", rising, 1, noiseOf(500), at),
-    /at most, and beyond that gradients that are no numbers/,
-  );
+  const { note } = await tune("s", rising, 1, noiseOf(500), at);
+  assert.match(note, /at most, and beyond that gradients that are no numbers/);
+  const few: Knob = { setting: "step", values: [1, 2, 4, 8] };
+  assert.equal((await tune("s", few, 8, noiseOf(9), at)).trial.noise, 2);
+  assert.equal((await tune("s", few, 8, { equal: "bytes", target: 2e6 }, at)).trial.noise, 1);
+  const none = async () => {
+    throw new NumericError(complaint);
+  };
+  await assert.rejects(() => tune("s", few, 1, noiseOf(1), none), /got gradients that are no numbers/);
 });
 
 test("the loosest accepted position is found, and none where none is", async () => {

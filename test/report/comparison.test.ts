@@ -27,6 +27,7 @@ function storeOf(store: string, noise: number, changes: Partial<StoreComparison>
     ...at(2),
     store,
     note: "",
+    unreached: null,
     convRatio: 7,
     devicePeakBytes: 5e6,
     storeShare: 0.4,
@@ -51,6 +52,7 @@ const comparison = (...stores: StoreComparison[]): Comparison => ({
   equal: "noise",
   target: 0.02,
   stores,
+  failed: [],
 });
 
 test("a cell says exact, a share of the bound, or that there is no bound; and the spread of accuracies", () => {
@@ -61,9 +63,14 @@ test("a cell says exact, a share of the bound, or that there is no bound; and th
   assert.equal(cell(worst, storeOf("a", 0.02)), "0.9900 of the bound");
   const unbounded = storeOf("a", 0.02, { worstErrorRatio: null, largestError: 0.125 });
   assert.equal(cell(worst, unbounded), "no bound, 0.125");
-  const accuracies = [0.5, 0.6].map((accuracy, seed) => ({ seed, accuracy }));
+  const accuracies = [0.5, 0.6].map((accuracy, seed) => ({
+    ...{ seed, accuracy },
+    losses: { start: 2, end: 1 + accuracy },
+  }));
   assert.equal(cell("accuracy", storeOf("a", 0, { accuracies })), "55.00 ± 7.07 %");
   assert.equal(cell("accuracy", storeOf("a", 0)), "–");
+  assert.equal(cell("loss", storeOf("a", 0, { accuracies })), "2.00 → 1.55");
+  assert.equal(cell("loss", storeOf("a", 0)), "–");
 });
 
 test("a page of exact stores has no figure of layers, and hostile names stay text", () => {
@@ -74,6 +81,12 @@ test("a page of exact stores has no figure of layers, and hostile names stay tex
   const markup = html.replace(/<(script|style)\b[^>]*>.*?<\/\1>/gs, "");
   assert.doesNotMatch(markup, /<b>/);
   assert.match(markup, /&lt;\/script&gt;&lt;b&gt;/);
+});
+
+test("a store that could not be measured is on the page with its reason", () => {
+  const failed = [{ store: "b", reason: "NumericError: a loss that is <NaN>" }];
+  const html = comparisonHtml({ ...comparison(storeOf("a", 0.02)), failed });
+  assert.match(html, /<p>b could not be measured: NumericError: a loss that is &lt;NaN&gt;<\/p>/);
 });
 
 test("in a browser every figure is drawn, whichever stores have errors", {

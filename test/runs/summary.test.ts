@@ -63,6 +63,22 @@ test("the ratio of convolutions' inputs is that of all steps, audited or not", (
   );
 });
 
+test("the losses are the means of the first and of the last tenth of the steps", () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 1, maxLength: 45 }), (losses) => {
+      const [template] = fc.sample(steps(false, 1), { seed, numRuns: 1 })[0]!;
+      const tenth = Math.ceil(losses.length / 10);
+      const mean = (some: number[]) => some.reduce((sum, loss) => sum + loss, 0) / tenth;
+      assert.deepEqual(summaryOf(losses.map((loss) => ({ ...template!, loss }))).losses, {
+        start: mean(losses.slice(0, tenth)),
+        end: mean(losses.slice(-tenth)),
+      });
+    }),
+    { seed, numRuns: 50 },
+  );
+  assert.equal(summaryOf([]).losses, null);
+});
+
 test("σ is the root mean square over the probes, beside the least and the largest ratio of one", () => {
   const row = (predicted: number, measured: number) => ({
     ...{ parameter: "w", bound: 1, own: 0, weights: 1, draws: 1, standardized: [] },

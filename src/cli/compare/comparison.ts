@@ -1,74 +1,118 @@
 /**
  * Compares the stores, one process after another: a state of training for all, a figure of the first store as the target
- * of the others, and whole training runs for accuracies.
+ * of the others, and whole training runs for accuracies. A store that fails does not end the comparison.
  */
-import { UsageError } from "../../error.js";
+import { CometError, UsageError } from "../../error.js";
 import { accuracyOf, type Comparison, type Equal, type StoreComparison } from "../../runs/comparison.js";
 import { readManifest } from "../../runs/manifest.js";
 import { storeSettings } from "../../stores/registry.js";
 import { defaults, type Settings } from "../../training/settings.js";
-import { runApart } from "../apart.js";
-import { type CompareOptions, seedsOf } from "./options.js";
-import { accuraciesOf, stateAfter, type TrainingOptions } from "./runs.js";
-import { positionOf, type Specification, specificationOf, turnedTo } from "./specification.js";
+import { attemptApart } from "../apart.js";
+import { asAccurate } from "./accurate.js";
+import type { Asked, Kept } from "./kept.js";
+import { seedsOf } from "./options.js";
+import { stateAfter, type TrainingOptions, type Trainings, trainingsOf } from "./runs.js";
+import { type Specification, specificationOf, turnedTo } from "./specification.js";
 import { type TrialOptions, type Tried, tried } from "./trial.js";
-import { loosest } from "./tune.js";
 
-export async function compared(options: CompareOptions): Promise<Comparison> {
-  const { equal, target, model, batch, batches, data, stores } = options;
-  const specifications = stores.split(",").map(specificationOf);
-  const seeds = seedsOf(options.seeds);
-  const warm = options.from === "" ? (options.warm ?? (data === "random" ? 0 : 100)) : 0;
-  const from = warm > 0 ? await stateAfter(warm, options) : options.from;
-  const training: TrainingOptions = { ...options, course: courseOf(options) };
-  const state =
-    from === ""
-      ? "with its first weights"
-      : warm > 0
-        ? `after ${warm} plain steps (${from})`
-        : `from the last checkpoint of ${from}`;
-  const comparison: Comparison = {
-    ...{ model, dataset: "", height: 0, width: 0, batch, state, batches, equal },
-    target: Number.isNaN(target) ? null : target,
-    stores: [],
-  };
-  // One store whose result is to be printed as JSON is measured here: such is a process of its own.
-  const apart = specifications.length > 1 || !options.json;
-  for (const asked of specifications) {
-    const goal = comparison.target;
-    const trained = new Map<string, StoreComparison["accuracies"]>();
-    const accuracies = async (of: Specification) => {
-      const before = trained.get(of.text) ?? (await accuraciesOf(of, seeds, training));
-      trained.set(of.text, before);
-      return before;
-    };
-    const tunes = equal === "accuracy" && goal !== null;
-    const { specification, note } = tunes
-      ? await asAccurate(asked, goal, accuracies)
-      : { specification: asked, note: "" };
-    const trial: TrialOptions = { ...options, from, target: goal ?? Number.NaN };
-    const found = apart ? await triedApart(specification, trial) : await tried(specification, trial);
-    const { dataset, height, width, ...row } = found;
-    const turned = row.knob ? turnedTo(specification, row.knob.value) : specification;
-    comparison.stores.push({
-      ...row,
-      store: asked.text,
-      note: note === "" ? row.note : note,
-      accuracies: await accuracies(turned),
-    });
-    Object.assign(comparison, { dataset, height, width });
-    comparison.target ??= targetOf(equal, comparison.stores[0]!);
-  }
-  return comparison;
+interface How {
+  /** Where training runs are written. */
+  out: string;
+  /** Whether each store has a process of its own. */
+  apart: boolean;
+  /** Is called after each store. */
+  onStore?: () => void;
 }
+
+/** Measures the stores of `kept` that are not measured yet, and adds them to its comparison. */
+export async function compare(kept: Kept, { out, apart, onStore = () => {} }: How): Promise<void> {
+  const { asked, comparison } = kept;
+  const specifications = asked.stores.split(",").map(specificationOf);
+  const seeds = seedsOf(asked.seeds);
+  await begin(kept, out);
+  const training: TrainingOptions = { ...asked, out, course: courseOf(asked) };
+  const order = specifications.map(({ text }) => text);
+  comparison.failed = [];
+  for (const [i, specification] of specifications.entries()) {
+    const { text } = specification;
+    if (comparison.stores.some(({ store }) => store === text)) continue;
+    if (apart) process.stderr.write(`store ${i + 1} of ${order.length}: ${text}\n`);
+    const row = await measured(specification, kept, { apart, seeds, training });
+    if (typeof row === "string") {
+      comparison.failed.push({ store: text, reason: row });
+      if (asked.equal !== "nothing" && comparison.target === null)
+        throw withoutTarget(asked.equal, text, row);
+    } else {
+      const { dataset, height, width, ...store } = row;
+      comparison.stores.push(store);
+      comparison.stores.sort((a, b) => order.indexOf(a.store) - order.indexOf(b.store));
+      Object.assign(comparison, { dataset, height, width });
+      comparison.target ??= targetOf(asked.equal, store);
+    }
+    onStore();
+  }
+}
+
+/** Finds or makes the state that all stores start from. */
+async function begin(kept: Kept, out: string): Promise<void> {
+  if (kept.begun !== null) return;
+  const { asked, comparison } = kept;
+  const warm = asked.from === "" ? (asked.warm ?? (asked.data === "random" ? 0 : 100)) : 0;
+  const begun = warm > 0 ? await stateAfter(warm, { ...asked, out }) : asked.from;
+  kept.begun = begun;
+  if (warm > 0) comparison.state = `after ${warm} plain steps (${begun})`;
+  else comparison.state = begun === "" ? "with its first weights" : `from the last checkpoint of ${begun}`;
+}
+
+type Row = StoreComparison & Pick<Comparison, "dataset" | "height" | "width">;
+
+/** The row of one store, or why there is none. */
+async function measured(
+  specification: Specification,
+  { asked, begun, comparison: { target } }: Kept,
+  { apart, seeds, training }: { apart: boolean; seeds: readonly number[]; training: TrainingOptions },
+): Promise<Row | string> {
+  const trained = new Map<string, Trainings>();
+  const train = async (of: Specification) => {
+    const found = trained.get(of.text) ?? (await trainingsOf(of, seeds, training));
+    trained.set(of.text, found);
+    return found;
+  };
+  try {
+    const chosen =
+      asked.equal === "accuracy" && target !== null
+        ? await asAccurate(specification, target, train)
+        : { specification, note: "" };
+    const options: TrialOptions = { ...asked, from: begun!, target: target ?? Number.NaN };
+    const found = await (apart ? triedApart : tried)(chosen.specification, options);
+    if (typeof found === "string") return found;
+    const turned = found.knob ? turnedTo(chosen.specification, found.knob.value) : chosen.specification;
+    const { accuracies, failures } = await train(turned);
+    const notes = [chosen.note, found.note, ...failures].filter((note) => note !== "");
+    return { ...found, store: specification.text, note: notes.join("; "), accuracies };
+  } catch (error) {
+    // A process for one store tells its failure by its end.
+    if (apart && error instanceof CometError) return error.message;
+    throw error;
+  }
+}
+
+const withoutTarget = (equal: Equal, store: string, got: string): UsageError =>
+  new UsageError({
+    where: `--equal ${equal}`,
+    expected: "a first store that can be measured, or a --target",
+    got: `${store}: ${got}`,
+    remedy: "name another store first in --stores",
+  });
 
 /** What the others are to have in common with the first store. */
 function targetOf(equal: Equal, first: StoreComparison): number | null {
   if (equal === "nothing") return null;
   if (equal === "bytes") return first.savedBytes;
   if (equal === "accuracy") {
-    const { mean, spread } = accuracyOf(first)!;
-    return mean - (spread ?? 0);
+    const accuracy = accuracyOf(first);
+    if (accuracy) return accuracy.mean - (accuracy.spread ?? 0);
+    throw withoutTarget(equal, first.store, first.note);
   }
   if (first.noise > 0) return first.noise;
   throw new UsageError({
@@ -79,62 +123,23 @@ function targetOf(equal: Equal, first: StoreComparison): number | null {
   });
 }
 
-/** Positions of a knob that are tried by whole training runs. */
-const accuracyTries = 5;
-
-/** The loosest position of the knob whose mean accuracy is at least `target`. */
-async function asAccurate(
-  specification: Specification,
-  target: number,
-  accuracies: (of: Specification) => Promise<StoreComparison["accuracies"]>,
-): Promise<{ specification: Specification; note: string }> {
-  const { knob, text } = specification;
-  const accepts = async (of: Specification) =>
-    accuracyOf({ accuracies: await accuracies(of) })!.mean >= target;
-  if (!knob) {
-    if (await accepts(specification)) return { specification, note: "without a knob: as it is" };
-  } else {
-    const at = (value: unknown) => accepts(turnedTo(specification, value));
-    const value = await loosest(knob, positionOf(specification), at, accuracyTries);
-    if (value !== null) {
-      return {
-        specification: turnedTo(specification, value),
-        note: `${knob.setting}: the loosest of those tried that is as accurate as the target`,
-      };
-    }
-  }
-  throw new UsageError({
-    where: `--equal accuracy, store ${text}`,
-    expected: `a mean test accuracy of at least ${(100 * target).toFixed(2)} %`,
-    got: knob ? `less at every ${knob.setting} that was tried` : "less, and no knob to turn",
-    remedy: "leave this store out, or give a lower --target",
-  });
-}
-
-/** The same as `tried`, in a process of its own. */
-function triedApart(specification: Specification, options: TrialOptions): Promise<Tried> {
+/** The same as `tried`, in a process of its own. Returns why there is no result, if there is none. */
+async function triedApart(specification: Specification, options: TrialOptions): Promise<Tried | string> {
   const { model, image, data, batch, from, memory, threads, steps, batches, points, equal, target } = options;
   const begun = from === "" ? { model, batch, image, data, warm: 0 } : { from };
   const goal = equal === "accuracy" || Number.isNaN(target) ? {} : { equal, target };
   const measuring = { memory, threads, steps, batches, points, "max-pixels": options.maxPixels };
   const given = { ...begun, ...goal, ...measuring, stores: specification.text };
   const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  return runApart<Comparison>(["compare", ...args]).then(({ dataset, height, width, stores }) => {
-    const { store: _, accuracies: __, ...row } = stores[0]!;
-    return { dataset, height, width, ...row };
-  });
+  const { result, complaint } = await attemptApart<Comparison>(["compare", ...args]);
+  if (result === null) return complaint!;
+  const { dataset, height, width, stores } = result;
+  const { store: _, accuracies: __, ...row } = stores[0]!;
+  return { dataset, height, width, ...row };
 }
 
 /** The settings of runs that are trained to the end: those of the run of --from, if there is one. */
-function courseOf({
-  from,
-  model,
-  batch,
-  epochs,
-  trainSteps,
-  memory,
-  threads,
-}: CompareOptions): Partial<Settings> {
+function courseOf({ from, model, batch, epochs, trainSteps, memory, threads }: Asked): Partial<Settings> {
   const begun = from === "" ? { model, batch } : withoutStore(readManifest(from).settings);
   return {
     ...begun,

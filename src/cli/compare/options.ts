@@ -15,6 +15,8 @@ export interface CompareOptions extends TrialOptions {
   trainSteps: number | undefined;
   out: string;
   json: boolean;
+  /** The file of a comparison that goes on; empty: none. */
+  resume: string;
 }
 
 export const addCompareOptions = (command: Command): Command =>
@@ -79,6 +81,14 @@ export const addCompareOptions = (command: Command): Command =>
       ),
     )
     .addOption(option("--out <folder>", "where runs and the page are written", "--out runs", "runs"))
+    .addOption(
+      option(
+        "--resume <file>",
+        "go on with the comparison in this file, and with more --stores if they are given",
+        "--resume runs/compare-resnet8-….json",
+        "",
+      ),
+    )
     .addOption(
       option("--json", "print the comparison as JSON and write no page", "--json > found.json", false),
     );

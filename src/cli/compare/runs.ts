@@ -1,7 +1,7 @@
 /** The training runs of a comparison, each in a process of its own: to a state, and to the end for its accuracy. */
-import type { StoreComparison } from "../../runs/comparison.js";
+import type { Training } from "../../runs/comparison.js";
 import { defaults, type Settings } from "../../training/settings.js";
-import { runApart } from "../apart.js";
+import { attemptApart, runApart } from "../apart.js";
 import type { NetworkOptions } from "../measure.js";
 import { flagOf } from "../options.js";
 import type { Result } from "../training.js";
@@ -21,32 +21,46 @@ export async function stateAfter(
   const { model, batch, memory, threads } = options;
   const epochs = steps;
   const settings: Partial<Settings> = { model, batch, memory, threads, store: "plain", steps, epochs };
-  return (await trained(settings, options)).path;
+  return (await runApart<Result>(argumentsFor(settings, options))).path;
 }
 
-/** The test accuracy of a whole run under the store, for each seed. */
-export async function accuraciesOf(
-  { own }: Specification,
+/** Whole runs under one store. */
+export interface Trainings {
+  readonly accuracies: Training[];
+  /** Why runs failed, in words; empty if none did. */
+  readonly failures: string[];
+}
+
+/** A whole run under the store for each seed. A run that fails does not end the others. */
+export async function trainingsOf(
+  { own, text }: Specification,
   seeds: readonly number[],
   options: TrainingOptions,
-): Promise<StoreComparison["accuracies"]> {
-  const found: StoreComparison["accuracies"] = [];
+): Promise<Trainings> {
+  const found: Trainings = { accuracies: [], failures: [] };
   for (const seed of seeds) {
-    const { summary } = await trained({ ...options.course, ...own, seed }, options);
-    found.push({ seed, accuracy: summary.testAccuracy! });
+    process.stderr.write(`${text}: trains with seed ${seed}\n`);
+    const settings = { ...options.course, ...own, seed };
+    const { result, complaint } = await attemptApart<Result>(argumentsFor(settings, options));
+    if (result === null) {
+      found.failures.push(`training with seed ${seed} failed: ${complaint}`);
+      continue;
+    }
+    const { testAccuracy, losses } = result.summary;
+    found.accuracies.push({ seed, accuracy: testAccuracy!, losses: losses! });
   }
   return found;
 }
 
-function trained(
+function argumentsFor(
   settings: Partial<Settings>,
   { data, image, maxPixels, out }: NetworkOptions & { out: string },
-): Promise<Result> {
+): string[] {
   const places = { data, image, maxPixels, out };
   const flags = Object.entries({ ...settings, ...places }).flatMap(([name, value]) => {
     if (typeof value !== "boolean") return [flagOf(name), String(value)];
     if (value === defaults[name as keyof Settings]) return [];
     return value ? [flagOf(name)] : [`--no-${name}`];
   });
-  return runApart<Result>(["train", ...flags]);
+  return ["train", ...flags];
 }

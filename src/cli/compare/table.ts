@@ -11,6 +11,8 @@ export function comparisonTable(comparison: Comparison): string {
     colAligns: columns.map((_, i) => (i === 0 ? "left" : "right")),
   });
   for (const store of comparison.stores) table.push(cellsOf(store));
+  for (const { store } of comparison.failed)
+    table.push([store, { content: "not measured: see below", colSpan: columns.length - 1, hAlign: "left" }]);
   const { equal, target } = comparison;
   const goals = {
     nothing: () => "",
@@ -20,6 +22,8 @@ export function comparisonTable(comparison: Comparison): string {
       `each store's knob is the loosest of those tried with an accuracy of ${(100 * x).toFixed(2)} %`,
   };
   const notes = comparison.stores.flatMap(({ store, note }) => (note === "" ? [] : [`${store}: ${note}`]));
-  const lines = [titleOf(comparison), table, target === null ? "" : goals[equal](target), ...notes];
+  const failures = comparison.failed.map(({ store, reason }) => `${store}: ${reason}`);
+  const goal = target === null ? "" : goals[equal](target);
+  const lines = [titleOf(comparison), table, goal, ...notes, ...failures];
   return lines.filter((line) => line !== "").join("\n");
 }

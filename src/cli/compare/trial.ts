@@ -15,7 +15,7 @@ import { defaults, type Settings } from "../../training/settings.js";
 import { measure, type NetworkOptions, open } from "../measure.js";
 import { behind, lastOf } from "../state.js";
 import { naming, positionOf, type Specification, turnedTo } from "./specification.js";
-import { finite, tune } from "./tune.js";
+import { measurable, tune } from "./tune.js";
 
 export interface TrialOptions extends NetworkOptions {
   batch: number;
@@ -92,15 +92,16 @@ export async function tried(specification: Specification, options: TrialOptions)
     };
     const start = positionOf(specification);
     const goal = (equal === "noise" || equal === "bytes") && !Number.isNaN(target) ? { equal, target } : null;
-    const { trial, note } = goal
+    const { trial, note, unreached } = goal
       ? await tune(specification.text, specification.knob, start, goal, at)
-      : { trial: await at(start), note: "" };
-    for (const value of curveValues(specification.knob, trial.knob?.value, points)) await finite(at(value));
+      : { trial: await at(start), note: "", unreached: null };
+    for (const value of curveValues(specification.knob, trial.knob?.value, points))
+      await measurable(at(value));
     const curve: CurvePoint[] = [...known.values()]
       .map(({ knob, savedBytes, noise }) => ({ knob, savedBytes, noise }))
       .sort((a, b) => a.savedBytes - b.savedBytes);
     const { name, height, width } = dataset;
-    return { ...trial, note, curve, dataset: name, height, width };
+    return { ...trial, note, unreached, curve, dataset: name, height, width };
   } catch (error) {
     throw naming(specification.text, error);
   } finally {

@@ -3,7 +3,7 @@
  * is any number is bracketed and halved in logarithms (the middle of a and b is √ab); of a few values, the nearest one
  * from below is taken: as much noise, or as many bytes, as the target allows and no more.
  */
-import { NumericError, UsageError } from "../../error.js";
+import { type Complaint, MemoryError, NumericError, UsageError } from "../../error.js";
 import type { Knob } from "../../stores/kind.js";
 
 /** What is to be equal. */
@@ -22,7 +22,11 @@ export interface Tuned<Trial> {
   readonly trial: Trial;
   /** How far it is from the target, in words. */
   readonly note: string;
+  /** Why the target was not reached: the trial is that of the knob's limit. Null if it was reached. */
+  readonly unreached: Complaint | null;
 }
+
+const reached = <Trial>(trial: Trial, note: string): Tuned<Trial> => ({ trial, note, unreached: null });
 
 /** A knob that is any number ends this close to the target. */
 const tolerance: Readonly<Record<Goal["equal"], number>> = { noise: 0.02, bytes: 0.01 };
@@ -46,7 +50,10 @@ const wanted = ({ equal, target }: Goal): string =>
     ? `a gradient noise of ${target.toExponential(2)}`
     : `${Math.round(target)} saved bytes an image`;
 
-/** `store` names it in errors. `start`: where the knob stands. Throws a UsageError if the target is out of reach. */
+/**
+ * `store` names it in errors. `start`: where the knob stands. Throws a UsageError if no position of the knob that is at or
+ * near the target has gradients that are numbers.
+ */
 export async function tune<Trial extends Figures>(
   store: string,
   knob: Knob | null,
@@ -65,13 +72,12 @@ export async function tune<Trial extends Figures>(
   for (let tries = 0; tries < mostTries; tries++) {
     const trial = await finite(at(loose(position)));
     const ratio = trial ? looseness(goal, trial) : Number.POSITIVE_INFINITY;
-    if (trial && Math.abs(ratio - 1) <= tolerance[goal.equal])
-      return { trial, note: `${knob.setting} tuned` };
+    if (trial && Math.abs(ratio - 1) <= tolerance[goal.equal]) return reached(trial, `${knob.setting} tuned`);
     if (trial && ratio < 1) tight = { position, trial };
     else wide = { position, trial };
     if ((tight === null && position === least) || (wide === null && position === most)) {
       const got = trial ? figure(goal, trial) : "gradients that are no numbers";
-      throw unreachable(store, goal, `${got} at ${knob.setting} ${loose(position)}, its limit`);
+      return unreachable(store, goal, `${got} at ${knob.setting} ${loose(position)}, its limit`, trial);
     }
     // Noise is nearly proportional to a bound; bytes are not. Every third trial halves, whatever the guesses do.
     const proportional = goal.equal === "noise" && trial && ratio > 0 && tries % 3 < 2;
@@ -81,13 +87,13 @@ export async function tune<Trial extends Figures>(
   const [quiet, small] = [tight?.trial, wide?.trial];
   if (!quiet || !small) {
     const most = quiet ? `${figure(goal, quiet)} at most, and beyond that ` : "";
-    throw unreachable(store, goal, `${most}gradients that are no numbers`);
+    return unreachable(store, goal, `${most}gradients that are no numbers`, quiet ?? null);
   }
   const nearest = goal.equal === "noise" ? quiet : small;
-  return {
-    trial: nearest,
-    note: `${knob.setting} tuned to the nearest from below, ${figure(goal, nearest)}: the figure jumps there`,
-  };
+  return reached(
+    nearest,
+    `${knob.setting} tuned to the nearest from below, ${figure(goal, nearest)}: the figure jumps there`,
+  );
 }
 
 interface Step<Trial> {
@@ -97,9 +103,16 @@ interface Step<Trial> {
 }
 
 /** Null where the errors were so large that the loss became no number: the knob is too loose there. */
-export const finite = <Trial>(trial: Promise<Trial>): Promise<Trial | null> =>
+const finite = <Trial>(trial: Promise<Trial>): Promise<Trial | null> =>
   trial.catch((error) => {
     if (error instanceof NumericError) return null;
+    throw error;
+  });
+
+/** Null where a position of the knob has no figures: a loss that is no number, or more memory than there is. */
+export const measurable = <Trial>(trial: Promise<Trial>): Promise<Trial | null> =>
+  finite(trial).catch((error) => {
+    if (error instanceof MemoryError) return null;
     throw error;
   });
 
@@ -132,33 +145,38 @@ async function amongValues<Trial extends Figures>(
   let [first, last] = [0, values.length - 1];
   while (first <= last) {
     const middle = (first + last) >> 1;
-    seen = await at(values[middle]);
-    const fits = below(goal, looseness(goal, seen));
-    if (fits) best = seen;
-    // The most noise that fits, or the least noise in the bytes.
-    if (fits === (goal.equal === "noise")) first = middle + 1;
+    const trial = await finite(at(values[middle]));
+    seen = trial ?? seen;
+    const fits = trial !== null && below(goal, looseness(goal, trial));
+    if (fits) best = trial;
+    // The most noise that fits, or the least noise in the bytes. Where gradients are no numbers, the knob is too loose.
+    const looser = goal.equal === "noise" ? fits : trial !== null && !fits;
+    if (looser) first = middle + 1;
     else last = middle - 1;
   }
-  if (best)
-    return { trial: best, note: `${setting} has few values; the nearest from below: ${figure(goal, best)}` };
-  throw unreachable(store, goal, `at least ${figure(goal, seen!)} with ${setting} ${values.join(", ")}`);
+  if (best) return reached(best, `${setting} has few values; the nearest from below: ${figure(goal, best)}`);
+  const got = seen ? `at least ${figure(goal, seen)}` : "gradients that are no numbers";
+  return unreachable(store, goal, `${got} with ${setting} ${values.join(", ")}`, seen);
 }
 
 /** A store without a knob is what it is: an exact one is a baseline, another one must be below the target as it is. */
 function untuned<Trial extends Figures>(store: string, goal: Goal, trial: Trial): Tuned<Trial> {
-  if (trial.noise === 0) return { trial, note: "exact, without a knob: as it is" };
+  if (trial.noise === 0) return reached(trial, "exact, without a knob: as it is");
   if (below(goal, looseness(goal, trial)))
-    return { trial, note: `without a knob: as it is, ${figure(goal, trial)}` };
-  throw unreachable(store, goal, `${figure(goal, trial)}, and no knob to turn`);
+    return reached(trial, `without a knob: as it is, ${figure(goal, trial)}`);
+  return unreachable(store, goal, `${figure(goal, trial)}, and no knob to turn`, trial);
 }
 
-function unreachable(store: string, goal: Goal, got: string): UsageError {
-  return new UsageError({
+/** The trial that is nearest to the target, with a complaint. Throws it if there is no trial. */
+function unreachable<Trial>(store: string, goal: Goal, got: string, nearest: Trial | null): Tuned<Trial> {
+  const unreached = {
     where: `--equal ${goal.equal}, store ${store}`,
     expected: wanted(goal),
     got,
     remedy: "leave this store out, or give another --target or another first store",
-  });
+  };
+  if (nearest === null) throw new UsageError(unreached);
+  return { trial: nearest, note: `out of reach of ${wanted(goal)}: ${got}`, unreached };
 }
 
 /**
