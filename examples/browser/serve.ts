@@ -6,6 +6,7 @@
 import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { served } from "./modules.js";
@@ -13,8 +14,10 @@ import { served } from "./modules.js";
 const root = new URL("../../../", import.meta.url);
 
 const types: Readonly<Record<string, string>> = {
+  css: "text/css",
   html: "text/html",
   js: "text/javascript",
+  svg: "image/svg+xml",
   wasm: "application/wasm",
 };
 
@@ -29,6 +32,13 @@ export interface PageServer {
   address: string;
 }
 
+/** A folder of files that are served as they are. */
+export interface StaticSite {
+  folder: string;
+  /** The path of its index, with a slash at both ends. */
+  at: string;
+}
+
 export interface ServeOptions {
   /** 0: a free one. */
   port?: number;
@@ -36,6 +46,8 @@ export interface ServeOptions {
   isolated?: boolean;
   /** Pages and scripts by path, besides what is in the tree; `/` is the example if it is not among them. */
   pages?: Readonly<Record<string, string>>;
+  /** Takes the place of the tree and of the example. */
+  site?: StaticSite;
   /** Told what a page posts; without it, nothing may be posted. */
   onPost?: (body: string) => void;
 }
@@ -85,7 +97,7 @@ async function answer(
   response: ServerResponse,
   options: ServeOptions,
 ): Promise<void> {
-  const { pages = {}, onPost } = options;
+  const { pages = {}, site, onPost } = options;
   checkHost(request);
   if (!methods(options).includes(request.method!))
     throw new Refusal(405, `${request.method} is not for here`);
@@ -95,10 +107,10 @@ async function answer(
     return;
   }
   const path = pathOf(request.url!);
-  const extension = path === "/" ? "html" : path.slice(path.lastIndexOf(".") + 1);
+  const extension = path.endsWith("/") ? "html" : path.slice(path.lastIndexOf(".") + 1);
   const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
-  const file = page ?? (await read(path === "/" ? example : path));
-  const body = extension === "js" ? served(file.toString()) : file;
+  const file = page ?? (await (site ? readStatic(path, site) : read(path === "/" ? example : path)));
+  const body = extension === "js" && !site ? served(file.toString()) : file;
   const type = Object.hasOwn(types, extension) ? types[extension]! : "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": Buffer.byteLength(body) });
   response.end(request.method === "HEAD" ? undefined : body);
@@ -133,17 +145,26 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString();
 }
 
-/** Reads a file that a page may load. */
-async function read(path: string): Promise<Buffer> {
-  // ".." would leave the folder.
-  if (!open.test(path) || path.includes("\0") || path.split(/[/\\]/).includes("..")) {
-    throw new Refusal(404, "nothing here");
-  }
+/** ".." would leave the folder. */
+const leaves = (path: string) => path.includes("\0") || path.split(/[/\\]/).includes("..");
+
+async function readOr404(file: string): Promise<Buffer> {
   try {
-    return await readFile(fileURLToPath(new URL(".", root)) + path.slice(1));
+    return await readFile(file);
   } catch {
     throw new Refusal(404, "nothing here");
   }
+}
+
+/** Reads a file that a page may load. */
+async function read(path: string): Promise<Buffer> {
+  if (!open.test(path) || leaves(path)) throw new Refusal(404, "nothing here");
+  return readOr404(fileURLToPath(new URL(".", root)) + path.slice(1));
+}
+
+async function readStatic(path: string, { folder, at }: StaticSite): Promise<Buffer> {
+  if (!path.startsWith(at) || leaves(path)) throw new Refusal(404, "nothing here");
+  return readOr404(join(folder, path.slice(at.length), path.endsWith("/") ? "index.html" : ""));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

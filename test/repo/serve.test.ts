@@ -1,6 +1,9 @@
 /** The page's server against requests that no page of ours sends: each has its answer, and the server goes on. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import { serve } from "../../examples/browser/serve.js";
 import { createRng } from "../../src/rng.js";
@@ -73,6 +76,24 @@ for (const [title, line, status] of strange) {
     assert.equal(statusOf(await send(request("GET /"))), 200, "the server goes on");
   });
 }
+
+test("a static site is served below its own path alone, with the index of a folder", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "comet-site-"));
+  writeFileSync(join(folder, "index.html"), "<p>here</p>");
+  writeFileSync(join(folder, "x.js"), 'import "bare";');
+  const site = await serve({ site: { folder, at: "/a/b/" } });
+  const answerTo = (path: string) =>
+    send(request(`GET ${path}`, { host: `127.0.0.1:${portOf(site)}` }), site);
+  try {
+    assert.match(await answerTo("/a/b/"), /text\/html[\s\S]*<p>here/);
+    assert.match(await answerTo("/a/b/x.js"), /text\/javascript[\s\S]*import "bare";/);
+    for (const path of ["/", "/a/", "/x.js", "/a/b/../../etc/passwd", "/a/b/%2e%2e/x", "/dist/src/error.js"])
+      assert.equal(statusOf(await answerTo(path)), 404, path);
+  } finally {
+    site.server.close();
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test("only requests to this server's own address are answered", async () => {
   for (const host of ["evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1:1", ""]) {

@@ -1,0 +1,81 @@
+/**
+ * What all pages share, written when the site is built: head, policy, navigation and formulas. The file of a page has
+ * only what is its own:
+ *
+ *   <title>Law bench</title>  <main> … <span class="tex">\sigma^2</span> … </main>  <script type="module" src="…">
+ */
+import katex from "katex";
+import { pages } from "./pages.js";
+
+/**
+ * A page loads its own site alone. Scripts and styles are files: none is a part of the document, and no text is run as
+ * code. WebAssembly, which the codec and the kernels are, needs the one exception.
+ */
+export const policy = [
+  "default-src 'self'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "style-src 'self'",
+  "img-src 'self' blob: data:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+
+const texts: Readonly<Record<string, string>> = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
+
+/** A formula as MathML, which needs neither a style sheet nor fonts of its own. */
+export const formula = (tex: string, display: boolean): string =>
+  katex
+    .renderToString(
+      tex.replace(/&(?:lt|gt|amp);/g, (entity) => texts[entity]!),
+      { output: "mathml", displayMode: display, throwOnError: true, strict: "error" },
+    )
+    .replace(/<annotation[\s\S]*?<\/annotation>/g, "");
+
+const withFormulas = (html: string): string =>
+  html.replace(/<(span|div) class="tex">([\s\S]*?)<\/\1>/g, (_, tag: string, tex: string) =>
+    tag === "div"
+      ? `<div class="tex" tabindex="0" role="group" aria-label="Formula">${formula(tex, true)}</div>`
+      : formula(tex, false),
+  );
+
+const navigation = (current: string): string =>
+  pages
+    .map(({ name, link }) => {
+      const here = name === current ? ' aria-current="page"' : "";
+      return `<li><a href="./${name}.html"${here}>${link}</a></li>`;
+    })
+    .join("");
+
+/** The whole document of a page's file. `name` is the page's, for the navigation. */
+export function documentOf(name: string, file: string): string {
+  const title = /<title>([\s\S]*?)<\/title>/.exec(file)?.[1] ?? "comet-ts";
+  const body = withFormulas(file.replace(/<!doctype html>|<title>[\s\S]*?<\/title>/gi, "").trim());
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title} · comet-ts</title>
+<link rel="icon" href="./icon.svg">
+<link rel="stylesheet" href="./style.css">
+<script type="module" src="../../dist/examples/site/shell.js"></script>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the content</a>
+<header>
+<a class="brand" href="./index.html">comet-ts</a>
+<nav aria-label="Pages"><ul>${navigation(name)}</ul></nav>
+</header>
+${body.replace("<main>", '<main id="main" tabindex="-1">')}
+<footer>
+<p>Every number on these pages is computed in this browser by comet-ts itself. Nothing leaves this machine.</p>
+<p>The images are a part of Fashion-MNIST (MIT licence, Zalando SE; <a href="./data/LICENSE">its text</a>).</p>
+<noscript><p class="notice">The figures are drawn and computed by scripts, which are switched off here.</p></noscript>
+</footer>
+</body>
+</html>
+`;
+}

@@ -1,0 +1,68 @@
+/**
+ * The samples of the site: what a ResNet-8 saves after 60 steps of training on the embedded images, and the gradients
+ * that meet it. The build makes them anew, so they are what the present code computes.
+ *
+ *   images            the first eight training images
+ *   x/SITE            the input or output of an op, four images
+ *   delta/SITE        the gradient of the loss with respect to the output of a convolution, eight images
+ */
+import { writeFileSync } from "node:fs";
+import { openDataset } from "../../src/data/open.js";
+import { backward } from "../../src/engine/tape.js";
+import { Tensor } from "../../src/engine/tensor.js";
+import { encodeSafetensors, type NamedTensor } from "../../src/files/safetensors-bytes.js";
+import { crossEntropy } from "../../src/ops/loss.js";
+import { train } from "../../src/training/loop.js";
+import { createSession } from "../../src/training/session.js";
+
+const settings = { model: "resnet8", steps: 60, seed: 1, store: "plain", threads: 2 } as const;
+
+export const licence =
+  "Made from images of Fashion-MNIST (MIT licence, Zalando SE) by a ResNet-8 that this site's build trains for 60 steps";
+
+/** The outputs that the codec bench offers. */
+const outputs = ["bn1", "relu", "layer1.0.relu1", "layer1.0.relu", "layer2.0.relu", "layer3.0.relu"];
+/** The convolutions of the law bench: the gradients of their outputs. */
+const convolutions = ["conv1", "layer2.0.conv2"];
+/** What the second of them reads. */
+const inputs = ["layer2.0.relu1"];
+
+const images = 8;
+
+/** The first images of a tensor, as an array of its own. */
+const first = ({ shape, data }: Tensor, count: number): NamedTensor => {
+  const each = data.length / shape[0]!;
+  return { shape: [count, ...shape.slice(1)], data: data.slice(0, count * each) };
+};
+
+/** Trains and writes the samples. The file is the same on every machine. */
+export async function writeSamples(file: string): Promise<void> {
+  const dataset = await openDataset("fashion-mnist");
+  // The test of the whole data set at the end of an epoch would take longer than the training.
+  const test = { ...dataset.test, length: 16, batch: dataset.test.batch.bind(dataset.test) };
+  const session = createSession(settings, { ...dataset, test });
+  try {
+    await train(session);
+    const { engine, model } = session;
+    const { channels, height, width } = dataset;
+    const shape = [images, channels, height, width];
+    const pixels = new Float32Array(images * channels * height * width);
+    const labels = new Float32Array(images);
+    await dataset.train.batch(Uint32Array.from(labels.keys()), pixels, labels, null);
+    const tensors = new Map<string, NamedTensor>([["images", { shape, data: pixels }]]);
+    engine.onOutput = (site, y) => {
+      if (outputs.includes(site)) tensors.set(`x/${site}`, first(y, 4));
+      if (inputs.includes(site)) tensors.set(`x/${site}`, first(y, images));
+    };
+    engine.onGradient = (site, dy) => {
+      if (convolutions.includes(site)) tensors.set(`delta/${site}`, first(dy, images));
+    };
+    backward(
+      crossEntropy(model.forward(Tensor.from(engine, pixels, shape)), Tensor.from(engine, labels, [images])),
+    );
+    writeFileSync(file, encodeSafetensors(tensors, { licence }));
+  } finally {
+    await session.close();
+    await dataset.close();
+  }
+}
