@@ -10,10 +10,12 @@
 import type { Handle } from "./handle.js";
 import type { Need } from "./packed.js";
 import type { Parameter, Site } from "./parameter.js";
-import { type ChainPlan, type Keeps, planChains, request, type TracedOp, type TracedStep } from "./plan.js";
+import { type ChainPlan, planChains, request, type TracedStep } from "./plan.js";
 import { type Applied, recomputed, recovered } from "./recipe.js";
+import { Replay } from "./replay.js";
 import { type Packer, SavedTensor } from "./saved.js";
 import type { Tensor } from "./tensor.js";
+import { alike, sameStep, savesOf, sizesOf } from "./trace.js";
 
 /** What follows in the same application. */
 export interface Link {
@@ -30,26 +32,43 @@ interface Pass {
   readonly tensors: Set<SavedTensor>;
   /** How often each site has applied an op. */
   readonly applied: Map<string, number>;
+  /** The segments that have begun. */
+  readonly replays: Replay[];
+  readonly images: number;
 }
 
-const passOf = (plan: ChainPlan): Pass => ({ plan, trace: [], tensors: new Set(), applied: new Map() });
+const passOf = (plan: ChainPlan, images: number): Pass => ({
+  plan,
+  trace: [],
+  tensors: new Set(),
+  applied: new Map(),
+  replays: [],
+  images,
+});
 
 const unplanned = planChains([], "all");
 
 export class Chains {
   readonly #packer: Packer;
-  readonly #keeps: () => Keeps;
+  readonly #plan: (steps: readonly TracedStep[], images: number) => ChainPlan;
   readonly #requested: (site: Site, need: Need) => void;
   /** By the first step, since several networks may share an engine. */
   readonly #plans = new Map<string | Parameter, ChainPlan>();
-  #pass = passOf(unplanned);
+  #pass = passOf(unplanned, 0);
   /** Whether a pass has differed from its plan. */
   #varies = false;
 
-  /** `requested`: called with each request of an op before the tensor is packed; with those of a plan, at once. */
-  constructor(packer: Packer, keeps: () => Keeps, requested: (site: Site, need: Need) => void) {
+  /**
+   * `plan`: plans passes on so many images. `requested`: called with each request of an op before the tensor is packed;
+   * with those of a plan, at once.
+   */
+  constructor(
+    packer: Packer,
+    plan: (steps: readonly TracedStep[], images: number) => ChainPlan,
+    requested: (site: Site, need: Need) => void,
+  ) {
     this.#packer = packer;
-    this.#keeps = keeps;
+    this.#plan = plan;
     this.#requested = requested;
   }
 
@@ -68,14 +87,24 @@ export class Chains {
     );
   }
 
-  /** A forward pass, or a rehearsal of it, is complete: passes that begin alike are planned by it. */
-  conclude({ plan, trace }: Readonly<Pass> = this.#pass): void {
+  /**
+   * A forward pass, or a rehearsal of it, is complete: passes that begin alike are planned by it. `images`: how many images
+   * they will have.
+   */
+  conclude(pass: Readonly<Pass> = this.#pass, images = pass.images): void {
+    const { plan, trace } = pass;
+    this.close();
     const [first] = trace;
     const asPlanned =
       trace.length === plan.steps.size && trace.every((step) => plan.steps.get(step.name) === step);
     if (!first || asPlanned) return;
-    this.#plans.set(first.parameter ?? first.name, planChains(trace, this.#keeps()));
+    this.#plans.set(first.parameter ?? first.name, this.#plan(trace, images));
     if (plan !== unplanned) this.#varies = true;
+  }
+
+  /** No further op of this pass will run. */
+  close(): void {
+    for (const replay of this.#pass.replays) replay.close();
   }
 
   /** The saved tensor that receives a request for a tensor. */
@@ -93,8 +122,8 @@ export class Chains {
   /** Before an op runs. `first`: a forward pass begins with it. */
   apply<A>(applied: Applied<A>, first: boolean): Link {
     const { op, parameter, inputs, run } = applied;
-    if (first) this.#begin(this.#plans.get(parameter ?? run.site) ?? unplanned);
-    const { plan, trace } = this.#pass;
+    if (first) this.#begin(this.#plans.get(parameter ?? run.site) ?? unplanned, inputs[0]!.shape[0] ?? 1);
+    const { plan, trace, images } = this.#pass;
     const name = this.#nextStepAt(run.site);
     const found = plan.steps.get(name);
     const step = found && found.parameter === parameter && alike(found.op, op) ? found : null;
@@ -102,6 +131,7 @@ export class Chains {
     const known = sources.map(({ promise }, i) => promise !== null && promise.name === step?.inputs[i]);
     const exact = known.length === step?.inputs.length && known.every(Boolean);
     let out = exact ? this.#recover(applied, name, sources) : null;
+    const replay = exact ? this.#replayAt(name, sources) : null;
     for (const [i, source] of sources.entries()) source.read(known[i]!);
     return {
       ran: (y, saved) => {
@@ -112,6 +142,8 @@ export class Chains {
         if (exact && how === "recomputed" && by === name && sources.every(kept)) {
           out.make(recomputed(applied, sources));
         }
+        replay?.ran(applied, sources, out);
+        if (replay && how === "replayed" && name === out.name) out.make(replay.recipe(out));
       },
       put: (handles) => {
         const traced = {
@@ -123,13 +155,26 @@ export class Chains {
           saves: savesOf(op.saves, handles),
           current: applied.current,
         };
-        trace.push(step && sameStep(step, traced) ? step : traced);
+        const same = step && sameStep(step, traced);
+        trace.push(same ? step : { ...traced, ...sizesOf([...sources, out!], handles, images) });
       },
     };
   }
 
-  #begin(plan: ChainPlan): void {
-    this.#pass = passOf(plan);
+  /** The segment that goes on with this step, or begins with it, if it is as planned so far. */
+  #replayAt(name: string, sources: readonly SavedTensor[]): Replay | null {
+    const { plan, replays } = this.#pass;
+    const segment = plan.segments.get(name);
+    if (!segment) return null;
+    const entry = sources.find((source) => source.name === segment.entry);
+    if (entry && segment.steps[0] === name) replays.push(new Replay(segment, entry));
+    const last = replays.at(-1);
+    return last?.segment === segment && last.follows(name, sources) ? last : null;
+  }
+
+  #begin(plan: ChainPlan, images: number): void {
+    this.close();
+    this.#pass = passOf(plan, images);
     for (const { saves } of plan.steps.values())
       for (const { site, need } of saves) this.#requested(site, need);
   }
@@ -174,24 +219,3 @@ export class Chains {
     return count === 1 ? site : `${site} #${count}`;
   }
 }
-
-/** Whether a plan treats two ops alike. */
-const alike = (a: TracedOp, b: TracedOp): boolean =>
-  a.name === b.name &&
-  Boolean(a.recomputable?.recover) === Boolean(b.recomputable?.recover) &&
-  a.recomputable?.rectifies === b.recomputable?.rectifies;
-
-const savesOf = (needs: TracedOp["saves"], handles: ReadonlyMap<string, Handle>): TracedStep["saves"] =>
-  [...handles].flatMap(([name, { site, saved }]) =>
-    saved instanceof SavedTensor ? [{ tensor: saved.name, site, need: needs[name] as Need }] : [],
-  );
-
-const sameStep = (a: TracedStep, b: TracedStep): boolean =>
-  a.output === b.output &&
-  a.inputs.length === b.inputs.length &&
-  a.inputs.every((input, i) => input === b.inputs[i]) &&
-  a.saves.length === b.saves.length &&
-  a.saves.every(({ tensor, site, need }, i) => {
-    const other = b.saves[i]!;
-    return tensor === other.tensor && site.name === other.site.name && need === other.need;
-  });

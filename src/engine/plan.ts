@@ -11,12 +11,16 @@
  * Through a residual block, p = z + s and y = relu(p): "first" makes z, p and y again from c and from what s is made of;
  * "last" keeps p and recovers z as p − s, where s is the relu(p) of the block before.
  *
+ * A store may also choose segments of the pass (segment.ts), with convolutions in them. What a chain would keep in a segment
+ * is then not kept: all of it is made by one run of the segment's steps, from the tensor that enters it.
+ *
  * The plan follows from the trace of one forward pass alone. A request for a tensor that is made is a request for each of
  * its sources, so a source is packed once, under all requests that will reach it.
  */
 import type { Recomputable } from "./op.js";
 import type { Need, SaveRequest } from "./packed.js";
 import type { Parameter, Site } from "./parameter.js";
+import { noSegments, type Segment, type Segments, type Size } from "./segment.js";
 
 /** Which tensors of a chain of recomputable ops are kept: all, or one from which the others are made. */
 export type Keeps = "all" | "first" | "last";
@@ -39,14 +43,21 @@ export interface TracedStep {
   /** The step's name; that of the input if the op changes no values. */
   readonly output: string;
   readonly saves: readonly { readonly tensor: string; readonly site: Site; readonly need: Need }[];
+  /** The size of each tensor that it reads, puts out or saves. */
+  readonly sizes: ReadonlyMap<string, Size>;
+  /** The bytes of packed bits that it saves of each image. */
+  readonly bitsBytes: number;
   /** Whether the op would still be applied in this form: by its input, or by its output. */
   current(): boolean;
 }
 
-/** How a tensor is made from others: by the op that put it out, or by the inverse of an op that reads it. */
+/**
+ * How a tensor is made from others: by the op that put it out, by the inverse of an op that reads it, or by a segment's
+ * steps from the tensor that enters the segment.
+ */
 export interface Made {
-  readonly how: "recomputed" | "recovered";
-  /** The name of that op's step. */
+  readonly how: "recomputed" | "recovered" | "replayed";
+  /** The name of that op's step, or of the segment's first one. */
   readonly by: string;
   readonly sources: readonly string[];
 }
@@ -64,6 +75,8 @@ export interface PlannedTensor {
 export interface ChainPlan {
   readonly steps: ReadonlyMap<string, TracedStep>;
   readonly tensors: ReadonlyMap<string, PlannedTensor>;
+  /** The segment of each step that belongs to one. */
+  readonly segments: ReadonlyMap<string, Segment>;
 }
 
 /** A request by an op itself. */
@@ -76,7 +89,11 @@ export const request = (site: Site, need: Need): SaveRequest => ({
 });
 
 /** Plans the forward pass that the steps are the trace of. */
-export function planChains(steps: readonly TracedStep[], keeps: Keeps): ChainPlan {
+export function planChains(
+  steps: readonly TracedStep[],
+  keeps: Keeps,
+  { segments, pinned }: Segments = noSegments,
+): ChainPlan {
   const tensors = new Map<string, PlannedTensor>();
   const tensor = (name: string): PlannedTensor => {
     const known = tensors.get(name) ?? { name, made: null, requests: [], readers: [] };
@@ -89,7 +106,8 @@ export function planChains(steps: readonly TracedStep[], keeps: Keeps): ChainPla
   const needs = new Map<string, Need[]>();
   /** The sums that are kept in place of an input. */
   const sums = new Set<string>();
-  const kept = (name: string) => needs.has(name) || sums.has(name) || tensor(name).made !== null;
+  const kept = (name: string) =>
+    needs.has(name) || sums.has(name) || pinned.has(name) || tensor(name).made !== null;
   const order = new Map(steps.map(({ name }, i) => [name, i]));
   /** The place of the last step by which a tensor is recomputed; −1 if it is kept. */
   const lastOf = (name: string): number => {
@@ -103,27 +121,40 @@ export function planChains(steps: readonly TracedStep[], keeps: Keeps): ChainPla
     const { name: by, inputs: sources } = step;
     if (!recomputable || keeps === "all" || sources.includes(step.output)) continue;
     if (keeps === "last" && recomputable.recover) {
-      const chosen = recoverable(step, tensor, (name) => needs.get(name));
+      const chosen = recoverable(step, tensor, (name) => (pinned.has(name) ? undefined : needs.get(name)));
       const others = sources.filter((name) => name !== chosen);
       if (chosen === null || !others.every(kept)) continue;
       // When the op that put out `chosen` needs it, a later op's backward has used up what recomputation needs of it.
       if (others.some((name) => lastOf(name) > order.get(chosen)!)) continue;
       sums.add(step.output);
       tensor(chosen).made = { how: "recovered", by, sources: [step.output, ...others] };
-    } else if (before || (keeps === "first" && sources.every(kept))) {
+    } else if (!pinned.has(by) && (before || (keeps === "first" && sources.every(kept)))) {
       tensor(step.output).made = { how: "recomputed", by, sources };
+    }
+  }
+  for (const { entry, steps: inner } of segments) {
+    for (const name of inner) {
+      const inside = tensor(name);
+      const wanted = needs.has(name) || sums.has(name);
+      // A segment's values may err where its entry may, so they cannot serve an op that needs them exactly.
+      const exact = keeps === "last" && needs.get(name)?.includes("exact");
+      if (!wanted || exact || pinned.has(name) || inside.made !== null) continue;
+      inside.made = { how: "replayed", by: inner[0]!, sources: [entry] };
     }
   }
   const route = (name: string, asked: SaveRequest) => {
     const { made, requests } = tensor(name);
     requests.push(asked);
     if (made === null) return;
+    // A support follows from the values, which other requests ask for.
+    if (made.how === "replayed" && asked.need === "support") return;
     const next = passedOn(asked, made, byName.get(made.by)!.op);
     for (const source of made.sources) route(source, next);
   };
   for (const { saves } of steps)
     for (const { tensor, site, need } of saves) route(tensor, request(site, need));
-  return { steps: byName, tensors };
+  const segmentOf = new Map(segments.flatMap((segment) => segment.steps.map((name) => [name, segment])));
+  return { steps: byName, tensors, segments: segmentOf };
 }
 
 /** The first input that is saved for its values within a bound, is read by no other op, and is made from nothing. */

@@ -36,11 +36,12 @@ class NoStore extends Store {
 
 /**
  * Plans the chains of `forward`, which makes a network's loss or output. Without it the first pass keeps every tensor that
- * an op saves, and only the next ones make some of them from others. A part of a batch is enough, since a plan does not
- * depend on the number of images. The forward pass updates running statistics: the caller restores them. Throws a
- * UsageError while a forward pass waits for its backward pass.
+ * an op saves, and only the next ones make some of them from others. A part of a batch is enough, if `images` tells how
+ * many images the whole batch has: a plan for a number of bytes depends on it. The forward pass updates running statistics:
+ * the caller restores them. Throws a UsageError while a forward pass waits for its backward pass, or if the store cannot
+ * plan what its settings ask for.
  */
-export function rehearse(engine: Engine, forward: () => Tensor): void {
+export function rehearse(engine: Engine, forward: () => Tensor, images?: number): void {
   const { store, onOutput, recording, trial } = engine;
   if (engine.tape.length > 0) {
     throw new UsageError({
@@ -57,7 +58,7 @@ export function rehearse(engine: Engine, forward: () => Tensor): void {
   engine.trial = true;
   try {
     forward().dispose();
-    store.chains.conclude(stand.chains.pass);
+    store.chains.conclude(stand.chains.pass, images);
   } finally {
     abandon(engine);
     Object.assign(engine, { store, onOutput, recording, trial });

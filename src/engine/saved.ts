@@ -20,6 +20,8 @@ export interface Recipe {
   make(first: number, count: number, last?: boolean): Tensor;
   /** See `Packed.sensitivity`; the errors are those of the first source. */
   sensitivity?(first: number, count: number): Tensor | null;
+  /** The form in which the tensor waits, if it is another one than `Derived`. */
+  packed?(saved: SavedTensor): Packed;
 }
 
 /** What a saved tensor needs of its store. */

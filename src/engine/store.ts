@@ -15,8 +15,9 @@ import { Derived } from "./derived.js";
 import { bitsOf, type Handle, SavedBits, tensorOf } from "./handle.js";
 import { type Need, type Packed, Raw, type SaveRequest } from "./packed.js";
 import type { Site } from "./parameter.js";
-import type { Keeps } from "./plan.js";
+import { type Keeps, planChains } from "./plan.js";
 import type { Packer, Recipe, SavedTensor } from "./saved.js";
+import { type ChooseSegments, noSegments } from "./segment.js";
 import type { Tensor } from "./tensor.js";
 
 /** A tensor was packed; its values are still there. */
@@ -48,6 +49,8 @@ export abstract class Store {
   abstract readonly name: string;
   /** Which tensors of a chain of recomputable ops are kept: all, or one from which the others are made. */
   readonly keeps: Keeps = "all";
+  /** Chooses what is computed again, convolutions included; null for a store that computes only cheap maps again. */
+  readonly segments: ChooseSegments | null = null;
   /** What adapts the store to the training; null for a store that does not adapt. */
   readonly controller: StoreController | null = null;
   /** Whether packing one tensor again gives other errors. Then several draws of one step can be measured. */
@@ -143,13 +146,14 @@ export abstract class Store {
   /** Which tensors of chains are packed, and which are made from others. */
   readonly chains = new Chains(
     this.#packer,
-    () => this.keeps,
+    (steps, images) =>
+      planChains(steps, this.keeps, this.segments?.(steps, this.keeps, images) ?? noSegments),
     (site, need) => this.controller?.requested?.(site, need),
   );
 
   /** In place of packing: `saved` is made by `recipe` when it is needed. */
   derive(saved: SavedTensor, recipe: Recipe): Packed {
-    const packed = new Derived(saved, recipe);
+    const packed = recipe.packed?.(saved) ?? new Derived(saved, recipe);
     const rawBytes = 4 * saved.shape.reduce((product, extent) => product * extent, 1);
     this.onPack?.({ packed, requests: saved.requests, rawBytes, tensor: null });
     return packed;

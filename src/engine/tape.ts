@@ -220,6 +220,7 @@ export function abandon(engine: Engine): void {
     application.gradient?.dispose();
     for (const handle of application.handles.values()) engine.store.drop(handle);
   }
+  engine.store.chains.close();
   engine.observer?.end();
 }
 

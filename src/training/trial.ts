@@ -29,7 +29,9 @@ function lossOfSome(session: Session, { images, labels }: Batch, count: number):
 
 /** Plans the steps by a forward pass on one image. */
 export function rehearseStep(session: Session, batch: Batch): void {
-  keepingStatistics(session.model, () => rehearse(session.engine, () => lossOfSome(session, batch, 1)));
+  const { engine, model } = session;
+  const forward = () => lossOfSome(session, batch, 1);
+  keepingStatistics(model, () => rehearse(engine, forward, batch.labels.size));
 }
 
 export function trialOf(session: Session, batch: Batch): Trial {

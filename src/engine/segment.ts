@@ -1,0 +1,42 @@
+/**
+ * A segment: some steps of a forward pass that can be run again from the one tensor that enters them.
+ *
+ *   … ─► entry ─┬─► conv ─► norm ─► relu ─► conv ─► norm ─► add ─► exit ─► …
+ *               └────────────────────────────────────────────┘
+ *
+ * The entry and the exit are kept (or made from what is kept by cheap maps); what is saved in between is made in the
+ * backward pass, by one run of the steps (replay.ts).
+ */
+import type { Keeps, TracedStep } from "./plan.js";
+import { sizeOf } from "./tensor.js";
+
+export interface Segment {
+  /** The name of the tensor that enters. */
+  readonly entry: string;
+  /** The names of the steps, in order. The output of the last one is the exit. */
+  readonly steps: readonly string[];
+}
+
+/** What a store chooses to compute again. */
+export interface Segments {
+  readonly segments: readonly Segment[];
+  /** The names of tensors that are kept, in place of being made from others. */
+  readonly pinned: ReadonlySet<string>;
+}
+
+export const noSegments: Segments = { segments: [], pinned: new Set() };
+
+/** Chooses the segments of a pass on `images` images, which has been traced. */
+export type ChooseSegments = (steps: readonly TracedStep[], keeps: Keeps, images: number) => Segments;
+
+/** The number of bytes of something in a pass on n images: n·each + once. */
+export interface Size {
+  readonly each: number;
+  readonly once: number;
+}
+
+/** The size of a float32 tensor in a pass on so many images. */
+export function tensorSize(shape: readonly number[], images: number): Size {
+  const bytes = 4 * sizeOf(shape);
+  return shape[0] === images ? { each: bytes / images, once: 0 } : { each: 0, once: bytes };
+}
