@@ -14,6 +14,7 @@ import { UsageError } from "../../src/error.js";
 import { crossEntropy } from "../../src/ops/loss.js";
 import { batchNorm2d } from "../../src/ops/norm.js";
 import { flatten, relu } from "../../src/ops/pointwise.js";
+import { chooserOf } from "../../src/stores/recompute/settings.js";
 import { seed } from "../arbitrary/seed.js";
 import {
   channels,
@@ -63,12 +64,17 @@ test("law: whatever a pass is planned by, its gradients are plain's and nothing 
         { lines: changed, images: 1, flat },
       ];
       const plain = steps(new PlainStore(), runs);
-      for (const [keeps, tolerance] of [
-        ["all", 0],
-        ["first", 0],
-        ["last", 1e-3],
+      for (const [keeps, recompute, tolerance] of [
+        ["all", "cheap", 0],
+        ["first", "cheap", 0],
+        ["first", "sqrt", 0],
+        ["first", "least", 0],
+        ["last", "cheap", 1e-3],
+        ["last", "sqrt", 1e-3],
+        ["last", "least", 1e-3],
       ] as const) {
-        const found = steps(new Keeping(keeps), runs);
+        const segments = chooserOf({ recompute, recomputeBytes: "" });
+        const found = steps(new Keeping(keeps, segments), runs);
         for (const [i, { gradients }] of found.entries()) close(gradients, plain[i]!.gradients, tolerance);
         assert.ok(
           found[1]!.saved <= found[0]!.saved,

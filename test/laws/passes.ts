@@ -5,6 +5,7 @@ import type { Packed, SaveRequest } from "../../src/engine/packed.js";
 import type { Parameter, Site } from "../../src/engine/parameter.js";
 import type { Keeps } from "../../src/engine/plan.js";
 import { SavedTensor } from "../../src/engine/saved.js";
+import type { ChooseSegments } from "../../src/engine/segment.js";
 import { PlainStore, type Store } from "../../src/engine/store.js";
 import { assertNothingLeaks, backward, type Engine } from "../../src/engine/tape.js";
 import { Tensor } from "../../src/engine/tensor.js";
@@ -20,6 +21,7 @@ import { seed } from "../arbitrary/seed.js";
 /** Keeps what `keeps` says, as it is, and checks that it hears of requests in time. */
 export class Keeping extends PlainStore {
   override readonly keeps: Keeps;
+  override readonly segments: ChooseSegments | null;
   /** The sites whose requests were announced in this pass, and those among them of which a tensor was packed. */
   readonly announced = new Set<string>();
   readonly #packed = new Set<string>();
@@ -34,9 +36,10 @@ export class Keeping extends PlainStore {
     },
   };
 
-  constructor(keeps: Keeps) {
+  constructor(keeps: Keeps, segments: ChooseSegments | null = null) {
     super();
     this.keeps = keeps;
+    this.segments = segments;
   }
 
   /** `each`: no op is applied twice, and none is other than planned. */
@@ -206,6 +209,9 @@ export function keepsPromises({ store, tape }: Engine): void {
 
 /** Each kept tensor that a request comes down to knows of it, and of the part of the bound that is its own. */
 export function reaches({ name, recipe, requests }: SavedTensor, site: string, share: number): void {
+  // Where a segment is computed again, a support follows from the values, which have requests of their own.
+  const { need } = requests.find((request) => request.site.name === site) ?? {};
+  if (recipe?.packed && need === "support") return;
   if (recipe) {
     const part = recipe.sum ? share / Math.sqrt(recipe.sources.length) : share;
     for (const source of recipe.sources) reaches(source, site, part);

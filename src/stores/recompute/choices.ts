@@ -12,12 +12,13 @@
  */
 import type { Choice, Parts } from "./parts.js";
 
-/** The part before the end is kept, since computing it again would spare nothing. */
+/** The part before the end is kept, and so is each of which computing it again would spare nothing. */
 export function everyRootth(parts: Parts): Choice {
   const width = Math.max(1, Math.round(Math.sqrt(parts.end)));
   const choice: [number, number][] = [];
   for (let from = 0; from + width < parts.end; from += width) {
-    if (parts.replayed(from, from + width)) choice.push([from, from + width]);
+    const [kept, again] = [parts.kept(from, from + width), parts.replayed(from, from + width)];
+    if (again && again.keptBytes < kept.keptBytes) choice.push([from, from + width]);
   }
   return choice;
 }
