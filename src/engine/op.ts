@@ -20,7 +20,10 @@ export interface Op<A> {
   readonly name: string;
   /** What is saved under which name, and what backward needs of it; "bits" are packed bits, which stay as they are. */
   readonly saves: Readonly<Record<string, Need | "bits">>;
-  /** How the output is made again, for ops that cost little more than reading their operands. */
+  /**
+   * How the output is made again, for ops that cost little more than reading their operands. Others run `forward` again, so
+   * it must do nothing but make its output and what it saves.
+   */
   readonly recomputable?: Recomputable<A>;
   /** The same op with a backward that needs its output in place of its input. */
   readonly byOutput?: ByOutput<A>;
