@@ -12,7 +12,7 @@ import type { Need } from "./packed.js";
 import type { Parameter, Site } from "./parameter.js";
 import { type ChainPlan, planChains, request, type TracedStep } from "./plan.js";
 import { type Applied, recomputed, recovered } from "./recipe.js";
-import { Replay } from "./replay.js";
+import { Rerun } from "./rerun.js";
 import { type Packer, SavedTensor } from "./saved.js";
 import type { Tensor } from "./tensor.js";
 import { alike, sameStep, savesOf, sizesOf } from "./trace.js";
@@ -33,7 +33,7 @@ interface Pass {
   /** How often each site has applied an op. */
   readonly applied: Map<string, number>;
   /** The segments that have begun. */
-  readonly replays: Replay[];
+  readonly reruns: Rerun[];
   readonly images: number;
 }
 
@@ -42,7 +42,7 @@ const passOf = (plan: ChainPlan, images: number): Pass => ({
   trace: [],
   tensors: new Set(),
   applied: new Map(),
-  replays: [],
+  reruns: [],
   images,
 });
 
@@ -104,7 +104,7 @@ export class Chains {
 
   /** No further op of this pass will run. */
   close(): void {
-    for (const replay of this.#pass.replays) replay.close();
+    for (const rerun of this.#pass.reruns) rerun.close();
   }
 
   /** The saved tensor that receives a request for a tensor. */
@@ -131,7 +131,7 @@ export class Chains {
     const known = sources.map(({ promise }, i) => promise !== null && promise.name === step?.inputs[i]);
     const exact = known.length === step?.inputs.length && known.every(Boolean);
     let out = exact ? this.#recover(applied, name, sources) : null;
-    const replay = exact ? this.#replayAt(name, sources) : null;
+    const rerun = exact ? this.#rerunAt(name, sources) : null;
     for (const [i, source] of sources.entries()) source.read(known[i]!);
     return {
       ran: (y, saved) => {
@@ -142,8 +142,8 @@ export class Chains {
         if (exact && how === "recomputed" && by === name && sources.every(kept)) {
           out.make(recomputed(applied, sources));
         }
-        replay?.ran(applied, sources, out);
-        if (replay && how === "replayed" && name === out.name) out.make(replay.recipe(out));
+        rerun?.ran(applied, sources, out);
+        if (rerun && how === "rerun" && name === out.name) out.make(rerun.recipe(out));
       },
       put: (handles) => {
         const traced = {
@@ -162,13 +162,13 @@ export class Chains {
   }
 
   /** The segment that goes on with this step, or begins with it, if it is as planned so far. */
-  #replayAt(name: string, sources: readonly SavedTensor[]): Replay | null {
-    const { plan, replays } = this.#pass;
+  #rerunAt(name: string, sources: readonly SavedTensor[]): Rerun | null {
+    const { plan, reruns } = this.#pass;
     const segment = plan.segments.get(name);
     if (!segment) return null;
     const entry = sources.find((source) => source.name === segment.entry);
-    if (entry && segment.steps[0] === name) replays.push(new Replay(segment, entry));
-    const last = replays.at(-1);
+    if (entry && segment.steps[0] === name) reruns.push(new Rerun(segment, entry));
+    const last = reruns.at(-1);
     return last?.segment === segment && last.follows(name, sources) ? last : null;
   }
 

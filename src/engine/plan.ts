@@ -56,7 +56,7 @@ export interface TracedStep {
  * steps from the tensor that enters the segment.
  */
 export interface Made {
-  readonly how: "recomputed" | "recovered" | "replayed";
+  readonly how: "recomputed" | "recovered" | "rerun";
   /** The name of that op's step, or of the segment's first one. */
   readonly by: string;
   readonly sources: readonly string[];
@@ -78,6 +78,9 @@ export interface ChainPlan {
   /** The segment of each step that belongs to one. */
   readonly segments: ReadonlyMap<string, Segment>;
 }
+
+/** Chooses the segments of a pass on `images` images, which has been traced. */
+export type ChooseSegments = (steps: readonly TracedStep[], keeps: Keeps, images: number) => Segments;
 
 /** A request by an op itself. */
 export const request = (site: Site, need: Need): SaveRequest => ({
@@ -139,7 +142,7 @@ export function planChains(
       // A segment's values may err where its entry may, so they cannot serve an op that needs them exactly.
       const exact = keeps === "last" && needs.get(name)?.includes("exact");
       if (!wanted || exact || pinned.has(name) || inside.made !== null) continue;
-      inside.made = { how: "replayed", by: inner[0]!, sources: [entry] };
+      inside.made = { how: "rerun", by: inner[0]!, sources: [entry] };
     }
   }
   const route = (name: string, asked: SaveRequest) => {
@@ -147,7 +150,7 @@ export function planChains(
     requests.push(asked);
     if (made === null) return;
     // A support follows from the values, which other requests ask for.
-    if (made.how === "replayed" && asked.need === "support") return;
+    if (made.how === "rerun" && asked.need === "support") return;
     const next = passedOn(asked, made, byName.get(made.by)!.op);
     for (const source of made.sources) route(source, next);
   };

@@ -5,9 +5,8 @@
  *               └────────────────────────────────────────────┘
  *
  * The entry and the exit are kept (or made from what is kept by cheap maps); what is saved in between is made in the
- * backward pass, by one run of the steps (replay.ts).
+ * backward pass, by one run of the steps (rerun.ts).
  */
-import type { Keeps, TracedStep } from "./plan.js";
 import { sizeOf } from "./tensor.js";
 
 export interface Segment {
@@ -25,9 +24,6 @@ export interface Segments {
 }
 
 export const noSegments: Segments = { segments: [], pinned: new Set() };
-
-/** Chooses the segments of a pass on `images` images, which has been traced. */
-export type ChooseSegments = (steps: readonly TracedStep[], keeps: Keeps, images: number) => Segments;
 
 /** The number of bytes of something in a pass on n images: n·each + once. */
 export interface Size {

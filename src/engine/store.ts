@@ -15,9 +15,9 @@ import { Derived } from "./derived.js";
 import { bitsOf, type Handle, SavedBits, tensorOf } from "./handle.js";
 import { type Need, type Packed, Raw, type SaveRequest } from "./packed.js";
 import type { Site } from "./parameter.js";
-import { type Keeps, planChains } from "./plan.js";
+import { type ChooseSegments, type Keeps, planChains } from "./plan.js";
 import type { Packer, Recipe, SavedTensor } from "./saved.js";
-import { type ChooseSegments, noSegments } from "./segment.js";
+import { noSegments } from "./segment.js";
 import type { Tensor } from "./tensor.js";
 
 /** A tensor was packed; its values are still there. */

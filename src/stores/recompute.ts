@@ -4,7 +4,7 @@
  * `recompute` other than "cheap" whole segments of the network are computed again, convolutions included. The values have
  * the same bits as under the plain store.
  */
-import type { ChooseSegments } from "../engine/segment.js";
+import type { ChooseSegments } from "../engine/plan.js";
 import { PlainStore } from "../engine/store.js";
 import { storeKind } from "./kind.js";
 import { chooserOf, readsRecompute, recomputeSettings } from "./recompute/settings.js";

@@ -36,7 +36,7 @@ function costOf(parts: Parts, choice: Choice) {
   let [at, kept, peak, work] = [0, 0, 0, 0];
   for (const [from, to] of choice) {
     if (from > at) kept += parts.kept(at, from).keptBytes;
-    const again = parts.replayed(from, to)!;
+    const again = parts.again(from, to)!;
     peak = Math.max(peak, kept + again.peakBytes);
     kept += again.keptBytes;
     work += again.work;

@@ -17,7 +17,7 @@ export function everyRootth(parts: Parts): Choice {
   const width = Math.max(1, Math.round(Math.sqrt(parts.end)));
   const choice: [number, number][] = [];
   for (let from = 0; from + width < parts.end; from += width) {
-    const [kept, again] = [parts.kept(from, from + width), parts.replayed(from, from + width)];
+    const [kept, again] = [parts.kept(from, from + width), parts.again(from, from + width)];
     if (again && again.keptBytes < kept.keptBytes) choice.push([from, from + width]);
   }
   return choice;
@@ -37,7 +37,7 @@ export function within(parts: Parts, budget: number): Choice | null {
     const found: Plan[] = [];
     for (let from = 0; from < to; from++) {
       const kept = parts.kept(from, to);
-      const again = parts.replayed(from, to);
+      const again = parts.again(from, to);
       for (const { keptBytes, work, choice } of best[from]!) {
         if (keptBytes + kept.keptBytes <= budget) {
           found.push({ keptBytes: keptBytes + kept.keptBytes, work, choice });
@@ -85,7 +85,7 @@ function reachable(parts: Parts, budget: number): boolean {
       const before = best[from]!;
       const kept = before + parts.kept(from, to).keptBytes;
       if (kept <= budget) least = Math.min(least, kept);
-      const again = parts.replayed(from, to);
+      const again = parts.again(from, to);
       if (again && before + again.peakBytes <= budget) least = Math.min(least, before + again.keptBytes);
     }
     best.push(least);

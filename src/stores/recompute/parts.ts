@@ -49,7 +49,7 @@ export class Parts {
   }
 
   /** Null if the part cannot be computed again: it ends the pass, or reads a tensor from outside. */
-  replayed(from: number, to: number): Part | null {
+  again(from: number, to: number): Part | null {
     return this.#part(from, to, true);
   }
 
@@ -84,7 +84,7 @@ export class Parts {
     /** The last step that has to be run again. */
     let last = -1;
     for (const { name, made, requests } of tensors.values()) {
-      if (made?.how === "replayed") {
+      if (made?.how === "rerun") {
         againBytes += this.#bytes(name, 1);
         last = Math.max(
           last,

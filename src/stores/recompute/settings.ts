@@ -1,6 +1,6 @@
 /** How much is computed again: the settings that stores share, and the choice of segments that they describe. */
 import { formatBytes, parseBytes } from "../../device/ledger.js";
-import type { ChooseSegments } from "../../engine/segment.js";
+import type { ChooseSegments } from "../../engine/plan.js";
 import { UsageError } from "../../error.js";
 import { type SettingsOf, text, word } from "../../setting.js";
 import { everyRootth, leastBytes, within } from "./choices.js";

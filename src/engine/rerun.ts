@@ -17,19 +17,19 @@ import { Tensor } from "./tensor.js";
 const atEntry = -1;
 
 interface Step {
-  // biome-ignore lint/suspicious/noExplicitAny: the attributes' type belongs to the op; a replay only passes them on.
+  // biome-ignore lint/suspicious/noExplicitAny: the attributes' type belongs to the op; a rerun only passes them on.
   readonly applied: Applied<any>;
   /** The places of the steps that put out its inputs. */
   readonly inputs: readonly number[];
 }
 
-/** A tensor that is made by the replay: the place of its step, and its values once they are there. */
+/** A tensor that is made by the rerun: the place of its step, and its values once they are there. */
 interface Wanted {
   readonly at: number;
   raw: Raw | null;
 }
 
-export class Replay {
+export class Rerun {
   readonly segment: Segment;
   readonly #entry: SavedTensor;
   readonly #steps: Step[] = [];
@@ -74,7 +74,7 @@ export class Replay {
     const at = this.#steps.length - 1;
     const packed = (saved: SavedTensor): Packed => {
       this.#wanted.set(saved, { at, raw: null });
-      return new Replayed(this, saved);
+      return new FromSegment(this, saved);
     };
     return {
       sources: [this.#entry],
@@ -153,24 +153,24 @@ function again<A>({ op, attributes, run }: Applied<A>, inputs: readonly Tensor[]
 }
 
 /** A tensor that is not there until its segment is run again. */
-class Replayed implements Packed {
+class FromSegment implements Packed {
   readonly kind = "recipe";
   readonly bytes = 0;
   readonly images: number;
-  readonly #replay: Replay;
+  readonly #rerun: Rerun;
   readonly #saved: SavedTensor;
 
-  constructor(replay: Replay, saved: SavedTensor) {
-    this.#replay = replay;
+  constructor(rerun: Rerun, saved: SavedTensor) {
+    this.#rerun = rerun;
     this.#saved = saved;
     this.images = saved.shape[0] ?? 1;
   }
 
   range(first: number, count: number): Tensor {
-    return this.#replay.images(this.#saved, first, count);
+    return this.#rerun.images(this.#saved, first, count);
   }
 
   free(): void {
-    this.#replay.leave(this.#saved);
+    this.#rerun.leave(this.#saved);
   }
 }
