@@ -68,7 +68,10 @@ export async function buildSite(folder = siteFolder): Promise<void> {
       modulePreload: { polyfill: false },
       // Plot is loaded after the first view.
       chunkSizeWarningLimit: 1000,
-      rolldownOptions: { input: pages.map(({ name }) => join(source, `${name}.html`)) },
+      rolldownOptions: {
+        checks: { pluginTimings: false },
+        input: pages.map(({ name }) => join(source, `${name}.html`)),
+      },
     },
   });
   mkdirSync(join(folder, "data"));

@@ -2,13 +2,14 @@
  * Plot's charts under this site's policy. Plot puts a <style> element into each chart, which the policy forbids; it is
  * taken out before the chart becomes a part of the page, and style.css has the same rules for `.chart`.
  */
-import type * as PlotModule from "@observablehq/plot";
+import type { PlotOptions } from "@observablehq/plot";
+import type * as PlotModule from "./plot.js";
 
 let loaded: Promise<typeof PlotModule> | null = null;
 
 /** Plot, which is loaded when the first chart is drawn. */
 export function plots(): Promise<typeof PlotModule> {
-  loaded ??= import("@observablehq/plot");
+  loaded ??= import("./plot.js");
   return loaded;
 }
 
@@ -16,7 +17,7 @@ export function plots(): Promise<typeof PlotModule> {
 export async function draw(
   box: HTMLElement,
   label: string,
-  options: (Plot: typeof PlotModule, width: number) => PlotModule.PlotOptions,
+  options: (Plot: typeof PlotModule, width: number) => PlotOptions,
 ): Promise<void> {
   const Plot = await plots();
   const width = Math.max(260, box.clientWidth);
@@ -28,6 +29,8 @@ export async function draw(
     ...options(Plot, width),
   });
   for (const style of chart.querySelectorAll("style")) style.remove();
+  // A picture is read out by its one label.
+  for (const part of chart.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
   chart.setAttribute("role", "img");
   box.replaceChildren(chart);
 }

@@ -1,13 +1,6 @@
 /** The embedded images as a data set, fetched from the site's own folder `data`. It runs in a page or a worker. */
 import { type Dataset, fashionClasses, type IdxFile, idxDataset } from "../../src/browser.js";
-
-/** The bytes of a file of the site. `base` is the address of the site's folder: `document.baseURI` of any page. */
-export async function fetchBytes(name: string, base: string): Promise<Uint8Array<ArrayBuffer>> {
-  const answer = await fetch(new URL(`data/${name}`, base));
-  if (!answer.ok)
-    throw new Error(`${name}: expected a file of the site, got HTTP ${answer.status}; load the page again`);
-  return new Uint8Array(await answer.arrayBuffer());
-}
+import { fetchBytes } from "./fetch.js";
 
 /** Unpacks gzip. Some hosts have done so already, and then the bytes come as they are. */
 async function unzipped(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {

@@ -23,7 +23,8 @@ const read = (file: string) => readFileSync(join(folder, file), "utf8");
 
 /** The files that a page may load, sooner or later: scripts, workers, kernels. Data are in a folder of their own. */
 function loadedBy(page: string): string[] {
-  const assets = readdirSync(join(folder, "assets"));
+  // The site's sessions have the strict profile.
+  const assets = readdirSync(join(folder, "assets")).filter((name) => !name.startsWith("comet.fused"));
   const found = new Set([page]);
   for (const file of found) {
     const text = read(file);

@@ -1,0 +1,229 @@
+/**
+ * What the codec made of each value of a plane: the integer of the quantiser, what was predicted of it, the code of the
+ * difference, and the bits that this code takes. A frame does not store these numbers side by side, so they are computed
+ * again with the codec's own stages, under the choices that the frame names.
+ */
+import { ByteReader } from "../../../src/codec/bytes.js";
+import { checksum } from "../../../src/codec/checksum.js";
+import { heightOf, type Layout, lanes, layoutOf } from "../../../src/codec/dense/layout.js";
+import { contextOf, type DenseModel, readModel, symbolOf } from "../../../src/codec/dense/model.js";
+import { chunkLength, decodeChunk } from "../../../src/codec/fast/chunk.js";
+import { type Header, lagOf, readHeader } from "../../../src/codec/frame.js";
+import { bitLength, blockLength } from "../../../src/codec/stages/pack.js";
+import {
+  expect,
+  inHalves,
+  lanePredictors,
+  type Predictor,
+  predict,
+  predictors,
+  zigzag,
+} from "../../../src/codec/stages/predict.js";
+import { floorOf, orderedBits, quantize } from "../../../src/codec/stages/quantize.js";
+import { escapeSymbol, readTables, symbols, type Tables } from "../../../src/codec/stages/rans.js";
+
+/** Of each value of a range, in the tensor's order. */
+export interface Trace {
+  /** The quantiser's integer; for a raw value the integer that stands in its place. */
+  integer: Int32Array;
+  prediction: Int32Array;
+  /** The folded difference of integer and prediction. */
+  code: Uint32Array;
+  /** The bits of the code, with those of a raw value. */
+  bits: Float32Array;
+  /** 1 where the float32 itself is stored. */
+  raw: Uint8Array;
+  /** How integers were predicted; it may change from one chunk of the tensor to the next. */
+  predictor: string;
+}
+
+interface Range {
+  begin: number;
+  end: number;
+}
+
+const emptyTrace = (length: number): Trace => ({
+  integer: new Int32Array(length),
+  prediction: new Int32Array(length),
+  code: new Uint32Array(length),
+  bits: new Float32Array(length),
+  raw: new Uint8Array(length),
+  predictor: "",
+});
+
+/** Traces values [begin, end) of x, of which `frame` is the frame. */
+export function trace(x: Float32Array, frame: Uint8Array, range: Range): Trace {
+  const header = readHeader(frame, checksum);
+  const input = new ByteReader(frame);
+  input.at = header.payload;
+  const found = emptyTrace(range.end - range.begin);
+  const used = new Set<string>();
+  if (header.mode === "fast") traceFast(x, input, header, range, found, used);
+  else traceDense(x, input, header, range, found, used);
+  found.predictor = [...used].join(", ");
+  return found;
+}
+
+const wrap = (value: number, bits: 16 | 32): number => (bits === 16 ? (value << 16) >> 16 : value | 0);
+
+function traceFast(
+  x: Float32Array,
+  input: ByteReader,
+  { shape, quantization }: Header,
+  range: Range,
+  found: Trace,
+  used: Set<string>,
+): void {
+  const lag = lagOf(shape);
+  for (let first = 0; first < Math.min(x.length, range.end); first += chunkLength) {
+    const values = x.subarray(first, first + chunkLength);
+    const kind = input.bytes[input.at]!;
+    decodeChunk(new Float32Array(values.length), input, first, lag, quantization);
+    if (first + values.length <= range.begin) continue;
+    const [form, exact, gapless] = [kind & 7, (kind & 16) !== 0, (kind & 64) !== 0];
+    const bits = (kind & 8) !== 0 ? 32 : 16;
+    const q = new Int32Array(values.length);
+    const raw = new Uint8Array(values.length);
+    if (exact) {
+      const words = new Int32Array(values.slice().buffer);
+      for (let i = 0; i < q.length; i++) q[i] = orderedBits(words[i]!);
+      raw.fill(1);
+    } else for (const i of quantize(q, values, first, quantization)) raw[i] = 1;
+    if (gapless) {
+      for (let i = 0; i < q.length; i++) {
+        if (q[i] === 0) raw[i] = 1;
+        else if (q[i]! > 0) q[i]!--;
+      }
+    }
+    const predictor = (form < 4 ? form : 0) as Predictor;
+    const [constant, sparse] = [form === 5, form >= 6];
+    used.add(constant ? "one integer for all" : sparse ? "zeros in a bitmap" : predictors[predictor]);
+    const r = new Int32Array(q.length);
+    predict(r, q, predictor, lag, bits);
+    const unsigned = form === 4 || form === 7;
+    const u = Uint32Array.from(
+      r,
+      (value) => (unsigned ? value : zigzag(value, bits)) - (sparse && value !== 0 ? 1 : 0),
+    );
+    const each = constant ? new Float32Array(q.length) : widthsOf(u, q, sparse, bits === 32);
+    for (let i = Math.max(0, range.begin - first); i < Math.min(q.length, range.end - first); i++) {
+      const to = first + i - range.begin;
+      found.integer[to] = q[i]!;
+      found.prediction[to] = constant ? q[i]! : wrap(q[i]! - r[i]!, bits);
+      found.code[to] = constant ? 0 : u[i]!;
+      // A raw value has a position of 16 bits and its word beside the code that stands in its place.
+      found.bits[to] = each[i]! + (raw[i] && !exact ? 48 : 0);
+      found.raw[to] = raw[i]!;
+    }
+  }
+}
+
+/** The bits of each integer: the width of its block, and the bit of the bitmap. */
+function widthsOf(u: Uint32Array, q: Int32Array, sparse: boolean, wide: boolean): Float32Array {
+  const bits = new Float32Array(u.length).fill(sparse ? 1 : 0);
+  const kept = Array.from(u.keys()).filter((i) => !sparse || q[i] !== 0);
+  for (let start = 0; start < kept.length; start += blockLength) {
+    const block = kept.slice(start, start + blockLength);
+    let width = bitLength(block.reduce((all, i) => all | u[i]!, 0));
+    // A nibble of 15 stands for 16.
+    if (!wide && width === 15) width = 16;
+    for (const i of block) bits[i]! += width;
+  }
+  return bits;
+}
+
+function traceDense(
+  x: Float32Array,
+  input: ByteReader,
+  { shape, quantization }: Header,
+  range: Range,
+  found: Trace,
+  used: Set<string>,
+): void {
+  const model = readModel(input, quantization);
+  const tables = readTables(input);
+  const layout = layoutOf(shape, x.length);
+  used.add(lanePredictors[model.predictor]!);
+  const stripLength = lanes * layout.height * layout.width;
+  for (let s = 0; s < layout.strips; s++) {
+    if ((s + 1) * stripLength <= range.begin || s * stripLength >= range.end) continue;
+    const height = heightOf(layout, s);
+    const z = new Uint16Array(lanes * height * layout.width);
+    const place = new Int32Array(z.length).fill(-1);
+    for (let lane = 0; lane < lanes; lane++) {
+      const first = s * stripLength + lane * height * layout.width;
+      const values = x.subarray(Math.min(first, x.length), Math.min(first + height * layout.width, x.length));
+      const q = new Int32Array(height * layout.width);
+      const raw = integersOf(q, values, first, model, quantization);
+      for (let i = 0; i < q.length; i++) {
+        const expected = expect(q, i, layout.width, model.predictor);
+        if (inHalves(model.predictor)) q[i]! += (q[i]! ^ expected) & 1;
+        const r = wrap(q[i]! - expected, 16);
+        z[i * lanes + lane] = zigzag(inHalves(model.predictor) ? r >> 1 : r, 16);
+        const to = first + i - range.begin;
+        if (i >= values.length || to < 0 || to >= found.integer.length) continue;
+        place[i * lanes + lane] = to;
+        found.integer[to] = q[i]!;
+        found.prediction[to] = expected;
+        found.code[to] = z[i * lanes + lane]!;
+        found.raw[to] = raw[i]!;
+        // A raw value has its index and its word.
+        found.bits[to] = raw[i] ? 64 : 0;
+      }
+    }
+    addCodeBits(z, place, layout, model, tables, found.bits);
+  }
+}
+
+/** Writes a lane's integers; returns 1 where the value is raw. */
+function integersOf(
+  q: Int32Array,
+  values: Float32Array,
+  first: number,
+  { predictor, gapless }: DenseModel,
+  quantization: Header["quantization"],
+): Uint8Array {
+  const raw = new Uint8Array(q.length);
+  if (inHalves(predictor)) {
+    for (let i = 0; i < values.length; i++) {
+      const floor = floorOf(values[i]!, quantization.positive);
+      raw[i] = Number.isNaN(floor) ? 1 : 0;
+      q[i] = raw[i] ? 0 : floor;
+    }
+    return raw;
+  }
+  for (const i of quantize(q.subarray(0, values.length), values, first, quantization)) raw[i] = 1;
+  for (let i = 0; i < values.length; i++) {
+    if (Math.abs(q[i]!) > 32767 || (gapless && q[i] === 0)) raw[i] = 1;
+    if (raw[i]) q[i] = 0;
+    else if (gapless && q[i]! > 0) q[i]!--;
+  }
+  return raw;
+}
+
+/** Adds what the entropy coder spends on each code: log2 of the reciprocal of its frequency in its context. */
+function addCodeBits(
+  z: Uint16Array,
+  place: Int32Array,
+  { width }: Layout,
+  model: DenseModel,
+  { top, frequency }: Tables,
+  bits: Float32Array,
+): void {
+  const step = lanes * width;
+  let above = new Uint8Array(step);
+  for (let start = 0; start < z.length; start += step) {
+    const row = new Uint8Array(step);
+    for (let i = 0; i < step; i++) {
+      const context = contextOf(row, above, i, model);
+      const symbol = symbolOf(z[start + i]!, model.low);
+      const large = symbol > top[context]!;
+      row[i] = large ? escapeSymbol : symbol;
+      const to = place[start + i]!;
+      if (to < 0) continue;
+      const share = frequency[context * symbols + row[i]!]! / 2048;
+      bits[to]! += -Math.log2(share) + (large ? 16 : 0) + (symbol > 0 ? model.low : 0);
+    }
+    above = row;
+  }
+}
