@@ -9,6 +9,7 @@
  */
 export * from "./codec";
 export * from "./kernels/activation";
+export { addMeans, subtractMeans } from "./kernels/block_means";
 export { addBias, batchNormForward, biasGradient, blend, inverseStd } from "./kernels/channel";
 export * from "./kernels/classification";
 export {
@@ -35,6 +36,7 @@ export {
 } from "./kernels/conv2d_weight";
 export { dctForward, dctInverse } from "./kernels/dct";
 export { add, fill, relu, reluBackward, scale, subtract } from "./kernels/elementwise";
+export { fixedCounts, packFixed, unpackFixed } from "./kernels/fixed_point";
 export { gemm, gemmWorkspace } from "./kernels/gemm";
 export { dequantizeGroups, groupSpans, quantizeGroups } from "./kernels/groups";
 export { dequantizeLevels, quantizeLevels } from "./kernels/levels";
@@ -50,6 +52,8 @@ export { runLengthCounts, runLengthPack, runLengthUnpack } from "./kernels/runle
 export { channelExtremes, dequantizeChannels, quantizeChannels } from "./kernels/scale";
 export { sgd } from "./kernels/sgd";
 export * from "./kernels/shortcut";
+export { narrowFloats, widenFloats } from "./kernels/small_float";
+export { maskRows, packRows, rowCounts, unpackRows } from "./kernels/sparse_rows";
 // Benchmarks use these two to measure the machine's speed.
 export { multiplyPacked } from "./kernels/tile";
 export { copy } from "./kernels/vector";

@@ -13,12 +13,17 @@
  * Letters: N batch, C input channels, H W input rows and columns, K output channels, R S window rows and
  * columns, P Q output rows and columns. Tensors are NCHW, weights K × C/groups × R × S, all contiguous.
  */
+
+import type { BlockMeanKernels } from "./block-means.js";
 import type { ChannelShape } from "./channel.js";
+import type { FixedPointKernels } from "./fixed-point.js";
 import type { JpegKernels } from "./jpeg.js";
-
-export type { ChannelShape };
-
+import type { PoolShape } from "./pool.js";
 import type { RangeForm } from "./reference/group-range.js";
+import type { SmallFloatKernels } from "./small-float.js";
+import type { SparseRowKernels } from "./sparse-rows.js";
+
+export type { ChannelShape, PoolShape };
 
 /** A convolution: P = ⌊(H + 2·padding − R)/stride⌋ + 1, and Q likewise. */
 export interface Conv2dShape {
@@ -34,24 +39,6 @@ export interface Conv2dShape {
   stride: number;
   padding: number;
   groups: number;
-}
-
-/**
- * A pooling window over each of N·C planes. Windows of max pooling may reach over the far edges if they begin
- * inside the plane (PyTorch's ceil mode); those of average pooling lie within plane and padding. Padding
- * counts as −∞ for max. For an average it is left out of the sum but counts in the divisor.
- */
-export interface PoolShape {
-  /** N·C. */
-  planes: number;
-  H: number;
-  W: number;
-  R: number;
-  S: number;
-  P: number;
-  Q: number;
-  stride: number;
-  padding: number;
 }
 
 /**
@@ -106,7 +93,12 @@ export interface SgdStep {
   nesterov: boolean;
 }
 
-export interface Kernels extends JpegKernels {
+export interface Kernels
+  extends JpegKernels,
+    FixedPointKernels,
+    SmallFloatKernels,
+    SparseRowKernels,
+    BlockMeanKernels {
   readonly name: "reference" | "simd";
   /** Number of threads that share the work; results do not depend on it. */
   readonly threads: number;

@@ -5,15 +5,18 @@
  */
 import type { Kernels } from "./kernels.js";
 import * as activation from "./reference/activation.js";
+import * as blockMeans from "./reference/block-means.js";
 import * as channel from "./reference/channel.js";
 import * as classification from "./reference/classification.js";
 import * as conv2d from "./reference/conv2d.js";
 import * as dct from "./reference/dct.js";
 import * as elementwise from "./reference/elementwise.js";
+import * as fixedPoint from "./reference/fixed-point.js";
 import * as gemm from "./reference/gemm.js";
 import * as groups from "./reference/groups.js";
 import * as levels from "./reference/levels.js";
 import * as mask from "./reference/mask.js";
+import * as narrow from "./reference/narrow.js";
 import * as plane from "./reference/plane.js";
 import * as pool from "./reference/pool.js";
 import * as reduction from "./reference/reduction.js";
@@ -21,6 +24,7 @@ import * as runlength from "./reference/runlength.js";
 import * as scale from "./reference/scale.js";
 import * as sgd from "./reference/sgd.js";
 import * as shortcut from "./reference/shortcut.js";
+import * as sparseRows from "./reference/sparse-rows.js";
 import * as zvc from "./reference/zvc.js";
 
 /** Each of these files exports kernels and nothing else. */
@@ -45,4 +49,8 @@ export const referenceKernels: Kernels = {
   ...dct,
   ...zvc,
   ...runlength,
+  ...fixedPoint,
+  ...narrow,
+  ...sparseRows,
+  ...blockMeans,
 };

@@ -5,12 +5,16 @@
 import type { Device } from "../device/device.js";
 import { defaultThreads, Team } from "../device/workers.js";
 import type { Kernels } from "./kernels.js";
+import { blockMeanKernels } from "./simd/block-means.js";
 import { elementKernels } from "./simd/elementwise.js";
+import { fixedPointKernels } from "./simd/fixed-point.js";
 import { groupKernels } from "./simd/groups.js";
 import { jpegKernels } from "./simd/jpeg.js";
 import { Launcher } from "./simd/launch.js";
 import { matrixProducts } from "./simd/matmul.js";
 import { planeKernels } from "./simd/plane.js";
+import { smallFloatKernels } from "./simd/small-float.js";
+import { sparseRowKernels } from "./simd/sparse-rows.js";
 
 export interface SimdOptions {
   /** Number of threads that share the work; the bits do not depend on it. Default: the machine's cores. */
@@ -42,5 +46,9 @@ export function simdKernels(device: Device, options: SimdOptions = {}): SimdKern
     ...groupKernels(launcher),
     ...elementKernels(launcher),
     ...jpegKernels(launcher),
+    ...fixedPointKernels(launcher),
+    ...smallFloatKernels(launcher),
+    ...sparseRowKernels(launcher),
+    ...blockMeanKernels(launcher),
   };
 }

@@ -1,26 +1,22 @@
 /**
- * AC-GC's fixed-point numbers, in one block of the device. Channel c has b_c bits and the scale 1/(max|x| + 10^−6):
+ * AC-GC's fixed-point numbers (kernels/fixed-point.ts) in one block of the device. Channel c has b_c bits and the scale
+ * 1/(max|x| + 10^−6):
  *
- *   code = nearest(x·scale·2^b), in [−2^b, 2^b − 1] if the tensor has values below 0, else in [0, 2^b]
+ *   | scales, a float32 each | where each image begins, and the end | bits, a byte each | image 0 | image 1 | …
  *
- *   | scales, a float32 each | bits, a byte each | where each image begins | image 0 | image 1 | …
- *
- * Both sets of codes need b + 1 bits. The repository counts b. With zeros apart, an image begins with a mask of one bit a
- * value, and only the codes that are not 0 follow: in b bits if there are no signs, else in b + 1.
+ * A dense code needs b + 1 bits. The repository counts b.
  */
 import type { Block } from "../device/device.js";
 import { imagesAtOnce, type Packed } from "../engine/packed.js";
 import { type Machine, Tensor } from "../engine/tensor.js";
-import { BitReader, BitWriter } from "./bit-stream.js";
+import type { ChannelShape } from "../kernels/channel.js";
+import { codeBits, type FixedForm } from "../kernels/fixed-point.js";
 import { channelsOf } from "./level-frame.js";
 
 const { fround } = Math;
 
 /** 2^b for 1 ≤ b ≤ 16. */
 const power = (bits: number): number => 2 ** bits;
-
-/** Half to even. */
-const nearest = (x: number): number => fround(fround(x + 12582912) - 12582912);
 
 export interface FixedPoint {
   /** max|x| of each channel. */
@@ -51,91 +47,68 @@ export class FixedPointFrame implements Packed {
   readonly #engine: Machine;
   readonly #shape: readonly number[];
   readonly #block: Block;
-  readonly #signed: boolean;
-  readonly #sparse: boolean;
+  readonly #form: FixedForm;
 
-  constructor(x: Tensor, site: string, fixed: FixedPoint) {
-    const { largest, bits, signed, sparse } = fixed;
+  constructor(x: Tensor, site: string, { largest, bits, signed, sparse }: FixedPoint) {
+    const { device, kernels } = x.engine;
     this.#engine = x.engine;
     this.#shape = x.shape;
-    this.#signed = signed;
-    this.#sparse = sparse;
+    this.#form = { signed, sparse };
     this.images = imagesAtOnce(x.shape);
-    const { N, C, size } = channelsOf(x.shape);
-    const values = x.data;
-    const head = 5 * C + 4 * (N + 1);
-    // No code takes more than 17 bits, and a mask one.
-    const writer = new BitWriter(Math.ceil((18 * x.size) / 8) + N);
-    const starts = new Uint32Array(N + 1);
-    const codes = new Int32Array(C * size);
-    const mask = new Int32Array(sparse ? C * size : 0);
-    this.countedBits = mask.length * N;
-    for (let n = 0; n < N; n++) {
-      starts[n] = writer.bytes;
-      for (let c = 0; c < C; c++) {
-        const plane = codes.subarray(c * size, (c + 1) * size);
-        quantize(plane, values.subarray((n * C + c) * size, (n * C + c + 1) * size), fixed, c);
-      }
-      for (let i = 0; i < mask.length; i++) mask[i] = codes[i] === 0 ? 0 : 1;
-      writer.write(mask, 0, 1);
-      for (let c = 0; c < C; c++) {
-        const plane = codes.subarray(c * size, (c + 1) * size);
-        const written = sparse ? withoutZeros(plane) : plane;
-        writer.write(written, signed ? power(bits[c]!) : 0, bits[c]! + Number(signed || !sparse));
-        this.countedBits += bits[c]! * written.length;
-      }
-      writer.align();
+    const channels = channelsOf(x.shape);
+    const { C } = channels;
+    const head = device.allocate(5 * C, "workspace", site);
+    const scales = device.f32(head).subarray(0, C);
+    scales.set(largest.map(scaleOf));
+    const widths = device.u8(head).subarray(4 * C);
+    widths.set(bits);
+    try {
+      const kept = sparse ? this.#kept(x, scales, widths) : null;
+      const { starts, counted } = layoutOf(channels, bits, this.#form, kept);
+      this.countedBits = counted;
+      this.bytes = 5 * C + starts.byteLength + starts.at(-1)!;
+      this.#block = device.allocate(this.bytes, "saved", site, "high");
+      const views = this.#views();
+      views.scales.set(scales);
+      views.bits.set(widths);
+      views.starts.set(new Uint8Array(starts.buffer));
+      kernels.packFixed(views.codes, x.data, views.scales, views.bits, views.starts, channels, this.#form);
+    } finally {
+      device.free(head);
     }
-    starts[N] = writer.bytes;
-    this.bytes = head + writer.bytes;
-    this.#block = x.engine.device.allocate(this.bytes, "saved", site, "high");
-    const views = this.#views();
-    views.scales.set(largest.map(scaleOf));
-    views.starts.set(starts);
-    views.bits.set(bits);
-    views.codes.set(writer.written);
+  }
+
+  /** The number of codes that are not 0 in each plane. */
+  #kept(x: Tensor, scales: Float32Array, bits: Uint8Array): Uint32Array {
+    const { device, kernels } = this.#engine;
+    const channels = channelsOf(x.shape);
+    const counts = device.allocate(4 * channels.N * channels.C, "workspace", "fixedCounts");
+    try {
+      kernels.fixedCounts(device.u8(counts), x.data, scales, bits, channels, this.#form.signed);
+      return new Uint32Array(device.u8(counts).slice().buffer);
+    } finally {
+      device.free(counts);
+    }
   }
 
   #views() {
     const { N, C } = channelsOf(this.#shape);
-    const { address, bytes } = this.#block;
-    const { buffer } = this.#engine.device;
-    const starts = address + 4 * C;
-    const bits = starts + 4 * (N + 1);
+    const bytes = this.#engine.device.u8(this.#block);
+    const [starts, bits, codes] = [4 * C, 4 * (C + N + 1), 4 * (C + N + 1) + C];
     return {
-      scales: new Float32Array(buffer, address, C),
-      starts: new Uint32Array(buffer, starts, N + 1),
-      bits: new Uint8Array(buffer, bits, C),
-      codes: new Uint8Array(buffer, bits + C, address + bytes - bits - C),
+      scales: new Float32Array(bytes.buffer, bytes.byteOffset, C),
+      starts: bytes.subarray(starts, bits),
+      bits: bytes.subarray(bits, codes),
+      codes: bytes.subarray(codes),
     };
   }
 
   range(first: number, count: number): Tensor {
     const x = Tensor.empty(this.#engine, [count, ...this.#shape.slice(1)], this.#block.site);
-    const { C, size } = channelsOf(this.#shape);
     const { scales, starts, bits, codes } = this.#views();
-    const values = x.data;
-    const read = new Int32Array(size);
-    const mask = new Int32Array(this.#sparse ? C * size : 0);
-    for (let n = 0; n < count; n++) {
-      const reader = new BitReader(codes, starts[first + n]!);
-      reader.read(mask, 0, 1);
-      for (let c = 0; c < C; c++) {
-        const marks = mask.subarray(c * size, (c + 1) * size);
-        const kept = this.#sparse
-          ? read.subarray(
-              0,
-              marks.reduce((sum, mark) => sum + mark, 0),
-            )
-          : read;
-        const [b, signed] = [bits[c]!, this.#signed];
-        reader.read(kept, signed ? power(b) : 0, b + Number(signed || !this.#sparse));
-        const step = fround(1 / power(b) / scales[c]!);
-        const plane = values.subarray((n * C + c) * size, (n * C + c + 1) * size);
-        if (this.#sparse) withZeros(plane, kept, marks, step);
-        else for (let i = 0; i < size; i++) plane[i] = kept[i]! * step;
-      }
-    }
+    const own = starts.subarray(4 * first, 4 * (first + count + 1));
+    const channels = { ...channelsOf(this.#shape), N: count };
+    this.#engine.kernels.unpackFixed(x.data, codes, scales, bits, own, channels, this.#form);
     return x;
   }
 
@@ -144,34 +117,24 @@ export class FixedPointFrame implements Packed {
   }
 }
 
-/** The codes of one plane of channel c. */
-function quantize(
-  codes: Int32Array,
-  x: Float32Array,
-  { largest, bits, signed }: FixedPoint,
-  c: number,
-): void {
-  const [scale, steps] = [scaleOf(largest[c]!), power(bits[c]!)];
-  const [least, most] = signed ? [-steps, steps - 1] : [0, steps];
-  for (let i = 0; i < x.length; i++) {
-    const scaled = nearest(fround(fround(x[i]! * scale) * steps));
-    codes[i] = Math.max(least, Math.min(scaled, most));
+/** Where each image begins, and the bits that the repository counts. `kept`: null where zeros are not apart. */
+function layoutOf(
+  { N, C, size }: ChannelShape,
+  bits: readonly number[],
+  form: FixedForm,
+  kept: Uint32Array | null,
+): { starts: Uint32Array; counted: number } {
+  const starts = new Uint32Array(N + 1);
+  let counted = 0;
+  for (let n = 0; n < N; n++) {
+    let length = kept ? C * size : 0;
+    counted += length;
+    for (let c = 0; c < C; c++) {
+      const codes = kept ? kept[n * C + c]! : size;
+      length += codes * codeBits(bits[c]!, form);
+      counted += codes * bits[c]!;
+    }
+    starts[n + 1] = starts[n]! + Math.ceil(length / 8);
   }
-}
-
-/** The codes that are not 0, in place; those above 0 move down by one. */
-function withoutZeros(codes: Int32Array): Int32Array {
-  let kept = 0;
-  for (let i = 0; i < codes.length; i++) {
-    const code = codes[i]!;
-    if (code !== 0) codes[kept++] = code > 0 ? code - 1 : code;
-  }
-  return codes.subarray(0, kept);
-}
-
-function withZeros(x: Float32Array, kept: Int32Array, marks: Int32Array, step: number): void {
-  for (let i = 0, at = 0; i < x.length; i++) {
-    const code = marks[i] === 0 ? 0 : kept[at++]!;
-    x[i] = marks[i] === 0 ? 0 : (code < 0 ? code : code + 1) * step;
-  }
+  return { starts, counted };
 }

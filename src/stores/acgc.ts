@@ -61,7 +61,7 @@ export class AcgcStore extends Store {
     if (values.length === 0) return new Mask(x, requests[0]!.site.name);
     this.#refuseOthers(values);
     const convolved = values.some(({ site }) => site.op === "conv2d");
-    const { largest, signed } = extremes(x);
+    const { largest, signed } = extremes(x, values[0]!.site.name);
     const allowed = this.controller.allowed(x, values, largest);
     if (allowed === null || !largest.every(Number.isFinite)) return new Raw(x.ref);
     const bits = allowed.map((each, c) => bitsFor(each, scaleOf(largest[c]!)));
@@ -85,22 +85,17 @@ export class AcgcStore extends Store {
 }
 
 /** max|x| of each channel, and whether any value is below 0. */
-function extremes(x: Tensor): { largest: number[]; signed: boolean } {
-  const { N, C, size } = channelsOf(x.shape);
-  const values = x.data;
-  const largest = new Array<number>(C).fill(0);
-  let least = 0;
-  for (let plane = 0; plane < N * C; plane++) {
-    let [low, high] = [0, 0];
-    for (let i = plane * size; i < (plane + 1) * size; i++) {
-      const value = values[i]!;
-      if (value < low) low = value;
-      else if (!(value <= high)) high = value;
-    }
-    largest[plane % C] = Math.max(largest[plane % C]!, high, -low);
-    least = Math.min(least, low);
-  }
-  return { largest, signed: least < 0 };
+function extremes(x: Tensor, site: string): { largest: number[]; signed: boolean } {
+  const { device, kernels } = x.engine;
+  const channels = channelsOf(x.shape);
+  const block = device.allocate(8 * channels.C, "workspace", site);
+  const both = device.f32(block);
+  const [low, high] = [both.subarray(0, channels.C), both.subarray(channels.C)];
+  kernels.channelExtremes(low, high, x.data, channels);
+  const largest = Array.from(high, (most, c) => Math.max(most, -low[c]!));
+  const signed = low.some((least) => least < 0);
+  device.free(block);
+  return { largest, signed };
 }
 
 export const acgc = storeKind({

@@ -13,7 +13,7 @@ import type { Block } from "../device/device.js";
 import type { Packed } from "../engine/packed.js";
 import { type Machine, Tensor } from "../engine/tensor.js";
 import type { PoolShape } from "../kernels/kernels.js";
-import { rounded, widened } from "../kernels/reference/group-range.js";
+import { rounded } from "../kernels/reference/group-range.js";
 import { type SettingsOf, whole } from "../setting.js";
 import { GroupFrame } from "./group-frame.js";
 import { storeKind } from "./kind.js";
@@ -87,48 +87,27 @@ class DivisionFrame implements Packed {
     const means = Tensor.empty(x.engine, [planes, P, Q], site);
     kernels.avgPool(means.data, x.data, pool);
     this.#means = device.allocate(2 * means.size, "saved", site, "high");
-    const halves = this.#halves();
+    const halves = new Uint16Array(device.buffer, this.#means.address, means.size);
     means.data.forEach((mean, i) => {
       halves[i] = rounded(mean);
     });
     means.dispose();
     const r = Tensor.empty(x.engine, x.shape, site);
-    this.#upsampled(r.data, 0);
-    kernels.subtract(r.data, x.data, r.data);
+    kernels.subtractMeans(r.data, x.data, device.u8(this.#means), pool);
     this.#residual = new GroupFrame(r, site, { group: H * W, range: "rounded", bits, seed });
     r.dispose();
     this.images = this.#residual.images;
     this.bytes = this.#means.bytes + this.#residual.bytes;
   }
 
-  #halves(): Uint16Array {
-    return new Uint16Array(this.#engine.device.buffer, this.#means.address, this.#means.bytes / 2);
-  }
-
-  /** Writes up(L), from a plane on. */
-  #upsampled(y: Float32Array, firstPlane: number): void {
-    const { H, W, P, Q } = this.#pool;
-    const means = this.#halves();
-    const columns = Uint32Array.from({ length: W }, (_, j) => Math.floor((j * Q) / W));
-    const row = new Float32Array(W);
-    for (let at = 0, plane = firstPlane; at < y.length; plane++) {
-      for (let i = 0, last = -1; i < H; i++, at += W) {
-        const from = Math.floor((i * P) / H);
-        if (from !== last)
-          for (let j = 0; j < W; j++) row[j] = widened(means[(plane * P + from) * Q + columns[j]!]!);
-        last = from;
-        y.set(row, at);
-      }
-    }
-  }
-
   range(first: number, count: number): Tensor {
-    const r = this.#residual.range(first, count);
-    const up = Tensor.empty(r.engine, r.shape, this.#means.site);
-    this.#upsampled(up.data, first * r.shape[1]!);
-    r.engine.kernels.add(r.data, r.data, up.data);
-    up.dispose();
-    return r;
+    const x = this.#residual.range(first, count);
+    const { device, kernels } = this.#engine;
+    const [planes, bytes] = [count * x.shape[1]!, this.#means.bytes / this.#pool.planes];
+    const from = first * x.shape[1]! * bytes;
+    const means = device.u8(this.#means).subarray(from, from + planes * bytes);
+    kernels.addMeans(x.data, x.data, means, { ...this.#pool, planes });
+    return x;
   }
 
   free(): void {

@@ -7,6 +7,7 @@ import { referenceKernels as right } from "../../src/kernels/reference.js";
 import { seed } from "../arbitrary/seed.js";
 import { agrees, laws } from "../laws/kernels.js";
 import { onHeap } from "../laws/subject.js";
+import { fewerBitsMutants } from "./fewer-bits-mutants.js";
 import { jpegMutants } from "./jpeg-mutants.js";
 
 const { fround } = Math;
@@ -377,6 +378,7 @@ const mutants: { [K in keyof Kernels]?: [fault: string, Kernels[K]] } = {
   countNonZero: ["counts −0", (x) => x.reduce((count, v) => (Object.is(v, 0) ? count : count + 1), 0)],
   nonFinite: ["sees NaN only", (x) => x.findIndex((v) => Number.isNaN(v))],
   ...jpegMutants,
+  ...fewerBitsMutants,
 };
 
 for (const [name, [fault, kernel]] of Object.entries(mutants)) {

@@ -29,6 +29,7 @@ import {
   winogradShape,
 } from "../arbitrary/shape.js";
 import { type Call, cases, f32, u8 } from "./call.js";
+import { fewerBitsLaws } from "./fewer-bits.js";
 import { jpegLaws } from "./jpeg.js";
 import type { Subject, View } from "./subject.js";
 
@@ -375,4 +376,5 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
   nonFinite: observed((k, x) => k.nonFinite(x)),
 
   ...jpegLaws,
+  ...fewerBitsLaws,
 };

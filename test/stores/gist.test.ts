@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Tensor } from "../../src/engine/tensor.js";
+import { smallFloatOf } from "../../src/kernels/reference/small-float.js";
+import { smallFloats } from "../../src/kernels/small-float.js";
 import { GistStore } from "../../src/stores/gist.js";
-import { type Format, formatBytes, smallFloatOf, smallFloats } from "../../src/stores/small-float.js";
+import { type Format, formatBytes } from "../../src/stores/small-float.js";
 import { train } from "../../src/training/loop.js";
 import { engineOn, normals, request, through } from "../laws/quantisers.js";
 import { small, within } from "../runs/small-runs.js";
