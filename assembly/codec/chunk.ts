@@ -3,7 +3,7 @@
 import { blocksBytes, GROUPED, readBlocks, writeBlocks } from "./blocks";
 import { quantizeNarrow, quantizeWide, TOO_WIDE } from "./checked";
 import { dequantize16, dequantize32, dequantizeTwins, orderBits, placeRaw, rectify } from "./dequantize";
-import { clearHoles, fillHoles, foldBridged, quantizeHoles, restoreBridged } from "./holes";
+import { chooseBridged, clearHoles, fillHoles, foldBridged, quantizeHoles, restoreBridged } from "./holes";
 import { planMask, writeMask } from "./mask";
 import { restore16, restore32, UNSIGNED } from "./predict";
 import { LOSSLESS, PAPER, quantizeNear, SIGNED } from "./quantize";
@@ -133,7 +133,9 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
     gapless = zeros >= 0;
     if (gapless) escapes = zeros;
   }
-  const form = constant ? CONSTANT : chooseForm(q, n, lag, wide, none, scratch + BLOCK);
+  let form = CONSTANT;
+  if (masked && !constant) form = chooseBridged(n, s.lag as usize, wide, none, scratch);
+  else if (!constant) form = chooseForm(q, n, lag, wide, none, scratch + BLOCK);
   let kind = form | (wide ? WIDE : 0) | (exact ? EXACT : 0);
   kind |= (escapes > 0 ? HAS_ESCAPES : 0) | (gapless ? GAPLESS : 0) | (masked ? MASK : 0);
   store<u8>(to, kind);

@@ -7,7 +7,7 @@ import { isOne } from "./mask";
 import { UNSIGNED } from "./predict";
 import { magicOf } from "./quantize";
 import { HOLES, PACKED, Q, settings } from "./scratch";
-import { integerAt } from "./survey";
+import { integerAt, SPARSE } from "./survey";
 
 const ESCAPED: i32 = -0x80000000;
 
@@ -71,10 +71,21 @@ function expectedAt(q: usize, i: usize, lag: usize, wide: bool, form: u32): i32 
   return integerAt(q, i - 1, wide) + integerAt(q, i - lag, wide) - integerAt(q, i - lag - 1, wide);
 }
 
+/** Fills the holes before integer `end` anew, from the last to the first: with the mean of the two neighbours. */
+function refillBefore(q: usize, end: usize, wide: bool, scratch: usize): void {
+  for (let i = end; i > 0 && isHole(i - 1, scratch); i--) {
+    const right = integerAt(q, i, wide);
+    let sum = i > 1 ? integerAt(q, i - 2, wide) + right : 0;
+    if (!wide) sum = (sum << 16) >> 16;
+    putInteger(q, i - 1, i > 1 ? sum >> 1 : right, wide);
+  }
+}
+
 /** Predicts n integers at Q and writes the residuals of those that are no holes to PACKED. Returns their number. */
 export function foldBridged(n: usize, lag: usize, wide: bool, form: u32, scratch: usize): usize {
   const q = scratch + Q;
   const packed = scratch + PACKED;
+  const rows = form === 2 || form === 3;
   let count: usize = 0;
   for (let i: usize = 0; i < n; i++) {
     const expected = expectedAt(q, i, lag, wide, form);
@@ -87,23 +98,62 @@ export function foldBridged(n: usize, lag: usize, wide: bool, form: u32, scratch
     if (form !== UNSIGNED) r = (r << 1) ^ (r >> 31);
     putInteger(packed, count, r, wide);
     count++;
+    if (rows) refillBefore(q, i, wide, scratch);
   }
   memory.fill(packed + count * (wide ? 4 : 2), 0, 256);
   return count;
+}
+
+// @inline
+function foldedAt(packed: usize, k: usize, wide: bool): u32 {
+  return wide ? load<u32>(packed + k * 4) : (load<u16>(packed + k * 2) as u32);
+}
+
+/** The form with the fewest bits: SPARSE, SPARSE + 1 or one of predict.ts. `none` is UNSIGNED if no integer is negative. */
+export function chooseBridged(n: usize, lag: usize, wide: bool, none: u32, scratch: usize): u32 {
+  const packed = scratch + PACKED;
+  let best: u32 = 0xffffffff;
+  let form = none;
+  let sparse: u32 = 0;
+  for (let predictor: u32 = 0; predictor < (lag > 0 ? 4 : 2); predictor++) {
+    const count = foldBridged(n, lag, wide, predictor === 0 ? none : predictor, scratch);
+    let cost: u32 = 0;
+    let lifted: u32 = 0;
+    let some: u32 = 0;
+    for (let b: usize = 0; b < count; b += 64) {
+      const end = min(count, b + 64);
+      let all: u32 = 0;
+      for (let k = b; k < end; k++) {
+        const u = foldedAt(packed, k, wide);
+        all |= u;
+        if (u === 0) continue;
+        lifted |= u - 1;
+        some++;
+      }
+      cost += ((end - b) as u32) * (32 - clz(all));
+    }
+    if (predictor === 0) sparse = (n as u32) + some * (32 - clz(lifted));
+    if (cost >= best) continue;
+    best = cost;
+    form = predictor === 0 ? none : predictor;
+  }
+  return sparse < best ? SPARSE + (none === UNSIGNED ? 1 : 0) : form;
 }
 
 /** The inverse of foldBridged. */
 export function restoreBridged(n: usize, lag: usize, wide: bool, form: u32, scratch: usize): void {
   const q = scratch + Q;
   const packed = scratch + PACKED;
+  const rows = form === 2 || form === 3;
   let count: usize = 0;
   for (let i: usize = 0; i < n; i++) {
-    let value = expectedAt(q, i, lag, wide, form);
-    if (!isHole(i, scratch)) {
-      const u: u32 = wide ? load<u32>(packed + count * 4) : (load<u16>(packed + count * 2) as u32);
-      value += form === UNSIGNED ? (u as i32) : ((u >> 1) as i32) ^ -((u & 1) as i32);
-      count++;
+    const expected = expectedAt(q, i, lag, wide, form);
+    if (isHole(i, scratch)) {
+      putInteger(q, i, expected, wide);
+      continue;
     }
-    putInteger(q, i, value, wide);
+    const u = foldedAt(packed, count++, wide);
+    putInteger(q, i, expected + (form === UNSIGNED ? (u as i32) : ((u >> 1) as i32) ^ -((u & 1) as i32)), wide);
+    if (rows) refillBefore(q, i, wide, scratch);
   }
 }

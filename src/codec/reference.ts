@@ -117,7 +117,8 @@ export function anatomy(frame: Uint8Array): Spread & { fields: Map<string, numbe
   const { fields } = input;
   fields.set("header", readHeader(frame, checksum).payload);
   // An escape takes one word in fast mode, and an index and a word in dense mode.
-  const escapes = (fields.get("escape values") ?? 0) / 4 + (fields.get("segment escapes") ?? 0) / 8;
+  const listed = (fields.get("escape values") ?? 0) / 4 + (fields.get("segment escapes") ?? 0) / 8;
+  const escapes = listed + input.holes;
   return { fields, escapes, ...spreadOf(x) };
 }
 

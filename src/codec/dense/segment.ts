@@ -5,9 +5,10 @@
 import { FrameError } from "../../error.js";
 import type { Quantization } from "../bound.js";
 import { type ByteReader, ByteWriter } from "../bytes.js";
+import { refillRow } from "../stages/bridge.js";
 import { type Mask, placeHoles, readMask, writeMask } from "../stages/mask.js";
 import { blockBytes, blockLength, pack, unpack } from "../stages/pack.js";
-import { expect, inHalves, refill, unzigzag, zigzag } from "../stages/predict.js";
+import { expect, inHalves, unzigzag, zigzag } from "../stages/predict.js";
 import { dequantize, floorOf, halved, quantize, rawValue } from "../stages/quantize.js";
 import { decoderOf, encodeSymbols, escapeSymbol, noContext, symbols, type Tables } from "../stages/rans.js";
 import type { Rows } from "./choice.js";
@@ -94,7 +95,7 @@ function foldRows(
       const r = ((q[i]! - expected) << 16) >> 16;
       z[i * lanes + lane] = zigzag(inHalves(predictor) ? r >> 1 : r, 16);
       if ((i + 1) % width === 0) {
-        refill(q, i + 1 - width, width, (k) => holes[k * lanes + lane] === 1);
+        refillRow(q, i + 1 - width, width, (k) => holes[k * lanes + lane] === 1);
       }
     }
   }
@@ -334,7 +335,7 @@ export function decodeSegment(
       }
       for (let lane = 0; lane < lanes && mask !== null; lane++) {
         const base = (s * lanes * layout.height + lane * height) * layout.width - from;
-        refill(q[lane]!, y * layout.width, layout.width, (k) => mask.holes[base + k] === 1);
+        refillRow(q[lane]!, y * layout.width, layout.width, (k) => mask.holes[base + k] === 1);
       }
       above = row;
     }

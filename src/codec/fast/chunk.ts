@@ -9,6 +9,7 @@
 import { FrameError } from "../../error.js";
 import type { Quantization } from "../bound.js";
 import { type ByteReader, ByteWriter } from "../bytes.js";
+import { bridge, unbridge } from "../stages/bridge.js";
 import { type Mask, placeHoles, readMask, writeMask } from "../stages/mask.js";
 import { bitLength, blockBytes, blockLength, pack, unpack } from "../stages/pack.js";
 import { type Bits, type Predictor, predict, restore, unzigzag, zigzag } from "../stages/predict.js";
@@ -78,6 +79,28 @@ function chooseForm(q: Int32Array, lag: number, bits: Bits): Form {
   return candidates.reduce((best, form) => (form.cost < best.cost ? form : best));
 }
 
+/** chooseForm for a chunk with holes: counts all of its bits. */
+function chooseBridged(q: Int32Array, lag: number, bits: Bits, holes: Uint8Array): Form {
+  const unsigned = q.every((value) => value >= 0);
+  const widthOf = (u: Uint32Array) => bitLength(u.reduce((all, value) => all | value, 0));
+  const candidates: (Form & { cost: number })[] = [];
+  for (const predictor of [0, 1, 2, 3] as const) {
+    if (predictor >= 2 && lag === 0) continue;
+    const form: Form = { predictor, sparse: false, unsigned: unsigned && predictor === 0 };
+    const u = fold(q, form, lag, bits, holes);
+    let cost = 0;
+    for (let b = 0; b < u.length; b += blockLength) {
+      const block = u.subarray(b, b + blockLength);
+      cost += block.length * widthOf(block);
+    }
+    candidates.push({ ...form, cost });
+  }
+  const sparse: Form = { predictor: 0, sparse: true, unsigned };
+  const u = fold(q, sparse, lag, bits, holes);
+  candidates.push({ ...sparse, cost: q.length + u.length * widthOf(u) });
+  return candidates.reduce((best, form) => (form.cost < best.cost ? form : best));
+}
+
 /** The unsigned integers that are packed under a form. */
 function fold(
   q: Int32Array,
@@ -86,9 +109,10 @@ function fold(
   bits: Bits,
   holes?: Uint8Array,
 ): Uint32Array {
-  const r = new Int32Array(q.length);
-  predict(r, q, predictor, lag, bits, holes);
-  const kept = r.filter((value, i) => (sparse ? value !== 0 : holes?.[i] !== 1));
+  let r: Int32Array = new Int32Array(q.length);
+  if (holes !== undefined) r = bridge(q, holes, predictor, lag, bits);
+  else predict(r, q, predictor, lag, bits);
+  const kept = sparse ? r.filter((value) => value !== 0) : r;
   return Uint32Array.from(kept, (value) => (unsigned ? value : zigzag(value, bits)) - lift(sparse));
 }
 
@@ -136,7 +160,7 @@ function maskOf(positions: number[], words: Int32Array): Mask {
   return { holes, words: Uint32Array.from(positions, (i) => words[i]!) };
 }
 
-/** Fills each hole with the integer before it, and those at the start with the first one, so that no form suffers. */
+/** Fills each hole with the integer before it, and those at the start with the first one, so that no form is ruled out. */
 function fillHoles(q: Int32Array, holes: Uint8Array): void {
   let last = q[Math.max(0, holes.indexOf(0))]!;
   for (let i = 0; i < q.length; i++) {
@@ -181,7 +205,8 @@ export function encodeChunk(
     holes === undefined && !constant && escapes?.length === 0 && quantization.quantizer !== "paper";
   const zeros = mayGap ? closeGap(q) : null;
   if (zeros !== null) escapes = zeros;
-  const form: Form = constant ? { predictor: 0, sparse: false, unsigned: false } : chooseForm(q, lag, bits);
+  const choice = () => (holes === undefined ? chooseForm(q, lag, bits) : chooseBridged(q, lag, bits, holes));
+  const form: Form = constant ? { predictor: 0, sparse: false, unsigned: false } : choice();
 
   out.u8(
     formNumber(form, constant) |
@@ -276,15 +301,18 @@ export function decodeChunk(
       for (let i = 0; i < 8 * bitmap.length; i++) if ((bitmap[i >> 3]! >> (i & 7)) & 1) set.push(i);
       if (set.length > 0 && set.at(-1)! >= x.length) fail("bitmap", "zeros after the last value", "a one");
     }
-    if (mask !== null) set ??= [...mask.holes.keys()].filter((i) => mask.holes[i] === 0);
-    const values = readBlocks(input, set?.length ?? x.length, wide);
+    const bridged = mask !== null && !sparse;
+    const count = bridged ? x.length - mask.words.length : (set?.length ?? x.length);
+    const values = readBlocks(input, count, wide);
+    const residuals = bridged ? new Int32Array(count) : q;
     for (let k = 0; k < values.length; k++) {
       // Sixteen-bit arithmetic throughout a narrow chunk, so that every byte string means something.
       const lifted = wide ? (values[k]! + lift(sparse)) >>> 0 : (values[k]! + lift(sparse)) & 0xffff;
       const r = unsigned ? lifted : unzigzag(lifted);
-      q[set ? set[k]! : k] = wide ? r : (r << 16) >> 16;
+      residuals[set ? set[k]! : k] = wide ? r : (r << 16) >> 16;
     }
-    restore(q, q, predictor, lag, bits);
+    if (bridged) unbridge(q, residuals, mask.holes, predictor, lag, bits);
+    else restore(q, q, predictor, lag, bits);
   }
   if (has(flags.gapless)) for (let i = 0; i < q.length; i++) if (q[i]! >= 0) q[i]!++;
   if (exact) for (let i = 0; i < q.length; i++) words[i] = rawValue(orderedBits(q[i]!), quantization);

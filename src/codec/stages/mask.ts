@@ -94,7 +94,7 @@ export function writeMask(
 ): boolean {
   const repeats = repeatsOf(words);
   const palette = [...new Set(words)];
-  const small = palette.length <= largestPalette && 4 * palette.length <= words.length;
+  const small = palette.length > 0 && palette.length <= largestPalette && 4 * palette.length <= words.length;
   const few = repeats.length <= mostRepeats;
   if (!small && !few) return false;
   const bits = indexBits(palette.length);
@@ -216,6 +216,7 @@ export function readMask(input: ByteReader, n: number, lag: number): Mask {
   readHoles(input, kind, holes, lag);
   const words = new Uint32Array(holes.reduce((sum, hole) => sum + hole, 0));
   readWords(input, palette, words);
+  input.holes += words.length;
   return { holes, words };
 }
 

@@ -16,7 +16,7 @@ export type Predictor = 0 | 1 | 2 | 3;
 
 export type Bits = 16 | 32;
 
-const wrap = (value: number, bits: Bits): number => (bits === 16 ? (value << 16) >> 16 : value | 0);
+export const wrap = (value: number, bits: Bits): number => (bits === 16 ? (value << 16) >> 16 : value | 0);
 
 export function zigzag(r: number, bits: Bits): number {
   const folded = (r << 1) ^ (r >> (bits - 1));
@@ -25,23 +25,17 @@ export function zigzag(r: number, bits: Bits): number {
 
 export const unzigzag = (u: number): number => (u >>> 1) ^ -(u & 1);
 
-/** Where `holes` is 1, q[i] is first replaced by the value that is predicted for it, so that its residual is 0. */
-export function predict(
-  r: Int32Array,
-  q: Int32Array,
-  predictor: Predictor,
-  lag: number,
-  bits: Bits,
-  holes?: Uint8Array,
-): void {
-  const at = (i: number) => (i < 0 ? 0 : q[i]!);
-  for (let i = 0; i < q.length; i++) {
-    const left = predictor & 1 ? at(i - 1) : 0;
-    const up = predictor & 2 ? at(i - lag) : 0;
-    const corner = predictor === 3 ? at(i - lag - 1) : 0;
-    if (holes?.[i] === 1) q[i] = wrap(left + up - corner, bits);
-    r[i] = wrap(q[i]! - left - up + corner, bits);
-  }
+export function predict(r: Int32Array, q: Int32Array, predictor: Predictor, lag: number, bits: Bits): void {
+  for (let i = 0; i < q.length; i++) r[i] = wrap(q[i]! - guess(q, i, predictor, lag), bits);
+}
+
+/** What a predictor expects for q[i]. */
+export function guess(q: Int32Array, i: number, predictor: Predictor, lag: number): number {
+  const at = (j: number) => (j < 0 ? 0 : q[j]!);
+  const left = predictor & 1 ? at(i - 1) : 0;
+  const up = predictor & 2 ? at(i - lag) : 0;
+  const corner = predictor === 3 ? at(i - lag - 1) : 0;
+  return left + up - corner;
 }
 
 /** The inverse of predict. q and r may be the same array. */
@@ -96,19 +90,4 @@ export function expect(q: Int32Array, i: number, width: number, predictor: numbe
   const median = Math.max(Math.min(left, up), Math.min(Math.max(left, up), plane));
   if (predictor === 3) return median;
   return wrap(median + (wrap(left + up, 16) >> 1), 16) >> 1;
-}
-
-/**
- * Fills the holes of a row of integers anew when its right ends are known, from the last to the first: with the mean of
- * the two neighbours, or with the only one at an end. The rows below are predicted from these.
- *
- *   2  [3]  [3]  8   →   2  [3]  [5]  8   →   2  [3]  [5]  8        for the holes in brackets
- */
-export function refill(q: Int32Array, start: number, width: number, isHole: (i: number) => boolean): void {
-  for (let x = width - 2; x >= 0; x--) {
-    const i = start + x;
-    if (!isHole(i)) continue;
-    const right = q[i + 1]!;
-    q[i] = x === 0 ? right : wrap(q[i - 1]! + right, 16) >> 1;
-  }
 }
