@@ -105,13 +105,11 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
   let masked = false;
   if (!exact && (escapes < 0 || (escapes as usize) * LEAST_HOLES > n)) {
     masked = maskIntegers(x, tail, n, first, scratch);
-    if (masked) {
-      wide = true;
-      escapes = 0;
-    }
+    wide = masked;
+    escapes = masked ? 0 : -1;
   }
   if (escapes < 0) {
-    // If many values have to stay raw, coding the bits themselves is cheaper.
+    // If many different values have to stay raw, coding the bits themselves is cheaper.
     exact = wide = true;
     escapes = 0;
     orderBits(q, x, whole);

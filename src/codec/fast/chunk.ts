@@ -191,10 +191,11 @@ export function encodeChunk(
       holes = mask.holes;
       escapes = [];
       fillHoles(q, holes);
+    } else {
+      // If many different values have to stay raw, coding the bits themselves is cheaper.
+      escapes = null;
     }
   }
-  // If many values have to stay raw, coding the bits themselves is cheaper.
-  if (escapes !== null && escapes.length > x.length >> 4) escapes = null;
   const exact = escapes === null;
   if (exact) for (let i = 0; i < q.length; i++) q[i] = orderedBits(words[i]!);
 
