@@ -59,6 +59,7 @@ export const mutants: Mutant[] = [
     ["unfolds without the sign", "^ -(u & 1)", "^ (u & 1)"],
     ["takes the corner off instead of adding it", "left + up - corner", "left + up + corner"],
     ["reads the corner one to the right", "at(i - lag - 1)", "at(i - lag)"],
+    ["does not keep zeros apart", "integer === 0 ? 1 : z + 1", "z + 1"],
     ["restores the row above one value late", "i >= lag ?", "i > lag ?"],
     ["restores without the running sum", "wrap(sum + r[i], bits)", "wrap(r[i], bits)"],
     [
@@ -82,7 +83,7 @@ export const mutants: Mutant[] = [
     ["skips the fold though values are negative", "nonNegative && predictor === 0", "predictor === 0"],
     ["closes the gap at zero but does not open it", "if (q[i] >= 0)", "if (q[i] > 0)"],
     ["gives every raw value the first one's bits", "rawValue(raw[k]", "rawValue(raw[0]"],
-    ["gives up on a mask at another number of repeats", "n >> 4", "n >> 5"],
+    ["gives up on a mask at another number of repeats", "=> n >> 4", "=> n >> 5"],
     ["takes a mask at another share of escapes", "leastHoles = 256", "leastHoles = 512"],
     ["sets the bitmap's bits in another order", "|= 1 << (i & 7)", "|= 128 >> (i & 7)"],
   ]),
@@ -94,7 +95,7 @@ export const mutants: Mutant[] = [
   ]),
   ...of("codec/stages/bridge", [
     ["rounds the mean up", "wrap(a + b, bits) >> 1", "wrap(a + b + 1, bits) >> 1"],
-    ["does not fill holes anew", "if (predictor < 2) return", "return"],
+    ["does not fill holes anew", "predictor < 2", "predictor < 9"],
     ["fills a lane's last hole too", "x = width - 2", "x = width - 1"],
   ]),
   ...of("codec/stages/rans", [
@@ -106,7 +107,7 @@ export const mutants: Mutant[] = [
     ["gives unseen symbols no slot", "1 + (sum > 0 ?", "(sum > 0 ?"],
   ]),
   ...of("codec/dense/model", [
-    ["counts other integers from 0", "1 + ((z - 1) >>> low)", "(z - 1) >>> low"],
+    ["counts other integers from 0", "first + ((z - first) >>> low)", "(z - first) >>> low"],
     ["weighs the neighbours above alike", "2 * at(i)", "at(i)"],
   ]),
   ...of("comet/law", [

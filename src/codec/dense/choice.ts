@@ -89,8 +89,14 @@ function trial(tallyOf: Tally, sample: Rows[], { model: first, mean }: Candidate
   let whole = 0;
   const divided = firstDivided(model.predictor);
   for (let c = 0; c < contexts; c++) for (let s = 0; s < divided; s++) whole += counts[c * symbols + s]!;
-  return { model, counts, cost: costOf(counts) + low * (values - whole) };
+  const holes = values - sumOf(counts);
+  return { model, counts, cost: costOf(counts) + low * (values - holes - whole), holes };
 }
+
+/** Predictors differ in which integers fit. One that does not takes about this many bits. */
+const holeBits = 40;
+
+const costWithHoles = ({ cost, holes }: { cost: number; holes: number }): number => cost + holeBits * holes;
 
 /** A predictor in a model with one table, and the mean of its folded residuals. */
 interface Candidate {
@@ -174,7 +180,7 @@ export function choose(
     model: best,
     counts,
     cost,
-  } = trials.reduce((best, found) => (found.cost < best.cost ? found : best));
+  } = trials.reduce((best, found) => (costWithHoles(found) < costWithHoles(best) ? found : best));
   if (!pays(((cost / values) * layout.length) / 8)) return null;
   const many = sampleOf(layout, counting, 96);
   // If the residuals of some channels are far above the mean, code more bits as low bits: a segment has room
