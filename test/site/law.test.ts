@@ -49,6 +49,17 @@ function energyOf(background: number): Float32Array {
   return energy;
 }
 
+/** (T2), the mean over the weights of the first convolution: b·Σ|δ| over the inputs that are not 0. */
+function worstCase(bound: number): number {
+  const [images, delta] = [samples.get("images")!, samples.get("delta/conv1")!];
+  const [N, K, H, W] = delta.shape as [number, number, number, number];
+  const shape = { N, C: 1, H, W, K, R: 3, S: 3, P: H, Q: W, stride: 1, padding: 1, groups: 1 };
+  const sums = new Float32Array(9 * K);
+  const support = images.data.map((value) => (value === 0 ? 0 : 1));
+  referenceKernels.conv2dWeightGradient(sums, delta.data.map(Math.abs), support, shape);
+  return (bound * sums.reduce((a, b) => a + b, 0)) / sums.length;
+}
+
 /** (T14) of the first batch normalisation, whose output is saved: an error e of it is e/γ in x̂. */
 function scaleSigma(bound: number): number {
   const [delta, gamma] = [samples.get("delta/bn1")!, samples.get("w/bn1.weight")!.data];
@@ -78,6 +89,8 @@ for (const name of names) {
         assert.equal(await text(page, "predicted"), short(gradientSigma(bound, { energy: energyOf(0) }), 4));
         assert.ok(Math.abs(number(await text(page, "ratio")) - 1) < 0.15, await text(page, "ratio"));
         assert.equal(await text(page, "draws"), "120");
+        const worst = Number.parseFloat(await text(page, "worst"));
+        assert.ok(Math.abs(worst / worstCase(bound) - 1) < 0.01, `${worst}, ${worstCase(bound)}`);
       }
       assert.match(await text(page, "finding"), /^The prediction holds/);
       // The errors are those that the same store draws in Node.

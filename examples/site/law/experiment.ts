@@ -7,7 +7,7 @@
  *   norm          x ─► conv1 ─► bn1 ─► z                                   the same, and what bn1 sends to conv1
  *   sum           x ─► conv1 ─► bn1 ─► relu ─► block, p = z + s ─► relu    z is made again as p − s: two errors meet
  */
-import { lawBound } from "../../../src/comet/law.js";
+import { errorVariance, lawBound } from "../../../src/comet/law.js";
 import type { CometStore } from "../../../src/comet/store.js";
 import { createEngine } from "../../../src/engine/engine.js";
 import type { Op } from "../../../src/engine/op.js";
@@ -15,6 +15,7 @@ import { rehearse } from "../../../src/engine/rehearsal.js";
 import { apply, type Engine } from "../../../src/engine/tape.js";
 import { Tensor } from "../../../src/engine/tensor.js";
 import type { NamedTensor } from "../../../src/files/safetensors-bytes.js";
+import { referenceKernels } from "../../../src/kernels/reference.js";
 import { basicBlock } from "../../../src/models/resnet-cifar.js";
 import { BatchNorm2d, build, Conv2d, type Module, name, ReLU, Sequential } from "../../../src/nn/index.js";
 import { deriveSeed } from "../../../src/rng.js";
@@ -51,6 +52,10 @@ export interface Draws {
   rows: Row[];
   /** Errors ÷ the predicted σ of their channel, by parameter: those of the last draws. */
   standardized: Record<string, number[]>;
+  /** For one convolution: b·Σ|δ|, the largest error that the bound alone allows, the mean over the weights; else null. */
+  worstCase: number | null;
+  /** By parameter: of each weight, the root mean square of its error over all draws, and the σ predicted of its channel. */
+  weights: Record<string, { measured: number[]; predicted: number[] }>;
 }
 
 /** The loss Σ δ·y: its gradient with respect to y is δ. */
@@ -89,13 +94,17 @@ function moduleOf(engine: Engine, kind: Kind): Module {
   return name(new Sequential({ conv1, bn1, relu: new ReLU(), layer1 }));
 }
 
-/** Keeps each exact gradient's root mean square. */
-class Exact extends GradientErrors {
+/** Keeps the root mean square of each exact gradient, and the squares of the errors of each weight. */
+class Collected extends GradientErrors {
   readonly gradients = new Map<string, number>();
+  readonly squares = new Map<string, Float64Array>();
 
   override add(parameter: string, error: Float32Array, gradient: Float32Array): void {
     const square = gradient.reduce((sum, value) => sum + value * value, 0) / gradient.length;
     this.gradients.set(parameter, Math.sqrt(square));
+    const squares = this.squares.get(parameter) ?? new Float64Array(error.length);
+    this.squares.set(parameter, squares);
+    for (let i = 0; i < error.length; i++) squares[i]! += error[i]! ** 2;
     super.add(parameter, error, gradient);
   }
 }
@@ -116,6 +125,7 @@ export class Experiment {
   readonly #shape: readonly number[];
   readonly #delta: Float32Array;
   readonly #sums = new Map<string, Sums>();
+  readonly #collected = new Collected();
   #draws = 0;
 
   /** `samples`: the tensors of the site's samples by name. */
@@ -159,12 +169,12 @@ export class Experiment {
   draw(count: number): Draws {
     const { store } = this.#engine;
     this.#engine.stepSeed = deriveSeed(1, `draws from ${this.#draws}`);
-    const exact = new Exact();
-    const found = probe(this.#engine, this.#model, this.#forward, count, exact);
+    const found = probe(this.#engine, this.#model, this.#forward, count, this.#collected);
     const drawn = store.random ? count : 1;
     this.#draws += drawn;
     const rows: Row[] = [];
-    const standardized: Record<string, number[]> = {};
+    const standardized: Draws["standardized"] = {};
+    const weights: Draws["weights"] = {};
     for (const row of found) {
       if (row.predicted === null || row.own === null) continue;
       const sums = this.#sums.get(row.parameter) ?? { draws: 0, measured: 0, predicted: 0, own: 0 };
@@ -175,14 +185,43 @@ export class Experiment {
       rows.push({
         parameter: row.parameter,
         weights: row.weights,
-        gradient: exact.gradients.get(row.parameter)!,
+        gradient: this.#collected.gradients.get(row.parameter)!,
         measured: mean("measured"),
         predicted: mean("predicted"),
         own: mean("own"),
       });
       standardized[row.parameter] = row.standardized;
+      weights[row.parameter] = this.#weightsOf(rows.at(-1)!, sums.draws);
     }
-    return { draws: this.#draws, rows, standardized };
+    return { draws: this.#draws, rows, standardized, weights, worstCase: this.#worstCase() };
+  }
+
+  /** Σ|δ| over the inputs that are not 0 is the noise energy of √|δ|. */
+  #worstCase(): number | null {
+    if (this.choice.kind !== "convolution") return null;
+    const [N, K, P, Q] = shapes.get(this.#delta) as [number, number, number, number];
+    const [, C, H, W] = this.#shape as [number, number, number, number];
+    const shape = { N, C, H, W, K, R: 3, S: 3, P, Q, stride: 1, padding: 1, groups: 1 };
+    const sums = new Float32Array(K);
+    const roots = this.#delta.map((value) => Math.sqrt(Math.abs(value)));
+    referenceKernels.conv2dNoiseEnergy(sums, roots, this.#x, shape);
+    return (this.choice.bound * sums.reduce((a, b) => a + b, 0)) / K;
+  }
+
+  #weightsOf({ parameter, predicted, own }: Row, draws: number): { measured: number[]; predicted: number[] } {
+    const { sites } = (this.#engine.store as CometStore).controller;
+    const { observation, applied } = [...sites.values()].find(
+      ({ site }) => site.parameter?.name === parameter,
+    )!;
+    const { energy } = observation!;
+    const measured = Array.from(this.#collected.squares.get(parameter)!, (sum) => Math.sqrt(sum / draws));
+    // What has travelled from above is known as a mean over the channels.
+    const received = Math.max(0, predicted ** 2 - own ** 2);
+    const ofChannel = Array.from(energy, (sum) => Math.sqrt(errorVariance(applied) * sum + received));
+    return {
+      measured,
+      predicted: measured.map((_, i) => ofChannel[Math.floor((i * energy.length) / measured.length)]!),
+    };
   }
 
   /**

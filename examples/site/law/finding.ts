@@ -5,7 +5,7 @@ import type { Choice, Kind, Row } from "./experiment.js";
 export const notes: Readonly<Record<Kind, string>> = {
   convolution: "The first convolution of a trained ResNet-8, on four images. It saves its input, the images.",
   norm: "The first convolution and its batch normalisation. Each saves a tensor.",
-  sum: "The first convolution, batch normalisation and residual block. Ten ops save tensors, and one of them is a sum.",
+  sum: "The first convolution, batch normalisation and residual block. One of the tensors that are kept is a sum.",
 };
 
 export function finding(

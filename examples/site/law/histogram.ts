@@ -50,3 +50,32 @@ export class ErrorHistogram {
     }));
   }
 }
+
+/** Of each weight: the measured σ against the predicted one. Right predictions lie around the diagonal. */
+export function drawWeights(
+  box: HTMLElement,
+  { measured, predicted }: { measured: readonly number[]; predicted: readonly number[] },
+): Promise<void> {
+  const dots = measured.map((value, i) => ({ measured: value, predicted: predicted[i]! }));
+  const largest = dots.reduce((most, dot) => Math.max(most, dot.measured, dot.predicted), 0) || 1;
+  const above = dots.filter((dot) => dot.measured > dot.predicted).length;
+  const label = `Measured against predicted standard deviation of ${dots.length} weights; ${above} lie above the diagonal.`;
+  const diagonal = [0, largest].map((at) => ({ measured: at, predicted: at }));
+  return draw(box, label, (Plot, width) => ({
+    width: Math.min(width, 460),
+    height: Math.min(width, 460) * 0.8,
+    marginLeft: 60,
+    x: { ...across("predicted σ of its channel"), domain: [0, 1.05 * largest], ticks: 4, tickFormat: short },
+    y: {
+      label: "measured σ of a weight",
+      domain: [0, 1.05 * largest],
+      ticks: 4,
+      tickFormat: short,
+      grid: true,
+    },
+    marks: [
+      Plot.line(diagonal, { x: "predicted", y: "measured", stroke: "var(--run-2)", strokeWidth: 2 }),
+      Plot.dot(dots, { x: "predicted", y: "measured", r: 3.5, fill: "var(--run-1)", fillOpacity: 0.55 }),
+    ],
+  }));
+}

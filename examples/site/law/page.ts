@@ -5,7 +5,7 @@ import { Latest } from "../latest.js";
 import { short, whole } from "../number.js";
 import type { Choice, Draws, Kind } from "./experiment.js";
 import { finding, notes } from "./finding.js";
-import { ErrorHistogram } from "./histogram.js";
+import { drawWeights, ErrorHistogram } from "./histogram.js";
 import type { Bench } from "./worker.js";
 
 const bench: Remote<Bench> = wrap<Bench>(
@@ -83,6 +83,10 @@ function show(): void {
     ratio: short(row.predicted / row.measured),
     draws: whole(draws.draws),
     "bound-used": short(choice.bound),
+    worst:
+      draws.worstCase === null
+        ? "–"
+        : `${short(draws.worstCase)}, ${short(draws.worstCase / row.predicted)} σ`,
     share: `${short((100 * row.measured) / row.gradient)} %`,
   };
   for (const [id, text] of Object.entries(texts)) find(`#${id}`).textContent = text;
@@ -101,6 +105,7 @@ function show(): void {
     }),
   );
   void histograms.get(row.parameter)?.draw(find("#histogram"));
+  void drawWeights(find("#weights"), draws.weights[row.parameter]!);
 }
 
 function take(draws: Draws, choice: Choice): void {
