@@ -11,7 +11,6 @@
  */
 import type { Block } from "../device/device.js";
 import type { ImageWriter } from "./contribution.js";
-import type { RowWriter } from "./gradients.js";
 import type { NoiseLaw } from "./noise.js";
 import type { Need } from "./packed.js";
 import type { Parameter } from "./parameter.js";
@@ -59,6 +58,9 @@ export interface Forward {
   /** A new tensor of unspecified content. */
   empty(shape: readonly number[]): Tensor;
 }
+
+/** Writes the gradient of the `count` rows from `first` on to `gradient`. */
+export type RowWriter = (gradient: Float32Array, first: number, count: number) => void;
 
 /** What backward works with. */
 export interface Backward {
