@@ -16,6 +16,7 @@ import { asOptions } from "./options.js";
 import { registerReplay } from "./replay.js";
 import { registerReport } from "./report.js";
 import { registerReproduce } from "./reproduce/command.js";
+import { registerSweep } from "./sweep/command.js";
 import { registerTrain } from "./train.js";
 
 const program = new Command("comet")
@@ -36,6 +37,7 @@ for (const register of [
   registerCompress,
   registerDecompress,
   registerReproduce,
+  registerSweep,
   registerTask,
 ]) {
   register(program);

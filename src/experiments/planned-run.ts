@@ -72,6 +72,35 @@ export function planRun(run: RunToPlan): PlannedRun {
 
 /** Whether a run on disk has measured what is planned, or more. */
 export const measuresEnough = ({ measured }: PlannedRun, manifest: Manifest): boolean =>
-  (["probeEvery", "auditEvery"] as const).every(
-    (name) => measured[name] === 0 || measured[name] === manifest.measured[name],
-  );
+  names.every((name) => measured[name] === 0 || measured[name] === manifest.measured[name]);
+
+/**
+ * Each run once, though several experiments may plan it. Where these measure different things of one run, it measures them
+ * all; where they measure at different steps, there are two runs.
+ */
+export function distinctRuns(all: readonly PlannedRun[]): PlannedRun[] {
+  const runs: PlannedRun[] = [];
+  for (const run of all) {
+    const at = runs.findIndex(
+      ({ key, measured }) =>
+        key === run.key && names.every((name) => agree(measured[name], run.measured[name])),
+    );
+    if (at < 0) {
+      runs.push(run);
+      continue;
+    }
+    const { measured, checkpointEvery } = runs[at]!;
+    const [probeEvery, auditEvery] = names.map((name) => Math.max(measured[name], run.measured[name]));
+    runs[at] = {
+      ...runs[at]!,
+      measured: { probeEvery: probeEvery!, auditEvery: auditEvery! },
+      checkpointEvery: Math.max(checkpointEvery, run.checkpointEvery),
+    };
+  }
+  return runs;
+}
+
+const names = ["probeEvery", "auditEvery"] as const;
+
+/** 0 stands for never. */
+const agree = (a: number, b: number): boolean => a === b || a === 0 || b === 0;

@@ -1,7 +1,7 @@
 /** The key of a run: equal for runs with equal results, and no others. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { keyOf, keyOfManifest, measuresEnough } from "../../src/experiments/planned-run.js";
+import { distinctRuns, keyOf, keyOfManifest, measuresEnough } from "../../src/experiments/planned-run.js";
 import { manifestOf, planned } from "./small-experiment.js";
 
 test("what changes no result is not in the key", () => {
@@ -37,4 +37,15 @@ test("a run serves a plan if it measured as much", () => {
   assert.ok(measuresEnough(plan, measured(5)));
   assert.ok(!measuresEnough(plan, measured(0)));
   assert.ok(measuresEnough(planned(), measured(5)));
+});
+
+test("a run that several experiments plan is one run that measures for all of them", () => {
+  const [bare, probed, often] = [
+    planned(),
+    planned({}, 1, { probeEvery: 5 }),
+    planned({}, 1, { probeEvery: 2 }),
+  ];
+  assert.deepEqual(distinctRuns([bare, probed, bare]), [probed]);
+  assert.deepEqual(distinctRuns([probed, often, bare]), [probed, often]);
+  assert.equal(distinctRuns([bare, planned({}, 2)]).length, 2);
 });

@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
 import type { Command } from "commander";
-import { parseBytes } from "../../device/ledger.js";
 import {
   choose,
   type Experiment,
@@ -14,11 +13,12 @@ import {
   type Scale,
   scales,
 } from "../../experiments/experiment.js";
-import type { PlannedRun } from "../../experiments/planned-run.js";
+import { distinctRuns, type PlannedRun } from "../../experiments/planned-run.js";
 import { findRuns, foreignRun, standingOf } from "../../experiments/standing.js";
 import { makeFolder } from "../../files/folder.js";
 import { type Code, codeOfThis } from "../../runs/code.js";
 import { liveTable } from "../jobs/live.js";
+import { memoryOf } from "../jobs/memory.js";
 import { writePlan } from "../jobs/plan-file.js";
 import { type Job, roomOfThis, runPool } from "../jobs/pool.js";
 import { choice, numeric, option } from "../options.js";
@@ -91,13 +91,14 @@ async function reproduce(names: readonly string[], options: ReproduceOptions): P
   const code = codeOfThis();
   const data = options.data === "" ? null : options.data;
   const wanted = withData(experiments, { scale, data, named: names.length > 0 });
-  const planned = await planExperiments(wanted, { scale, data, named: names.length > 0, code: code.code });
   const folders = [join(out, "runs"), ...adopt];
+  const asked = { scale, data, named: names.length > 0, code: code.code, runs: folders[0]! };
+  const planned = await planExperiments(wanted, asked);
   if (list) {
     process.stdout.write(`${listing(planned, folders, code, options)}\n`);
     return;
   }
-  const runs = distinct(planned.flatMap((each) => each.runs));
+  const runs = distinctRuns(planned.flatMap((each) => each.runs));
   const found = findRuns(folders);
   const open = runs.filter((run) => {
     const standing = standingOf(run, found, code, anyCode);
@@ -112,9 +113,8 @@ async function reproduce(names: readonly string[], options: ReproduceOptions): P
   makeFolder(folders[0]!);
   const plan = join(out, "plan.json");
   writePlan(plan, { out: folders[0]!, adopt, anyCode, runs: open });
-  const measuring = distinct(planned.flatMap((each) => each.measurements)).filter(
-    (each) => keptMeasurement(out, each) === undefined,
-  );
+  const measurements = new Map(planned.flatMap((each) => each.measurements.map((one) => [one.key, one])));
+  const measuring = [...measurements.values()].filter((each) => keptMeasurement(out, each) === undefined);
   const whole = await computeAll(open, measuring, plan, options);
   const after = findRuns(folders);
   const command = ["comet", ...process.argv.slice(2)].join(" ");
@@ -148,11 +148,6 @@ function withData(
   if (open.length > 0) say(`left out, since they need --data: ${open.map(({ name }) => name).join(", ")}`);
   return experiments.filter((each) => !open.includes(each));
 }
-
-/** Experiments share runs. */
-const distinct = <T extends { key: string }>(all: readonly T[]): T[] => [
-  ...new Map(all.map((each) => [each.key, each])).values(),
-];
 
 async function computeAll(
   runs: readonly PlannedRun[],
@@ -202,13 +197,6 @@ async function computeAll(
     table.stop();
   }
 }
-
-/** Above what a device of this size takes, since a device grows to its budget only if it must. */
-export const memoryOf = ({ settings }: PlannedRun): number =>
-  (parseBytes(settings.memory) ?? 0) + processBytes;
-
-/** What Node takes beside the device. */
-const processBytes = 150 * 2 ** 20;
 
 function listing(
   planned: readonly PlannedExperiment[],

@@ -36,6 +36,8 @@ export interface Asked {
   /** Whether the experiments were named, so that `data` serves all of them. */
   named: boolean;
   code: string;
+  /** Where commands write runs of their own. */
+  runs: string;
 }
 
 /** Throws a UsageError for data that is not named, and a DataError for data with other classes. */
@@ -92,10 +94,11 @@ async function planOne(
     chosen.map((variant) => planVariant(experiment, scale, variant, seed, { data, found })),
   );
   const measurements = (scale.measurements ?? []).map(({ label, command }) => {
-    const words = command.map((word) => word.replaceAll("{data}", source));
+    // Neither the place of the data nor that of the results is in the key.
     const key = createHash("sha256")
-      .update(JSON.stringify([words, found.hash, asked.code]))
+      .update(JSON.stringify([command, found.hash, asked.code]))
       .digest("hex");
+    const words = command.map((word) => word.replaceAll("{data}", source).replaceAll("{out}", asked.runs));
     return { label, command: words, key: key.slice(0, 16) };
   });
   return {

@@ -46,7 +46,8 @@ export function measuredOf(variants: readonly VariantRuns[]): Measured[] {
       .reduce((least, { ratio }) => Math.min(least, ratio), Number.POSITIVE_INFINITY);
     const largest = (key: "savedPeakBytes" | "devicePeakBytes") =>
       each.reduce((most, summary) => Math.max(most, summary[key]), 0);
-    const first = all[0];
+    // Where the first variant has no runs, the others have nothing to differ from.
+    const first = all[0]?.label === variants[0]!.label ? all[0] : undefined;
     all.push({
       label,
       seeds: runs.size,

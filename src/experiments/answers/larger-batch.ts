@@ -35,22 +35,25 @@ export function speedOf(run: Run): number | null {
 export function largerBatch({ variants, measurements }: Evidence): Answer {
   const measured = measuredOf(variants);
   const answer: Answer = { tables: [], words: [], figures: courseFigures(variants) };
-  for (const { label, found } of measurements) {
-    const rows = found as Largest[];
+  const rows = measurements.flatMap(({ label, found }) =>
+    (found as Largest[]).map((row) => ({ ...row, label })),
+  );
+  const [first, ...others] = rows;
+  if (first) {
     answer.tables.push({
-      title: label,
-      head: ["store", "largest batch", "images a second"],
-      rows: rows.map(({ store, batch, imagesPerSecond }) => [
+      title: "The largest batch in a budget of memory",
+      head: ["", "store", "largest batch", "images a second"],
+      rows: rows.map(({ label, store, batch, imagesPerSecond }) => [
+        label,
         store,
         String(batch),
         imagesPerSecond === null ? "–" : imagesPerSecond.toFixed(2),
       ]),
     });
-    const [first, ...others] = rows;
-    for (const { store, batch, imagesPerSecond } of others) {
-      if (!first || !(first.batch > 0) || imagesPerSecond === null) continue;
+    for (const { label, batch, imagesPerSecond } of others) {
+      if (first.imagesPerSecond === null || imagesPerSecond === null) continue;
       answer.words.push(
-        `${label}: ${store} trains batches ${digits(batch / first.batch)} times as large as ${first.store}, at ${digits(imagesPerSecond / first.imagesPerSecond!)} times its images a second.`,
+        `${label} trains batches ${digits(batch / first.batch)} times as large as ${first.label}, at ${digits(imagesPerSecond / first.imagesPerSecond)} times its images a second.`,
       );
     }
   }

@@ -16,14 +16,18 @@ export interface MemoryRow {
   parts: { packMs: number; unpackMs: number; recomputeMs: number; stepMs: number };
 }
 
+/** The rows of all measurements, each with the measurement's label. */
+const memoryRows = (measurements: Evidence["measurements"]): (MemoryRow & { label: string })[] =>
+  measurements.flatMap(({ label, found }) => (found as MemoryRow[]).map((row) => ({ ...row, label })));
+
 export function overhead({ variants, measurements }: Evidence): Answer {
   const measured = measuredOf(variants);
   const answer: Answer = { tables: [], words: [], figures: courseFigures(variants) };
-  for (const { label, found } of measurements) {
-    const rows = found as MemoryRow[];
-    const first = rows[0]!;
+  const rows = memoryRows(measurements);
+  const [first] = rows;
+  if (first) {
     answer.tables.push({
-      title: `${label}: milliseconds of a step, mean`,
+      title: "Milliseconds of a step, mean",
       head: [
         "store",
         "packing",
@@ -31,25 +35,25 @@ export function overhead({ variants, measurements }: Evidence): Answer {
         "recomputing",
         "everything else",
         "whole step",
-        `÷ ${first.store}`,
+        `÷ ${first.label}`,
         "saved, peak",
       ],
-      rows: rows.map(({ store, parts, last }) => {
+      rows: rows.map(({ label, parts, last }) => {
         const { packMs, unpackMs, recomputeMs, stepMs } = parts;
         const rest = stepMs - packMs - unpackMs - recomputeMs;
         return [
-          store,
+          label,
           ...[packMs, unpackMs, recomputeMs, rest, stepMs].map((ms) => ms.toFixed(1)),
           (stepMs / first.parts.stepMs).toFixed(2),
           bytes(last.savedPeakBytes),
         ];
       }),
     });
-    for (const { store, parts } of rows) {
+    for (const { label, parts } of rows) {
       const own = parts.packMs + parts.unpackMs + parts.recomputeMs;
       if (own / parts.stepMs < 0.005) continue;
       answer.words.push(
-        `${label}: ${store} spends ${percent(own / parts.stepMs)} of a step on packing, unpacking and recomputing. What it adds elsewhere, such as collecting statistics, is in “everything else”.`,
+        `${label} spends ${percent(own / parts.stepMs)} of a step on packing, unpacking and recomputing. What it adds elsewhere, such as collecting statistics, is in “everything else”.`,
       );
     }
   }

@@ -9,13 +9,14 @@ import { accuracyTable, courseFigures, differenceWords, measuredOf, ratioWords }
 import { layerErrors } from "./gradient-errors.js";
 
 /**
- * The largest |x − x̂| ÷ bound of some samples, with the decoded values as they are, and with those below the bound set to 0
- * (as recalled of the paper). Null without samples.
+ * The largest |x − x̂| ÷ bound of the values above 0 of some samples, with the decoded values as they are, and with those
+ * below the bound set to 0 (as recalled of the paper). Values below 0 may have a looser bound. Null without samples.
  */
 export function reZeroed(samples: readonly Pick<SampleRecord, "bound" | "original" | "decoded">[]) {
   let [kept, zeroed, seen] = [0, 0, 0];
   for (const { bound, original, decoded } of samples.filter(({ bound }) => bound > 0)) {
     original.forEach((x, i) => {
+      if (!(x > 0)) return;
       const value = decoded[i]!;
       kept = Math.max(kept, Math.abs(x - value) / bound);
       zeroed = Math.max(zeroed, Math.abs(x - (Math.abs(value) < bound ? 0 : value)) / bound);
@@ -50,7 +51,7 @@ export function ownChoices({ variants }: Evidence): Answer {
       const zeroing = reZeroed(recordsOf(variant, "sample"));
       if (zeroing) {
         words.push(
-          `${variant.label}: in ${zeroing.seen} sampled values, the largest error is ${digits(zeroing.kept)} of the bound; if decoded values below the bound were set to 0, it would be ${digits(zeroing.zeroed)}.`,
+          `${variant.label}: in ${zeroing.seen} sampled values above 0, the largest error is ${digits(zeroing.kept)} of the bound; if decoded values below the bound were set to 0, it would be ${digits(zeroing.zeroed)}.`,
         );
       }
       return [

@@ -4,7 +4,6 @@ import type { Answer, Evidence, VariantRuns } from "../answer.js";
 import type { Figure } from "../figure.js";
 import { bytes, digits } from "../formats.js";
 import { accuracyTable, measuredOf } from "./accuracy.js";
-import type { MemoryRow } from "./overhead.js";
 
 /** The live bytes by category at the moment of the largest sum in all recorded steps. */
 export function peakOf({ runs }: VariantRuns): Record<string, number> | null {
@@ -21,7 +20,7 @@ export function peakOf({ runs }: VariantRuns): Record<string, number> | null {
   return best;
 }
 
-export function wholeMemory({ variants, measurements }: Evidence): Answer {
+export function wholeMemory({ variants }: Evidence): Answer {
   const measured = measuredOf(variants);
   const peaks = variants.flatMap((variant) => {
     const peak = peakOf(variant);
@@ -41,33 +40,22 @@ export function wholeMemory({ variants, measurements }: Evidence): Answer {
     });
     answer.figures.push(stackOf(peaks));
   }
-  for (const { label, found } of measurements) {
-    const rows = found as MemoryRow[];
-    const first = rows[0]!;
+  const [first, ...others] = measured;
+  if (first) {
     answer.tables.push({
-      title: `${label}: peaks of a step`,
-      head: [
-        "store",
-        "saved",
-        `${first.store} ÷ this`,
-        "device",
-        `${first.store} ÷ this`,
-        "resident (OS)",
-        "milliseconds a step",
-      ],
-      rows: rows.map(({ store, last, residentPeakBytes, parts }) => [
-        store,
-        bytes(last.savedPeakBytes),
-        `${digits(first.last.savedPeakBytes / last.savedPeakBytes)}x`,
-        bytes(last.devicePeakBytes),
-        `${digits(first.last.devicePeakBytes / last.devicePeakBytes)}x`,
-        bytes(residentPeakBytes),
-        parts.stepMs.toFixed(1),
+      title: "Peaks of a step over the whole run",
+      head: ["", "saved", `${first.label} ÷ this`, "device", `${first.label} ÷ this`],
+      rows: measured.map(({ label, savedPeakBytes, devicePeakBytes }) => [
+        label,
+        bytes(savedPeakBytes),
+        savedPeakBytes > 0 ? `${digits(first.savedPeakBytes / savedPeakBytes)}x` : "–",
+        bytes(devicePeakBytes),
+        `${digits(first.devicePeakBytes / devicePeakBytes)}x`,
       ]),
     });
-    for (const { store, last } of rows.slice(1)) {
+    for (const { label, savedPeakBytes, devicePeakBytes } of others) {
       answer.words.push(
-        `${label}: ${store} saves ${digits(first.last.savedPeakBytes / last.savedPeakBytes)} times fewer bytes for the backward pass than ${first.store}, but the device’s peak, with weights, gradients and workspaces, is only ${digits(first.last.devicePeakBytes / last.devicePeakBytes)} times smaller.`,
+        `${label} saves ${digits(first.savedPeakBytes / savedPeakBytes)} times fewer bytes for the backward pass than ${first.label}; the device’s peak, with weights, gradients and workspaces, is ${digits(first.devicePeakBytes / devicePeakBytes)} times smaller.`,
       );
     }
   }
