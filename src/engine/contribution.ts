@@ -2,11 +2,9 @@
  * The gradient of an op's input, added to what other ops have contributed to it. A large one is made some images at a
  * time, so that it is never whole in memory beside their sum.
  */
+import type { GradientWriter } from "./op.js";
 import { RunningSquares } from "./running.js";
 import { sizeOf, type Tensor } from "./tensor.js";
-
-/** Writes the gradient of `count` images from `first` on to `gradient`. */
-export type ImageWriter = (gradient: Float32Array, first: number, count: number) => void;
 
 /** The bytes of a gradient that are made at a time: so many that a kernel's preparations are little beside its work. */
 const apartBytes = 2 ** 22;
@@ -24,7 +22,7 @@ export interface Contribution {
  */
 export function contribute(
   shape: readonly number[],
-  write: ImageWriter,
+  write: GradientWriter,
   empty: (shape: readonly number[]) => Tensor,
   pending: () => Tensor | null,
   measured: boolean,

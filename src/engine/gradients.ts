@@ -7,7 +7,7 @@
 import { UsageError } from "../error.js";
 import { blockLength } from "../kernels/reference/order.js";
 import type { Application, Visit } from "./application.js";
-import type { RowWriter } from "./op.js";
+import type { GradientWriter } from "./op.js";
 import type { Parameter } from "./parameter.js";
 import { sizeOf, type Tensor } from "./tensor.js";
 
@@ -74,7 +74,7 @@ export class ParameterGradients {
     visit: Visit | null,
     parameter: Parameter,
     empty: (shape: readonly number[]) => Tensor,
-    write: RowWriter,
+    write: GradientWriter,
   ): void {
     check(application, parameter);
     const receiver = this.#receiver;

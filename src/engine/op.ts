@@ -10,7 +10,6 @@
  * make is a noise law (noise.ts), which stands beside the op.
  */
 import type { Block } from "../device/device.js";
-import type { ImageWriter } from "./contribution.js";
 import type { NoiseLaw } from "./noise.js";
 import type { Need } from "./packed.js";
 import type { Parameter } from "./parameter.js";
@@ -59,29 +58,32 @@ export interface Forward {
   empty(shape: readonly number[]): Tensor;
 }
 
-/** Writes the gradient of the `count` rows from `first` on to `gradient`. */
-export type RowWriter = (gradient: Float32Array, first: number, count: number) => void;
+/** Writes the gradient of `count` images, or of `count` rows of a parameter, from `first` on to `gradient`. */
+export type GradientWriter = (gradient: Float32Array, first: number, count: number) => void;
 
-/** What backward works with. */
-export interface Backward {
-  readonly engine: Machine;
-  readonly site: string;
-  /** Whether the gradient of input i is wanted. */
-  wants(input: number): boolean;
+/** How backward gets what forward saved. */
+export interface Taking {
   /** A saved tensor, within its bound. The op disposes of it. */
   take(name: string): Tensor;
-  /** A saved tensor in parts along its first axis. The op disposes of each part before it takes the next. */
-  takeParts(name: string): Iterable<Tensor>;
-  /** A saved tensor that stays saved, so that it can still be made or taken. The op disposes of it. */
+  /** A saved tensor that stays saved, so that others can still be made from it. The op disposes of it. */
   look(name: string): Tensor;
-  /** Like `takeParts`, for a first pass over a tensor that is taken afterwards. */
-  lookParts(name: string): Iterable<Tensor>;
-  /** Whether `takeParts` gives several parts, which are made when they are asked for. */
-  inParts(name: string): boolean;
+  /**
+   * A saved tensor in parts along its first axis. The op disposes of each part before it takes the next. `again`: the
+   * tensor stays saved, for another pass over it.
+   */
+  takeParts(name: string, again?: boolean): Iterable<Tensor>;
   /** dx = saved ≠ 0 ? dy : 0. Consumes dy. */
   gate(name: string, dy: Tensor): Tensor;
   /** Saved bits, valid until the backward of this op returns. */
   bits(name: string): Uint8Array;
+}
+
+/** What backward works with. */
+export interface Backward extends Taking {
+  readonly engine: Machine;
+  readonly site: string;
+  /** Whether the gradient of input i is wanted. */
+  wants(input: number): boolean;
   /** A new gradient tensor of unspecified content. */
   empty(shape: readonly number[]): Tensor;
   /**
@@ -91,16 +93,14 @@ export interface Backward {
   pending(input: number): Tensor | null;
   /**
    * The gradient of input i, of which `write` computes some images at a time. If other ops have contributed to it, the
-   * result is the sum.
+   * result may be the sum.
    */
-  contribute(input: number, shape: readonly number[], write: ImageWriter): Tensor;
-  /** Adds to the gradient of a parameter. Consumes `gradient`. */
-  accumulate(parameter: Parameter, gradient: Tensor): void;
+  contribute(input: number, shape: readonly number[], write: GradientWriter): Tensor;
   /**
-   * The same for a large gradient, which `write` computes some rows (of the first axis) at a time. The parameter may be
-   * updated meanwhile, so backward has no further use of its values.
+   * Adds to the gradient of a parameter. Consumes a tensor. A large gradient may be written some rows (of the first axis)
+   * at a time; then the parameter may be updated meanwhile, and backward has no further use of its values.
    */
-  accumulateRows(parameter: Parameter, write: RowWriter): void;
+  accumulate(parameter: Parameter, gradient: Tensor | GradientWriter): void;
 }
 
 /** What recomputation works with: some images of a batch, in the backward pass. */

@@ -205,15 +205,10 @@ export class SavedTensor implements LastUse {
     return this.range(0, this.shape[0] ?? 1);
   }
 
-  /** The number of images that it gives at once most cheaply. */
-  get images(): number {
-    return this.packed?.images ?? this.shape[0] ?? 1;
-  }
-
   /** The values, some images after the other. The caller disposes of each part before it takes the next. */
   *parts(more = false): Iterable<Tensor> {
     const images = this.shape[0] ?? 1;
-    const most = this.images;
+    const most = this.packed?.images ?? images;
     for (let first = 0; first < images; first += most) {
       yield this.range(first, Math.min(most, images - first), more);
     }

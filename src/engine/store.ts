@@ -108,12 +108,6 @@ export abstract class Store {
     return tensorOf(handle).parts(true);
   }
 
-  /** Whether the values come in several parts, which are made when they are asked for. */
-  inParts(handle: Handle): boolean {
-    const { images, shape } = tensorOf(handle);
-    return images < (shape[0] ?? 1);
-  }
-
   /** dx = saved ≠ 0 ? dy : 0. Consumes dy. */
   gate(handle: Handle, dy: Tensor): Tensor {
     const dx = tensorOf(handle).gate(dy);

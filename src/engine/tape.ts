@@ -1,21 +1,18 @@
 /**
  * The tape: `apply` runs an op, hands what it saves to the store and notes the application; `backward` walks the
  * applications from the last to the first.
- *
- * The backward pass is linear in δ. What flows down the tape is therefore a `Flow`: gradients, or the errors of
- * gradients, which an observer sends the same way (noise/pass.ts).
  */
 import type { Block } from "../device/device.js";
 import { FreedError, UsageError } from "../error.js";
 import { Application, type BackwardObserver, type Visit } from "./application.js";
-import { contribute } from "./contribution.js";
-import { type GradientReceiver, ParameterGradients, sum } from "./gradients.js";
+import { deliver, type Flow, propagate } from "./flow.js";
+import { type GradientReceiver, ParameterGradients } from "./gradients.js";
 import type { Handle } from "./handle.js";
-import type { Backward, Op, RowWriter } from "./op.js";
+import type { Op } from "./op.js";
 import type { Need } from "./packed.js";
-import type { Parameter, Site } from "./parameter.js";
+import type { Site } from "./parameter.js";
 import type { Store } from "./store.js";
-import { type Machine, type Node, Tensor } from "./tensor.js";
+import { type Machine, Tensor } from "./tensor.js";
 
 /** All that a network trains on. */
 export interface Engine extends Machine {
@@ -30,22 +27,6 @@ export interface Engine extends Machine {
   onGradient: ((site: string, dy: Tensor) => void) | null;
   /** Ends the threads that share the kernels' work. */
   close(): Promise<void>;
-}
-
-/** Something that flows down the tape and adds up at its nodes. */
-export interface Flow {
-  /** What has arrived at a node so far. */
-  arrived(node: Node): Tensor | null;
-  /** Replaces what has arrived at a node. */
-  arrive(node: Node, tensor: Tensor | null): void;
-  /** Adds to what arrives at a parameter. Consumes `tensor`. */
-  accumulate(parameter: Parameter, tensor: Tensor): void;
-  /** See `Backward.accumulateRows`; absent where all comes in one piece. */
-  accumulateRows?(parameter: Parameter, empty: (shape: readonly number[]) => Tensor, write: RowWriter): void;
-  /** Is given the mean squares of what an application contributes to sums, by input, if anyone asks for them. */
-  readonly own?: Map<number, number>;
-  /** Whether this flow is the last one that needs what was saved. */
-  readonly last: boolean;
 }
 
 /** The engine of a tensor. Every engine is made by `createEngine`, so a tensor's machine is one. */
@@ -109,64 +90,6 @@ const isForm =
 
 function put({ store, device }: Engine, what: Tensor | Block, site: Site, need: Need | "bits"): Handle {
   return what instanceof Tensor ? store.put(what, site, need as Need) : store.putBits(device, what, site);
-}
-
-/** From what flows out of an application's output to what flows out of its inputs. Consumes `dy`. */
-export function propagate(
-  engine: Engine,
-  application: Application,
-  dy: Tensor,
-  flow: Flow,
-): readonly (Tensor | null)[] {
-  const { op, attributes } = application;
-  return op.backward(backwardRun(engine, application, flow), dy, attributes);
-}
-
-function backwardRun(engine: Engine, application: Application, flow: Flow): Backward {
-  const { site, parents, handles } = application;
-  const { store } = engine;
-  const empty = (shape: readonly number[]) => Tensor.empty(engine, shape, site, "gradients");
-  const pending = (input: number): Tensor | null => {
-    const parent = parents[input];
-    const before = parent ? flow.arrived(parent) : null;
-    if (!parent || before === null || !before.storage.exclusive()) return null;
-    flow.arrive(parent, null);
-    return before;
-  };
-  const handle = (name: string) => (flow.last ? handles.get(name)! : store.share(handles.get(name)!));
-  return {
-    engine,
-    site,
-    wants: (input) => parents[input] !== null,
-    take: (name) => store.take(handle(name)),
-    takeParts: (name) => store.takeParts(handle(name)),
-    look: (name) => store.look(handles.get(name)!),
-    lookParts: (name) => store.lookParts(handles.get(name)!),
-    inParts: (name) => store.inParts(handles.get(name)!),
-    gate: (name, dy) => store.gate(handle(name), dy),
-    bits: (name) => store.bits(handles.get(name)!),
-    empty,
-    pending,
-    contribute(input, shape, write) {
-      const { own } = flow;
-      const found = contribute(shape, write, empty, () => pending(input), own !== undefined);
-      if (found.meanSquare !== null) own?.set(input, found.meanSquare);
-      return found.gradient;
-    },
-    accumulate: (parameter, gradient) => flow.accumulate(parameter, gradient),
-    accumulateRows(parameter, write) {
-      if (flow.accumulateRows) return flow.accumulateRows(parameter, empty, write);
-      const gradient = empty(parameter.value.shape);
-      write(gradient.data, 0, gradient.shape[0]!);
-      flow.accumulate(parameter, gradient);
-    },
-  };
-}
-
-/** Adds to what has arrived at a node. Consumes `tensor`. */
-export function deliver(flow: Flow, node: Node, tensor: Tensor): void {
-  const before = flow.arrived(node);
-  flow.arrive(node, before === null ? tensor : sum(before, tensor));
 }
 
 /** The gradients themselves: they arrive at nodes and at parameters. */

@@ -9,10 +9,11 @@
  */
 import type { Application, BackwardObserver, Visit } from "../engine/application.js";
 import type { Tracer } from "../engine/controller.js";
+import { deliver, type Flow, propagate } from "../engine/flow.js";
 import { type Handle, tensorOf } from "../engine/handle.js";
 import type { NoiseRun, Observation } from "../engine/noise.js";
 import type { Parameter, Site } from "../engine/parameter.js";
-import { deliver, type Engine, engineOf, type Flow, propagate } from "../engine/tape.js";
+import { type Engine, engineOf } from "../engine/tape.js";
 import { type Node, Tensor } from "../engine/tensor.js";
 
 /** Receives what the laws find; a controller does. */

@@ -10,8 +10,7 @@
  * noise/conv.ts has the noise law of both ops.
  */
 
-import type { ImageWriter } from "../engine/contribution.js";
-import type { Backward, Op } from "../engine/op.js";
+import type { Backward, GradientWriter, Op } from "../engine/op.js";
 import type { Parameter } from "../engine/parameter.js";
 import { apply } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
@@ -135,7 +134,7 @@ export const conv2dOp: Op<Conv2dAttributes> = {
     run.accumulate(weight, dw);
     accumulateBias(run, bias, dy, { N: shape.N, C: shape.K, size: shape.P * shape.Q });
     const { N, C, H, W } = shape;
-    const write: ImageWriter = (dx, first, count) => {
+    const write: GradientWriter = (dx, first, count) => {
       const delta = dy.data.subarray(first * size, (first + count) * size);
       kernels.conv2dInputGradient(dx, delta, weight.value.data, { ...shape, N: count });
     };
@@ -183,7 +182,7 @@ export const linearOp: Op<Weights> = {
     }
     accumulateBias(run, bias, dy, { N, C: K, size: 1 });
     const x = run.take("x");
-    run.accumulateRows(weight, (dw, first, count) => {
+    run.accumulate(weight, (dw, first, count) => {
       const columns = run.empty([N, count]);
       const [to, from] = [columns.data, dy.data];
       for (let n = 0; n < N; n++) {

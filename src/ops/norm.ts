@@ -112,10 +112,10 @@ const batchNorm = (saved: "x" | "y", formOf: FormOf): Op<BatchNormState> => ({
     if (!training) {
       gradientSums(passed, run.takeParts(saved));
       dx = scaled(run, dy, state, invStd);
-    } else if (dy.storage.shared || !run.inParts(saved) || device.fitsBelowPeak(4 * dy.size)) {
+    } else if (dy.storage.shared || device.fitsBelowPeak(4 * dy.size)) {
       dx = wholeGradient(passed, run.take(saved));
     } else {
-      gradientSums(passed, run.lookParts(saved));
+      gradientSums(passed, run.takeParts(saved, true));
       dx = gradientOfParts(passed, run.takeParts(saved));
     }
     for (const tensor of [mean, invStd, form.slope, form.gain]) tensor.dispose();

@@ -65,13 +65,14 @@ export const settingsShape = is.object<Settings>(
 );
 
 /**
- * A file's content, with the default for each store setting that its settings lack: the file may be older than the store
- * that reads the setting.
+ * A file's content, with the default for each store setting that its settings lack, and for `momentumType`: the file may be
+ * older than the setting.
  */
 export function withStoreDefaults(value: unknown): unknown {
   if (!is.isRecord(value) || !is.isRecord(value.settings)) return value;
   const { settings } = value;
-  const missing = Object.entries(defaultsOf(storeSettings)).filter(
+  const { momentumType } = settingsTable;
+  const missing = Object.entries(defaultsOf({ ...storeSettings, momentumType })).filter(
     ([name]) => !Object.hasOwn(settings, name),
   );
   return { ...value, settings: { ...settings, ...Object.fromEntries(missing) } };
