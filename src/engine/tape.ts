@@ -52,6 +52,7 @@ export const engineOf = (tensor: Tensor): Engine => tensor.engine as Engine;
 export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, site = op.name): Tensor {
   const engine = engineOf(inputs[0]!);
   const { store, recording } = engine;
+  engine.device.beginOp(site, imagesIn(inputs[0]!));
   const form = recording ? formOf(store, op, attributes) : op;
   const parents = inputs.map((input) => input.node);
   const handles = new Map<string, Handle>();
@@ -196,12 +197,16 @@ export function backward(loss: Tensor, receiver: GradientReceiver | null = null)
   engine.observer?.end();
 }
 
+/** The extent of the first axis, which is that of the images in all but a few small tensors. */
+const imagesIn = ({ shape }: Tensor): number => shape[0] ?? 1;
+
 function propagateGradient(
   engine: Engine,
   application: Application,
   dy: Tensor,
   own: ParameterGradients,
 ): void {
+  engine.device.beginOp(`backward of ${application.site}`, imagesIn(dy));
   const visit = engine.observer?.visit(application, dy) ?? null;
   engine.onGradient?.(application.site, dy);
   const flow = gradients(own, application, visit);
