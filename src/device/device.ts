@@ -70,6 +70,8 @@ export class Device {
   readonly #blocks = new Set<Block>();
   readonly #clock = { op: 0 };
   readonly #growth = new Growth();
+  /** The op that runs. */
+  op = "";
   #largestBlock = 0;
 
   constructor({ memory, build = "release" }: DeviceOptions) {
@@ -102,6 +104,7 @@ export class Device {
    */
   beginOp(op: string, images: number): void {
     this.#clock.op++;
+    this.op = op;
     const wanted = this.#growth.begin(op, images, this.ledger.total) ?? 2 * this.#largestBlock;
     if (this.#allocator.largest().bytes < Math.min(wanted, this.#allocator.freeBytes)) this.#compact(0);
   }
