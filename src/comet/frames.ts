@@ -133,7 +133,7 @@ export class Frames implements Packed {
     // An earlier image is decoded again; any other request belongs to a new pass.
     if (next && first < next.first) return this.#range(first, count, rectified);
     this.#forget();
-    const threads = this.#engine.team?.size ?? 1;
+    const threads = this.#engine.trial ? 1 : (this.#engine.team?.size ?? 1);
     const alone = threads === 1 && !this.#cache?.x;
     try {
       this.#ahead.push(...this.#decode(first, threads, rectified));

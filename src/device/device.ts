@@ -159,6 +159,11 @@ export class Device {
     this.#allocator.reset(free);
   }
 
+  /** The number of ops that have begun. */
+  get ops(): number {
+    return this.#clock.op;
+  }
+
   get freeBytes(): number {
     return this.#allocator.freeBytes;
   }

@@ -71,22 +71,27 @@ const sample = is.object<SampleRecord>({
 });
 
 const shapes: { [K in Kind]: is.Shape<Extract<TrainRecord, { kind: K }>> } = {
-  step: is.object<StepRecord>({
-    kind: is.oneOf("step"),
-    step: is.count,
-    epoch: is.count,
-    loss: is.number,
-    accuracy: is.number,
-    lr: is.number,
-    ms: is.number,
-    savedPeakBytes: is.number,
-    devicePeakBytes: is.number,
-    convRawBytes: is.number,
-    convPackedBytes: is.number,
-    audited: is.flag,
-    rawBytes: is.number,
-    packedBytes: is.number,
-  }),
+  step: is.object<StepRecord>(
+    {
+      kind: is.oneOf("step"),
+      step: is.count,
+      epoch: is.count,
+      loss: is.number,
+      accuracy: is.number,
+      lr: is.number,
+      ms: is.number,
+      savedPeakBytes: is.number,
+      devicePeakBytes: is.number,
+      convRawBytes: is.number,
+      convPackedBytes: is.number,
+      audited: is.flag,
+      rawBytes: is.number,
+      packedBytes: is.number,
+      noise: is.measured,
+      lawNoise: is.measured,
+    },
+    ["noise", "lawNoise"],
+  ),
   sites: is.object<SiteRecord>({ kind: is.oneOf("sites"), step: is.count, sites: is.list(site) }),
   plan: is.object<PlanRecord>({
     kind: is.oneOf("plan"),

@@ -26,6 +26,9 @@ export interface StepRecord {
   /** All tensors that were packed, masks included. */
   rawBytes: number;
   packedBytes: number;
+  /** The total relative gradient noise ρ that a controller with a plan expects, and that of policy `law`. */
+  noise?: number;
+  lawNoise?: number;
 }
 
 export interface SiteRecord {

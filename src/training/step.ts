@@ -109,6 +109,7 @@ function trainStep(
   backward(loss, receiver);
   store.onPack = null;
   controller?.end?.({ savedPeakBytes: ledger.peak.saved, images: count });
+  const expected = controller?.expected?.() ?? null;
   session.average?.update();
   controller?.assess?.((parameter) => optimizer.meanMomentum(parameter));
   ledger.onChange = null;
@@ -124,6 +125,7 @@ function trainStep(
     devicePeakBytes: ledger.peakTotal,
     ...bytesOf(packs),
     audited: audit !== null,
+    ...expected,
   };
   emit(record);
   hooks.onStep?.(record);
