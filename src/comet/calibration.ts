@@ -27,7 +27,8 @@ interface Calibrated {
 export function calibrate(controller: Calibrated, trial: Trial): Expectation | null {
   const { plan, share, sites } = controller;
   const eighth = Math.max(1, Math.floor(trial.images / 8));
-  const count = plan?.limits === "memory" ? Math.min(eighth, trial.fitting()) : eighth;
+  const fits = plan?.limits === "memory";
+  const count = fits ? Math.min(eighth, trial.memory.fitting()) : eighth;
   const part = count / trial.images;
   const gradients = trial.backPropagate(count);
   for (const state of sites.values()) scale(state, part);
@@ -35,7 +36,7 @@ export function calibrate(controller: Calibrated, trial: Trial): Expectation | n
   controller.assess((parameter) => Math.sqrt(part) * gradients.get(parameter)!);
   if (!plan) return null;
   if (plan.limits === "bytes" && plan.savedBytes === 0) plan.savedBytes = trial.leftForSaved(count);
-  if (plan.limits === "memory") fitMemory(plan, trial, [...sites.values()]);
+  if (fits) fitMemory(plan, trial, [...sites.values()]);
   else {
     plan.begin(trial.images);
     plan.calibrated(part, trial.forward(count), [...sites.values()]);
@@ -43,14 +44,17 @@ export function calibrate(controller: Calibrated, trial: Trial): Expectation | n
   const { noise, lawNoise, ...bytes } = plan.outlook;
   if (plan.limits !== "noise" && bytes.leastBytes > plan.savedBytes) {
     throw new BudgetError({
-      where: plan.limits === "memory" ? "settings.fit" : "settings.policy budget",
+      where: fits ? "settings.fit" : "settings.policy budget",
       expected: `at least ${formatBytes(bytes.leastBytes)} for what this batch saves, with all bounds as loose as is of use`,
       got: formatBytes(Math.max(plan.savedBytes, 0)),
-      remedy: "give more settings.savedBytes or settings.memory, or a smaller settings.batch",
+      remedy: `give more ${fits ? "" : "settings.savedBytes or "}settings.memory, or a smaller settings.batch`,
     });
   }
   return { ...bytes, budgetBytes: plan.savedBytes, noise: share * noise, lawNoise: share * lawNoise };
 }
+
+/** The least bytes and what their estimate may lack. */
+const attempted = 1.05;
 
 /**
  * Finds what a step on the whole batch may save, by what the ops of a quarter and of a half of it hold under the law's
@@ -63,13 +67,20 @@ function fitMemory(plan: Plan, trial: Trial, sites: readonly SiteState[]): void 
   const profiled = (share: number): Profiled => {
     const images = Math.max(1, Math.floor(trial.images * share));
     plan.begin(trial.images);
-    return { images, profile: trial.profile(images) };
+    return { images, profile: trial.memory.profile(images) };
   };
   const quarter = profiled(1 / 4);
   const half = profiled(1 / 2);
   for (const [i, state] of sites.entries()) Object.assign(state, known[i]);
-  plan.savedBytes = savedWithin(extrapolated(quarter, half, trial.images), trial.limit);
+  const whole = extrapolated(quarter, half, trial.images);
+  const { limit, budget } = trial.memory;
+  plan.savedBytes = savedWithin(whole, limit);
   plan.calibrated(half.images / trial.images, mostSaved(half.profile), sites);
+  const { leastBytes } = plan.outlook;
+  if (plan.savedBytes >= leastBytes) return;
+  // The room that is left for other things may not be needed. The fewest bytes are worth the attempt.
+  plan.savedBytes = Math.min(savedWithin(whole, budget), Math.ceil(attempted * leastBytes));
+  plan.open();
 }
 
 /**

@@ -237,6 +237,11 @@ export class Device {
     return new Uint8Array(this.buffer, block.address, block.bytes);
   }
 
+  /** The bytes for use before the next allocation, which may move the block, unlike a block that `u8` has shown. */
+  glance({ start, bytes }: Block): Uint8Array {
+    return new Uint8Array(this.buffer, start, bytes);
+  }
+
   /** The whole memory. */
   bytes(): Uint8Array {
     return new Uint8Array(this.buffer);

@@ -18,12 +18,18 @@ export interface Trial {
   forward(count: number): number;
   /** The bytes of the device that a step on the whole batch leaves for saved tensors, after `backPropagate(count)`. */
   leftForSaved(count: number): number;
+  readonly memory: TrialMemory;
+}
+
+/** What a trial tells of the memory of a step. */
+export interface TrialMemory {
+  /** The bytes of the device, and those that a step may hold by the profiles: less, since other things come to them. */
+  readonly budget: number;
+  readonly limit: number;
   /** The most images on which `backPropagate` has room. */
   fitting(): number;
   /** What the ops of a step on the first `count` images hold. No gradient is kept. */
   profile(count: number): MemoryProfile;
-  /** The bytes that a step may hold by such profiles. */
-  readonly limit: number;
 }
 
 /**
