@@ -10,7 +10,6 @@
  * make is a noise law (noise.ts), which stands beside the op.
  */
 import type { Block } from "../device/device.js";
-import type { RowWriter } from "./gradients.js";
 import type { NoiseLaw } from "./noise.js";
 import type { Need } from "./packed.js";
 import type { Parameter } from "./parameter.js";
@@ -53,6 +52,9 @@ export interface Forward {
   /** A new tensor of unspecified content. */
   empty(shape: readonly number[]): Tensor;
 }
+
+/** Writes the gradient of the `count` rows from `first` on to `gradient`. */
+export type RowWriter = (gradient: Float32Array, first: number, count: number) => void;
 
 /** What backward works with. */
 export interface Backward {

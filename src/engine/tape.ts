@@ -8,9 +8,9 @@
 import type { Block } from "../device/device.js";
 import { FreedError, UsageError } from "../error.js";
 import { Application, type BackwardObserver, type Visit } from "./application.js";
-import { type GradientReceiver, ParameterGradients, type RowWriter, sum } from "./gradients.js";
+import { type GradientReceiver, ParameterGradients, sum } from "./gradients.js";
 import type { Handle } from "./handle.js";
-import type { Backward, Op } from "./op.js";
+import type { Backward, Op, RowWriter } from "./op.js";
 import type { Need } from "./packed.js";
 import type { Parameter, Site } from "./parameter.js";
 import type { Store } from "./store.js";
