@@ -4,6 +4,7 @@ import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open.js";
 import { mostPixels } from "../data/picture.js";
 import { randomImages } from "../data/random.js";
+import type { OccupancyRecord } from "../device/occupancy.js";
 import { type ChainRow, chainRows } from "../engine/chain-rows.js";
 import { type Checkpoint, restoreNetwork } from "../runs/checkpoint.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
@@ -64,6 +65,8 @@ export interface Measured {
   /** The record of the last step. */
   last: StepRecord;
   sites: SiteRecord["sites"];
+  /** What lived on the device through the last timed step: of the reported ones, unless a later one is probed. */
+  occupancy: OccupancyRecord | null;
   /** What became of the saved tensors of the last step, the one after the reported ones if that is probed. */
   chains: ChainRow[];
   /** What a probe and an audit found, if there were any. */
@@ -104,6 +107,7 @@ export async function measure(
     return probing;
   };
   let sites: SiteRecord["sites"] = [];
+  let occupancy: OccupancyRecord | null = null;
   const session = createSession(settings, { ...dataset, test: { ...test, length: 0, batch() {} } });
   const elapsed = stopwatch(session.engine.store);
   try {
@@ -111,6 +115,7 @@ export async function measure(
     const hooks: TrainHooks = {
       onRecord(record) {
         summarizer.add(record);
+        if (record.kind === "memory") occupancy = record.occupancy ?? null;
         if (probing) return;
         if (record.kind === "step") {
           steps.push({ record, time: elapsed() });
@@ -134,6 +139,7 @@ export async function measure(
   return {
     last: steps.at(-1)!.record,
     sites,
+    occupancy,
     chains: chainRows(session.engine.store),
     errors: summarizer.summary,
     ms: timed.reduce((least, ms) => Math.min(least, ms)),

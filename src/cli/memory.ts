@@ -23,6 +23,7 @@ import {
   measure,
   open,
 } from "./measure.js";
+import { courseTable, peakTable } from "./occupancy.js";
 import { flagOf, numeric, option, settingOption } from "./options.js";
 import { begunAs, behind, lastOf } from "./state.js";
 import { chainTable, sigmaTable, worstError } from "./table.js";
@@ -33,6 +34,7 @@ interface MemoryOptions extends MeasuringOptions, StoreSettings {
   from: string;
   sites: boolean;
   chains: boolean;
+  timeline: boolean;
   probe: number;
   json: boolean;
 }
@@ -66,6 +68,14 @@ export function registerMemory(program: Command): void {
         "--chains",
         "also print which tensors are kept, and which are made from others",
         "--store comet --chains",
+        false,
+      ),
+    )
+    .addOption(
+      option(
+        "--timeline",
+        "also print what lives at the peak, by site, and over the step",
+        "--store comet --timeline",
         false,
       ),
     )
@@ -152,7 +162,7 @@ async function measured(store: Settings["store"], options: MemoryOptions): Promi
   }
 }
 
-function told(rows: readonly Row[], { model, batch, sites, chains, probe }: MemoryOptions): string {
+function told(rows: readonly Row[], { model, batch, sites, chains, timeline, probe }: MemoryOptions): string {
   const { dataset, height, width, last } = rows[0]!;
   const table = new Table({
     head: [
@@ -196,6 +206,11 @@ function told(rows: readonly Row[], { model, batch, sites, chains, probe }: Memo
     : [];
   if (chains)
     for (const row of rows) details.push(`Saved tensors under ${row.store}`, chainTable(row.chains));
+  if (timeline) {
+    for (const { store, occupancy } of rows) {
+      if (occupancy) details.push(`Under ${store}`, peakTable(occupancy), courseTable(occupancy));
+    }
+  }
   return `${[title, table, ...details.filter((text) => text !== "")].join("\n")}\n`;
 }
 

@@ -17,6 +17,11 @@ const rows: readonly [label: string, cell: (result: Result) => string][] = [
     "spared by frames and masks",
     ({ summary }) => (summary.packingSavedBytes > 0 ? formatBytes(summary.packingSavedBytes) : "–"),
   ],
+  [
+    "noise ÷ the law's, at most",
+    ({ summary: { loosened } }) =>
+      loosened === null ? "–" : `${loosened.noiseRatio.toFixed(2)}, above 1 in ${loosened.steps} steps`,
+  ],
   ["resident memory, peak (OS)", ({ residentPeakBytes }) => formatBytes(residentPeakBytes)],
   ["seconds in steps", ({ summary }) => summary.stepSeconds.toFixed(1)],
   ["seconds, all", ({ seconds }) => seconds.toFixed(1)],

@@ -70,6 +70,8 @@ export class Device {
   readonly #blocks = new Set<Block>();
   readonly #clock = { op: 0 };
   readonly #growth = new Growth();
+  /** The op that runs. */
+  op = "";
   #largestBlock = 0;
 
   constructor({ memory, build = "release" }: DeviceOptions) {
@@ -102,6 +104,7 @@ export class Device {
    */
   beginOp(op: string, images: number): void {
     this.#clock.op++;
+    this.op = op;
     const wanted = this.#growth.begin(op, images, this.ledger.total) ?? 2 * this.#largestBlock;
     if (this.#allocator.largest().bytes < Math.min(wanted, this.#allocator.freeBytes)) this.#compact(0);
   }
@@ -154,6 +157,11 @@ export class Device {
     this.compactions.count++;
     if (this.restless) for (const { block, from } of moves) spoil(bytes, free, from, from + block.bytes);
     this.#allocator.reset(free);
+  }
+
+  /** The number of ops that have begun. */
+  get ops(): number {
+    return this.#clock.op;
   }
 
   get freeBytes(): number {
@@ -227,6 +235,11 @@ export class Device {
 
   u8(block: Block): Uint8Array {
     return new Uint8Array(this.buffer, block.address, block.bytes);
+  }
+
+  /** The bytes for use before the next allocation, which may move the block, unlike a block that `u8` has shown. */
+  glance({ start, bytes }: Block): Uint8Array {
+    return new Uint8Array(this.buffer, start, bytes);
   }
 
   /** The whole memory. */

@@ -55,7 +55,7 @@ export class Derived implements Packed {
     if (this.#gates > 0 && first === this.#known) {
       const { device, kernels } = x.engine;
       const bits = device.allocate(Math.ceil(x.size / 8), "workspace", x.storage.block.site, "high");
-      kernels.packNonZero(device.u8(bits), x.data);
+      kernels.packNonZero(device.glance(bits), x.data);
       this.#supports.push({ size: x.size, bits, device });
       this.#known += count;
     } else if (first > this.#known) this.#forget();
@@ -91,7 +91,7 @@ export class Derived implements Packed {
     let start = 0;
     for (const { size, bits, device } of this.#supports) {
       const range = [start, start + size] as const;
-      kernels.applyMask(dx.data.subarray(...range), values.subarray(...range), device.u8(bits), 1);
+      kernels.applyMask(dx.data.subarray(...range), values.subarray(...range), device.glance(bits), 1);
       start += size;
     }
     if (--this.#gates === 0) this.#forget();

@@ -110,8 +110,9 @@ export class Tensor {
     shape: readonly number[],
     site: string,
     category: Category = "activations",
+    place: "low" | "high" = "low",
   ): Tensor {
-    const block = engine.device.allocate(4 * sizeOf(shape), category, site);
+    const block = engine.device.allocate(4 * sizeOf(shape), category, site, place);
     return new Tensor(engine, new Storage(engine.device, block), shape);
   }
 

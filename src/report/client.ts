@@ -6,7 +6,18 @@
 import { readFileSync } from "node:fs";
 
 /** Each file comes after those that it imports from. */
-const files = ["extremes", "frame", "training", "memory", "layers", "samples", "gradients", "stores", "draw"];
+const files = [
+  "extremes",
+  "frame",
+  "training",
+  "memory",
+  "holders",
+  "layers",
+  "samples",
+  "gradients",
+  "stores",
+  "draw",
+];
 
 export function clientScript(): string {
   const texts = files.map((file) => readFileSync(new URL(`client/${file}.js`, import.meta.url), "utf8"));

@@ -84,12 +84,20 @@ function chapters({ runs, stride, horizon }: PageData): Section[] {
           "The live bytes on the device during one step, the last one with a whole batch: forward from the left, then backward, then the update. Each allocation or release is one unit of time; runs have different numbers of them. All panels share one scale, and the number is the highest point. The area to compare is “saved”, the tensors that forward saves for backward.",
         )
       : "";
+    const bySite = some((run) => run.holders !== null)
+      ? figure(
+          "holders",
+          "The same step, by site",
+          "Each band is what one site holds in one category; sites that hold little are together in the band “others”. The dashed line is the peak: only what lives there decides how much memory the step needs. Point at a band to see its site.",
+          peakTables(runs),
+        )
+      : "";
     const saved = figure(
       "saved",
       "Saved-for-backward peak of each step",
       `The largest number of bytes of saved tensors at any moment of a step.${drawn} Stores that keep tensors as they are save the same bytes in every step (fewer for a last, smaller batch); with error bounds they depend on the bounds and the share of zeros. Audited steps are left out, because they also hold decoded copies.`,
     );
-    result.push({ id: "memory", title: "Memory", body: [memory, saved].join("\n") });
+    result.push({ id: "memory", title: "Memory", body: [memory, bySite, saved].join("\n") });
   }
   if (some((run) => run.sites.length > 0)) result.push(layers(runs));
   if (some((run) => run.samples.length > 0)) {
@@ -106,6 +114,26 @@ function chapters({ runs, stride, horizon }: PageData): Section[] {
   if (some((run) => run.probes.length > 0)) result.push(gradients(runs));
   return result;
 }
+
+/** What lives at the peak of the step that the figure shows. */
+const peakTables = (runs: readonly RunData[]): string =>
+  runs
+    .filter(({ holders }) => holders !== null)
+    .map(({ label, holders }) => {
+      const { bytes: all, holders: rows, op } = holders!.peak;
+      return table(
+        `${label}: what lives at the peak, in ${op}`,
+        ["Site", "Category", "Blocks", "Bytes", "Share"],
+        rows.map(({ site, category, blocks, bytes }) => [
+          site,
+          category,
+          String(blocks),
+          bytes.toLocaleString("en"),
+          percent(bytes / all),
+        ]),
+      );
+    })
+    .join("\n");
 
 function layers(runs: readonly RunData[]): Section {
   const tables = runs

@@ -62,6 +62,12 @@ const figures: Figure[] = [
     compare: times,
   },
   {
+    title: "Largest noise ÷ the law’s",
+    note: "the expected gradient noise of a step ÷ what policy law would make of it; above 1 where bounds are looser, to fit the memory or a budget",
+    value: (_, { loosened }) => loosened?.noiseRatio ?? null,
+    format: (value) => value.toFixed(2),
+  },
+  {
     title: "Resident memory",
     note: "the operating system’s peak for the whole process, including the data set and JavaScript",
     value: ({ manifest }) => unlessZero(manifest.residentPeakBytes),

@@ -30,6 +30,11 @@ export interface Summary {
    * since its own time includes the audit.
    */
   stepSeconds: number;
+  /**
+   * Of the steps whose noise was planned: how many had more than the policy `law` would make, and the largest noise of a
+   * step ÷ what the law would make of it; null for a run that plans none.
+   */
+  loosened: { steps: number; noiseRatio: number } | null;
   /** Over all audited frames; null if there were none. */
   worstErrorRatio: number | null;
   auditedFrames: number;
@@ -98,6 +103,7 @@ export class Summarizer {
       packingSavedBytes: peak ? peak.rawBytes - peak.packedBytes : 0,
       convRatio: packed > 0 && packed !== sum("convRawBytes") ? sum("convRawBytes") / packed : null,
       stepSeconds: (sum("ms", undisturbed) / 1000) * (steps.length / Math.max(undisturbed.length, 1)),
+      loosened: loosenedOf(steps),
       worstErrorRatio: this.#worst,
       auditedFrames: this.#frames,
       largestError: this.#largest,
@@ -115,4 +121,18 @@ function lossesOf(steps: readonly StepRecord[]): Summary["losses"] {
   const tenth = Math.ceil(steps.length / 10);
   const mean = (some: readonly StepRecord[]) => some.reduce((sum, { loss }) => sum + loss, 0) / tenth;
   return { start: mean(steps.slice(0, tenth)), end: mean(steps.slice(-tenth)) };
+}
+
+/** Noise that is this part above the law's is the law's, but for rounding. */
+const hardlyMore = 1.001;
+
+function loosenedOf(steps: readonly StepRecord[]): Summary["loosened"] {
+  const ratios = steps.flatMap(({ noise, lawNoise }) =>
+    noise !== undefined && lawNoise !== undefined && lawNoise > 0 ? [noise / lawNoise] : [],
+  );
+  if (ratios.length === 0) return null;
+  return {
+    steps: ratios.filter((ratio) => ratio > hardlyMore).length,
+    noiseRatio: ratios.reduce((most, ratio) => Math.max(most, ratio), 0),
+  };
 }

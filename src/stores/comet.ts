@@ -6,7 +6,7 @@ import { policies } from "../comet/policies/registry.js";
 import type { Policy, PolicyKind } from "../comet/policy.js";
 import { CometStore } from "../comet/store.js";
 import type { Engine } from "../engine/tape.js";
-import { mergeTables, real, type SettingsOf, whole, word } from "../setting.js";
+import { flag, mergeTables, real, type SettingsOf, whole, word } from "../setting.js";
 import { type Knob, storeKind } from "./kind.js";
 
 type PolicyName = (typeof policies)[number]["name"];
@@ -23,6 +23,12 @@ export const cometSettings = {
     example: { policy: "spread" },
   }),
   ...ofPolicies,
+  fit: flag({
+    default: false,
+    promise: true,
+    help: "loosen the bounds of policy law, with as little more noise as can be, where a step would not fit the memory",
+    example: { fit: true },
+  }),
   share: real("a finite number above 0", (value) => value > 0 && Number.isFinite(value), "s", {
     default: 0.01,
     help: "accepted gradient σ as a share of the mean |momentum|",
@@ -50,11 +56,16 @@ type CometSettings = SettingsOf<typeof cometSettings>;
 const kindOf = (policy: string): PolicyKind => policies.find(({ name }) => name === policy)! as PolicyKind;
 
 /** The policy that the settings name. */
-export const policyOf = (settings: CometSettings): Policy => kindOf(settings.policy).create(settings);
+export function policyOf(settings: CometSettings): Policy {
+  const policy = kindOf(settings.policy).create(settings);
+  return settings.fit ? { ...policy, limits: "memory" } : policy;
+}
 
 /** A setting that belongs to one policy is read under that policy only. */
 const readsSetting = (name: string, { policy }: CometSettings): boolean =>
-  !Object.hasOwn(ofPolicies, name) || Object.hasOwn(kindOf(policy).settings, name);
+  name === "fit"
+    ? policy === "law"
+    : !Object.hasOwn(ofPolicies, name) || Object.hasOwn(kindOf(policy).settings, name);
 
 const slugOf =
   (store: string) =>
@@ -84,7 +95,7 @@ export const comet = storeKind({
   name: "comet",
   help: "COMET for all that ops save",
   settings: cometSettings,
-  lighter: "settings.mode dense, or a larger settings.share",
+  lighter: "settings.fit, settings.mode dense, or a larger settings.share",
   label: ({ policy }) => `COMET, ${policy}`,
   slug: slugOf("comet"),
   reads: readsSetting,

@@ -6,6 +6,7 @@ import { Tensor } from "../engine/tensor.js";
 import { fromGradients, keepingStatistics } from "../stores/probe.js";
 import { type Batch, lossOf } from "./evaluation.js";
 import type { Session } from "./session.js";
+import { memoryOf } from "./trial-memory.js";
 
 /** The part of the device that stays free: the slack of docs/decisions/placement.md, and what differs from the trial. */
 const margin = 1 / 16;
@@ -57,6 +58,7 @@ export function trialOf(session: Session, batch: Batch): Trial {
       });
       return ledger.peak.saved;
     },
+    memory: memoryOf(session, lossOfFirst),
     leftForSaved(count) {
       const { live, peak } = ledger;
       // The first step adds the momentum of all parameters. Gradients are freed as they come, so they count with what

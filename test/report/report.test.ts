@@ -34,18 +34,18 @@ const markup = (html: string) => html.replace(/<(script|style)\b[^>]*>.*?<\/\1>/
 test("a full report has every section and figure, and each figure its caption", () => {
   const html = reportHtml(full());
   assert.deepEqual(figuresOf(html), [
-    ...["loss", "accuracy", "memory", "saved", "bound", "zeros", "ratio", "samples"],
+    ...["loss", "accuracy", "memory", "holders", "saved", "bound", "zeros", "ratio", "samples"],
     ...["histogram", "histograms", "sigma", "sigma-ratio"],
   ]);
   const sections = [...html.matchAll(/<section id="(\w+)"/g)].map(([, id]) => id);
   assert.deepEqual(sections, ["summary", "training", "memory", "layers", "tensors", "gradients", "repeat"]);
-  assert.equal(html.match(/<figcaption>/g)!.length, 12);
+  assert.equal(html.match(/<figcaption>/g)!.length, 13);
   assert.ok(html.length < 1.5e6, `${html.length} characters`);
 });
 
 test("a plain run's report leaves out what only compression has", () => {
   const html = reportHtml([makeRun("plain")]);
-  assert.deepEqual(figuresOf(html), ["loss", "accuracy", "memory", "saved"]);
+  assert.deepEqual(figuresOf(html), ["loss", "accuracy", "memory", "holders", "saved"]);
   assert.doesNotMatch(markup(html), /Conv-input ratio|Worst error|Predicted ÷/);
 });
 
@@ -129,11 +129,12 @@ test("odd runs: one step, no records at all, COMET without probes or samples", (
     "loss",
     "accuracy",
     "memory",
+    "holders",
     "saved",
   ]);
   const empty = { ...makeRun("plain"), records: [] };
   assert.deepEqual(figuresOf(reportHtml([empty])), []);
-  assert.equal(figuresOf(reportHtml([makeRun("plain"), empty])).length, 4);
+  assert.equal(figuresOf(reportHtml([makeRun("plain"), empty])).length, 5);
   const bare = makeRun("comet", { samples: false, probes: false });
   assert.deepEqual(figuresOf(reportHtml([bare])).slice(-3), ["bound", "zeros", "ratio"]);
   assert.throws(() => reportHtml([]), UsageError);
@@ -233,7 +234,7 @@ test("comet report reads folders and writes the page whole, or not at all", (t) 
     `${records.map((r) => JSON.stringify(r)).join("\n")}\n{"kind":"st`,
   );
   report(folder);
-  assert.equal(figuresOf(readFileSync(join(folder, "report.html"), "utf8")).length, 12);
+  assert.equal(figuresOf(readFileSync(join(folder, "report.html"), "utf8")).length, 13);
   report(folder, folder, "--out", join(folder, "two.html"));
   assert.equal(dataOf(readFileSync(join(folder, "two.html"), "utf8")).runs.length, 2);
 

@@ -27,6 +27,8 @@ export interface PlannedTensor {
   slack: number;
   /** Null before there is a plan. */
   bound: number | null;
+  /** The law's own bound; null where it keeps the tensor raw. Older checkpoints have none. */
+  lawBound?: number | null;
 }
 
 /**
@@ -52,6 +54,7 @@ export function weighTensor(
     return own ? { bound: share * own.bound, gated: share * own.gated } : { bound: 0, gated: 0 };
   });
   const bound = Math.min(...law.map((each) => each.bound));
+  tensor.lawBound = bound > 0 ? bound : null;
   const loose = Math.min(...law.filter((_, i) => shares[i]!.below === "gated").map((each) => each.gated));
   return bound > 0 ? noise(bound, looseness(loose / bound)) : 0;
 }

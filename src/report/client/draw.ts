@@ -1,6 +1,7 @@
 /** Draws the figures of the page, again whenever its width changes. */
 import { append, type Drawing } from "./frame.js";
 import { byLayer, pooled, sigma, sigmaRatio } from "./gradients.js";
+import { holders } from "./holders.js";
 import { bound, ratio, zeros } from "./layers.js";
 import { memory } from "./memory.js";
 import { samples } from "./samples.js";
@@ -8,7 +9,7 @@ import { pareto, signalToNoise } from "./stores.js";
 import { accuracy, loss, saved } from "./training.js";
 
 const drawings: Record<string, Drawing> = {
-  ...{ loss, accuracy, memory, saved, bound, zeros, ratio, samples },
+  ...{ loss, accuracy, memory, holders, saved, bound, zeros, ratio, samples },
   ...{ histogram: pooled, histograms: byLayer, sigma, "sigma-ratio": sigmaRatio },
   ...{ pareto, "signal-to-noise": signalToNoise },
 };
