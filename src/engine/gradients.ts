@@ -36,10 +36,11 @@ export function rowsAtOnce([rows, ...row]: readonly number[]): number {
 
 /** a + b. Consumes both. */
 export function sum(a: Tensor, b: Tensor): Tensor {
-  const values = a.data;
-  const y = a.recycle("sum of gradients");
-  y.engine.kernels.add(y.data, values, b.data);
-  b.dispose();
+  const [over, other] = a.storage.exclusive() || !b.storage.exclusive() ? [a, b] : [b, a];
+  const values = over.data;
+  const y = over.recycle("sum of gradients");
+  y.engine.kernels.add(y.data, values, other.data);
+  other.dispose();
   return y;
 }
 
