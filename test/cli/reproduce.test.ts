@@ -55,7 +55,7 @@ test("an experiment runs to its result, and a second time only reads what is the
   assert.equal(first.status, 0, first.stderr);
   const { claim, words, seeds, machine, figures, notices } = resultOf("whole");
   assert.equal(claim.source, "recalled");
-  assert.match(words.join(), /COMET differs from that of plain/);
+  assert.match(words.join(), /“COMET” differs from that of “plain”/);
   assert.deepEqual([seeds, notices], [[1], []]);
   assert.ok(machine.cores > 0);
   const page = readFileSync(join(folder, "whole", "small.html"), "utf8");

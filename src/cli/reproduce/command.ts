@@ -119,13 +119,15 @@ async function reproduce(names: readonly string[], options: ReproduceOptions): P
   const after = findRuns(folders);
   const command = ["comet", ...process.argv.slice(2)].join(" ");
   // What draws figures takes a while to load, and no other command needs it.
-  const { writeResult } = await import("./written.js");
+  const { writeIndex, writeResult } = await import("./written.js");
   for (const each of planned) {
     const { result, page } = await writeResult(each, after, { out, anyCode, code, command });
     process.stdout.write(
       `${[result.name, ...result.notices, ...result.words, `page ${page}`].join("\n  ")}\n`,
     );
   }
+  writeIndex(out);
+  process.stdout.write(`all results ${join(out, "index.html")}\n`);
   if (!whole) {
     say("interrupted; the same command goes on");
     process.exitCode = 130;
