@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Result } from "../../src/experiments/result.js";
+import { isLocked } from "../../src/files/lock.js";
 import { smallExperiment } from "../experiments/small-experiment.js";
 
 const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
@@ -95,6 +96,9 @@ test("what kill -9 interrupts goes on to the same weights", async () => {
   // The group: the pool and the processes of its runs.
   process.kill(-child.pid!, "SIGKILL");
   await new Promise((resolve) => child.once("close", resolve));
+  // The system ends them one after another.
+  while (runsOf("killed").some((id) => isLocked(join(folder, "killed", "runs", id, "lock"))))
+    await setTimeout(5);
   const again = reproduce("killed");
   assert.equal(again.status, 0, again.stderr);
   assert.deepEqual(found("killed"), found("whole"));
@@ -135,5 +139,14 @@ test("data with other classes than the experiment needs is refused", () => {
   assert.match(
     paper.stderr,
     /experiment small, scale paper: expected --data, a folder of images with 1000 classes/,
+  );
+});
+
+test("the runs can be a job array of Slurm", () => {
+  const { status, stdout, stderr } = reproduce("array", "--on", "slurm", "--dry-run", "--time", "60");
+  assert.equal(status, 0, stderr);
+  assert.match(
+    stdout,
+    /^#!\/bin\/bash\n[\s\S]*--job-name=comet-reproduce\n[\s\S]*--array=0-1\n[\s\S]*--time=60\n/,
   );
 });

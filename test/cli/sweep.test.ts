@@ -48,7 +48,7 @@ test("the script asks for the memory and the cores of its largest task, and quot
     time: "1:00:00",
     partition: "long",
   };
-  const script = scriptOf(runs, [1], { ...options, account: "", most: 7, warningSeconds: 90 });
+  const script = scriptOf(runs, [1], { ...options, account: "", most: 7, warning: 90 });
   for (const line of [
     "--array=1%7",
     "--mem=2448M",

@@ -16,22 +16,17 @@ import { choice, numeric, option } from "../options.js";
 import { collect, standingsOf } from "./collected.js";
 import { type CostOptions, costTable } from "./cost.js";
 import { addJob, checkBegun, folderOf, jobsOf, makeSweepFolder, type SweepFolder } from "./folder.js";
-import { scriptOf } from "./script.js";
+import { addSlurmOptions, type SlurmFlags, scriptOf } from "./script.js";
 import { accounted, cancel, queued, submit } from "./slurm.js";
 
 interface Where {
   out: string;
 }
 
-interface RunOptions extends Where {
+interface RunOptions extends Where, SlurmFlags {
   on: "local" | "slurm";
   dryRun: boolean;
   jobs: number | undefined;
-  time: string;
-  partition: string;
-  account: string;
-  most: number;
-  warning: number;
 }
 
 export function registerSweep(program: Command): void {
@@ -45,29 +40,19 @@ export function registerSweep(program: Command): void {
   const placed = (command: Command) =>
     command.addOption(option("--out <folder>", "where sweeps are written", "--out sweeps", "sweeps"));
   const running = (command: Command) =>
-    placed(command)
-      .addOption(choice("--on <where>", "this machine or Slurm", "--on slurm", ["local", "slurm"], "local"))
-      .addOption(option("--dry-run", "print what would be run or submitted", "--on slurm --dry-run", false))
-      .addOption(
-        numeric(
-          "--jobs <n>",
-          "local: processes at once (as many as cores and memory allow)",
-          "--jobs 1",
-          undefined,
+    addSlurmOptions(
+      placed(command)
+        .addOption(choice("--on <where>", "this machine or Slurm", "--on slurm", ["local", "slurm"], "local"))
+        .addOption(option("--dry-run", "print what would be run or submitted", "--on slurm --dry-run", false))
+        .addOption(
+          numeric(
+            "--jobs <n>",
+            "local: processes at once (as many as cores and memory allow)",
+            "--jobs 1",
+            undefined,
+          ),
         ),
-      )
-      .addOption(option("--time <limit>", "Slurm: time limit of a task", "--time 24:00:00", ""))
-      .addOption(option("--partition <name>", "Slurm: partition", "--partition long", ""))
-      .addOption(option("--account <name>", "Slurm: account that is charged", "--account me", ""))
-      .addOption(numeric("--most <n>", "Slurm: the most tasks at once; 0: no limit", "--most 100", 0))
-      .addOption(
-        numeric(
-          "--warning <seconds>",
-          "Slurm: how long before the limit a task writes its checkpoint",
-          "--warning 300",
-          120,
-        ),
-      );
+    );
   running(sweep.command("run <file>", { isDefault: true }).description("run what is missing")).action(run);
   running(sweep.command("retry <file>").description("run again what failed or was lost")).action(
     (file: string, options: RunOptions) => run(file, options, true),
@@ -141,13 +126,7 @@ async function run(file: string, options: RunOptions, retry: unknown = false): P
     say(states.size > 0 ? `${states.size} tasks wait or run; nothing else is left` : "every run is done");
     return;
   }
-  const slurm = {
-    ...options,
-    name: sweep.name,
-    plan: folder.plan,
-    logs: folder.logs,
-    warningSeconds: options.warning,
-  };
+  const slurm = { ...options, name: sweep.name, plan: folder.plan, logs: folder.logs };
   if (options.dryRun) {
     const text = options.on === "slurm" ? scriptOf(runs, indices, slurm) : localText(runs, indices);
     process.stdout.write(text);

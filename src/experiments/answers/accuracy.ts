@@ -119,10 +119,10 @@ export function differenceWords(measured: readonly Measured[]): string[] {
 /** One sentence on the ratios. */
 export const ratioWords = (measured: readonly Measured[]): string[] =>
   measured.flatMap(({ label, ratio, lowestRatio }) =>
-    ratio === null
+    ratio === null || lowestRatio === null
       ? []
       : [
-          x,
+          `The inputs of convolutions have ${ratio.toFixed(2)} times the bytes in float32 that “${label}” stores for them over the whole run, and ${lowestRatio.toFixed(2)} times in its lowest epoch.`,
         ],
   );
 
