@@ -57,9 +57,20 @@ export async function writeResult(
   };
   const page = join(out, `${name}.html`);
   writeAtomically(join(out, `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
-  await writeFigures(result, join(out, name));
+  await writeFigures({ ...result, origin: originOf(result) }, join(out, name));
   writeAtomically(page, experimentHtml(result));
   return { result, page };
+}
+
+/** What a figure outside its page must carry. */
+function originOf({ scale, data, machine, code, seeds, command, written, notices }: Result): string[] {
+  return [
+    `Scale ${scale}, data ${data.name}, seeds ${seeds.join(", ") || "none"}`,
+    `Machine: ${machine.processor}, ${machine.cores} cores, ${machine.system}, Node ${machine.node}`,
+    `Commit ${code.commit ?? "unknown"}, code ${code.code}, written ${written}`,
+    `Command: ${command}`,
+    ...notices,
+  ];
 }
 
 /** Writes index.html over all results that the folder holds, those of earlier commands too. */
