@@ -62,7 +62,7 @@ test("every kind of figure has its marks, its title and its legend", () => {
   }
   assert.match(drawn.get("bands")!, /COMET &amp; more/);
   assert.equal(count(drawn.get("layers")!, /<circle /g), 4);
-  assert.equal(count(drawn.get("pareto")!, /<circle /g), 2);
+  assert.equal(count(drawn.get("pareto")!, /fill="var\(--run-1\)"/g), 3, "two dots and the legend");
   assert.ok(count(drawn.get("stack")!, /fill="var\(--saved\)"/g) >= 3, "two bars and the legend");
 });
 
