@@ -90,6 +90,18 @@ test("a local sweep runs, collects, tells how it stands, and has nothing left", 
   assert.match(sweep("cost", file, "--nodes", "1,1000").stdout, /│ +1000 │ +2 │/);
 });
 
+test("runs that would compute the same are refused", () => {
+  const twins = join(folder, "twins.json");
+  const grid = { store: ["plain"], share: [0.01, 0.02] };
+  writeFileSync(
+    twins,
+    JSON.stringify({ name: "twins", data: "fashion-mnist", settings: { model: "lenet" }, grid }),
+  );
+  const { status, stderr } = sweep(twins);
+  assert.equal(status, 1);
+  assert.match(stderr, /“store=plain share=0\.01” and “store=plain share=0\.02”, which do not/);
+});
+
 test("without Slurm there is one clear error, and a dry run still prints the script", () => {
   const dry = sweep(file, "--on", "slurm", "--dry-run", "--out", join(folder, "else"));
   assert.match(dry.stdout + dry.stderr, /#SBATCH --array=0-1|every run is done/);

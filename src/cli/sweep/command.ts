@@ -3,6 +3,7 @@ import Table from "cli-table3";
 import type { Command } from "commander";
 import { openDataset } from "../../data/open.js";
 import { mostPixels } from "../../data/picture.js";
+import { DataError } from "../../error.js";
 import { type PlannedRun, planRun } from "../../experiments/planned-run.js";
 import { foreignRun, type Standing } from "../../experiments/standing.js";
 import { readSweep, runsOf, type Sweep } from "../../experiments/sweep.js";
@@ -79,17 +80,36 @@ export function registerSweep(program: Command): void {
 
 const say = (text: string) => process.stderr.write(`comet: ${text}\n`);
 
-/** The runs of a sweep's file. The data is opened once, for its hash and its size. */
+/** The runs of a sweep's file. The data is opened once, for its hash and its size. Throws a DataError for equal runs. */
 async function planned(sweep: Sweep): Promise<PlannedRun[]> {
   const { data: source, image = 224, probeEvery, auditEvery, checkpointEvery } = sweep;
   const data = { source, image, skipBad: false, maxPixels: mostPixels };
   const dataset = await openDataset(source, { size: image, skipBad: false, maxPixels: mostPixels });
   try {
-    return runsOf(sweep).map((each) =>
+    const runs = runsOf(sweep).map((each) =>
       planRun({ ...each, data, dataset, probeEvery, auditEvery, checkpointEvery }),
     );
+    checkDistinct(sweep.name, runs);
+    return runs;
   } finally {
     await dataset.close();
+  }
+}
+
+/** Two tasks with one key would compute the same run at the same time. */
+function checkDistinct(name: string, runs: readonly PlannedRun[]): void {
+  const before = new Map<string, string>();
+  for (const { key, label } of runs) {
+    const twin = before.get(key);
+    if (twin !== undefined) {
+      throw new DataError({
+        where: `sweep ${name}`,
+        expected: "runs that differ in what they compute",
+        got: `“${twin}” and “${label}”, which do not`,
+        remedy: "leave settings that a store does not read out of its runs: list the runs in place of a grid",
+      });
+    }
+    before.set(key, label);
   }
 }
 
