@@ -76,33 +76,37 @@ test("an experiment runs to its result, and a second time only reads what is the
   assert.equal(list.stdout.match(/done/g)!.length, 2);
 });
 
-test("what kill -9 interrupts goes on to the same weights", async () => {
-  const child = spawn(process.execPath, [main, ...argumentsFor("killed", [])], {
-    detached: true,
-    stdio: "ignore",
-  });
-  const begun = () => {
-    try {
-      return runsOf("killed").some((id) =>
-        readdirSync(join(folder, "killed", "runs", id, "checkpoints")).some((name) =>
-          name.endsWith("batch2"),
-        ),
-      );
-    } catch {
-      return false;
+for (const [out, who] of [
+  ["killed", "the pool and its processes"],
+  ["orphaned", "the pool alone"],
+] as const) {
+  test(`what kill -9 of ${who} interrupts goes on to the same weights`, async () => {
+    const child = spawn(process.execPath, [main, ...argumentsFor(out, [])], {
+      detached: true,
+      stdio: "ignore",
+    });
+    const begun = () => {
+      try {
+        return runsOf(out).some((id) =>
+          readdirSync(join(folder, out, "runs", id, "checkpoints")).some((name) => name.endsWith("batch2")),
+        );
+      } catch {
+        return false;
+      }
+    };
+    while (!begun() && child.exitCode === null) await setTimeout(5);
+    process.kill(out === "killed" ? -child.pid! : child.pid!, "SIGKILL");
+    await new Promise((resolve) => child.once("close", resolve));
+    // They end one after another; without a pool, each writes its checkpoint first.
+    for (let free = 0; free < 50; free++) {
+      if (runsOf(out).some((id) => isLocked(join(folder, out, "runs", id, "lock")))) free = 0;
+      await setTimeout(10);
     }
-  };
-  while (!begun() && child.exitCode === null) await setTimeout(5);
-  // The group: the pool and the processes of its runs.
-  process.kill(-child.pid!, "SIGKILL");
-  await new Promise((resolve) => child.once("close", resolve));
-  // The system ends them one after another.
-  while (runsOf("killed").some((id) => isLocked(join(folder, "killed", "runs", id, "lock"))))
-    await setTimeout(5);
-  const again = reproduce("killed");
-  assert.equal(again.status, 0, again.stderr);
-  assert.deepEqual(found("killed"), found("whole"));
-});
+    const again = reproduce(out);
+    assert.equal(again.status, 0, again.stderr);
+    assert.deepEqual(found(out), found("whole"));
+  });
+}
 
 test("a full disk loses nothing", () => {
   // 64 KiB hold the first records and not the weights. Node itself writes no larger files.
