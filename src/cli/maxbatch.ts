@@ -21,10 +21,7 @@ export interface LargestBatch {
   imagesPerSecond: number | null;
 }
 
-/**
- * The largest n for which `fits` holds, at most `most`; 0 if there is none. Doubles n, then halves the gap. Whether a batch
- * fits depends a little on where blocks lie, so the result is a batch that fitted, and a larger one may fit too.
- */
+/** The largest n for which `fits` holds, at most `most`; 0 if there is none. `fits` holds for each n below one that fits. */
 export async function largest(most: number, fits: (n: number) => Promise<boolean>): Promise<number> {
   let [good, bad] = [0, 1];
   while (bad <= most && (await fits(bad))) [good, bad] = [bad, 2 * bad];

@@ -67,7 +67,7 @@ export function deviceCodec({ device, team }: Machine): DeviceCodec {
           const works = parts
             .slice(first, first + codecs.length)
             .map(({ frame, out, ...how }, i) =>
-              codecs[i]!.decoding(frame.address, frame.bytes, out, { ...how, ...unsealed }),
+              codecs[i]!.decoding(frame.start, frame.bytes, out, { ...how, ...unsealed }),
             );
           run(codecs, works);
         }

@@ -10,7 +10,7 @@
  * make is a noise law (noise.ts), which stands beside the op.
  */
 import type { Block } from "../device/device.js";
-import type { RowWriter } from "./gradients.js";
+import type { ImageWriter } from "./contribution.js";
 import type { NoiseLaw } from "./noise.js";
 import type { Need } from "./packed.js";
 import type { Parameter } from "./parameter.js";
@@ -20,6 +20,11 @@ export interface Op<A> {
   readonly name: string;
   /** What is saved under which name, and what backward needs of it; "bits" are packed bits, which stay as they are. */
   readonly saves: Readonly<Record<string, Need | "bits">>;
+  /**
+   * Of these, the inputs that are saved as they are, by their place. They are handed to the store before forward, which may
+   * therefore recycle them; it does not return them.
+   */
+  readonly savesInputs?: Readonly<Record<string, number>>;
   /**
    * How the output is made again, for ops that cost little more than reading their operands. Others run `forward` again, so
    * it must do nothing but make its output and what it saves.
@@ -54,6 +59,9 @@ export interface Forward {
   empty(shape: readonly number[]): Tensor;
 }
 
+/** Writes the gradient of the `count` rows from `first` on to `gradient`. */
+export type RowWriter = (gradient: Float32Array, first: number, count: number) => void;
+
 /** What backward works with. */
 export interface Backward {
   readonly engine: Machine;
@@ -64,6 +72,12 @@ export interface Backward {
   take(name: string): Tensor;
   /** A saved tensor in parts along its first axis. The op disposes of each part before it takes the next. */
   takeParts(name: string): Iterable<Tensor>;
+  /** A saved tensor that stays saved, so that it can still be made or taken. The op disposes of it. */
+  look(name: string): Tensor;
+  /** Like `takeParts`, for a first pass over a tensor that is taken afterwards. */
+  lookParts(name: string): Iterable<Tensor>;
+  /** Whether `takeParts` gives several parts, which are made when they are asked for. */
+  inParts(name: string): boolean;
   /** dx = saved ≠ 0 ? dy : 0. Consumes dy. */
   gate(name: string, dy: Tensor): Tensor;
   /** Saved bits, valid until the backward of this op returns. */
@@ -75,6 +89,11 @@ export interface Backward {
    * tensor of its own: the op then returns the sum. Null if there is nothing yet, or if another tensor shares it.
    */
   pending(input: number): Tensor | null;
+  /**
+   * The gradient of input i, of which `write` computes some images at a time. If other ops have contributed to it, the
+   * result is the sum.
+   */
+  contribute(input: number, shape: readonly number[], write: ImageWriter): Tensor;
   /** Adds to the gradient of a parameter. Consumes `gradient`. */
   accumulate(parameter: Parameter, gradient: Tensor): void;
   /**

@@ -43,8 +43,8 @@ export class SavedTensor implements LastUse {
   packed: Packed | null = null;
   /** What it was packed as; it stays when `packed` goes. */
   form: Pick<Packed, "kind" | "bytes"> | null = null;
+  readonly engine: Machine;
   readonly #packer: Packer;
-  readonly #engine: Machine;
   #storage: Storage | null = null;
   #recipe: Recipe | null = null;
   /** The number of shares that have not been given up. */
@@ -60,7 +60,7 @@ export class SavedTensor implements LastUse {
     promise: PlannedTensor | null,
   ) {
     this.#packer = packer;
-    this.#engine = engine;
+    this.engine = engine;
     this.shape = shape;
     this.name = name;
     this.promise = promise;
@@ -140,7 +140,7 @@ export class SavedTensor implements LastUse {
 
   /** Another one of the same tensor, which is kept while this one is made from others. */
   besides(tensor: Tensor): SavedTensor {
-    const kept = new SavedTensor(this.#packer, this.#engine, this.shape, this.name, this.promise);
+    const kept = new SavedTensor(this.#packer, this.engine, this.shape, this.name, this.promise);
     Object.assign(kept.#readers, this.#readers);
     return kept.attach(tensor);
   }
@@ -181,10 +181,13 @@ export class SavedTensor implements LastUse {
     this.form = { kind: this.packed.kind, bytes: this.packed.bytes };
   }
 
-  /** Images [first, first + count). The backward pass may begin while the tensor itself is still there and serves. */
-  range(first: number, count: number): Tensor {
+  /**
+   * Images [first, first + count). The backward pass may begin while the tensor itself is still there and serves. `more`:
+   * the owner of a share will ask for them again.
+   */
+  range(first: number, count: number, more = false): Tensor {
     return this.packed
-      ? this.packed.range(first, count, this.shares > 1)
+      ? this.packed.range(first, count, more || this.shares > 1)
       : imagesOf(this.#borrow(), first, count);
   }
 
@@ -194,7 +197,7 @@ export class SavedTensor implements LastUse {
     const x = this.range(first, count);
     const values = x.data;
     const y = x.recycle("rectified");
-    this.#engine.kernels.relu(y.data, values);
+    this.engine.kernels.relu(y.data, values);
     return y;
   }
 
@@ -202,12 +205,17 @@ export class SavedTensor implements LastUse {
     return this.range(0, this.shape[0] ?? 1);
   }
 
+  /** The number of images that it gives at once most cheaply. */
+  get images(): number {
+    return this.packed?.images ?? this.shape[0] ?? 1;
+  }
+
   /** The values, some images after the other. The caller disposes of each part before it takes the next. */
-  *parts(): Iterable<Tensor> {
+  *parts(more = false): Iterable<Tensor> {
     const images = this.shape[0] ?? 1;
-    const most = this.packed?.images ?? images;
+    const most = this.images;
     for (let first = 0; first < images; first += most) {
-      yield this.range(first, Math.min(most, images - first));
+      yield this.range(first, Math.min(most, images - first), more);
     }
   }
 
@@ -220,7 +228,7 @@ export class SavedTensor implements LastUse {
     let start = 0;
     for (const x of this.parts()) {
       const range = [start, start + x.size] as const;
-      this.#engine.kernels.reluBackward(dx.data.subarray(...range), values.subarray(...range), x.data);
+      this.engine.kernels.reluBackward(dx.data.subarray(...range), values.subarray(...range), x.data);
       start += x.size;
       x.dispose();
     }
@@ -229,6 +237,6 @@ export class SavedTensor implements LastUse {
 
   /** The tensor without a share of its own: for use only while another tensor owns the storage. */
   #borrow(): Tensor {
-    return new Tensor(this.#engine, this.#storage!, this.shape);
+    return new Tensor(this.engine, this.#storage!, this.shape);
   }
 }

@@ -103,9 +103,15 @@ export abstract class Store {
     return tensorOf(handle).unpack();
   }
 
-  /** Like `look`, in parts along the first axis. */
+  /** Like `look`, in parts along the first axis. The values will be asked for again. */
   lookParts(handle: Handle): Iterable<Tensor> {
-    return tensorOf(handle).parts();
+    return tensorOf(handle).parts(true);
+  }
+
+  /** Whether the values come in several parts, which are made when they are asked for. */
+  inParts(handle: Handle): boolean {
+    const { images, shape } = tensorOf(handle);
+    return images < (shape[0] ?? 1);
   }
 
   /** dx = saved ≠ 0 ? dy : 0. Consumes dy. */

@@ -60,15 +60,15 @@ export class NoisePass implements BackwardObserver {
     return {
       rows: !watch?.parameter || watch.rows === true,
       parameter: (parameter, gradient) => watch?.parameter?.(parameter, gradient),
-      inputs: (gradients) => {
+      inputs: (gradients, own) => {
         watch?.inputs(gradients);
         for (const handle of shared.values()) engine.store.drop(handle);
         gradients.forEach((gradient, input) => {
           const parent = application.parents[input];
           if (!gradient || !parent) return;
-          const gain = power > 0 ? meanSquare(gradient) / power : 0;
-          const own = senders.filter((sender) => sender.input === input).map(({ site }) => site);
-          this.#passNoise(application, parent, gain, own);
+          const gain = power > 0 ? (own?.get(input) ?? meanSquare(gradient)) / power : 0;
+          const sent = senders.filter((sender) => sender.input === input).map(({ site }) => site);
+          this.#passNoise(application, parent, gain, sent);
         });
         this.#noise.delete(application);
       },

@@ -7,7 +7,7 @@ import { fromGradients, keepingStatistics } from "../stores/probe.js";
 import { type Batch, lossOf } from "./evaluation.js";
 import type { Session } from "./session.js";
 
-/** The part of the device that stays free, since free memory comes in pieces. */
+/** The part of the device that stays free: the slack of docs/decisions/placement.md, and what differs from the trial. */
 const margin = 1 / 16;
 
 /** The loss of the first images of a batch. */

