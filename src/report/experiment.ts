@@ -6,7 +6,7 @@ import { documentHtml, type Section, table } from "./document.js";
 import { escapeHtml as html } from "./escape.js";
 import { drawFigure } from "./figures/draw.js";
 
-const sources: Readonly<Record<Result["claim"]["source"], string>> = {
+export const sources: Readonly<Record<Result["claim"]["source"], string>> = {
   abstract: "read in the abstract",
   code: "read in the published code",
   recalled: "as recalled; it was remembered, not read, and may be wrong in details",

@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Result } from "../../src/experiments/result.js";
+import { isLocked } from "../../src/files/lock.js";
 import { smallExperiment } from "../experiments/small-experiment.js";
 
 const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
@@ -55,7 +56,7 @@ test("an experiment runs to its result, and a second time only reads what is the
   assert.equal(first.status, 0, first.stderr);
   const { claim, words, seeds, machine, figures, notices } = resultOf("whole");
   assert.equal(claim.source, "recalled");
-  assert.match(words.join(), /COMET differs from that of plain/);
+  assert.match(words.join(), /“COMET” differs from that of “plain”/);
   assert.deepEqual([seeds, notices], [[1], []]);
   assert.ok(machine.cores > 0);
   const page = readFileSync(join(folder, "whole", "small.html"), "utf8");
@@ -75,30 +76,37 @@ test("an experiment runs to its result, and a second time only reads what is the
   assert.equal(list.stdout.match(/done/g)!.length, 2);
 });
 
-test("what kill -9 interrupts goes on to the same weights", async () => {
-  const child = spawn(process.execPath, [main, ...argumentsFor("killed", [])], {
-    detached: true,
-    stdio: "ignore",
-  });
-  const begun = () => {
-    try {
-      return runsOf("killed").some((id) =>
-        readdirSync(join(folder, "killed", "runs", id, "checkpoints")).some((name) =>
-          name.endsWith("batch2"),
-        ),
-      );
-    } catch {
-      return false;
+for (const [out, who] of [
+  ["killed", "the pool and its processes"],
+  ["orphaned", "the pool alone"],
+] as const) {
+  test(`what kill -9 of ${who} interrupts goes on to the same weights`, async () => {
+    const child = spawn(process.execPath, [main, ...argumentsFor(out, [])], {
+      detached: true,
+      stdio: "ignore",
+    });
+    const begun = () => {
+      try {
+        return runsOf(out).some((id) =>
+          readdirSync(join(folder, out, "runs", id, "checkpoints")).some((name) => name.endsWith("batch2")),
+        );
+      } catch {
+        return false;
+      }
+    };
+    while (!begun() && child.exitCode === null) await setTimeout(5);
+    process.kill(out === "killed" ? -child.pid! : child.pid!, "SIGKILL");
+    await new Promise((resolve) => child.once("close", resolve));
+    // They end one after another; without a pool, each writes its checkpoint first.
+    for (let free = 0; free < 50; free++) {
+      if (runsOf(out).some((id) => isLocked(join(folder, out, "runs", id, "lock")))) free = 0;
+      await setTimeout(10);
     }
-  };
-  while (!begun() && child.exitCode === null) await setTimeout(5);
-  // The group: the pool and the processes of its runs.
-  process.kill(-child.pid!, "SIGKILL");
-  await new Promise((resolve) => child.once("close", resolve));
-  const again = reproduce("killed");
-  assert.equal(again.status, 0, again.stderr);
-  assert.deepEqual(found("killed"), found("whole"));
-});
+    const again = reproduce(out);
+    assert.equal(again.status, 0, again.stderr);
+    assert.deepEqual(found(out), found("whole"));
+  });
+}
 
 test("a full disk loses nothing", () => {
   // 64 KiB hold the first records and not the weights. Node itself writes no larger files.
@@ -135,5 +143,14 @@ test("data with other classes than the experiment needs is refused", () => {
   assert.match(
     paper.stderr,
     /experiment small, scale paper: expected --data, a folder of images with 1000 classes/,
+  );
+});
+
+test("the runs can be a job array of Slurm", () => {
+  const { status, stdout, stderr } = reproduce("array", "--on", "slurm", "--dry-run", "--time", "60");
+  assert.equal(status, 0, stderr);
+  assert.match(
+    stdout,
+    /^#!\/bin\/bash\n[\s\S]*--job-name=comet-reproduce\n[\s\S]*--array=0-1\n[\s\S]*--time=60\n/,
   );
 });

@@ -4,12 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { smallExperiment } from "../experiments/small-experiment.js";
 
 const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const cluster = fileURLToPath(new URL("../../../test/cli/slurm/cluster.sh", import.meta.url));
@@ -138,4 +139,25 @@ test("a cancelled sweep keeps its checkpoints, waits twice for nothing, and goes
   const local = comet(file, ...there);
   assert.equal(local.status, 0, local.stderr);
   assert.equal((JSON.parse(read("slurm", "two", "results.json")) as { runs: object[] }).runs.length, 2);
+});
+
+test("the runs of an experiment may be an array too; the same command then finds them", {
+  skip,
+}, async () => {
+  const experiments = join(folder, "experiments");
+  mkdirSync(experiments);
+  writeFileSync(join(experiments, "small.json"), JSON.stringify({ ...smallExperiment, name: "small" }));
+  const reproduce = (...args: string[]) =>
+    spawnSync(
+      process.execPath,
+      [main, "reproduce", "small", "--experiments", experiments, "--out", join(folder, "results"), ...args],
+      { encoding: "utf8", env },
+    );
+  assert.match(reproduce("--on", "slurm").stdout, /submitted job \d+ with 4 tasks/);
+  assert.match(reproduce("--on", "slurm").stdout, /nothing to submit; [1-4] tasks wait or run|submitted job/);
+  await until("the end of the array", 120, () => queue().length === 0);
+  const { status, stdout, stderr } = reproduce();
+  assert.equal(status, 0, stderr);
+  assert.doesNotMatch(stderr, /seed/, "nothing is left to run");
+  assert.match(stdout, /over 2 seeds/);
 });

@@ -48,7 +48,7 @@ test("the script asks for the memory and the cores of its largest task, and quot
     time: "1:00:00",
     partition: "long",
   };
-  const script = scriptOf(runs, [1], { ...options, account: "", most: 7, warningSeconds: 90 });
+  const script = scriptOf(runs, [1], { ...options, account: "", most: 7, warning: 90 });
   for (const line of [
     "--array=1%7",
     "--mem=2448M",
@@ -88,6 +88,18 @@ test("a local sweep runs, collects, tells how it stands, and has nothing left", 
   assert.equal(again.status, 0, again.stderr);
   assert.equal(readFileSync(join(folder, "out", "small", "results.json"), "utf8"), results);
   assert.match(sweep("cost", file, "--nodes", "1,1000").stdout, /│ +1000 │ +2 │/);
+});
+
+test("runs that would compute the same are refused", () => {
+  const twins = join(folder, "twins.json");
+  const grid = { store: ["plain"], share: [0.01, 0.02] };
+  writeFileSync(
+    twins,
+    JSON.stringify({ name: "twins", data: "fashion-mnist", settings: { model: "lenet" }, grid }),
+  );
+  const { status, stderr } = sweep(twins);
+  assert.equal(status, 1);
+  assert.match(stderr, /“store=plain share=0\.01” and “store=plain share=0\.02”, which do not/);
 });
 
 test("without Slurm there is one clear error, and a dry run still prints the script", () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { parseBytes } from "../../src/device/ledger.js";
 import { answerNames } from "../../src/experiments/answer-names.js";
 import { answers } from "../../src/experiments/answers/registry.js";
 import { choose, parseExperiment, readExperiments, scales } from "../../src/experiments/experiment.js";
@@ -25,6 +26,11 @@ test("every experiment of the repository can be planned at every scale", () => {
           dataset: { hash: "00", train: { length: 1000, batch() {} } },
         });
         assert.match(run.key, /^[0-9a-f]{16}$/);
+        // A device has at most 4 GiB less a page of WebAssembly.
+        assert.ok(
+          parseBytes(run.settings.memory)! <= 2 ** 32 - 2 ** 16,
+          `${name}, ${scale}: ${run.settings.memory}`,
+        );
       }
     }
   }

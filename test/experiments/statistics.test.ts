@@ -33,6 +33,16 @@ test("runs of equal seeds are paired, so what a seed does to both cancels", () =
   assert.equal(pairs, 3);
 });
 
+test("the standard error of a paired difference is the deviation of the differences ÷ √n", () => {
+  const zero = new Map([1, 2, 3, 4].map((seed) => [seed, 0]));
+  const { mean, error } = difference(
+    zero,
+    new Map([1, 2, 3, 4].map((seed) => [seed, seed % 2 === 0 ? 3 : -1])),
+  );
+  assert.equal(mean, 1);
+  assert.ok(Math.abs(error! - Math.sqrt(16 / 3) / 2) < 1e-12);
+});
+
 test("without common seeds the error is that of a difference of means", () => {
   const { mean, error, pairs } = difference(
     new Map([
@@ -74,6 +84,7 @@ test("normal errors of the predicted σ are taken for such, others are not", () 
   const found = normality(errors);
   assert.ok(found.scaled < 1.63, `seed ${seed}: ${found.scaled}`);
   assert.ok(Math.abs(found.deviation - 1) < 0.08 && Math.abs(found.excessKurtosis) < 0.4);
+  assert.ok(Math.abs(normality(errors.map((z) => z + 5)).mean - 5) < 0.1, "a bias is told");
   assert.ok(normality(errors.map((z) => 1.3 * z)).scaled > 1.63, "a wrong σ");
   assert.ok(normality(errors.map((z) => z + 0.2)).scaled > 1.63, "a bias");
   assert.ok(normality(errors.map((z) => Math.sign(z))).scaled > 1.63, "two values");

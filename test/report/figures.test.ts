@@ -62,7 +62,7 @@ test("every kind of figure has its marks, its title and its legend", () => {
   }
   assert.match(drawn.get("bands")!, /COMET &amp; more/);
   assert.equal(count(drawn.get("layers")!, /<circle /g), 4);
-  assert.equal(count(drawn.get("pareto")!, /<circle /g), 2);
+  assert.equal(count(drawn.get("pareto")!, /fill="var\(--run-1\)"/g), 3, "two dots and the legend");
   assert.ok(count(drawn.get("stack")!, /fill="var\(--saved\)"/g) >= 3, "two bars and the legend");
 });
 
@@ -87,7 +87,7 @@ test("a figure's data has a line for each value", () => {
 test("a bundle holds every figure twice as SVG, twice as PNG, with data and captions", async () => {
   const folder = mkdtempSync(join(tmpdir(), "comet-figures-"));
   try {
-    await writeFigures({ name: "mine", question: "Is it?", figures }, folder);
+    await writeFigures({ name: "mine", question: "Is it?", figures, origin: ["Seeds 1, 2"] }, folder);
     const files = readdirSync(folder);
     assert.equal(files.length, 5 * figures.length + 1);
     for (const { name } of figures) {
@@ -97,6 +97,7 @@ test("a bundle holds every figure twice as SVG, twice as PNG, with data and capt
       assert.ok(new Set(data.subarray(0, 4 * width * 40)).size > 10, "the title is drawn");
     }
     const captions = readFileSync(join(folder, "captions.md"), "utf8");
+    assert.match(captions, /^# mine\n\nIs it\?\n\n- Seeds 1, 2\n/);
     for (const { title, name } of figures)
       assert.match(captions, new RegExp(`## ${title}[\\s\\S]*${name}\\.csv`));
   } finally {

@@ -30,9 +30,18 @@ export function registerTask(program: Command): void {
           remedy: "plan again",
         });
       }
+      endWithPool();
       const status = await computed(run, plan);
       if (status === "interrupted") process.exitCode = interruptedCode;
     });
+}
+
+/** Where the pool that started this process is gone, nobody counts on it: it writes its checkpoint and ends. */
+function endWithPool(): void {
+  if (!process.connected) return;
+  process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+  // The listener alone must not keep the process from ending.
+  process.channel?.unref();
 }
 
 async function computed(run: PlannedRun, { out, adopt, anyCode }: Plan): Promise<string> {

@@ -22,10 +22,14 @@ import { memoryOf } from "../jobs/memory.js";
 import { writePlan } from "../jobs/plan-file.js";
 import { type Job, roomOfThis, runPool } from "../jobs/pool.js";
 import { choice, numeric, option } from "../options.js";
+import { addSlurmOptions, type SlurmFlags } from "../sweep/script.js";
+import { submitRuns } from "./array.js";
 import { keepMeasurement, keptMeasurement } from "./measurements.js";
 import { type PlannedExperiment, type PlannedMeasurement, planExperiments } from "./plan.js";
 
-interface ReproduceOptions {
+interface ReproduceOptions extends SlurmFlags {
+  on: "local" | "slurm";
+  dryRun: boolean;
   scale: Scale;
   data: string;
   out: string;
@@ -40,7 +44,7 @@ interface ReproduceOptions {
 const ownExperiments = fileURLToPath(new URL("../../../../bench/experiments", import.meta.url));
 
 export function registerReproduce(program: Command): void {
-  program
+  const command = program
     .command("reproduce [names...]")
     .summary("repeat the paper's evaluation, claim beside measurement")
     .description(
@@ -81,6 +85,11 @@ export function registerReproduce(program: Command): void {
       numeric("--jobs <n>", "processes at once (as many as cores and memory allow)", "--jobs 1", undefined),
     )
     .addOption(option("--list", "say what is done and what is left, and run nothing", "--list", false))
+    .addOption(choice("--on <where>", "this machine or Slurm", "--on slurm", ["local", "slurm"], "local"))
+    .addOption(
+      option("--dry-run", "Slurm: print the script in place of submitting it", "--on slurm --dry-run", false),
+    );
+  addSlurmOptions(command)
     .addHelpText("after", "\nExample:\n  comet reproduce accuracy --scale laptop")
     .action(async (names: string[], options: ReproduceOptions) => reproduce(names, options));
 }
@@ -110,6 +119,10 @@ async function reproduce(names: readonly string[], options: ReproduceOptions): P
       (standing.kind === "failed" && retryFailed)
     );
   });
+  if (options.on === "slurm") {
+    process.stdout.write(`${submitRuns(runs, new Set(open), options)}\n`);
+    return;
+  }
   makeFolder(folders[0]!);
   const plan = join(out, "plan.json");
   writePlan(plan, { out: folders[0]!, adopt, anyCode, runs: open });
@@ -119,13 +132,15 @@ async function reproduce(names: readonly string[], options: ReproduceOptions): P
   const after = findRuns(folders);
   const command = ["comet", ...process.argv.slice(2)].join(" ");
   // What draws figures takes a while to load, and no other command needs it.
-  const { writeResult } = await import("./written.js");
+  const { writeIndex, writeResult } = await import("./written.js");
   for (const each of planned) {
     const { result, page } = await writeResult(each, after, { out, anyCode, code, command });
     process.stdout.write(
       `${[result.name, ...result.notices, ...result.words, `page ${page}`].join("\n  ")}\n`,
     );
   }
+  writeIndex(out);
+  process.stdout.write(`all results ${join(out, "index.html")}\n`);
   if (!whole) {
     say("interrupted; the same command goes on");
     process.exitCode = 130;

@@ -1,11 +1,14 @@
 /** Writes what an experiment found: results/NAME.json, its page, and a folder of its figures with captions and data. */
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { VariantRuns } from "../../experiments/answer.js";
 import { answers } from "../../experiments/answers/registry.js";
 import { machineOfThis, noticesOf, type Result, resultRun, resultVersion } from "../../experiments/result.js";
 import { type FoundRun, standingOf } from "../../experiments/standing.js";
 import { writeAtomically } from "../../files/atomic.js";
+import { isRecord, parseJson } from "../../files/shape.js";
 import { experimentHtml } from "../../report/experiment.js";
+import { type Indexed, indexHtml } from "../../report/experiment-index.js";
 import { writeFigures } from "../../report/figures/files.js";
 import type { Code } from "../../runs/code.js";
 import { readRun } from "../../runs/run.js";
@@ -54,7 +57,28 @@ export async function writeResult(
   };
   const page = join(out, `${name}.html`);
   writeAtomically(join(out, `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
-  await writeFigures(result, join(out, name));
+  await writeFigures({ ...result, origin: originOf(result) }, join(out, name));
   writeAtomically(page, experimentHtml(result));
   return { result, page };
+}
+
+/** What a figure outside its page must carry. */
+function originOf({ scale, data, machine, code, seeds, command, written, notices }: Result): string[] {
+  return [
+    `Scale ${scale}, data ${data.name}, seeds ${seeds.join(", ") || "none"}`,
+    `Machine: ${machine.processor}, ${machine.cores} cores, ${machine.system}, Node ${machine.node}`,
+    `Commit ${code.commit ?? "unknown"}, code ${code.code}, written ${written}`,
+    `Command: ${command}`,
+    ...notices,
+  ];
+}
+
+/** Writes index.html over all results that the folder holds, those of earlier commands too. */
+export function writeIndex(out: string): void {
+  const results = readdirSync(out)
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .map((name) => parseJson(readFileSync(join(out, name), "utf8"), join(out, name), "remove the file"))
+    .filter((value) => isRecord(value) && value.version === resultVersion && "question" in value);
+  writeAtomically(join(out, "index.html"), indexHtml(results as Indexed[]));
 }

@@ -3,6 +3,7 @@ import Table from "cli-table3";
 import type { Command } from "commander";
 import { openDataset } from "../../data/open.js";
 import { mostPixels } from "../../data/picture.js";
+import { DataError } from "../../error.js";
 import { type PlannedRun, planRun } from "../../experiments/planned-run.js";
 import { foreignRun, type Standing } from "../../experiments/standing.js";
 import { readSweep, runsOf, type Sweep } from "../../experiments/sweep.js";
@@ -16,22 +17,17 @@ import { choice, numeric, option } from "../options.js";
 import { collect, standingsOf } from "./collected.js";
 import { type CostOptions, costTable } from "./cost.js";
 import { addJob, checkBegun, folderOf, jobsOf, makeSweepFolder, type SweepFolder } from "./folder.js";
-import { scriptOf } from "./script.js";
+import { addSlurmOptions, type SlurmFlags, scriptOf } from "./script.js";
 import { accounted, cancel, queued, submit } from "./slurm.js";
 
 interface Where {
   out: string;
 }
 
-interface RunOptions extends Where {
+interface RunOptions extends Where, SlurmFlags {
   on: "local" | "slurm";
   dryRun: boolean;
   jobs: number | undefined;
-  time: string;
-  partition: string;
-  account: string;
-  most: number;
-  warning: number;
 }
 
 export function registerSweep(program: Command): void {
@@ -45,29 +41,19 @@ export function registerSweep(program: Command): void {
   const placed = (command: Command) =>
     command.addOption(option("--out <folder>", "where sweeps are written", "--out sweeps", "sweeps"));
   const running = (command: Command) =>
-    placed(command)
-      .addOption(choice("--on <where>", "this machine or Slurm", "--on slurm", ["local", "slurm"], "local"))
-      .addOption(option("--dry-run", "print what would be run or submitted", "--on slurm --dry-run", false))
-      .addOption(
-        numeric(
-          "--jobs <n>",
-          "local: processes at once (as many as cores and memory allow)",
-          "--jobs 1",
-          undefined,
+    addSlurmOptions(
+      placed(command)
+        .addOption(choice("--on <where>", "this machine or Slurm", "--on slurm", ["local", "slurm"], "local"))
+        .addOption(option("--dry-run", "print what would be run or submitted", "--on slurm --dry-run", false))
+        .addOption(
+          numeric(
+            "--jobs <n>",
+            "local: processes at once (as many as cores and memory allow)",
+            "--jobs 1",
+            undefined,
+          ),
         ),
-      )
-      .addOption(option("--time <limit>", "Slurm: time limit of a task", "--time 24:00:00", ""))
-      .addOption(option("--partition <name>", "Slurm: partition", "--partition long", ""))
-      .addOption(option("--account <name>", "Slurm: account that is charged", "--account me", ""))
-      .addOption(numeric("--most <n>", "Slurm: the most tasks at once; 0: no limit", "--most 100", 0))
-      .addOption(
-        numeric(
-          "--warning <seconds>",
-          "Slurm: how long before the limit a task writes its checkpoint",
-          "--warning 300",
-          120,
-        ),
-      );
+    );
   running(sweep.command("run <file>", { isDefault: true }).description("run what is missing")).action(run);
   running(sweep.command("retry <file>").description("run again what failed or was lost")).action(
     (file: string, options: RunOptions) => run(file, options, true),
@@ -94,17 +80,36 @@ export function registerSweep(program: Command): void {
 
 const say = (text: string) => process.stderr.write(`comet: ${text}\n`);
 
-/** The runs of a sweep's file. The data is opened once, for its hash and its size. */
+/** The runs of a sweep's file. The data is opened once, for its hash and its size. Throws a DataError for equal runs. */
 async function planned(sweep: Sweep): Promise<PlannedRun[]> {
   const { data: source, image = 224, probeEvery, auditEvery, checkpointEvery } = sweep;
   const data = { source, image, skipBad: false, maxPixels: mostPixels };
   const dataset = await openDataset(source, { size: image, skipBad: false, maxPixels: mostPixels });
   try {
-    return runsOf(sweep).map((each) =>
+    const runs = runsOf(sweep).map((each) =>
       planRun({ ...each, data, dataset, probeEvery, auditEvery, checkpointEvery }),
     );
+    checkDistinct(sweep.name, runs);
+    return runs;
   } finally {
     await dataset.close();
+  }
+}
+
+/** Two tasks with one key would compute the same run at the same time. */
+function checkDistinct(name: string, runs: readonly PlannedRun[]): void {
+  const before = new Map<string, string>();
+  for (const { key, label } of runs) {
+    const twin = before.get(key);
+    if (twin !== undefined) {
+      throw new DataError({
+        where: `sweep ${name}`,
+        expected: "runs that differ in what they compute",
+        got: `“${twin}” and “${label}”, which do not`,
+        remedy: "leave settings that a store does not read out of its runs: list the runs in place of a grid",
+      });
+    }
+    before.set(key, label);
   }
 }
 
@@ -141,13 +146,7 @@ async function run(file: string, options: RunOptions, retry: unknown = false): P
     say(states.size > 0 ? `${states.size} tasks wait or run; nothing else is left` : "every run is done");
     return;
   }
-  const slurm = {
-    ...options,
-    name: sweep.name,
-    plan: folder.plan,
-    logs: folder.logs,
-    warningSeconds: options.warning,
-  };
+  const slurm = { ...options, name: sweep.name, plan: folder.plan, logs: folder.logs };
   if (options.dryRun) {
     const text = options.on === "slurm" ? scriptOf(runs, indices, slurm) : localText(runs, indices);
     process.stdout.write(text);

@@ -1,14 +1,13 @@
 /** The batch script of an array: one task for each planned run. */
 import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
 import { parseBytes } from "../../device/ledger.js";
 import type { PlannedRun } from "../../experiments/planned-run.js";
 import { interruptedCode } from "../jobs/task.js";
+import { numeric, option } from "../options.js";
 
-export interface SlurmOptions {
-  name: string;
-  /** Absolute paths. */
-  plan: string;
-  logs: string;
+/** What the user gives. */
+export interface SlurmFlags {
   /** As Slurm takes it: minutes, or hours:minutes:seconds. Empty: the partition’s. */
   time: string;
   partition: string;
@@ -16,8 +15,30 @@ export interface SlurmOptions {
   /** The most tasks at a time; 0: no limit. */
   most: number;
   /** Seconds before the time limit at which a task is told to write its checkpoint. */
-  warningSeconds: number;
+  warning: number;
 }
+
+export interface SlurmOptions extends SlurmFlags {
+  name: string;
+  /** Absolute paths. */
+  plan: string;
+  logs: string;
+}
+
+export const addSlurmOptions = (command: Command): Command =>
+  command
+    .addOption(option("--time <limit>", "Slurm: time limit of a task", "--time 24:00:00", ""))
+    .addOption(option("--partition <name>", "Slurm: partition", "--partition long", ""))
+    .addOption(option("--account <name>", "Slurm: account that is charged", "--account me", ""))
+    .addOption(numeric("--most <n>", "Slurm: the most tasks at once; 0: no limit", "--most 100", 0))
+    .addOption(
+      numeric(
+        "--warning <seconds>",
+        "Slurm: how long before the limit a task writes its checkpoint",
+        "--warning 300",
+        120,
+      ),
+    );
 
 /** What Node takes beside the device, with the data set. */
 const processMiB = 400;
@@ -50,7 +71,7 @@ export function scriptOf(
   indices: readonly number[],
   options: SlurmOptions,
 ): string {
-  const { name, plan, logs, time, partition, account, most, warningSeconds } = options;
+  const { name, plan, logs, time, partition, account, most, warning } = options;
   const { memoryMiB, threads } = requestOf(indices.map((i) => runs[i]!));
   const request = [
     `--job-name=comet-${name}`,
@@ -61,7 +82,7 @@ export function scriptOf(
     time === "" ? "" : `--time=${time}`,
     partition === "" ? "" : `--partition=${partition}`,
     account === "" ? "" : `--account=${account}`,
-    `--signal=B:USR1@${warningSeconds}`,
+    `--signal=B:USR1@${warning}`,
     "--requeue",
     "--open-mode=append",
     `--output=${logs}/%a.log`,

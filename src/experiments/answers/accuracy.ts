@@ -105,7 +105,7 @@ export function differenceWords(measured: readonly Measured[]): string[] {
   return measured.flatMap(({ label, difference: found, seeds }) => {
     if (!found || !first) return [];
     const size = `${points(found.mean)} points`;
-    const sentence = `The test accuracy of ${label} differs from that of ${first.label} by ${size} over ${count(seeds, "seed")}`;
+    const sentence = `The test accuracy of “${label}” differs from that of “${first.label}” by ${size} over ${count(seeds, "seed")}`;
     if (found.error === null) return [`${sentence}; one seed has no standard error, so this says little.`];
     const error = (100 * found.error).toFixed(2);
     const beyond = Math.abs(found.mean) > 2 * found.error;
@@ -119,10 +119,10 @@ export function differenceWords(measured: readonly Measured[]): string[] {
 /** One sentence on the ratios. */
 export const ratioWords = (measured: readonly Measured[]): string[] =>
   measured.flatMap(({ label, ratio, lowestRatio }) =>
-    ratio === null
+    ratio === null || lowestRatio === null
       ? []
       : [
-          `Over the whole run, ${label} stores the inputs of convolutions in ${times(ratio)} fewer bytes than float32; in its lowest epoch in ${times(lowestRatio)}.`,
+          `The inputs of convolutions have ${ratio.toFixed(2)} times the bytes in float32 that “${label}” stores for them over the whole run, and ${lowestRatio.toFixed(2)} times in its lowest epoch.`,
         ],
   );
 

@@ -53,7 +53,7 @@ export function largerBatch({ variants, measurements }: Evidence): Answer {
     for (const { label, batch, imagesPerSecond } of others) {
       if (first.imagesPerSecond === null || imagesPerSecond === null) continue;
       answer.words.push(
-        `${label} trains batches ${digits(batch / first.batch)} times as large as ${first.label}, at ${digits(imagesPerSecond / first.imagesPerSecond)} times its images a second.`,
+        `“${label}” trains batches ${digits(batch / first.batch)} times as large as “${first.label}”, at ${digits(imagesPerSecond / first.imagesPerSecond)} times its images a second.`,
       );
     }
   }

@@ -53,7 +53,7 @@ export function overhead({ variants, measurements }: Evidence): Answer {
       const own = parts.packMs + parts.unpackMs + parts.recomputeMs;
       if (own / parts.stepMs < 0.005) continue;
       answer.words.push(
-        `${label} spends ${percent(own / parts.stepMs)} of a step on packing, unpacking and recomputing. What it adds elsewhere, such as collecting statistics, is in “everything else”.`,
+        `“${label}” spends ${percent(own / parts.stepMs)} of a step on packing, unpacking and recomputing. What it adds elsewhere, such as collecting statistics, is in “everything else”.`,
       );
     }
   }

@@ -44,29 +44,33 @@ function wordsOf(label: string, { equal, stores }: Comparison): string[] {
   });
 }
 
-function pareto(label: string, { stores }: Comparison, i: number): Figure[] {
-  const points = stores.flatMap(({ store, curve }) =>
-    curve.map(({ savedBytes, noise, knob }) => ({
-      series: store,
-      x: savedBytes / 2 ** 20,
-      y: noise,
-      label: knob ? `${knob.setting} ${knob.value}` : "",
-    })),
-  );
-  const noisy = points.filter(({ y }) => y > 0);
-  if (noisy.length === 0) return [];
+/** One figure of all comparisons: a store that takes part in several of them has one curve. */
+function pareto(comparisons: readonly Comparison[]): Figure[] {
+  const points = comparisons
+    .flatMap(({ stores }) => stores)
+    .flatMap(({ store, curve }) =>
+      curve.map(({ savedBytes, noise, knob }) => ({
+        series: store,
+        x: savedBytes / 2 ** 20,
+        y: noise,
+        label: knob ? `${knob.setting} ${knob.value}` : "",
+      })),
+    )
+    .filter(({ y }) => y > 0)
+    .sort((a, b) => a.x - b.x);
+  if (points.length === 0) return [];
   return [
     {
       kind: "pareto",
-      name: `bytes-noise-${i + 1}`,
-      title: `${label}: bytes against gradient noise`,
+      name: "bytes-noise",
+      title: "Bytes against gradient noise",
       caption:
         "Each position of a store’s knob that was measured. Lower and further left is better. Exact stores have no place on a logarithmic axis.",
       x: "saved an image, MiB",
       y: "gradient noise",
       logX: true,
       logY: true,
-      points: noisy,
+      points,
     },
   ];
 }
@@ -84,7 +88,7 @@ export function rivals({ variants, measurements }: Evidence): Answer {
       ...differenceWords(measured),
     ],
     figures: [
-      ...comparisons.flatMap(({ label, found }, i) => pareto(label, found, i)),
+      ...pareto(comparisons.map(({ found }) => found)),
       ...accuracyPareto(measured),
       ...courseFigures(variants),
     ],

@@ -55,7 +55,7 @@ export function wholeMemory({ variants }: Evidence): Answer {
     });
     for (const { label, savedPeakBytes, devicePeakBytes } of others) {
       answer.words.push(
-        `${label} saves ${digits(first.savedPeakBytes / savedPeakBytes)} times fewer bytes for the backward pass than ${first.label}; the device’s peak, with weights, gradients and workspaces, is ${digits(first.devicePeakBytes / devicePeakBytes)} times smaller.`,
+        `“${first.label}” saves ${digits(first.savedPeakBytes / savedPeakBytes)} times the bytes of “${label}” for the backward pass; its device’s peak, with weights, gradients and workspaces, is ${digits(first.devicePeakBytes / devicePeakBytes)} times that of “${label}”.`,
       );
     }
   }

@@ -36,7 +36,12 @@ function drawnBy(figure: Figure): Drawn {
   }
 }
 
-const colourOf = (i: number): string => `var(--run-${(i % 6) + 1})`;
+/** There are so many colours that all eyes can tell apart; after these, the shape differs. */
+const colours = 6;
+
+const colourOf = (i: number): string => `var(--run-${(i % colours) + 1})`;
+
+const symbolOf = (i: number): "circle" | "triangle" => (i < colours ? "circle" : "triangle");
 
 const legendOf = (labels: readonly string[]) => labels.map((label, i) => ({ label, colour: colourOf(i) }));
 
@@ -138,9 +143,10 @@ function pareto({ x, y, logX, logY, points }: ParetoFigure): Drawn {
       label: y,
     },
     color: coloured(series),
+    symbol: { domain: series, range: series.map((_, i) => symbolOf(i)) },
     marks: [
       Plot.line(points, { x: "x", y: "y", z: "series", stroke: "series" }),
-      Plot.dot(points, { x: "x", y: "y", fill: "series", r: 4 }),
+      Plot.dot(points, { x: "x", y: "y", fill: "series", symbol: "series", r: 4 }),
     ],
   });
   return { ...textOf(plot, height), legend: legendOf(series) };
@@ -177,11 +183,11 @@ function stack({ bars }: StackFigure): Drawn {
 function withLegend({ title }: Figure, { svg, height, legend }: Drawn): string {
   const rows: string[] = [];
   let [left, top] = [10, 40];
-  for (const { label, colour } of legend) {
+  for (const [i, { label, colour }] of legend.entries()) {
     const wide = 30 + 7.4 * label.length;
     if (left + wide > width && left > 10) [left, top] = [10, top + 20];
     rows.push(
-      `<rect x="${left}" y="${top - 10}" width="11" height="11" fill="${colour}"/><text x="${left + 17}" y="${top}">${escapeHtml(label)}</text>`,
+      `<path d="M${left} ${top + 1}${symbolOf(i) === "circle" ? "h11v-11h-11z" : "l5.5 -11l5.5 11z"}" fill="${colour}"/><text x="${left + 17}" y="${top}">${escapeHtml(label)}</text>`,
     );
     left += wide;
   }

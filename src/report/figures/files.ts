@@ -15,16 +15,21 @@ interface Bundle {
   name: string;
   question: string;
   figures: readonly Figure[];
+  /** Where the figures are from: machine, commit, seeds and so on, a line each. */
+  origin: readonly string[];
 }
 
 const bothThemes: readonly Theme[] = ["light", "dark"];
 
 /** Writes the bundle of a result into `folder`. Without the packages that draw PNG, the captions say so. */
-export async function writeFigures({ name, question, figures }: Bundle, folder: string): Promise<void> {
+export async function writeFigures(
+  { name, question, figures, origin }: Bundle,
+  folder: string,
+): Promise<void> {
   if (figures.length === 0) return;
   makeFolder(folder);
   const png = await rasterizer();
-  const captions = [`# ${name}`, "", question, ""];
+  const captions = [`# ${name}`, "", question, "", ...origin.map((line) => `- ${line}`), ""];
   for (const figure of figures) {
     const svg = drawFigure(figure);
     for (const theme of bothThemes) {
