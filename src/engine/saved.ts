@@ -6,7 +6,7 @@
  * While it waits, ops may add requests to those that the plan knows (plan.ts). Then the store packs it, once. A tensor
  * with a recipe needs no bytes: it is replaced by the recipe as soon as there is a share in it.
  */
-import { type Addend, imagesOf, type Need, type Packed, type SaveRequest } from "./packed.js";
+import { type Addend, imagesOf, type Need, type Packed, type SaveRequest, type Signs } from "./packed.js";
 import type { Site } from "./parameter.js";
 import type { PlannedTensor } from "./plan.js";
 import { type LastUse, type Machine, type Storage, Tensor } from "./tensor.js";
@@ -21,7 +21,7 @@ export interface Recipe {
   /** See `Packed.sensitivity`; the errors are those of the first source. */
   sensitivity?(first: number, count: number): Tensor | null;
   /** The form in which the tensor waits, if it is another one than `Derived`. */
-  packed?(saved: SavedTensor): Packed;
+  packed?(saved: SavedTensor, packer: Packer): Packed;
 }
 
 /** What a saved tensor needs of its store. */
@@ -30,6 +30,10 @@ export interface Packer {
   pack(saved: SavedTensor, tensor: Tensor): Packed;
   /** In place of packing: `saved` is made by `recipe` when it is needed. */
   derive(saved: SavedTensor, recipe: Recipe): Packed;
+  /** Packs a tensor that was made again, which is borrowed. */
+  repack(saved: SavedTensor, tensor: Tensor): Packed;
+  /** See `Store.signsOf`. */
+  signsOf(saved: SavedTensor): Signs | null;
 }
 
 export class SavedTensor implements LastUse {

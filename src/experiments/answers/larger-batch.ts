@@ -12,6 +12,7 @@ import { accuracyTable, courseFigures, differenceWords, measuredOf } from "./acc
 /** What `comet max-batch --json` prints of one store. */
 interface Largest {
   store: string;
+  fit: boolean;
   batch: number;
   imagesPerSecond: number | null;
 }
@@ -36,7 +37,7 @@ export function largerBatch({ variants, measurements }: Evidence): Answer {
   const measured = measuredOf(variants);
   const answer: Answer = { tables: [], words: [], figures: courseFigures(variants) };
   const rows = measurements.flatMap(({ label, found }) =>
-    (found as Largest[]).map((row) => ({ ...row, label })),
+    (found as Largest[]).map((row) => ({ ...row, label: row.fit ? `${label}, --fit` : label })),
   );
   const [first, ...others] = rows;
   if (first) {
