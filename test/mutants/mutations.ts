@@ -83,7 +83,7 @@ export const mutants: Mutant[] = [
     ["skips the fold though values are negative", "nonNegative && predictor === 0", "predictor === 0"],
     ["closes the gap at zero but does not open it", "if (q[i] >= 0)", "if (q[i] > 0)"],
     ["gives every raw value the first one's bits", "rawValue(raw[k]", "rawValue(raw[0]"],
-    ["gives up on a mask at another number of repeats", "number => n >> 4", "number => n >> 5"],
+    ["gives up on a mask at another number of repeats", "=> n >> 4", "=> n >> 5"],
     ["takes a mask at another share of escapes", "leastHoles = 256", "leastHoles = 512"],
     ["sets the bitmap's bits in another order", "|= 1 << (i & 7)", "|= 128 >> (i & 7)"],
   ]),
