@@ -28,7 +28,7 @@ import { flagOf, numeric, option, settingOption } from "./options.js";
 import { begunAs, behind, lastOf } from "./state.js";
 import { chainTable, sigmaTable, worstError } from "./table.js";
 
-interface MemoryOptions extends MeasuringOptions, StoreSettings {
+interface MemoryOptions extends MeasuringOptions, StoreSettings, Pick<Settings, "momentumType"> {
   batch: number;
   steps: number;
   from: string;
@@ -54,6 +54,7 @@ export function registerMemory(program: Command): void {
     .command("memory")
     .description("measure what training steps hold in memory, under each store, beside PyTorch");
   for (const name of ownSettings) command.addOption(settingOption(name));
+  command.addOption(settingOption("momentumType"));
   addMeasuringOptions(command, "3GiB")
     .addOption(numeric("--batch <N>", "images a step", "--batch 4", 4))
     .addOption(numeric("--steps <n>", "steps to run; the last is reported", "--steps 10", 3))
@@ -104,8 +105,8 @@ export function registerMemory(program: Command): void {
 }
 
 function argumentsFor(store: string, options: MemoryOptions): string[] {
-  const { model, batch, image, data, steps, memory, threads, from, probe, maxPixels } = options;
-  const begun = from === "" ? { model, batch, image, data } : { from };
+  const { model, batch, image, data, steps, memory, threads, from, probe, maxPixels, momentumType } = options;
+  const begun = from === "" ? { model, batch, image, data, "momentum-type": momentumType } : { from };
   const common = { ...begun, steps, memory, threads, probe, store, "max-pixels": maxPixels };
   return [
     "memory",
@@ -149,7 +150,7 @@ async function measured(store: Settings["store"], options: MemoryOptions): Promi
   const from = options.from === "" ? null : await lastOf(options.from);
   const own = { store, ...ownOf(store, options), memory, threads };
   const course = { steps, lr: modelNamed(model).lr, schedule: "constant" };
-  const fromStart = { ...defaults, ...own, ...course, model, batch };
+  const fromStart = { ...defaults, ...own, ...course, model, batch, momentumType: options.momentumType };
   const dataset = await open(options, batch * steps);
   try {
     if (from) checkData(readManifest(options.from), dataset);
