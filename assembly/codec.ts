@@ -12,7 +12,7 @@ export {
   topsAddress,
 } from "./codec/dense";
 export { prepareDecoder, prepareEncoder } from "./codec/rans";
-export { configure, initialize, scratchBytes } from "./codec/scratch";
+export { configure, hasMask, initialize, scratchBytes } from "./codec/scratch";
 export { decodeDense } from "./codec/segment";
 
 /** The first byte after the module's static data. */

@@ -31,7 +31,7 @@ export type { StoreController } from "./engine/controller.js";
 export { createEngine, type EngineOptions } from "./engine/engine.js";
 export type { GradientReceiver } from "./engine/gradients.js";
 export type { NoiseLaw, NoiseRun, NoiseWatch, Observation } from "./engine/noise.js";
-export type { Backward, Forward, Op, RowWriter } from "./engine/op.js";
+export type { Backward, Forward, GradientWriter, Op } from "./engine/op.js";
 export { imagesOf, type Need, type Packed, Raw, type SaveRequest } from "./engine/packed.js";
 export type { Parameter, Site } from "./engine/parameter.js";
 export { rehearse } from "./engine/rehearsal.js";

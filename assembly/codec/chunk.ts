@@ -3,17 +3,23 @@
 import { blocksBytes, GROUPED, readBlocks, writeBlocks } from "./blocks";
 import { quantizeNarrow, quantizeWide, TOO_WIDE } from "./checked";
 import { dequantize16, dequantize32, dequantizeTwins, orderBits, placeRaw, rectify } from "./dequantize";
+import { chooseBridged, clearHoles, fillHoles, foldBridged, quantizeHoles, restoreBridged } from "./holes";
+import { planMask, writeMask } from "./mask";
 import { restore16, restore32, UNSIGNED } from "./predict";
 import { LOSSLESS, PAPER, quantizeNear, SIGNED } from "./quantize";
-import { BLOCK, ESCAPES, GROUP, PACKED, POSITIONS, Q, STAGING, settings, TRIAL } from "./scratch";
+import { BLOCK, ESCAPES, GROUP, HOLE_EDGES, HOLES, PACKED, POSITIONS, Q, STAGING, settings, TRIAL } from "./scratch";
 import { gather, scatter } from "./sparse";
 import { ANY_NEGATIVE, ANY_OTHER, ANY_WIDE, CONSTANT, chooseForm, closeGap, integerAt, narrow, SPARSE, survey } from "./survey";
+import { holesRead, placeHoles, readMask } from "./unmask";
 
 const CHUNK: usize = 16384;
 const WIDE: u32 = 8;
 const EXACT: u32 = 16;
 const HAS_ESCAPES: u32 = 32;
 const GAPLESS: u32 = 64;
+const MASK: u32 = 128;
+/** A chunk has a mask in place of a list of escapes if more than one value in this many escapes. */
+const LEAST_HOLES: usize = 256;
 
 /** The return values of decodeFast for a damaged payload; src/codec/wasm/results.ts names the fields. */
 const TRUNCATED: i32 = -1;
@@ -53,6 +59,20 @@ function wideIntegers(x: usize, tail: usize, n: usize, first: u32, scratch: usiz
   return quantizeWide(tail, 64, whole, escapes as u32, limit, scratch, first);
 }
 
+/**
+ * Plans a mask and writes the 32-bit integers of n values to Q, with holes filled. False if the holes have too many
+ * different words; the integers are then undefined.
+ */
+function maskIntegers(x: usize, tail: usize, n: usize, first: u32, scratch: usize): bool {
+  const whole = n & ~63;
+  quantizeHoles(x, whole, 0, scratch, first);
+  if (whole < n) quantizeHoles(tail, 64, whole, scratch, first);
+  const lag = settings(scratch).lag as usize;
+  if (planMask(scratch + HOLES, n, x, lag, (n >> 4) as u32, scratch + HOLE_EDGES, scratch) < 0) return false;
+  fillHoles(n, scratch);
+  return true;
+}
+
 /** The survey flags, from the range of the whole blocks and the integers after them. */
 function flagsOf(range: u32, q: usize, n: usize): u32 {
   let least = n >= 64 ? ((range << 16) as i32) >> 16 : integerAt(q, 0, false);
@@ -82,8 +102,14 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
   let escapes = exact ? -1 : narrowIntegers(x, tail, n, first, scratch);
   let wide = escapes === TOO_WIDE;
   if (wide) escapes = wideIntegers(x, tail, n, first, scratch);
+  let masked = false;
+  if (!exact && (escapes < 0 || (escapes as usize) * LEAST_HOLES > n)) {
+    masked = maskIntegers(x, tail, n, first, scratch);
+    wide = masked;
+    escapes = masked ? 0 : -1;
+  }
   if (escapes < 0) {
-    // If many values have to stay raw, coding the bits themselves is cheaper.
+    // If many different values have to stay raw, coding the bits themselves is cheaper.
     exact = wide = true;
     escapes = 0;
     orderBits(q, x, whole);
@@ -100,14 +126,16 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
   const lag = (s.lag as usize) * (wide ? 4 : 2);
   const none: u32 = flags & ANY_NEGATIVE ? 0 : UNSIGNED;
   let gapless = false;
-  if (!constant && !exact && escapes === 0 && flags & ANY_NEGATIVE && s.quantizer !== PAPER) {
+  if (!constant && !exact && !masked && escapes === 0 && flags & ANY_NEGATIVE && s.quantizer !== PAPER) {
     const zeros = closeGap(q, x, n, wide, scratch);
     gapless = zeros >= 0;
     if (gapless) escapes = zeros;
   }
-  const form = constant ? CONSTANT : chooseForm(q, n, lag, wide, none, scratch + BLOCK);
+  let form = CONSTANT;
+  if (masked && !constant) form = chooseBridged(n, s.lag as usize, wide, none, scratch);
+  else if (!constant) form = chooseForm(q, n, lag, wide, none, scratch + BLOCK);
   let kind = form | (wide ? WIDE : 0) | (exact ? EXACT : 0);
-  kind |= (escapes > 0 ? HAS_ESCAPES : 0) | (gapless ? GAPLESS : 0);
+  kind |= (escapes > 0 ? HAS_ESCAPES : 0) | (gapless ? GAPLESS : 0) | (masked ? MASK : 0);
   store<u8>(to, kind);
   let at = to + 1;
   if (escapes > 0) {
@@ -117,9 +145,20 @@ function encodeChunk(to: usize, x: usize, n: usize, first: u32, scratch: usize):
     memory.copy(at + 2 + count * 2, scratch + ESCAPES, count * 4);
     at += 2 + count * 6;
   }
+  if (masked) {
+    s.masked = 1;
+    at = writeMask(at, scratch + HOLES, n, x, scratch);
+  }
   if (constant) {
     store<i32>(at, integerAt(q, 0, wide));
     return at + 4 - to;
+  }
+  if (masked) {
+    if (form < SPARSE) {
+      const count = foldBridged(n, s.lag as usize, wide, form, scratch);
+      return writeBlocks(at, scratch + PACKED, count, 0, wide, UNSIGNED, scratch) - to;
+    }
+    clearHoles(n, wide, scratch);
   }
   if (form < SPARSE) return writeBlocks(at, q, n, lag, wide, form, scratch) - to;
   const count = gather(at, n, wide, none === UNSIGNED, scratch);
@@ -247,7 +286,8 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
   const exact = (kind & EXACT) !== 0;
   const gapless = (kind & GAPLESS) !== 0;
   const lag = (s.lag as usize) * (wide ? 4 : 2);
-  if (kind > 127) return BAD_KIND;
+  const masked = (kind & MASK) !== 0;
+  if (masked && (s.masks === 0 || kind & (EXACT | HAS_ESCAPES | GAPLESS))) return BAD_KIND;
   if ((form === 2 || form === 3) && lag === 0) return BAD_KIND;
   if (exact && (!wide || kind & (HAS_ESCAPES | GAPLESS))) return BAD_KIND;
   if (!exact && s.quantizer === LOSSLESS) return BAD_KIND;
@@ -262,6 +302,11 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
     if (end - positions < escapes * 6) return TRUNCATED;
     for (let k: usize = 0; k < escapes; k++) if ((load<u16>(positions + k * 2) as usize) >= n) return BAD_POSITION;
     at = positions + escapes * 6;
+  }
+  if (masked) {
+    const read = readMask(at, end, scratch + HOLES, n, s.lag as usize, scratch);
+    if (read < 0) return read;
+    at += read;
   }
   const blocks = (n + 63) >> 6;
   if (constant) {
@@ -280,7 +325,7 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
       if (set < 0) return BAD_BITMAP;
       count = set as usize;
       at += (n + 7) >> 3;
-    }
+    } else if (masked) count = n - (holesRead(scratch) as usize);
     const widths = at;
     const packedBlocks = (count + 63) >> 6;
     const widthBytes = wide ? packedBlocks : (packedBlocks + 1) >> 1;
@@ -293,9 +338,9 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
     let carry = i32x4.splat(0);
     for (let b: usize = 0; b < packedBlocks; b += GROUPED) {
       const some = min(GROUPED, packedBlocks - b);
-      const residuals = sparse ? scratch + PACKED + size * b : scratch + GROUP;
+      const residuals = sparse || masked ? scratch + PACKED + size * b : scratch + GROUP;
       at = readBlocks(residuals, widths, b, some, at, count, wide, scratch);
-      if (sparse) continue;
+      if (sparse || masked) continue;
       const here = unsigned ? residuals : q + size * b;
       if (!unsigned) {
         carry = wide
@@ -303,6 +348,12 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
           : restore16(here, residuals, some * size, lag, form, carry);
       }
       emit(x, here, b, some, n, wide, exact, gapless, first, scratch);
+    }
+    if (masked && !sparse) {
+      restoreBridged(n, s.lag as usize, wide, form, scratch);
+      for (let b: usize = 0; b < blocks; b += GROUPED) {
+        emit(x, q + size * b, b, min(GROUPED, blocks - b), n, wide, false, false, first, scratch);
+      }
     }
     if (sparse) {
       let from = scratch + PACKED;
@@ -317,6 +368,7 @@ function decodeChunk(x: usize, n: usize, from: usize, available: usize, first: u
     const i = load<u16>(positions + k * 2) as usize;
     placeRaw(x + i * 4, load<u32>(positions + escapes * 2 + k * 4), scratch);
   }
+  if (masked) placeHoles(x, scratch + HOLES, n, scratch);
   return (at - from) as i32;
 }
 

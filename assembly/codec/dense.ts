@@ -1,14 +1,36 @@
 // Encodes dense mode's segments: coded rows of symbols, and the data stored beside them. src/codec/dense/segment.ts
 // defines them; docs/format.md describes the bytes.
+import { bridgeRow, codeBridged, refillRow } from "./bridge";
 import { codeRow } from "./code";
-import { encodeRow } from "./lanes";
-import { ABOVE, CODED, CODES, COUNTS, LARGE, LOWS, MOST_LARGE, RAW, READ_CODES, STATES, TOPS, WORDS_END } from "./map";
+import { encodeRow, LISTED, MASKED, TALLIED } from "./lanes";
+import {
+  ABOVE,
+  CODED,
+  CODES,
+  COUNTS,
+  EDGE_BITS,
+  LARGE,
+  LOWS,
+  MOST_LARGE,
+  MOST_RAW,
+  RAW,
+  READ_CODES,
+  ROW_HOLES,
+  STATES,
+  TOPS,
+  WORDS_END,
+} from "./map";
+import { planMask, putVarint, varintBytes, writeMask } from "./mask";
 import { pack16, packTail } from "./pack";
 import { encodeSymbols } from "./rans";
 import { divideRow, foldRow, inHalves, startStrip, sumRow } from "./rows";
-import { BLOCK, settings } from "./scratch";
+import { BLOCK, PROGRESS, settings } from "./scratch";
 
 const UNSUITED: i32 = -2;
+/** A segment has a mask in place of a list of raw values if more than one symbol in this many stays raw. */
+const LEAST_HOLES: u32 = 1024;
+/** In place of the number of listed raw values: a mask follows. */
+export const MASK_MARK: u32 = MOST_RAW + 1;
 /** Bytes of one table of counts: 4 for each symbol of each context. */
 const TABLE: usize = 16384;
 
@@ -97,18 +119,27 @@ export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: 
   v128.store(scratch + TOPS, i8x16.splat(-1));
   let sum: u64 = 0;
   let raw = 0;
+  s.raws = TALLIED;
   startStrip(scratch + ABOVE, width);
   for (let y = y0; y < y0 + rows; y++) {
     raw = encodeRow(x, strip, height, y, raw, scratch);
     if (raw < 0) return -1;
+    const holes = s.holes !== 0;
+    if (holes) bridgeRow(y, y === y0, scratch);
     foldRow(y, y === y0, scratch);
+    if (holes) refillRow(y, scratch + ROW_HOLES, scratch);
     const within = y > y0 || y === 0;
     if (within) sum += sumRow(scratch) as u64;
     if (!counted) continue;
     if (s.low > 0) divideRow(scratch + LOWS, scratch);
-    codeRow(coded, large, large, scratch);
+    if (holes) codeBridged(coded, large, large, scratch);
+    else codeRow(coded, large, large, scratch);
     if (!within) continue;
     const counts = scratch + COUNTS;
+    if (holes) {
+      for (let at = coded; at < coded + (width << 4); at += 2) if (load<u16>(at) < 32768) count(counts, at);
+      continue;
+    }
     for (let at = coded; at < coded + (width << 4); at += 8) {
       count(counts, at);
       count(counts + TABLE, at + 2);
@@ -117,19 +148,6 @@ export function tallyDense(scratch: usize, x: usize, strip: u32, y0: u32, rows: 
     }
   }
   return sum as f64;
-}
-
-// @inline
-function varintBytes(value: u32): usize {
-  return value < 128 ? 1 : value < 16384 ? 2 : 3;
-}
-
-function putVarint(to: usize, value: u32): usize {
-  let at = to;
-  let rest = value;
-  for (; rest >= 128; rest >>= 7) store<u8>(at++, rest | 128);
-  store<u8>(at++, rest);
-  return at;
 }
 
 /**
@@ -148,16 +166,26 @@ function packLows(to: usize, count: usize, low: u32, scratch: usize): usize {
   return at;
 }
 
-/**
- * Encodes `strips` strips to `out`. Returns the bytes, −1 if they do not fit, or −2 if dense mode does not
- * suit the tensor.
- */
-export function encodeDense(scratch: usize, x: usize, first: u32, strips: u32, out: usize, capacity: usize): i32 {
+/** Where the rows of a segment have led to. */
+@unmanaged
+class Progress {
+  /** Symbols. */
+  count: usize;
+  /** Raw values. */
+  raw: i32;
+  /** The ends of the lists of large symbols and of low bits. */
+  large: usize;
+  lows: usize;
+}
+
+/** Codes the rows of `strips` strips. False if more than `most` values stay raw. */
+function codeRows(progress: Progress, x: usize, first: u32, strips: u32, most: u32, scratch: usize): bool {
   const s = settings(scratch);
   const width = s.width as usize;
   let count: usize = 0;
   let raw = 0;
   let large = scratch + LARGE;
+  // The list ends beyond the limit if there are too many.
   const limit = large + ((MOST_LARGE as usize) << 1);
   let lows = scratch + LOWS;
   for (let strip = first; strip < first + strips; strip++) {
@@ -165,25 +193,78 @@ export function encodeDense(scratch: usize, x: usize, first: u32, strips: u32, o
     startStrip(scratch + ABOVE, width);
     for (let y: u32 = 0; y < height; y++, count += width << 3) {
       raw = encodeRow(x, strip, height, y, raw, scratch);
-      if (raw < 0) return UNSUITED;
+      if (raw < 0 || (raw as u32) > most) return false;
+      const holes = s.holes !== 0;
+      if (holes) bridgeRow(y, y === 0, scratch);
       foldRow(y, y === 0, scratch);
+      if (holes) refillRow(y, scratch + ROW_HOLES, scratch);
       if (s.low > 0) lows = divideRow(lows, scratch);
-      large = codeRow(scratch + CODED + (count << 1), large, limit, scratch);
-      if (large > limit) return UNSUITED;
+      const to = scratch + CODED + (count << 1);
+      large = holes ? codeBridged(to, large, limit, scratch) : codeRow(to, large, limit, scratch);
     }
   }
-  const words = encodeSymbols(count, scratch);
+  progress.count = count;
+  progress.raw = raw;
+  progress.large = large;
+  progress.lows = lows;
+  return true;
+}
+
+/** The number of symbols of `strips` strips. */
+export function symbolsIn(first: u32, strips: u32, scratch: usize): u32 {
+  const s = settings(scratch);
+  let total: u32 = 0;
+  for (let strip = first; strip < first + strips; strip++) total += heightOf(strip, s.height, s.rows) * (s.width << 3);
+  return total;
+}
+
+/** The index of the first value of a strip, or the length if that is less. */
+// @inline
+export function firstOf(strip: u32, scratch: usize): u32 {
+  const s = settings(scratch);
+  return min(s.length, strip * 8 * s.height * s.width);
+}
+
+/**
+ * Encodes `strips` strips to `out`. Returns the bytes, −1 if they do not fit, or −2 if dense mode does not
+ * suit the tensor.
+ */
+export function encodeDense(scratch: usize, x: usize, first: u32, strips: u32, out: usize, capacity: usize): i32 {
+  const s = settings(scratch);
+  const progress = changetype<Progress>(scratch + PROGRESS);
+  const most = symbolsIn(first, strips, scratch) / LEAST_HOLES;
+  s.raws = LISTED;
+  const masked = !codeRows(progress, x, first, strips, most, scratch);
+  const start = firstOf(first, scratch);
+  const length = (firstOf(first + strips, scratch) - start) as usize;
+  const values = x + ((start as usize) << 2);
+  if (masked) {
+    s.raws = MASKED;
+    s.maskFirst = start;
+    memory.fill(scratch + RAW, 0, 8192);
+    codeRows(progress, x, first, strips, -1, scratch);
+  }
+  if (progress.large > scratch + LARGE + ((MOST_LARGE as usize) << 1)) return UNSUITED;
+  const words = encodeSymbols(progress.count, scratch);
   const wordBytes = scratch + WORDS_END - words;
-  const largeBytes = large - scratch - LARGE;
-  const lowCount = lows - scratch - LOWS;
+  const largeBytes = progress.large - scratch - LARGE;
+  const lowCount = progress.lows - scratch - LOWS;
   const low = s.low;
-  let bytes = varintBytes((wordBytes >> 1) as u32) + varintBytes((largeBytes >> 1) as u32) + varintBytes(raw as u32);
-  bytes += wordBytes + 32 + largeBytes + ((raw as usize) << 3);
+  const raw = masked ? MASK_MARK : (progress.raw as u32);
+  let rawBytes = (raw as usize) << 3;
+  if (masked) {
+    const planned = planMask(scratch + RAW, length, values, s.width as usize, MOST_RAW, scratch + EDGE_BITS, scratch);
+    if (planned < 0) return UNSUITED;
+    rawBytes = planned;
+    s.masked = 1;
+  }
+  let bytes = varintBytes((wordBytes >> 1) as u32) + varintBytes((largeBytes >> 1) as u32) + varintBytes(raw);
+  bytes += wordBytes + 32 + largeBytes + rawBytes;
   if (low > 0) bytes += varintBytes(lowCount as u32) + ((lowCount * (low as usize) + 7) >> 3);
   if (bytes > capacity) return -1;
   let at = putVarint(out, (wordBytes >> 1) as u32);
   at = putVarint(at, (largeBytes >> 1) as u32);
-  at = putVarint(at, raw as u32);
+  at = putVarint(at, raw);
   if (low > 0) at = putVarint(at, lowCount as u32);
   memory.copy(at, words, wordBytes);
   at += wordBytes;
@@ -191,8 +272,11 @@ export function encodeDense(scratch: usize, x: usize, first: u32, strips: u32, o
   at += 32;
   memory.copy(at, scratch + LARGE, largeBytes);
   at += largeBytes;
-  memory.copy(at, scratch + RAW, (raw as usize) << 3);
-  at += (raw as usize) << 3;
+  if (!masked) {
+    memory.copy(at, scratch + RAW, rawBytes);
+    at += rawBytes;
+  }
   if (low > 0) at = packLows(at, lowCount, low, scratch);
+  if (masked) at = writeMask(at, scratch + RAW, length, values, scratch);
   return (at - out) as i32;
 }

@@ -6,7 +6,8 @@
 import { checkedFour } from "./checked";
 import { mix } from "./checksum";
 import { further, turnOf } from "./dither";
-import { LANES, MOST_RAW, PADDED, RAW } from "./map";
+import { LANES, MOST_RAW, PADDED, RAW, ROW_HOLES } from "./map";
+import { flip } from "./mask";
 import { DITHERED, HALVES, magicOf, nearEight, PAPER, quantizeNear, SIGNED, SUPPORT } from "./quantize";
 import { inHalves, rowAt } from "./rows";
 import { opaque16, opaqueFloat, Settings, settings } from "./scratch";
@@ -16,6 +17,42 @@ import { storeTransposed, transpose } from "./transpose";
 const NONE: i32 = -32768;
 /** Larger floors stay raw. */
 const LARGEST_FLOOR: i16 = 4095;
+
+/** What happens to raw values: all are listed; words that differ from the one before are counted; all are masked. */
+export const LISTED: u32 = 0;
+export const TALLIED: u32 = 1;
+export const MASKED: u32 = 2;
+
+/** Marks a hole at column `column` of a row. */
+// @inline
+function markHole(column: usize, lane: u32, s: Settings, scratch: usize): void {
+  if (s.holes === 0) memory.fill(scratch + ROW_HOLES, 0, s.width as usize);
+  const at = scratch + ROW_HOLES + column;
+  store<u8>(at, (load<u8>(at) as u32) | (1 << lane));
+  s.holes = 1;
+}
+
+/**
+ * Keeps the raw value of `lane` in a column; `fits` says that it is a zero, for which a gapless model has no integer. Returns
+ * the new number of raw values, or −1 for too many.
+ */
+function keepRaw(index: u32, word: u32, column: usize, lane: u32, fits: bool, raw: i32, s: Settings, scratch: usize): i32 {
+  if (s.raws === MASKED) {
+    flip(scratch + RAW, (index - s.maskFirst) as usize);
+    markHole(column, lane, s, scratch);
+    return raw + 1;
+  }
+  if (s.raws === TALLIED) {
+    if (!fits) markHole(column, lane, s, scratch);
+    if (raw > 0 && word === s.lastWord) return raw;
+    s.lastWord = word;
+    return raw < (MOST_RAW as i32) ? raw + 1 : -1;
+  }
+  if (raw >= (MOST_RAW as i32)) return -1;
+  store<u32>(scratch + RAW + ((raw as usize) << 3), index);
+  store<u32>(scratch + RAW + ((raw as usize) << 3), word, 4);
+  return raw + 1;
+}
 
 /** Bytes from one lane row to the next: 2·width and at least 16 more, a multiple of 16. */
 // @inline
@@ -65,7 +102,7 @@ function checkedRow(from: usize, count: usize, index: u32, to: usize, scratch: u
  * to 15 integers more may be written. Appends raw values to the `raw` existing ones. Returns the new number,
  * or −1 for too many.
  */
-function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, raw: i32, scratch: usize): i32 {
+function quantizeRow(x: usize, end: usize, count: usize, index: u32, lane: u32, to: usize, raw: i32, scratch: usize): i32 {
   const s = settings(scratch);
   let from = x;
   const bytes = count << 2;
@@ -85,13 +122,13 @@ function quantizeRow(x: usize, end: usize, count: usize, index: u32, to: usize, 
     else if (s.quantizer === SIGNED) checkedRow(from, count, index, to, scratch, SIGNED);
     else checkedRow(from, count, index, to, scratch, DITHERED);
   }
-  return noteRaw(from, count, index, to, raw, s, scratch);
+  return noteRaw(from, count, index, lane, to, raw, s, scratch);
 }
 
 /**
  * Appends the values that stay raw to the list, and moves integers above 0 down if the model leaves zero out.
  */
-function noteRaw(x: usize, count: usize, index: u32, to: usize, raw: i32, s: Settings, scratch: usize): i32 {
+function noteRaw(x: usize, count: usize, index: u32, row: u32, to: usize, raw: i32, s: Settings, scratch: usize): i32 {
   const none = i16x8.splat(NONE as i16);
   const zero = i16x8.splat(0);
   const gapless = s.gapless !== 0;
@@ -99,15 +136,16 @@ function noteRaw(x: usize, count: usize, index: u32, to: usize, raw: i32, s: Set
   for (let i: usize = 0; i < count; i += 8) {
     let v = v128.load(to + i * 2);
     let kept = i16x8.eq(v, none);
+    const unfit = i16x8.bitmask(kept);
     if (gapless) kept = v128.or(kept, i16x8.eq(v, zero));
     let bits = i16x8.bitmask(kept);
     if (bits !== 0) {
       for (let lane: usize = 0; lane < 8; lane++) {
         if (((bits >> (lane as i32)) & 1) === 0 || i + lane >= count) continue;
-        if (found >= (MOST_RAW as i32)) return -1;
-        store<u32>(scratch + RAW + ((found as usize) << 3), index + ((i + lane) as u32));
-        store<u32>(scratch + RAW + ((found as usize) << 3), load<u32>(x + ((i + lane) << 2)), 4);
-        found++;
+        const at = i + lane;
+        const fits = ((unfit >> (lane as i32)) & 1) === 0;
+        found = keepRaw(index + (at as u32), load<u32>(x + (at << 2)), at, row, fits, found, s, scratch);
+        if (found < 0) return -1;
       }
       v = v128.andnot(v, kept);
     }
@@ -187,7 +225,8 @@ function nearColumns(x: usize, stride: usize, first: u32, row: usize, scratch: u
 }
 
 /** Appends the zeros of a row of `count` values to the raw values, as noteRaw does. */
-function noteZeros(x: usize, count: usize, index: u32, raw: i32, scratch: usize): i32 {
+function noteZeros(x: usize, count: usize, index: u32, lane: u32, raw: i32, scratch: usize): i32 {
+  const s = settings(scratch);
   const zero = f32x4.splat(0);
   let found = raw;
   for (let i: usize = 0; i < count; i += 4) {
@@ -195,10 +234,8 @@ function noteZeros(x: usize, count: usize, index: u32, raw: i32, scratch: usize)
     for (; bits !== 0; bits &= bits - 1) {
       const at = i + (ctz(bits) as usize);
       if (at >= count) break;
-      if (found >= (MOST_RAW as i32)) return -1;
-      store<u32>(scratch + RAW + ((found as usize) << 3), index + (at as u32));
-      store<u32>(scratch + RAW + ((found as usize) << 3), load<u32>(x + (at << 2)), 4);
-      found++;
+      found = keepRaw(index + (at as u32), load<u32>(x + (at << 2)), at, lane, true, found, s, scratch);
+      if (found < 0) return -1;
     }
   }
   return found;
@@ -219,6 +256,7 @@ function nearRow(x: usize, stride: usize, first: u32, row: usize, scratch: usize
 export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, scratch: usize): i32 {
   const s = settings(scratch);
   const width = s.width as usize;
+  s.holes = 0;
   const end = x + ((s.length as usize) << 2);
   const first = (strip * 8 * s.height + y) * s.width;
   const apart = (height as usize) * width * 4;
@@ -235,7 +273,7 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
     if (state === ZEROS) {
       let found = raw;
       for (let lane: u32 = 0; lane < 8 && found >= 0; lane++) {
-        found = noteZeros(from + (lane as usize) * apart, width, first + lane * height * s.width, found, scratch);
+        found = noteZeros(from + (lane as usize) * apart, width, first + lane * height * s.width, lane, found, scratch);
       }
       return found;
     }
@@ -249,7 +287,7 @@ export function encodeRow(x: usize, strip: u32, height: u32, y: u32, raw: i32, s
     const count = row < s.rows ? min<u32>(s.width, s.length - index) : 0;
     if (count < s.width) memory.fill(to, 0, (width + 8) << 1);
     if (count === 0) continue;
-    found = quantizeRow(x + ((index as usize) << 2), end, count as usize, index, to, found, scratch);
+    found = quantizeRow(x + ((index as usize) << 2), end, count as usize, index, lane, to, found, scratch);
     if (found < 0) return -1;
     // The vectors of an incomplete row wrote past its values; these integers are cleared.
     if (count < s.width) memory.fill(to + ((count as usize) << 1), 0, (width + 8 - (count as usize)) << 1);

@@ -33,6 +33,9 @@ export const SECOND_ABOVE: usize = 337288;
 export const WORDS_END: usize = 468288;
 export const TRUE_SYMBOLS: usize = 337216;
 export const PADDED: usize = 370176;
+/** The symbols of a row with holes, and its holes: a byte a column, bit k for lane k. */
+export const BRIDGED: usize = 370176;
+export const ROW_HOLES: usize = 388096;
 /** While a model is chosen: four tables of counts, in place of most of the coded data. */
 export const COUNTS: usize = 206016;
 
@@ -41,8 +44,13 @@ export const LARGE: usize = 468288;
 
 /** The encoder's entries for every context's symbols, 8 bytes each; they overwrite the codes. */
 export const ENTRIES: usize = 476480;
-/** The raw values, 8 bytes each: index and word. */
+/** The raw values, 8 bytes each: index and word. Or a segment's mask, one bit a value, in the tensor's order. */
 export const RAW: usize = 510208;
+/** For an encoder's mask, after the rows: see mask.ts. */
+export const EDGE_BITS: usize = 24576;
+
+/** The entry of a hole, from ENTRIES on: it leaves a coder's state as it is. */
+export const HOLE_ENTRY: u32 = 33024;
 
 /** frequency | start << 16 for the symbols of every context. */
 export const CODES: usize = 492992;
@@ -65,3 +73,7 @@ export const MOST_LARGE: u32 = 4096;
 
 /** Decoding: room through which addresses pass from vectors to scalars. */
 export const SPOTS: usize = 522880;
+
+/** Decoding a segment with a mask, without a second one: a row's holes, and its symbols for contexts. */
+export const READ_ROW_HOLES: usize = 206016;
+export const READ_BRIDGED: usize = 208128;

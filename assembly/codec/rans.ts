@@ -5,6 +5,7 @@ import {
   CODED,
   CODES,
   ENTRIES,
+  HOLE_ENTRY,
   READ_CODES,
   ROW_CONTEXTS,
   SECOND_ABOVE,
@@ -47,6 +48,11 @@ export function prepareEncoder(scratch: usize): void {
       if (symbol === 255) break;
     }
   }
+  // With all of the slots, ⌊x/f⌋·2^11 + x mod f + start is x itself, and no word is written.
+  const hole = scratch + ENTRIES + (HOLE_ENTRY as usize);
+  store<f32>(hole, <f32>2 / <f32>2048);
+  store<u16>(hole, 2048, 4);
+  store<u16>(hole, 0, 6);
 }
 
 /** The entry of lane `lane`'s symbol in the column at `coded`, in the low half. */
@@ -332,18 +338,27 @@ function nextRow(stream: Stream, width: usize, scratch: usize): void {
   stream.symbols += width << 3;
 }
 
+/** Decodes a row without holes of one stream. */
+export function decodeRow(stream: Stream, width: usize, scratch: usize): void {
+  classRow(stream, width, settings(scratch).area, scratch);
+  decodeColumns(stream, stream, false, width, scratch);
+  nextRow(stream, width, scratch);
+}
+
 /** Decodes the symbols of a strip of `height` rows, of one stream or of two in step. */
 export function decodeStrip(one: Stream, other: Stream, two: bool, height: u32, width: usize, scratch: usize): void {
   const area = settings(scratch).area;
   startStrip(one.above, width);
   if (two) startStrip(other.above, width);
   for (let y: u32 = 0; y < height; y++) {
+    if (!two) {
+      decodeRow(one, width, scratch);
+      continue;
+    }
     classRow(one, width, area, scratch);
-    if (two) {
-      classRow(other, width, area, scratch);
-      decodeColumns(one, other, true, width, scratch);
-      nextRow(other, width, scratch);
-    } else decodeColumns(one, other, false, width, scratch);
+    classRow(other, width, area, scratch);
+    decodeColumns(one, other, true, width, scratch);
+    nextRow(other, width, scratch);
     nextRow(one, width, scratch);
   }
 }

@@ -9,7 +9,7 @@ import { bitsOf, GATHER, opaque8, opaque16, SCATTER, settings } from "./scratch"
 
 /** The prediction for a column, from its left, upper and corner neighbours. */
 // @inline
-function expected(left: v128, up: v128, corner: v128, predictor: u32): v128 {
+export function expected(left: v128, up: v128, corner: v128, predictor: u32): v128 {
   if (predictor === 0) return i16x8.splat(0);
   if (predictor === 1) return left;
   if (predictor === 2) return up;
@@ -36,7 +36,7 @@ export function inHalves(predictor: u32): bool {
  * left of `left`.
  */
 // @inline
-function expectedHalves(
+export function expectedHalves(
   before: v128,
   left: v128,
   up: v128,
@@ -73,7 +73,7 @@ export function rowAt(scratch: usize, y: u32): usize {
  * The address of the row above. In a lane's first row the left neighbour is used, which lies 16 bytes before.
  */
 // @inline
-function aboveOf(scratch: usize, y: u32, first: bool): usize {
+export function aboveOf(scratch: usize, y: u32, first: bool): usize {
   return first ? rowAt(scratch, y) - 16 : rowAt(scratch, y + 1);
 }
 

@@ -8,6 +8,8 @@
  *    24576  mode data      fast mode: see below; dense mode: see map.ts
  *   518400  raise table    256 × 16 bytes: shuffles that move the lanes of the unset bits up to the end
  *   522752  mixing         four vectors of constants
+ *   522944  mask plan      of the mask that is written or read, and its palette
+ *   523072  progress       of the rows of a segment that is encoded
  *   524032  settings       the class below
  *   524216  cell           one word
  *   524224  lanes          of the checksum
@@ -19,7 +21,9 @@
  *   156928  escapes        1024 words, then their positions
  *   163136  staging        an encoded chunk, if the target may be too small for the worst case
  *   237184  trial          a short encoded chunk of which only the length is used
- *   262144  group          sixteen blocks of 16-bit integers
+ *   262144  group          sixteen blocks of integers (16 or 32 bits)
+ *   266752  holes          a chunk's mask, one bit a value
+ *   268928  edges          the bits of the mask that differ from those above
  */
 export const GATHER: usize = 0;
 export const SCATTER: usize = 4096;
@@ -32,7 +36,11 @@ export const POSITIONS: usize = 161024;
 export const STAGING: usize = 163136;
 export const TRIAL: usize = 237184;
 export const GROUP: usize = 262144;
+export const HOLES: usize = 266752;
+export const HOLE_EDGES: usize = 268928;
 export const RAISE: usize = 518400;
+export const MASK_PLAN: usize = 522944;
+export const PROGRESS: usize = 523072;
 const SETTINGS: usize = 524032;
 /** The dither's constants as four vectors: two factors, a scale and an offset. */
 export const MIXING: usize = 522752;
@@ -72,6 +80,20 @@ export class Settings {
   gapless: u32;
   area: u32;
   left: u32;
+
+  // Masks.
+  /** True if the frame that is decoded may have masks. */
+  masks: u32;
+  /** True if a mask was written since `configure`. */
+  masked: u32;
+  /** What dense mode does with raw values: LISTED, TALLIED or MASKED of lanes.ts. */
+  raws: u32;
+  /** True if the row that was quantised last has holes. */
+  holes: u32;
+  /** The index of the value of the mask's first bit. */
+  maskFirst: u32;
+  /** The raw word that was met last. */
+  lastWord: u32;
 }
 
 /**
@@ -136,8 +158,12 @@ export function configure(
   lag: u32,
   rectified: u32,
   twin: i32,
+  masks: u32,
 ): void {
   const s = settings(scratch);
+  s.masks = masks;
+  s.masked = 0;
+  s.holes = 0;
   s.quantizer = quantizer;
   s.bound = bound;
   s.step = s.wholeStep = step;
@@ -154,6 +180,11 @@ export function configure(
   // An integer below 5120 proves that x is within 5120 steps of zero; with dither, one below 2^11 − 1 proves
   // 2^11 steps.
   s.near = !provable ? -1 : dithered ? 2046 : 5119;
+}
+
+/** True if a mask was written since `configure`. */
+export function hasMask(scratch: usize): bool {
+  return settings(scratch).masked !== 0;
 }
 
 export function scratchBytes(): usize {

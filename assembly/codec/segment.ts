@@ -1,12 +1,15 @@
 // Decodes dense mode's segments. First come the symbols of two segments in step, because the symbol decoder
 // mostly waits for memory; then the rows of values, segment by segment. docs/format.md describes the bytes.
-import { heightOf } from "./dense";
+import { decodeBridged, refillRow } from "./bridge";
+import { firstOf, heightOf, MASK_MARK, symbolsIn } from "./dense";
 import { placeRaw } from "./dequantize";
-import { LOWS, MOST_LARGE, MOST_RAW, SEGMENTS, TRUE_SYMBOLS } from "./map";
+import { LOWS, MOST_LARGE, MOST_RAW, RAW, READ_ROW_HOLES, SEGMENTS, TRUE_SYMBOLS } from "./map";
+import { isOne } from "./mask";
 import { unpack16, unpackTail } from "./pack";
-import { decodeStrip, LEAST_STATE, Stream, statesOf, streamOf } from "./rans";
-import { joinLows, restoreRow } from "./rows";
+import { decodeRow, decodeStrip, LEAST_STATE, Stream, statesOf, streamOf } from "./rans";
+import { joinLows, restoreRow, startStrip } from "./rows";
 import { settings } from "./scratch";
+import { placeHoles, readMask, takeVarint } from "./unmask";
 import { placeRow } from "./values";
 
 const TRUNCATED: i32 = -1;
@@ -27,34 +30,20 @@ class Segment {
   lows: usize;
   lowCount: usize;
   end: usize;
+  masked: bool;
+  /** The index of its first value, and the number of its values. */
+  start: u32;
+  length: u32;
 }
 
 function segmentOf(scratch: usize, k: usize): Segment {
   return changetype<Segment>(scratch + SEGMENTS + (k << 6));
 }
 
-/**
- * Reads a varint of at most three bytes. The upper half of the result is its length; −1 if the bytes end or
- * it is longer.
- */
-function takeVarint(at: usize, end: usize): i64 {
-  let value: u32 = 0;
-  for (let k: u32 = 0; k < 3; k++) {
-    if (at + (k as usize) >= end) return -1;
-    const byte = load<u8>(at + (k as usize)) as u32;
-    value |= (byte & 127) << (7 * k);
-    if (byte < 128) return (((k + 1) as i64) << 32) | (value as i64);
-  }
-  return -1;
-}
-
 /** Finds a segment's parts in the bytes from `from` to `end`. Returns 0 or a negative error. */
 function openSegment(segment: Segment, first: u32, strips: u32, from: usize, end: usize, scratch: usize): i32 {
   const s = settings(scratch);
-  let total: usize = 0;
-  for (let strip = first; strip < first + strips; strip++) {
-    total += (heightOf(strip, s.height, s.rows) as usize) * ((s.width as usize) << 3);
-  }
+  const total = symbolsIn(first, strips, scratch) as usize;
   let at = from;
   let wordCount: usize = 0;
   let largeCount: usize = 0;
@@ -70,6 +59,8 @@ function openSegment(segment: Segment, first: u32, strips: u32, from: usize, end
     else if (k === 2) rawCount = value;
     else lowCount = value;
   }
+  const masked = s.masks !== 0 && rawCount === (MASK_MARK as usize);
+  if (masked) rawCount = 0;
   if (wordCount > total || largeCount > MOST_LARGE || rawCount > MOST_RAW || lowCount > total) return BAD_COUNT;
   segment.first = first;
   segment.strips = strips;
@@ -81,7 +72,36 @@ function openSegment(segment: Segment, first: u32, strips: u32, from: usize, end
   segment.lows = segment.raw + (rawCount << 3);
   segment.lowCount = lowCount;
   segment.end = segment.lows + ((lowCount * (s.low as usize) + 7) >> 3);
-  return segment.end > end ? TRUNCATED : 0;
+  segment.masked = masked;
+  segment.start = firstOf(first, scratch);
+  segment.length = firstOf(first + strips, scratch) - segment.start;
+  if (segment.end > end) return TRUNCATED;
+  if (!masked) return 0;
+  const read = readMask(segment.end, end, scratch + RAW, segment.length as usize, s.width as usize, scratch);
+  if (read < 0) return read;
+  segment.end += read;
+  return 0;
+}
+
+/** Finds the holes of row y of a strip, a byte a column at READ_ROW_HOLES, bit k for lane k. False if there are none. */
+function rowHoles(segment: Segment, strip: u32, height: u32, y: u32, scratch: usize): bool {
+  const s = settings(scratch);
+  if (!segment.masked) return false;
+  const holes = scratch + READ_ROW_HOLES;
+  let any = false;
+  for (let lane: u32 = 0; lane < 8; lane++) {
+    const index = (strip * 8 * s.height + lane * height + y) * s.width - segment.start;
+    if (index >= segment.length) break;
+    const end = min(index + s.width, segment.length) as usize;
+    for (let i = index as usize; i < end; i++) {
+      if (!isOne(scratch + RAW, i)) continue;
+      if (!any) memory.fill(holes, 0, s.width as usize);
+      any = true;
+      const at = holes + i - (index as usize);
+      store<u8>(at, (load<u8>(at) as u32) | (1 << lane));
+    }
+  }
+  return any;
 }
 
 /** Opens the decoder of a segment: its words, and the states stored after them. */
@@ -160,6 +180,7 @@ function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 
         if (s.low > 0) low = joinLows(low, scratch);
       }
       const row = restoreRow(y, bytes ? symbols : scratch + TRUE_SYMBOLS, bytes, scratch);
+      if (rowHoles(segment, strip, height, y, scratch)) refillRow(y, scratch + READ_ROW_HOLES, scratch);
       placeRow(x, strip, height, y, row, scratch);
     }
   }
@@ -171,7 +192,25 @@ function fill(segment: Segment, symbols0: usize, x: usize, scratch: usize): i32 
     if (index < least || index - least >= (segment.total as u32) || index >= s.length) return BAD_INDEX;
     placeRaw(x + ((index as usize) << 2), load<u32>(at, 4), scratch);
   }
+  if (segment.masked) placeHoles(x + ((segment.start as usize) << 2), scratch + RAW, segment.length as usize, scratch);
   return 0;
+}
+
+/** Decodes one segment, whose mask was read last if it has one. Returns 0 or a negative error. */
+function decodeAlone(segment: Segment, x: usize, scratch: usize): i32 {
+  const s = settings(scratch);
+  const width = s.width as usize;
+  const stream = openStream(segment, scratch, 0);
+  for (let strip = segment.first; strip < segment.first + segment.strips; strip++) {
+    const height = heightOf(strip, s.height, s.rows);
+    startStrip(stream.above, width);
+    for (let y: u32 = 0; y < height; y++) {
+      if (rowHoles(segment, strip, height, y, scratch)) decodeBridged(stream, width, scratch);
+      else decodeRow(stream, width, scratch);
+    }
+  }
+  if (!isFinished(stream)) return BAD_STATE;
+  return fill(segment, streamOf(scratch, 0).symbols, x, scratch);
 }
 
 /**
@@ -185,8 +224,16 @@ export function decodeDense(scratch: usize, x: usize, first: u32, strips: u32, m
   const one = segmentOf(scratch, 0);
   const other = segmentOf(scratch, 1);
   let wrong = openSegment(one, first, strips, from, end, scratch);
+  // A mask has room for one segment only, so segments are then decoded one after the other.
+  const masked = one.masked;
+  if (wrong === 0 && masked) wrong = decodeAlone(one, x, scratch);
   if (wrong === 0 && more > 0) wrong = openSegment(other, first + strips, more, one.end, end, scratch);
   if (wrong !== 0) return wrong;
+  if (masked || (more > 0 && other.masked)) {
+    if (!masked) wrong = decodeAlone(one, x, scratch);
+    if (wrong === 0 && more > 0) wrong = decodeAlone(other, x, scratch);
+    return wrong < 0 ? wrong : (((more > 0 ? other.end : one.end) - from) as i32);
+  }
   const stream = openStream(one, scratch, 0);
   const second = openStream(more > 0 ? other : one, scratch, 1);
   for (let k: u32 = 0; k < max(strips, more); k++) {

@@ -4,6 +4,7 @@
  *
  *   <title>Law bench</title>  <main> … <span class="tex">\sigma^2</span> … </main>  <script type="module" src="…">
  */
+import { readFileSync } from "node:fs";
 import katex from "katex";
 import { pages } from "./pages.js";
 
@@ -20,6 +21,10 @@ export const policy = [
   "base-uri 'none'",
   "form-action 'none'",
 ].join("; ");
+
+const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 
 const texts: Readonly<Record<string, string>> = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
 
@@ -58,6 +63,7 @@ export function documentOf(name: string, file: string): string {
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<meta name="generator" content="comet-ts ${version}">
 <title>${title} · comet-ts</title>
 <link rel="icon" href="./icon.svg">
 <link rel="stylesheet" href="./style.css">

@@ -19,6 +19,20 @@ import { numeric, option } from "./options.js";
 interface MaxBatchOptions extends MeasuringOptions {
   most: number;
   fit: boolean;
+  json: boolean;
+}
+
+/** What fits under one store. */
+export interface LargestBatch {
+  store: string;
+  /** Whether bounds could become looser than the law's. */
+  fit: boolean;
+  /** 0 if not even one image fits. */
+  batch: number;
+  /** Null where nothing fits. */
+  imagesPerSecond: number | null;
+  /** The gradient noise ÷ the law's; null where the store tells none. */
+  noiseShare: number | null;
 }
 
 /** The largest n for which `fits` holds, at most `most`; 0 if there is none. `fits` holds for each n below one that fits. */
@@ -48,12 +62,14 @@ async function attempt(settings: Settings, dataset: Dataset): Promise<Measured |
   }
 }
 
-function cellsOf(best: { batch: number; found: Measured } | null): string[] {
-  if (best === null) return ["0", "–", "–"];
+type Best = { batch: number; found: Measured } | null;
+
+function rowOf(store: string, fit: boolean, best: Best): LargestBatch {
+  if (best === null) return { store, fit, batch: 0, imagesPerSecond: null, noiseShare: null };
   const { batch, found } = best;
   const { noise, lawNoise } = found.last;
-  const ratio = noise === undefined || lawNoise === undefined ? "–" : (noise / lawNoise).toFixed(2);
-  return [String(batch), ((1000 * batch) / found.ms).toFixed(2), ratio];
+  const noiseShare = noise === undefined || lawNoise === undefined ? null : noise / lawNoise;
+  return { store, fit, batch, imagesPerSecond: (1000 * batch) / found.ms, noiseShare };
 }
 
 export function registerMaxBatch(program: Command): void {
@@ -63,32 +79,43 @@ export function registerMaxBatch(program: Command): void {
   addMeasuringOptions(command, "1GiB")
     .addOption(numeric("--most <N>", "no larger batch is tried", "--most 64", 256))
     .addOption(option("--no-fit", "do not also try to make batches fit by looser bounds", "--no-fit", true))
+    .addOption(option("--json", "print the rows as JSON", "--store comet --json", false))
     .addHelpText("after", "\nExample:\n  comet max-batch --model resnet50 --memory 1GiB --data ./photos")
     .action(async (options: MaxBatchOptions) => {
-      const { model, image, memory, most, threads } = options;
+      const { model, image, memory, most, threads, json } = options;
       const { lr } = modelNamed(model);
       const dataset = await open(options, 2 * most);
-      const table = new Table({
-        head: ["store", "largest batch", "images a second", "noise ÷ the law's"],
-        style: { head: [], border: [] },
-        colAligns: ["left", "right", "right", "right"],
-      });
+      const rows: LargestBatch[] = [];
       try {
         for (const store of asked(options)) {
           for (const fit of ways({ store, fit: options.fit })) {
-            let best: { batch: number; found: Measured } | null = null;
+            let best = null as Best;
             await largest(most, async (batch) => {
               const settings = { ...defaults, model, store, batch, lr, memory, threads, steps: 2, fit };
               const found = await attempt(settings, dataset);
               if (found && batch > (best?.batch ?? 0)) best = { batch, found };
               return found !== null;
             });
-            table.push([fit ? `${store} --fit` : store, ...cellsOf(best)]);
+            rows.push(rowOf(store, fit, best));
           }
         }
       } finally {
         await dataset.close();
       }
-      process.stdout.write(`${model}, ${image} × ${image}, ${memory}, ${dataset.name}\n${table}\n`);
+      const title = `${model}, ${image} × ${image}, ${memory}, ${dataset.name}`;
+      process.stdout.write(json ? `${JSON.stringify(rows)}\n` : `${title}\n${tableOf(rows)}\n`);
     });
+}
+
+function tableOf(rows: readonly LargestBatch[]): string {
+  const table = new Table({
+    head: ["store", "largest batch", "images a second", "noise ÷ the law's"],
+    style: { head: [], border: [] },
+    colAligns: ["left", "right", "right", "right"],
+  });
+  const told = (value: number | null) => (value === null ? "–" : value.toFixed(2));
+  for (const { store, fit, batch, imagesPerSecond, noiseShare } of rows) {
+    table.push([fit ? `${store} --fit` : store, String(batch), told(imagesPerSecond), told(noiseShare)]);
+  }
+  return table.toString();
 }

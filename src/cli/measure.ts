@@ -10,7 +10,7 @@ import { type Checkpoint, restoreNetwork } from "../runs/checkpoint.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
 import type { GradientErrors } from "../stores/gradient-error.js";
 import { type StoreName, storeNames } from "../stores/registry.js";
-import { stopwatch } from "../stores/stopwatch.js";
+import { type StoreTime, stopwatch, totalMs } from "../stores/stopwatch.js";
 import type { TrainHooks } from "../training/hooks.js";
 import { train } from "../training/loop.js";
 import type { SiteRecord, StepRecord } from "../training/records.js";
@@ -75,6 +75,8 @@ export interface Measured {
   ms: number;
   /** The time of packing, unpacking and recomputing as a share of the time of all steps. */
   storeShare: number;
+  /** The same time by its parts, the mean of a step, and that of the whole step. */
+  parts: StoreTime & { stepMs: number };
   /** The peak of this process up to the last of these steps, by the operating system's count. */
   residentPeakBytes: number;
 }
@@ -95,7 +97,7 @@ export async function measure(
   { test, ...dataset }: Dataset,
   { from = null, probeBehind = Number.POSITIVE_INFINITY, draws = 0, gradientErrors }: How = {},
 ): Promise<Measured> {
-  const steps: { record: StepRecord; storeMs: number }[] = [];
+  const steps: { record: StepRecord; time: StoreTime }[] = [];
   const summarizer = new Summarizer();
   let residentPeakBytes = 0;
   /** Called before each step. */
@@ -116,7 +118,7 @@ export async function measure(
         if (record.kind === "memory") occupancy = record.occupancy ?? null;
         if (probing) return;
         if (record.kind === "step") {
-          steps.push({ record, storeMs: elapsed() });
+          steps.push({ record, time: elapsed() });
           residentPeakBytes = process.resourceUsage().maxRSS * 1024;
         }
         if (record.kind === "sites") sites = record.sites;
@@ -131,6 +133,9 @@ export async function measure(
     await session.close();
   }
   const timed = steps.slice(1).map(({ record }) => record.ms);
+  const allMs = timed.reduce((sum, ms) => sum + ms, 0);
+  const [first, end] = [steps[0]!.time, steps.at(-1)!.time];
+  const perStep = (part: keyof StoreTime) => (end[part] - first[part]) / timed.length;
   return {
     last: steps.at(-1)!.record,
     sites,
@@ -138,7 +143,13 @@ export async function measure(
     chains: chainRows(session.engine.store),
     errors: summarizer.summary,
     ms: timed.reduce((least, ms) => Math.min(least, ms)),
-    storeShare: (steps.at(-1)!.storeMs - steps[0]!.storeMs) / timed.reduce((sum, ms) => sum + ms, 0),
+    storeShare: (totalMs(end) - totalMs(first)) / allMs,
+    parts: {
+      packMs: perStep("packMs"),
+      unpackMs: perStep("unpackMs"),
+      recomputeMs: perStep("recomputeMs"),
+      stepMs: allMs / timed.length,
+    },
     residentPeakBytes,
   };
 }

@@ -46,6 +46,8 @@ export class ByteWriter {
 export class ByteReader {
   readonly bytes: Uint8Array;
   at = 0;
+  /** The number of holes in the masks that were read. */
+  holes = 0;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;

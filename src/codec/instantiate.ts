@@ -6,6 +6,7 @@ type KernelName =
   | "memoryBase"
   | "initialize"
   | "configure"
+  | "hasMask"
   | "encodeFast"
   | "trialFast"
   | "decodeFast"

@@ -11,22 +11,37 @@ import { choose, paysOff } from "./dense/choice.js";
 import { layoutOf } from "./dense/layout.js";
 import { modelBytes, readModel, writeModel } from "./dense/model.js";
 import { decodeSegment, encodeSegment, tally } from "./dense/segment.js";
-import { chunkLength, decodeChunk, encodeChunk } from "./fast/chunk.js";
-import { type Header, lagOf, lengthOf, readHeader, sealHeader, writeHeader } from "./frame.js";
+import { chunkLength, decodeChunk, encodeChunk, hasMask } from "./fast/chunk.js";
+import {
+  type Header,
+  lagOf,
+  lengthOf,
+  maskedVersion,
+  readHeader,
+  sealHeader,
+  versionAt,
+  writeHeader,
+} from "./frame.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
 import { readTables } from "./stages/rans.js";
+
+interface Payload {
+  parts: Uint8Array[];
+  masked: boolean;
+}
 
 /**
  * Encodes the payload in parts. Returns null where dense mode does not suit, or where `auto` finds that it
  * does not pay.
  */
-function encodePayload(x: Float32Array, header: Header, auto: boolean): Uint8Array[] | null {
+function encodePayload(x: Float32Array, header: Header, auto: boolean): Payload | null {
   const { shape, quantization } = header;
   if (header.mode === "fast") {
     const starts = Array.from({ length: Math.ceil(x.length / chunkLength) }, (_, i) => i * chunkLength);
-    return starts.map((first) =>
+    const parts = starts.map((first) =>
       encodeChunk(x.subarray(first, first + chunkLength), first, lagOf(shape), quantization),
     );
+    return { parts, masked: parts.some(hasMask) };
   }
   const layout = layoutOf(shape, x.length);
   const fastBytes = (first: number, values: number) =>
@@ -41,13 +56,15 @@ function encodePayload(x: Float32Array, header: Header, auto: boolean): Uint8Arr
   const out = new ByteWriter(modelBytes);
   writeModel(out, choice.model);
   const parts = [out.written(), choice.tables.bytes];
+  let masked = false;
   for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
     const count = Math.min(layout.stripsPerSegment, layout.strips - s);
     const part = encodeSegment(x, layout, s, count, choice.model, choice.tables, quantization);
     if (part === null) return null;
-    parts.push(part);
+    parts.push(part.bytes);
+    masked ||= part.masked;
   }
-  return parts;
+  return { parts, masked };
 }
 
 export function encode(x: Float32Array, options: EncodeOptions): Uint8Array {
@@ -57,13 +74,14 @@ export function encode(x: Float32Array, options: EncodeOptions): Uint8Array {
     header = { ...header, mode: "fast" };
     payload = encodePayload(x, header, false)!;
   }
-  const parts = [writeHeader(header), ...payload];
+  const parts = [writeHeader(header), ...payload.parts];
   const frame = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
     frame.set(part, at);
     at += part.length;
   }
+  if (payload.masked) frame[versionAt] = maskedVersion;
   sealHeader(frame, frame.length, checksum);
   return frame;
 }
@@ -99,7 +117,8 @@ export function anatomy(frame: Uint8Array): Spread & { fields: Map<string, numbe
   const { fields } = input;
   fields.set("header", readHeader(frame, checksum).payload);
   // An escape takes one word in fast mode, and an index and a word in dense mode.
-  const escapes = (fields.get("escape values") ?? 0) / 4 + (fields.get("segment escapes") ?? 0) / 8;
+  const listed = (fields.get("escape values") ?? 0) / 4 + (fields.get("segment escapes") ?? 0) / 8;
+  const escapes = listed + input.holes;
   return { fields, escapes, ...spreadOf(x) };
 }
 

@@ -5,7 +5,16 @@
 import { rectifying, twinned } from "./bound.js";
 import { type Choice, suits } from "./dense/choice.js";
 import { TablesReader } from "./dense/tables.js";
-import { type Header, lengthOf, readHeader, writeChecksum, writeHeader, writeLength } from "./frame.js";
+import {
+  type Header,
+  lengthOf,
+  maskedVersion,
+  readHeader,
+  versionAt,
+  writeChecksum,
+  writeHeader,
+  writeLength,
+} from "./frame.js";
 import type { CodecExports } from "./instantiate.js";
 import { scratchBytes } from "./limits.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
@@ -73,7 +82,7 @@ export class WasmCodec {
     { sealed = true } = {},
   ): Coroutine<number> {
     const values = new Float32Array(this.#kernels.memory.buffer, x, length);
-    const sink = new ResidentSink(out, capacity);
+    const sink = new ResidentSink(this.#kernels.memory, out, capacity);
     const bytes = yield* this.encodingTo(sink, () => x, values, { ...options, shape });
     if (bytes >= 0) {
       const frame = this.#kernels.bytes(out, bytes);
@@ -130,7 +139,9 @@ export class WasmCodec {
     const payload = choice
       ? yield* encodingDense(this.#kernels, header, choice, place, sink)
       : yield* encodingFast(this.#kernels, header, place, sink);
-    return payload < 0 ? payload : head + payload;
+    if (payload < 0) return payload;
+    if (this.#kernels.exports.hasMask(this.#kernels.scratch)) sink.amend(versionAt, maskedVersion);
+    return head + payload;
   }
 
   /** Reads the header of the frame at address `frame`. Throws a FrameError that names the field. */

@@ -16,6 +16,9 @@ const dark = `
   --run-1: #56b4e9; --run-2: #f08a3c; --run-3: #2cc295; --run-4: #d98ac6; --run-5: #e6c229; --run-6: #9a9af0;
   --parameters: #7f8b98; --optimiser: #56606b; --gradients: #b9933f; --saved: #e0567c; --activations: #3d86b5; --workspace: #4f8f72;`;
 
+/** The custom properties of both, for images outside a page. */
+export const themes = { light, dark } as const;
+
 export const style = `
 :root {${light}
 }

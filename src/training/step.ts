@@ -95,6 +95,7 @@ function trainStep(
     // A store that only recomputes packs nothing, so its tensors have no ratio.
     if (store.keeps !== "first") packs.push(packRecord(event));
     audit?.look(event);
+    hooks.onPack?.(event);
   };
   const seen = { right: 0, rightOfFive: 0 };
   const count = labels.size;

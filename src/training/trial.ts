@@ -63,7 +63,8 @@ export function trialOf(session: Session, batch: Batch): Trial {
       const { live, peak } = ledger;
       // The first step adds the momentum of all parameters. Gradients are freed as they come, so they count with what
       // grows with the batch.
-      const momentum = settings.momentum > 0 && live.optimiser === 0 ? live.parameters : 0;
+      const relative = settings.momentumType === "bfloat16" ? 0.5 : 1;
+      const momentum = settings.momentum > 0 && live.optimiser === 0 ? relative * live.parameters : 0;
       const once = ledger.total + momentum + peak.workspace - live.workspace;
       const each = peak.activations - live.activations + peak.gradients;
       const part = count / labels.size;

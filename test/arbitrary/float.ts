@@ -52,10 +52,30 @@ export const valueBits = (eb: number) =>
     { weight: 2, arbitrary: fc.constant(0) },
   );
 
-/** A tensor of given length in rows of `width`, with one of several textures made of the drawn values. */
+/** Words of holes: what a mask has in place of values. */
+const fills = [0x7fc00000, 0x7fc00000, 0xff800000, toBits(1e20), toBits(-9999), 0xffc12345, 0x7f800000];
+
+/** Replaces values by up to `kinds` different words (or by any word for 0): scattered ones, columns, rows, or both. */
+function pierce(bits: Uint32Array, width: number, pattern: number, kinds: number, next: () => number): void {
+  const share = 2 + (next() % 30);
+  const [from, count] = [next() % width, 1 + (next() % width)];
+  for (let i = 0; i < bits.length; i++) {
+    const [column, row] = [i % width, Math.floor(i / width)];
+    const within = column >= from && column < from + count;
+    const scattered = next() % share === 0;
+    const hole = [scattered, within, row % share === 1, scattered !== within, true][pattern];
+    if (hole) bits[i] = kinds === 0 ? next() : fills[next() % kinds]!;
+  }
+}
+
+/**
+ * A tensor of given length in rows of `width`, with one of several textures made of the drawn values, and sometimes with a
+ * mask.
+ */
 export function tensor(eb: number, length: number, width = 13): fc.Arbitrary<Float32Array> {
   const few = fc.array(valueBits(eb), { minLength: 1, maxLength: 40 });
-  return fc.tuple(few, fc.nat(7), fc.nat(1 << 30)).map(([pool, texture, salt]) => {
+  const masks = fc.tuple(fc.nat(9), fc.constantFrom(0, 1, 1, 2, fills.length));
+  return fc.tuple(few, fc.nat(7), fc.nat(1 << 30), masks).map(([pool, texture, salt, [pattern, kinds]]) => {
     const bits = new Uint32Array(length);
     const x = new Float32Array(bits.buffer);
     let state = salt | 1;
@@ -77,6 +97,7 @@ export function tensor(eb: number, length: number, width = 13): fc.Arbitrary<Flo
       else if (next() % 97 === 0) bits[i] = drawn;
       else x[i] = ((next() % 65536) - 32768) * eb;
     }
+    if (pattern < 5) pierce(bits, Math.max(1, width), pattern, kinds, next);
     return x;
   });
 }

@@ -34,7 +34,7 @@ test("the codec imports nothing but its own modules and its errors", () => {
   assert.deepEqual([...foreign()].sort(), ["../error.js"]);
 });
 
-test("a bundle of the codec, its wasm included, takes at most 40 kB gzipped", async (t) => {
+test("a bundle of the codec, its wasm included, takes at most 45 kB gzipped", async (t) => {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL("index.js", folder))],
     bundle: true,
@@ -46,7 +46,7 @@ test("a bundle of the codec, its wasm included, takes at most 40 kB gzipped", as
   });
   const bytes = gzipSync(outputFiles[0]!.contents).length;
   t.diagnostic(`${bytes} bytes`);
-  assert.ok(bytes <= 40_000);
+  assert.ok(bytes <= 45_000);
 });
 
 /** Small whole numbers: the same tensor in every engine. */

@@ -307,7 +307,7 @@ test("beside input and output a codec needs its scratch and a window of the tens
         new Float32Array(memory.buffer, window, count).set(x.subarray(first, first + count));
         return window - 4 * first;
       };
-      const sink = new ResidentSink(out, capacity, windowLength.fast);
+      const sink = new ResidentSink(memory, out, capacity, windowLength.fast);
       const bytes = codec.run(codec.encodingTo(sink, bring, x, { bound: 0.5, shape, mode }));
       const frame = new Uint8Array(memory.buffer, out, bytes).slice();
       sealHeader(frame, bytes, () => checksum(frame.subarray(8)));

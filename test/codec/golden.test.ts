@@ -79,7 +79,7 @@ for (const [name, [x, options]] of Object.entries(encodings)) {
 /** A golden frame, damaged, with its checksum put right where the damage is behind it; and the field that is named. */
 const refusals: [string, string, (frame: Uint8Array) => Uint8Array, boolean][] = [
   ["magic", "sparse", (f) => f.fill(0, 0, 1), false],
-  ["version", "sparse", (f) => f.fill(2, 3, 4), false],
+  ["version", "sparse", (f) => f.fill(3, 3, 4), false],
   ["checksum", "sparse", (f) => f.fill(f[40]! ^ 1, 40, 41), false],
   ["frame bytes", "sparse", (f) => f.subarray(0, f.length - 1), false],
   ["frame bytes", "sparse", (f) => Uint8Array.of(...f, 0), false],

@@ -20,7 +20,7 @@ export interface Tally {
 
 const most = 1 << 16;
 
-/** Frames of every form: sparse, constant, exact, gapless, with escapes; dense with and without low bits. */
+/** Frames of every form: sparse, constant, exact, gapless, with escapes, with masks; dense with and without low bits. */
 function originals(): Uint8Array[] {
   const wave = (n: number, of: (i: number) => number) => Float32Array.from({ length: n }, (_, i) => of(i));
   const relu = wave(1500, (i) => Math.max(0, Math.sin(i / 7) * 3));
@@ -38,6 +38,21 @@ function originals(): Uint8Array[] {
   for (const quantizer of quantizers) {
     frames.push(encode(relu, { bound: 0.1, shape: [4, 25, 15], quantizer, mode: "dense" }));
     frames.push(encode(signed, { bound: 2e-3, shape: [100, 13], quantizer, mode: "dense" }));
+  }
+  // Masks as bitmaps, runs and edges, with one word, a palette and repeats.
+  const fills = [Number.NaN, 1e20, Number.NEGATIVE_INFINITY];
+  const holes: ((i: number) => number | null)[] = [
+    (i) => (i % 3 === 1 ? fills[0]! : null),
+    (i) => (i % 40 === 7 ? fills[(i % 7) % 3]! : null),
+    (i) => (i % 13 > 9 ? fills[i % 3]! : null),
+    (i) => (i % 50 < 4 ? 1e20 * (1 + Math.floor(i / 50)) : null),
+  ];
+  for (const of of holes) {
+    const x = signed.map((value, i) => of(i) ?? value);
+    for (const mode of ["fast", "dense"] as const) {
+      frames.push(encode(x, { bound: 0.05, shape: [100, 13], mode }));
+      frames.push(encode(x, { bound: 0.3, shape: [100, 13], quantizer: "paper", mode }));
+    }
   }
   return frames;
 }

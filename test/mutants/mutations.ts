@@ -1,5 +1,6 @@
 /** The mutants: of the reference and of how threads share its work, here; of what is around it, in files of their own. */
 import { dataMutants } from "./data.js";
+import { experimentMutants } from "./experiments.js";
 import { fileMutants } from "./files.js";
 import { type Mutant, of } from "./mutant.js";
 import { seamMutants } from "./seam.js";
@@ -57,7 +58,7 @@ export const mutants: Mutant[] = [
     ["does not wrap at 16 bits", "(value << 16) >> 16", "value"],
     ["folds with an unsigned shift", "r >> (bits - 1)", "r >>> (bits - 1)"],
     ["unfolds without the sign", "^ -(u & 1)", "^ (u & 1)"],
-    ["takes the corner off instead of adding it", "- up + corner", "- up - corner"],
+    ["takes the corner off instead of adding it", "left + up - corner", "left + up + corner"],
     ["reads the corner one to the right", "at(i - lag - 1)", "at(i - lag)"],
     ["restores the row above one value late", "i >= lag ?", "i > lag ?"],
     ["restores without the running sum", "wrap(sum + r[i], bits)", "wrap(r[i], bits)"],
@@ -82,8 +83,20 @@ export const mutants: Mutant[] = [
     ["skips the fold though values are negative", "nonNegative && predictor === 0", "predictor === 0"],
     ["closes the gap at zero but does not open it", "if (q[i] >= 0)", "if (q[i] > 0)"],
     ["gives every raw value the first one's bits", "rawValue(raw[k]", "rawValue(raw[0]"],
-    ["gives up on escapes at another share", "x.length >> 4", "x.length >> 5"],
+    ["gives up on a mask at another number of repeats", "=> n >> 4", "=> n >> 5"],
+    ["takes a mask at another share of escapes", "leastHoles = 256", "leastHoles = 512"],
     ["sets the bitmap's bits in another order", "|= 1 << (i & 7)", "|= 128 >> (i & 7)"],
+  ]),
+  ...of("codec/stages/mask", [
+    ["counts a run's zeros from its own start", "gap: start - end", "gap: start"],
+    ["writes long runs one too long", "varint(run.length - 2)", "varint(run.length - 1)"],
+    ["flips the bits below instead of above", "bits[i - lag]", "bits[i]"],
+    ["joins equal words that are not in a row", "last?.word === word", "last !== undefined"],
+  ]),
+  ...of("codec/stages/bridge", [
+    ["rounds the mean up", "wrap(a + b, bits) >> 1", "wrap(a + b + 1, bits) >> 1"],
+    ["does not fill holes anew", "if (predictor < 2) return", "return"],
+    ["fills a lane's last hole too", "x = width - 2", "x = width - 1"],
   ]),
   ...of("codec/stages/rans", [
     ["gives a word away one state late", "x >= f * 2 ** 21", "x > f * 2 ** 21"],
@@ -170,5 +183,6 @@ export const mutants: Mutant[] = [
   ]),
   ...fileMutants,
   ...dataMutants,
+  ...experimentMutants,
   ...seamMutants,
 ];

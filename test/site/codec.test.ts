@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { encode as encodePng } from "fast-png";
 import type { ElementHandle, Page } from "puppeteer-core";
 import type { PageServer } from "../../examples/browser/serve.js";
 import { measure } from "../../examples/site/codec/measure.js";
@@ -105,6 +106,19 @@ for (const name of names) {
           assert.equal(await text(page, "#value-y"), short(back[middle]!, 6));
         }
       }
+      // By keyboard: one step of the slider is a twentieth of a decade. By mouse: the value under the pointer.
+      const slow = await shownBound(page);
+      await then(page, async () => {
+        await page.focus("#bound");
+        await page.keyboard.press("ArrowRight");
+      });
+      assert.ok(Math.abs((await shownBound(page)) / slow - 10 ** 0.05) < 0.02);
+      await page.$eval("#map-x", (canvas) => canvas.scrollIntoView({ block: "center" }));
+      const box = (await (await page.$("#map-x"))!.boundingBox())!;
+      await page.mouse.move(box.x + (box.width * 10.5) / 28, box.y + (box.height * 20.5) / 28);
+      await page.waitForFunction("document.getElementById('row').value === '20'");
+      assert.equal(await page.$eval("#column", (input) => (input as HTMLInputElement).value), "10");
+      assert.equal(await text(page, "#value-x"), short(x[20 * 28 + 10]!, 6));
       // A second bound, on values of both signs.
       await set(page, "tensor", 4);
       await set(page, "quantizer", "support");
@@ -117,7 +131,7 @@ for (const name of names) {
       // Another plane of the same tensor changes the picture and no number.
       await set(page, "channel", 5);
       assert.equal(await text(page, "#ratio"), two.ratio);
-      assert.equal(await text(page, "#value-x"), short(norm!.data[5 * 784 + 14 * 28 + 14]!, 6));
+      assert.equal(await text(page, "#value-x"), short(norm!.data[5 * 784 + 20 * 28 + 10]!, 6));
       assert.deepEqual(complaints, []);
       assert.deepEqual(outside, []);
     } finally {
@@ -199,6 +213,19 @@ for (const name of names) {
       const bound = await shownBound(page);
       const { ratio } = expected(data, { bound, shape: [3, 20, 30], seed: 1 });
       assert.equal(await text(page, "#ratio"), ratio);
+      // A photograph: red, green and blue are planes.
+      const colours = Uint8Array.from({ length: 3 * 24 * 40 }, (_, i) => (i * 7 + (i >> 5)) & 255);
+      writeFileSync(
+        join(files, "photo.png"),
+        encodePng({ width: 40, height: 24, data: colours, channels: 3 }),
+      );
+      await then(page, () => input.uploadFile(join(files, "photo.png")));
+      const planes = Float32Array.from(
+        colours,
+        (_, i) => colours[3 * (i % 960) + Math.floor(i / 960)]! / 255,
+      );
+      const seen = expected(planes, { bound: await shownBound(page), shape: [3, 24, 40], seed: 1 });
+      assert.equal(await text(page, "#ratio"), seen.ratio);
       assert.deepEqual(complaints, []);
     } finally {
       await browser.close();

@@ -26,7 +26,7 @@ export const explanations: Readonly<Record<Fault, { title: string; text: readonl
   halfway: {
     title: "Half-way values: rounding errors cannot cross the wall",
     text: [
-      "These values lie exactly between two integers of the quantiser, so their error is the largest that rounding can make. If a bin were exactly two bounds wide, a rounding error in the last bit could carry them over the wall.",
+      "Under “support” and “paper” these values lie exactly between two integers of the quantiser, so their error is the largest that rounding can make. (Dither shifts the bins by a random part of a step, so that no value is half-way by design.) If a bin were exactly two bounds wide, a rounding error in the last bit could carry them over the wall.",
       "Bins are a little narrower than two bounds, by a factor of 1 − 2⁻⁹. The error at a half-way value is therefore 0.998 bounds. The check of the encoder is strict, and a strict comparison in float32 implies one in the real numbers, because the bound itself is a float32.",
     ],
   },

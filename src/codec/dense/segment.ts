@@ -5,20 +5,26 @@
 import { FrameError } from "../../error.js";
 import type { Quantization } from "../bound.js";
 import { type ByteReader, ByteWriter } from "../bytes.js";
+import { refillRow } from "../stages/bridge.js";
+import { type Mask, placeHoles, readMask, writeMask } from "../stages/mask.js";
 import { blockBytes, blockLength, pack, unpack } from "../stages/pack.js";
 import { expect, inHalves, unzigzag, zigzag } from "../stages/predict.js";
 import { dequantize, floorOf, halved, quantize, rawValue } from "../stages/quantize.js";
-import { decoderOf, encodeSymbols, escapeSymbol, symbols, type Tables } from "../stages/rans.js";
+import { decoderOf, encodeSymbols, escapeSymbol, noContext, symbols, type Tables } from "../stages/rans.js";
 import type { Rows } from "./choice.js";
-import { heightOf, type Layout, lanes, symbolsOf } from "./layout.js";
+import { heightOf, type Layout, lanes, symbolsOf, valuesOf } from "./layout.js";
 import { codedOf, contextOf, type DenseModel, symbolOf } from "./model.js";
 
 /**
- * Limits of a segment: raw values, and symbols without a code. A tensor that exceeds one is stored in fast
- * mode.
+ * Limits of a segment: listed raw values or repeats in a mask, and symbols without a code. A tensor that exceeds one is
+ * stored in fast mode.
  */
 export const mostEscapes = 1024;
 export const mostLarge = 4096;
+/** A segment has a mask in place of a list of raw values if more than one symbol in this many stays raw. */
+const leastHoles = 1024;
+/** In place of the number of listed raw values: a mask follows. */
+const maskMark = mostEscapes + 1;
 
 interface Escape {
   /** Index in the whole tensor. */
@@ -26,11 +32,22 @@ interface Escape {
   word: number;
 }
 
+/** The rows of a strip in coding order. */
+interface Folded {
+  /** Folded residuals. */
+  z: Uint16Array;
+  /** 1 for a hole, which has no residual. */
+  holes: Uint8Array;
+}
+
+/** Which raw values are holes, so that predictors bridge them; the others count as the integer 0. */
+type Holes = "none" | "unfit" | "all";
+
 /**
- * Folded residuals of `rows` rows of a strip from row y0 on, in coding order. Row y0 is predicted as if it
- * had no row above. Raw values are appended to `escapes` in coding order by rows and lanes.
+ * Folds `rows` rows of a strip from row y0 on. Row y0 is predicted as if it had no row above. Raw values are appended to
+ * `escapes` in coding order by rows and lanes. With "unfit", zeros that a gapless model leaves out are no holes.
  */
-function residuals(
+function foldRows(
   x: Float32Array,
   layout: Layout,
   s: number,
@@ -38,49 +55,64 @@ function residuals(
   rows: number,
   { predictor, gapless }: DenseModel,
   quantization: Quantization,
+  bridged: Holes,
   escapes: Escape[],
-): Uint16Array {
+): Folded {
   const { width, length } = layout;
   const height = heightOf(layout, s);
   const words = new Uint32Array(x.buffer, x.byteOffset, x.length);
   const z = new Uint16Array(lanes * rows * width);
+  const holes = new Uint8Array(z.length);
   const found: (Escape & { order: number })[] = [];
   for (let lane = 0; lane < lanes; lane++) {
     const first = (s * lanes * layout.height + lane * height + y0) * width;
     const values = x.subarray(Math.min(first, length), Math.min(first + rows * width, length));
     const q = new Int32Array(rows * width);
-    const note = (i: number) => {
+    const note = (i: number, which: "unfit" | "zero") => {
       const order = (Math.floor(i / width) * lanes + lane) * width + (i % width);
       found.push({ index: first + i, word: words[first + i]!, order });
+      holes[i * lanes + lane] = Number(bridged === "all" || bridged === which);
       q[i] = 0;
     };
     if (inHalves(predictor)) {
       for (let i = 0; i < values.length; i++) {
         q[i] = floorOf(values[i]!, quantization.positive);
-        if (Number.isNaN(floorOf(values[i]!, quantization.positive))) note(i);
+        if (Number.isNaN(floorOf(values[i]!, quantization.positive))) note(i, "unfit");
       }
     } else {
       const raw = new Set(quantize(q.subarray(0, values.length), values, first, quantization));
       for (let i = 0; i < values.length; i++) {
-        if (raw.has(i) || Math.abs(q[i]!) > 32767 || (gapless && q[i] === 0)) note(i);
+        if (raw.has(i) || Math.abs(q[i]!) > 32767) note(i, "unfit");
+        else if (gapless && q[i] === 0) note(i, "zero");
         else if (gapless && q[i]! > 0) q[i]!--;
       }
     }
     for (let i = 0; i < q.length; i++) {
       const expected = expect(q, i, width, predictor);
+      if (holes[i * lanes + lane] === 1) q[i] = expected;
       // In half steps both q and q + 1 are allowed. Take the one at an even distance, which is then halved.
-      if (inHalves(predictor)) q[i]! += (q[i]! ^ expected) & 1;
+      else if (inHalves(predictor)) q[i]! += (q[i]! ^ expected) & 1;
       const r = ((q[i]! - expected) << 16) >> 16;
       z[i * lanes + lane] = zigzag(inHalves(predictor) ? r >> 1 : r, 16);
+      if ((i + 1) % width === 0) {
+        refillRow(q, i + 1 - width, width, (k) => holes[k * lanes + lane] === 1);
+      }
     }
   }
   escapes.push(...found.sort((a, b) => a.order - b.order));
-  return z;
+  return { z, holes };
 }
 
+/** How often a word differs from the one before. */
+const changesOf = (escapes: Escape[]): number =>
+  escapes.filter(({ word }, k) => k === 0 || word !== escapes[k - 1]!.word).length;
+
+/** For contexts, a hole has the symbol of its left neighbour. */
+const bridgedSymbol = (row: Uint8Array, i: number): number => (i >= lanes ? row[i - lanes]! : 0);
+
 /**
- * Sum of the folded residuals z of some rows, or −1 where too many values of a strip stay raw. If `counts` is
- * given, it is filled with the counts [context][symbol].
+ * Sum of the folded residuals z of some rows, or −1 where too many different values of a strip stay raw. If
+ * `counts` is given, it is filled with the counts [context][symbol].
  */
 export function tally(
   counts: Uint32Array | null,
@@ -94,16 +126,19 @@ export function tally(
   let sum = 0;
   for (const { strip, y0, rows } of sample) {
     const escapes: Escape[] = [];
-    const z = residuals(x, layout, strip, y0, rows, model, quantization, escapes);
-    if (escapes.length > mostEscapes) return -1;
-    const coded = Uint8Array.from(z, (value) => Math.min(escapeSymbol, symbolOf(value, model.low)));
+    const { z, holes } = foldRows(x, layout, strip, y0, rows, model, quantization, "unfit", escapes);
+    if (changesOf(escapes) > mostEscapes) return -1;
     const step = lanes * layout.width;
     let above = new Uint8Array(step);
-    for (let start = 0; start < coded.length; start += step) {
-      const row = coded.subarray(start, start + step);
+    for (let start = 0; start < z.length; start += step) {
+      const row = new Uint8Array(step);
       // The first row counts only if it is the strip's first. Otherwise it only serves as the row above the
       // second.
-      for (let i = 0; i < step && (start > 0 || y0 === 0); i++) {
+      const within = start > 0 || y0 === 0;
+      for (let i = 0; i < step; i++) {
+        const hole = holes[start + i] === 1;
+        row[i] = hole ? bridgedSymbol(row, i) : Math.min(escapeSymbol, symbolOf(z[start + i]!, model.low));
+        if (!within || hole) continue;
         if (counts !== null) counts[contextOf(row, above, i, model) * symbols + row[i]!]!++;
         sum += z[start + i]!;
       }
@@ -113,8 +148,21 @@ export function tally(
   return sum;
 }
 
+/** The holes of the values from `first` on, with their words, in the tensor's order. */
+function maskOf(escapes: Escape[], first: number, length: number): Mask {
+  const holes = new Uint8Array(length);
+  for (const { index } of escapes) holes[index - first] = 1;
+  const inOrder = [...escapes].sort((a, b) => a.index - b.index);
+  return { holes, words: Uint32Array.from(inOrder, ({ word }) => word) };
+}
+
+export interface EncodedSegment {
+  bytes: Uint8Array;
+  masked: boolean;
+}
+
 /**
- * Encodes `count` strips from `first` on; null where too many values stay raw. proofs: Dense.dense_round_trip
+ * Encodes `count` strips from `first` on; null where too many different values stay raw. proofs: Dense.dense_round_trip
  */
 export function encodeSegment(
   x: Float32Array,
@@ -124,7 +172,22 @@ export function encodeSegment(
   model: DenseModel,
   tables: Tables,
   quantization: Quantization,
-): Uint8Array | null {
+): EncodedSegment | null {
+  const args = [x, layout, first, count, model, tables, quantization] as const;
+  const listed = encodeWith(...args, false);
+  return listed === "masked" ? (encodeWith(...args, true) as EncodedSegment | null) : listed;
+}
+
+function encodeWith(
+  x: Float32Array,
+  layout: Layout,
+  first: number,
+  count: number,
+  model: DenseModel,
+  tables: Tables,
+  quantization: Quantization,
+  masked: boolean,
+): EncodedSegment | "masked" | null {
   const total = symbolsOf(layout, first, count);
   const coded = new Uint8Array(total);
   const context = new Uint8Array(total);
@@ -134,11 +197,27 @@ export function encodeSegment(
   const step = lanes * layout.width;
   let at = 0;
   for (let s = first; s < first + count; s++) {
-    const z = residuals(x, layout, s, 0, heightOf(layout, s), model, quantization, escapes);
+    const bridged = masked ? "all" : "none";
+    const { z, holes } = foldRows(
+      x,
+      layout,
+      s,
+      0,
+      heightOf(layout, s),
+      model,
+      quantization,
+      bridged,
+      escapes,
+    );
     let above = new Uint8Array(step);
     for (let start = 0; start < z.length; start += step, at += step) {
       const row = coded.subarray(at, at + step);
       for (let i = 0; i < step; i++) {
+        if (holes[start + i] === 1) {
+          context[at + i] = noContext;
+          row[i] = bridgedSymbol(row, i);
+          continue;
+        }
         const value = z[start + i]!;
         const symbol = symbolOf(value, model.low);
         const c = contextOf(row, above, i, model);
@@ -150,30 +229,35 @@ export function encodeSegment(
       above = row;
     }
   }
-  if (escapes.length > mostEscapes || large.length > mostLarge) return null;
+  if (!masked && escapes.length * leastHoles > total) return "masked";
+  if (large.length > mostLarge) return null;
+  const [start, length] = valuesOf(layout, first, count);
+  const mask = new ByteWriter(64 + length + 8 * mostEscapes);
+  if (masked && !writeMask(mask, maskOf(escapes, start, length), layout.width, mostEscapes)) return null;
 
   const { words, states } = encodeSymbols(coded, context, tables);
   const out = new ByteWriter(
-    128 + 2 * words.length + 2 * large.length + 8 * escapes.length + 2 * lows.length,
+    128 + 2 * words.length + 2 * large.length + 8 * mostEscapes + mask.at + 2 * lows.length,
   );
   out.varint(words.length);
   out.varint(large.length);
-  out.varint(escapes.length);
+  out.varint(masked ? maskMark : escapes.length);
   if (model.low > 0) out.varint(lows.length);
   for (const word of words) out.u16(word);
   for (const state of states) out.u32(state);
   for (const symbol of large) out.u16(symbol);
-  for (const { index, word } of escapes) {
+  for (const { index, word } of masked ? [] : escapes) {
     out.u32(index);
     out.u32(word);
   }
   for (let i = 0; model.low > 0 && i < lows.length; i += blockLength) {
     const block = Uint32Array.from(lows.slice(i, i + blockLength));
-    const start = out.at;
+    const block0 = out.at;
     out.take(blockBytes(model.low, block.length));
-    pack(out.bytes, start, block, model.low);
+    pack(out.bytes, block0, block, model.low);
   }
-  return out.written();
+  if (masked) out.take(mask.at).set(mask.written());
+  return { bytes: out.written(), masked };
 }
 
 function fail(where: string, expected: string, got: string): never {
@@ -193,7 +277,9 @@ export function decodeSegment(
 ): void {
   const wordCount = input.varint("segment words");
   const largeCount = input.varint("segment large symbols");
-  const escapeCount = input.varint("segment escape count");
+  const listed = input.varint("segment escape count");
+  const masked = quantization.masked === true && listed === maskMark;
+  const escapeCount = masked ? 0 : listed;
   const lowCount = model.low > 0 ? input.varint("segment low bits") : 0;
   const total = symbolsOf(layout, first, count);
   if (wordCount > total) fail("segment words", `at most ${total}`, String(wordCount));
@@ -216,6 +302,8 @@ export function decodeSegment(
     const block = lows.subarray(i, i + blockLength);
     unpack(block, input.take(blockBytes(model.low, block.length), "segment low bits"), 0, model.low);
   }
+  const [from, length] = valuesOf(layout, first, count);
+  const mask = masked ? readMask(input, length, layout.width) : null;
 
   const decoder = decoderOf(words, states, tables);
   const step = lanes * layout.width;
@@ -229,14 +317,25 @@ export function decodeSegment(
     for (let y = 0; y < height; y++) {
       const row = new Uint8Array(step);
       for (let i = 0; i < step; i++) {
+        const lane = q[i & 7]!;
+        const place = y * layout.width + (i >> 3);
+        const index = (s * lanes * layout.height + (i & 7) * height) * layout.width + place;
+        if (mask?.holes[index - from] === 1) {
+          i8++;
+          row[i] = bridgedSymbol(row, i);
+          lane[place] = expect(lane, place, layout.width, model.predictor);
+          continue;
+        }
         row[i] = decoder.next(i8++, contextOf(row, above, i, model));
         const symbol = row[i] === escapeSymbol ? (large[nextLarge++] ?? 0) : row[i]!;
         const low = symbol === 0 || model.low === 0 ? 0 : (lows[nextLow++] ?? 0);
         const z = symbol === 0 ? 0 : (((symbol - 1) << model.low) + low + 1) & 0xffff;
-        const lane = q[i & 7]!;
-        const place = y * layout.width + (i >> 3);
         const r = inHalves(model.predictor) ? 2 * unzigzag(z) : unzigzag(z);
         lane[place] = ((expect(lane, place, layout.width, model.predictor) + r) << 16) >> 16;
+      }
+      for (let lane = 0; lane < lanes && mask !== null; lane++) {
+        const base = (s * lanes * layout.height + lane * height) * layout.width - from;
+        refillRow(q[lane]!, y * layout.width, layout.width, (k) => mask.holes[base + k] === 1);
       }
       above = row;
     }
@@ -252,10 +351,10 @@ export function decodeSegment(
   if (nextLow !== lows.length) fail("segment low bits", String(nextLow), String(lows.length));
   if (!decoder.finished()) fail("segment states", "the encoder's initial states", "other states");
 
-  const from = first * lanes * layout.height * layout.width;
   const bits = new Uint32Array(x.buffer, x.byteOffset, x.length);
+  if (mask !== null) placeHoles(bits.subarray(from, from + length), mask, quantization);
   for (const { index, word } of escapes) {
-    if (index < from || index >= Math.min(from + total, x.length))
+    if (index < from || index >= from + length)
       fail("segment escapes", "an index within the segment", String(index));
     bits[index] = rawValue(word, quantization);
   }

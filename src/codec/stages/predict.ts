@@ -16,7 +16,7 @@ export type Predictor = 0 | 1 | 2 | 3;
 
 export type Bits = 16 | 32;
 
-const wrap = (value: number, bits: Bits): number => (bits === 16 ? (value << 16) >> 16 : value | 0);
+export const wrap = (value: number, bits: Bits): number => (bits === 16 ? (value << 16) >> 16 : value | 0);
 
 export function zigzag(r: number, bits: Bits): number {
   const folded = (r << 1) ^ (r >> (bits - 1));
@@ -26,13 +26,16 @@ export function zigzag(r: number, bits: Bits): number {
 export const unzigzag = (u: number): number => (u >>> 1) ^ -(u & 1);
 
 export function predict(r: Int32Array, q: Int32Array, predictor: Predictor, lag: number, bits: Bits): void {
-  const at = (i: number) => (i < 0 ? 0 : q[i]!);
-  for (let i = 0; i < q.length; i++) {
-    const left = predictor & 1 ? at(i - 1) : 0;
-    const up = predictor & 2 ? at(i - lag) : 0;
-    const corner = predictor === 3 ? at(i - lag - 1) : 0;
-    r[i] = wrap(q[i]! - left - up + corner, bits);
-  }
+  for (let i = 0; i < q.length; i++) r[i] = wrap(q[i]! - guess(q, i, predictor, lag), bits);
+}
+
+/** What a predictor expects for q[i]. */
+export function guess(q: Int32Array, i: number, predictor: Predictor, lag: number): number {
+  const at = (j: number) => (j < 0 ? 0 : q[j]!);
+  const left = predictor & 1 ? at(i - 1) : 0;
+  const up = predictor & 2 ? at(i - lag) : 0;
+  const corner = predictor === 3 ? at(i - lag - 1) : 0;
+  return left + up - corner;
 }
 
 /** The inverse of predict. q and r may be the same array. */

@@ -185,6 +185,9 @@ export function startsOf({ top, frequency }: Tables): Uint16Array {
   return start;
 }
 
+/** In place of a context: the symbol is not coded, because the mask says that its value is a hole. */
+export const noContext = 255;
+
 /** The words and the final states of a segment's symbols; symbol i belongs to lane i mod 8. */
 export function encodeSymbols(
   coded: Uint8Array,
@@ -195,6 +198,7 @@ export function encodeSymbols(
   const words: number[] = [];
   const states = new Array<number>(8).fill(leastState);
   for (let i = coded.length - 1; i >= 0; i--) {
+    if (context[i] === noContext) continue;
     const entry = context[i]! * symbols + coded[i]!;
     const f = tables.frequency[entry]!;
     let x = states[i & 7]!;

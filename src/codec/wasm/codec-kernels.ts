@@ -40,10 +40,11 @@ export class CodecKernels {
 
   /** Sets what the following calls encode or decode. */
   configure({ shape, quantization }: Header): void {
-    const { quantizer, positive, negative, seed, rectified = false, twin = 0 } = quantization;
+    const { quantizer, positive, negative, seed, rectified = false, twin = 0, masked = false } = quantization;
     const sides = [positive, negative].flatMap(({ bound, step, inverse }) => [bound, step, inverse]);
     const number = quantizersByNumber.indexOf(quantizer);
-    this.exports.configure(this.scratch, number, ...sides, seed, lagOf(shape), Number(rectified), twin);
+    const numbers = [number, ...sides, seed, lagOf(shape), Number(rectified), twin, Number(masked)];
+    this.exports.configure(this.scratch, ...numbers);
   }
 
   /** Sets dense mode's layout and model. */

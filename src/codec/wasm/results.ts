@@ -12,6 +12,7 @@ const damagedFields = [
   "segment counts",
   "segment states",
   "segment escapes",
+  "mask",
 ];
 
 /** encodeDense returns this for a tensor that fast mode serves better. */

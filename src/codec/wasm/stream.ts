@@ -29,17 +29,21 @@ export interface FrameSink {
   readonly values: number;
   /** Accepts the `bytes` bytes at `at` as the next part of the frame. */
   take(bytes: number): void;
+  /** Replaces byte `at` of the parts accepted so far. */
+  amend(at: number, byte: number): void;
   /** Discards all accepted parts: the frame begins again. */
   restart(): void;
 }
 
 export class ResidentSink implements FrameSink {
+  readonly #memory: WebAssembly.Memory;
   readonly #start: number;
   readonly #end: number;
   readonly values: number;
   at: number;
 
-  constructor(start: number, capacity: number, values = residentValues) {
+  constructor(memory: WebAssembly.Memory, start: number, capacity: number, values = residentValues) {
+    this.#memory = memory;
     this.#start = start;
     this.#end = start + capacity;
     this.values = values;
@@ -52,6 +56,10 @@ export class ResidentSink implements FrameSink {
 
   take(bytes: number): void {
     this.at += bytes;
+  }
+
+  amend(at: number, byte: number): void {
+    new Uint8Array(this.#memory.buffer, this.#start + at, 1)[0] = byte;
   }
 
   restart(): void {
@@ -83,6 +91,10 @@ export class StagedSink implements FrameSink {
   take(bytes: number): void {
     this.#put(new Uint8Array(this.#memory.buffer, this.at, bytes), this.#taken);
     this.#taken += bytes;
+  }
+
+  amend(at: number, byte: number): void {
+    this.#put(Uint8Array.of(byte), at);
   }
 
   restart(): void {
