@@ -25,7 +25,7 @@ import {
 } from "./allocation.js";
 import { costs } from "./cost.js";
 import type { Outlook, SavedPlan } from "./state.js";
-import { type PlannedTensor, type SiteShare, trialBounds, weighTensor } from "./tensor.js";
+import { type PlannedTensor, type SiteShare, trialBounds, weighedFor, weighTensor } from "./tensor.js";
 
 /**
  * Parts of what a budget leaves for frames. A step is planned for `planned` of it, since its tensors may take more than
@@ -99,17 +99,7 @@ export class Plan {
     for (const [i, tensor] of tensors.entries()) tensor.bound = bounds[i]!;
   }
 
-  #weigh(tensors: readonly PlannedTensor[]): Weighed[] {
-    return tensors.map(({ noise, curve, correction }) => {
-      const factor = correction * this.#images;
-      const corners = curve.map(({ bound, bytes, saving }) => ({
-        bound,
-        bytes: factor * bytes,
-        saving: factor * saving,
-      }));
-      return { noise, curve: corners };
-    });
-  }
+  readonly #weigh = (tensors: readonly PlannedTensor[]): Weighed[] => weighedFor(tensors, this.#images);
 
   /** The planned bounds of a tensor; null if there are none. */
   boundsFor(name: string): Bounds | null {

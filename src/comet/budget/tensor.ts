@@ -2,7 +2,7 @@
 import { looseness } from "../coding.js";
 import { errorVariance } from "../law.js";
 import type { Bounds } from "../policy.js";
-import type { Curve } from "./allocation.js";
+import type { Curve, Weighed } from "./allocation.js";
 import type { Cost } from "./cost.js";
 
 /** A site's share in a stored tensor. */
@@ -70,3 +70,15 @@ export function trialBounds(
   const all = Array.from({ length: 12 }, (_, k) => top / 4 ** k);
   return [...new Set(bound === null ? all : near)].map((each) => ({ bound: each, gated: slack * each }));
 }
+
+/** Tensors as the allocation sees them, with the bytes of so many images. */
+export const weighedFor = (tensors: readonly PlannedTensor[], images: number): Weighed[] =>
+  tensors.map(({ noise, curve, correction }) => {
+    const factor = correction * images;
+    const corners = curve.map(({ bound, bytes, saving }) => ({
+      bound,
+      bytes: factor * bytes,
+      saving: factor * saving,
+    }));
+    return { noise, curve: corners };
+  });
