@@ -25,7 +25,7 @@ import {
 } from "./measure.js";
 import { flagOf, numeric, option, settingOption } from "./options.js";
 import { begunAs, behind, lastOf } from "./state.js";
-import { chainTable, sigmaTable, worstError } from "./table.js";
+import { chainTable, movedLine, sigmaTable, worstError } from "./table.js";
 
 interface MemoryOptions extends MeasuringOptions, StoreSettings {
   batch: number;
@@ -194,6 +194,7 @@ function told(rows: readonly Row[], { model, batch, sites, chains, probe }: Memo
         worstError(bounded.errors),
       ]
     : [];
+  for (const { store, errors } of rows) details.push(movedLine(store, errors));
   if (chains)
     for (const row of rows) details.push(`Saved tensors under ${row.store}`, chainTable(row.chains));
   return `${[title, table, ...details.filter((text) => text !== "")].join("\n")}\n`;
