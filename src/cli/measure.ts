@@ -58,7 +58,7 @@ export const open = ({ data, image, maxPixels }: NetworkOptions, images: number)
     ? Promise.resolve(randomImages(images, image))
     : openDataset(data, { size: image, maxPixels });
 
-export type Errors = Pick<Summary, "sigma" | "worstErrorRatio" | "auditedFrames" | "largestError">;
+export type Errors = Pick<Summary, "sigma" | "worstErrorRatio" | "auditedFrames" | "largestError" | "moved">;
 
 /** The first step is left out: it comes before bounds are known and before the code is compiled. */
 export interface Measured {

@@ -26,7 +26,7 @@ import {
 import { courseTable, peakTable } from "./occupancy.js";
 import { flagOf, numeric, option, settingOption } from "./options.js";
 import { begunAs, behind, lastOf } from "./state.js";
-import { chainTable, sigmaTable, worstError } from "./table.js";
+import { chainTable, movedLine, sigmaTable, worstError } from "./table.js";
 
 interface MemoryOptions extends MeasuringOptions, StoreSettings, Pick<Settings, "momentumType"> {
   batch: number;
@@ -205,6 +205,7 @@ function told(rows: readonly Row[], { model, batch, sites, chains, timeline, pro
         worstError(bounded.errors),
       ]
     : [];
+  for (const { store, errors } of rows) details.push(movedLine(store, errors));
   if (chains)
     for (const row of rows) details.push(`Saved tensors under ${row.store}`, chainTable(row.chains));
   if (timeline) {

@@ -10,7 +10,7 @@
  * reads, one bit a value, so that gradients pass where they passed in the forward pass.
  */
 import type { Op } from "./op.js";
-import type { Packed, Signs } from "./packed.js";
+import { imagesAtOnce, type Packed, type Signs } from "./packed.js";
 import type { Applied } from "./recipe.js";
 import type { Packer, Recipe, SavedTensor } from "./saved.js";
 import type { Segment } from "./segment.js";
@@ -177,7 +177,6 @@ function again<A>({ op, attributes, run }: Applied<A>, inputs: readonly Tensor[]
 /** A tensor that is not there until its segment is run again. */
 class FromSegment implements Packed {
   readonly kind = "recipe";
-  readonly images: number;
   readonly rectified?: (first: number, count: number) => Tensor;
   readonly #rerun: Rerun;
   readonly #saved: SavedTensor;
@@ -188,13 +187,17 @@ class FromSegment implements Packed {
     this.#rerun = rerun;
     this.#saved = saved;
     this.#entry = entry;
-    this.images = saved.shape[0] ?? 1;
     this.#signs = signs;
     if (signs === null) return;
     this.rectified = (first, count) => {
       const x = this.range(first, count);
       return signs.rectify(x, (x.size / count) * first);
     };
+  }
+
+  /** A store may pack the tensor, which is then unpacked in parts. */
+  get images(): number {
+    return imagesAtOnce(this.#saved.shape);
   }
 
   get bytes(): number {

@@ -68,6 +68,18 @@ const figures: Figure[] = [
     format: (value) => value.toFixed(2),
   },
   {
+    title: "Moved out of the device",
+    note: "saved bytes that leave the device and come back, the mean of the steps",
+    value: (_, { moved }) => moved?.sentBytes ?? null,
+    format: formatBytes,
+  },
+  {
+    title: "Waiting outside",
+    note: "the most bytes outside the device at a time",
+    value: (_, { moved }) => moved?.hostPeakBytes ?? null,
+    format: formatBytes,
+  },
+  {
     title: "Resident memory",
     note: "the operating system’s peak for the whole process, including the data set and JavaScript",
     value: ({ manifest }) => unlessZero(manifest.residentPeakBytes),
@@ -78,6 +90,14 @@ const figures: Figure[] = [
     title: "Seconds in steps",
     note: "the sum of forward, backward and update; includes audits, but not probes, test passes or loading",
     value: (_, { steps, stepSeconds }) => (steps > 0 ? stepSeconds : null),
+    format: seconds,
+    compare: times,
+    grows: true,
+  },
+  {
+    title: "Seconds by the link’s model",
+    note: "the steps without the copies, and the time for which the device would wait for its link",
+    value: (_, { moved }) => moved?.modelledSeconds ?? null,
     format: seconds,
     compare: times,
     grows: true,

@@ -1,6 +1,12 @@
 /** A run in a few figures, from its records. */
 import { isPredicted } from "../stores/probe.js";
-import type { AuditRecord, ProbeRecord, StepRecord, TrainRecord } from "../training/records.js";
+import type {
+  AuditRecord,
+  ProbeRecord,
+  StepRecord,
+  TrainRecord,
+  TransferRecord,
+} from "../training/records.js";
 
 export interface SigmaRow {
   parameter: string;
@@ -10,6 +16,17 @@ export interface SigmaRow {
   /** The least and the largest predicted ÷ measured of a single probed step. */
   least: number;
   most: number;
+}
+
+/** What a run moved out of the device and back. */
+export interface Moved {
+  /** The mean of the steps. */
+  sentBytes: number;
+  /** The most bytes that waited outside the device at a time. */
+  hostPeakBytes: number;
+  /** The modelled time for which the device waited for its link, and that of the steps with it, in all steps. */
+  stallSeconds: number;
+  modelledSeconds: number;
 }
 
 export interface Summary {
@@ -41,11 +58,14 @@ export interface Summary {
   /** The largest |x − x̂| of audited tensors without a promised bound; null where there was none. */
   largestError: number | null;
   sigma: SigmaRow[];
+  /** Null for a run that moved nothing. */
+  moved: Moved | null;
 }
 
 /** Adds up records, in the order of events. */
 export class Summarizer {
   readonly #steps: StepRecord[] = [];
+  readonly #transfers: TransferRecord[] = [];
   readonly #squares = new Map<string, SigmaRow & { count: number }>();
   #accuracy: number | null = null;
   #worst: number | null = null;
@@ -57,6 +77,7 @@ export class Summarizer {
     else if (record.kind === "epoch") this.#accuracy = record.testAccuracy;
     else if (record.kind === "probe") this.#addProbe(record);
     else if (record.kind === "audit") this.#addAudit(record);
+    else if (record.kind === "transfers") this.#transfers.push(record);
   }
 
   #addAudit({ frames, worst, unbounded = 0, largest = 0 }: AuditRecord): void {
@@ -112,8 +133,21 @@ export class Summarizer {
         predicted: Math.sqrt(row.predicted / count),
         measured: Math.sqrt(row.measured / count),
       })),
+      moved: movedBy(this.#transfers),
     };
   }
+}
+
+function movedBy(transfers: readonly TransferRecord[]): Moved | null {
+  if (transfers.length === 0) return null;
+  const sum = (key: "sentBytes" | "stallMs" | "modelledMs") =>
+    transfers.reduce((total, record) => total + record[key], 0);
+  return {
+    sentBytes: sum("sentBytes") / transfers.length,
+    hostPeakBytes: transfers.reduce((most, { hostPeakBytes }) => Math.max(most, hostPeakBytes), 0),
+    stallSeconds: sum("stallMs") / 1000,
+    modelledSeconds: sum("modelledMs") / 1000,
+  };
 }
 
 function lossesOf(steps: readonly StepRecord[]): Summary["losses"] {

@@ -37,7 +37,7 @@ export const seamMutants: Mutant[] = [
     ["never gives the entry up", "this.#entry.leave()", "void 0"],
     ["never frees what it made", "packed?.free()", "packed"],
     ["runs a segment for each request", "wanted.packed === null", "true"],
-    ["takes the signs from what errs", "signs ? signs.rectify(inputs[0], 0) :", "false ? null :"],
+    ["takes the signs from what errs", "signs === null", "true"],
   ]),
   ...of("stores/recompute/choices", [
     [

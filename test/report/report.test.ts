@@ -15,6 +15,7 @@ import { DataError, UsageError } from "../../src/error.js";
 import { escapeHtml, scriptBody, scriptJson } from "../../src/report/escape.js";
 import { histogram } from "../../src/report/histogram.js";
 import { labels, type PageData, pageData, smooth } from "../../src/report/series.js";
+import { summaryRows } from "../../src/report/summary.js";
 import { reportHtml, writeReport } from "../../src/report/write.js";
 import { type Run, readRun } from "../../src/runs/run.js";
 import type { Settings } from "../../src/training/settings.js";
@@ -153,6 +154,23 @@ test("the summary: figures of each run, the others against the plain one", () =>
   assert.deepEqual(cells("Seconds in steps"), ["18.0 s", "22.8 s (1.27 × plain)"]);
   assert.deepEqual(cells("Test accuracy"), ["81.94 %", "81.94 % (+0.00 points)"]);
   assert.deepEqual(cells("Worst error ÷ bound"), ["–", "0.998990 (35 frames)"]);
+});
+
+test("the summary has rows of what was moved out of the device, if a run moved anything", () => {
+  const [plain, moving] = [makeRun("plain", {}), makeRun("plain", {})];
+  const titles = (runs: readonly Run[]) => summaryRows(runs, pageData(runs).runs);
+  assert.ok(titles([plain]).every(({ title }) => !/outside|link|out of the device/.test(title)));
+  const transfers = {
+    kind: "transfers" as const,
+    step: 0,
+    ...{ sentBytes: 2 ** 20, fetchedBytes: 2 ** 20, hostPeakBytes: 2 ** 19, late: 0, copyMs: 1 },
+    ...{ stallMs: 250, computeMs: 750, modelledMs: 1000 },
+  };
+  const rows = titles([plain, { ...moving, records: [...moving.records, transfers] }]);
+  const cells = (title: string) => rows.find((row) => row.title === title)!.cells;
+  assert.deepEqual(cells("Moved out of the device"), [null, "1.00 MiB"]);
+  assert.deepEqual(cells("Waiting outside"), [null, "512 KiB"]);
+  assert.deepEqual(cells("Seconds by the link’s model"), [null, "1.0 s"]);
 });
 
 test("a long run's page is thinned: it keeps the last step and stays small", () => {
