@@ -281,3 +281,25 @@ Proof.
   Ltac halve := Z.div_mod_to_equations; lia.
   halve.
 Qed.
+
+(** ** Zeros apart
+
+    The folded residual of an integer 0 that was not expected is 1; those of other integers are one more than they were, but 0
+    stays 0. Dense mode's low bits are those of the residual before that: see [Rans.divided].
+
+    models src/codec/stages/predict.ts:apart *)
+
+Definition apart (z q : Z) : Z := if z =? 0 then 0 else if q =? 0 then 1 else z + 1.
+Definition rejoin (e s : Z) : Z := if s =? 1 then 0 else wrap 16 (unzigzag (Z.max 0 (s - 1)) + e).
+
+Theorem apart_back (e q : Z) : signed 16 q -> rejoin e (apart (zigzag 16 (wrap 16 (q - e))) q) = q.
+Proof.
+  intros range. destruct (unzigzag_zigzag 16 ltac:(lia) (wrap 16 (q - e)) (wrap_signed 16 ltac:(lia) _)) as [pos back].
+  assert (whole : wrap 16 (unzigzag (zigzag 16 (wrap 16 (q - e))) + e) = q).
+  { rewrite back, wrap_add_l. replace (q - e + e) with q by ring. now apply wrap_id. }
+  set (z := zigzag 16 (wrap 16 (q - e))) in *. unfold unsigned in pos. unfold apart, rejoin.
+  destruct (Z.eqb_spec z 0) as [null | some].
+  - cbn [Z.eqb]. replace (Z.max 0 (0 - 1)) with z by lia. exact whole.
+  - destruct (Z.eqb_spec q 0) as [zero | other]; [now cbn|].
+    destruct (Z.eqb_spec (z + 1) 1); [lia|]. replace (Z.max 0 (z + 1 - 1)) with z by lia. exact whole.
+Qed.

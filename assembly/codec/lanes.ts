@@ -9,7 +9,7 @@ import { further, turnOf } from "./dither";
 import { LANES, MOST_RAW, PADDED, RAW, ROW_HOLES } from "./map";
 import { flip } from "./mask";
 import { DITHERED, HALVES, magicOf, nearEight, PAPER, quantizeNear, SIGNED, SUPPORT } from "./quantize";
-import { inHalves, rowAt } from "./rows";
+import { inHalves, rowAt, ZEROS_APART } from "./rows";
 import { opaque16, opaqueFloat, Settings, settings } from "./scratch";
 import { storeTransposed, transpose } from "./transpose";
 
@@ -60,10 +60,10 @@ export function laneBytes(width: usize): usize {
   return ((width << 1) + 31) & ~15;
 }
 
-/** Replaces integers beyond ±32767 by NONE. */
+/** Replaces integers beyond ±largest by NONE. */
 // @inline
-function fitting(integer: v128): v128 {
-  return v128.bitselect(i32x4.splat(NONE), integer, i32x4.gt_s(i32x4.abs(integer), i32x4.splat(32767)));
+function fitting(integer: v128, largest: v128): v128 {
+  return v128.bitselect(i32x4.splat(NONE), integer, i32x4.gt_s(i32x4.abs(integer), largest));
 }
 
 /** The floors of `count` values in half steps; NONE where they are too far from zero. */
@@ -86,12 +86,14 @@ function floorRow(from: usize, count: usize, to: usize, scratch: usize): void {
 function checkedRow(from: usize, count: usize, index: u32, to: usize, scratch: usize, quantizer: u32): void {
   const s = settings(scratch);
   const magic = magicOf(scratch);
+  // With zeros apart, a folded residual must leave room for one more.
+  const largest = i32x4.splat(s.predictor === ZEROS_APART ? 16383 : 32767);
   const four = further(4, scratch);
   let turn = turnOf(index, mix(s.seed));
   for (let i: usize = 0; i < count; i += 8) {
-    const a = fitting(checkedFour(v128.load(from + i * 4), turn, magic, s, scratch, quantizer));
+    const a = fitting(checkedFour(v128.load(from + i * 4), turn, magic, s, scratch, quantizer), largest);
     turn = i32x4.add(turn, four);
-    const b = fitting(checkedFour(v128.load(from + i * 4, 16), turn, magic, s, scratch, quantizer));
+    const b = fitting(checkedFour(v128.load(from + i * 4, 16), turn, magic, s, scratch, quantizer), largest);
     turn = i32x4.add(turn, four);
     v128.store(to + i * 2, i16x8.narrow_i32x4_s(a, b));
   }

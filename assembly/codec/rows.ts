@@ -7,6 +7,9 @@ import { ROW_BYTES, ROWS, TRUE_SYMBOLS } from "./map";
 import { unzigzag16, zigzag16 } from "./predict";
 import { bitsOf, GATHER, opaque8, opaque16, SCATTER, settings } from "./scratch";
 
+/** The median, with a residual of its own for the integer 0. */
+export const ZEROS_APART: u32 = 7;
+
 /** The prediction for a column, from its left, upper and corner neighbours. */
 // @inline
 export function expected(left: v128, up: v128, corner: v128, predictor: u32): v128 {
@@ -18,7 +21,7 @@ export function expected(left: v128, up: v128, corner: v128, predictor: u32): v1
   const low = i16x8.min_s(left, up);
   const high = i16x8.max_s(left, up);
   const median = i16x8.max_s(low, i16x8.min_s(high, plane));
-  if (predictor === 3) return median;
+  if (predictor === 3 || predictor === ZEROS_APART) return median;
   return i16x8.shr_s(i16x8.add(median, i16x8.shr_s(sum, 1)), 1);
 }
 
@@ -28,7 +31,7 @@ const WIDE_HALVES: u32 = 6;
 
 // @inline
 export function inHalves(predictor: u32): bool {
-  return predictor >= SMOOTH_HALVES;
+  return predictor === SMOOTH_HALVES || predictor === WIDE_HALVES;
 }
 
 /**
@@ -77,6 +80,15 @@ export function aboveOf(scratch: usize, y: u32, first: bool): usize {
   return first ? rowAt(scratch, y) - 16 : rowAt(scratch, y + 1);
 }
 
+/** Folded residuals of integers v, one more than z, but 1 for the integer 0; 0 stays 0. */
+// @inline
+function apart(v: v128, z: v128): v128 {
+  const zero = i16x8.splat(0);
+  const one = i16x8.splat(1);
+  const more = v128.bitselect(one, i16x8.add(z, one), i16x8.eq(v, zero));
+  return v128.andnot(more, i16x8.eq(z, zero));
+}
+
 // @inline
 function residualsWith(row: usize, up0: usize, first: bool, width: usize, to: usize, predictor: u32): void {
   // The neighbours beyond the left end of a row have the value above its first column.
@@ -86,8 +98,8 @@ function residualsWith(row: usize, up0: usize, first: bool, width: usize, to: us
   for (let x: usize = 0; x < width << 4; x += 16) {
     const v = v128.load(row + x);
     const up = v128.load(up0 + x);
-    const r = i16x8.sub(v, expected(left, up, corner, predictor));
-    v128.store(to + x, zigzag16(r));
+    const z = zigzag16(i16x8.sub(v, expected(left, up, corner, predictor)));
+    v128.store(to + x, predictor === ZEROS_APART ? apart(v, z) : z);
     left = v;
     corner = up;
   }
@@ -134,6 +146,7 @@ export function foldRow(y: u32, first: bool, scratch: usize): void {
   else if (predictor === 2) residualsWith(row, up, first, width, to, 2);
   else if (predictor === 3) residualsWith(row, up, first, width, to, 3);
   else if (predictor === 4) residualsWith(row, up, first, width, to, 4);
+  else if (predictor === ZEROS_APART) residualsWith(row, up, first, width, to, ZEROS_APART);
   else if (first) {
     if (predictor === SMOOTH_HALVES) halvesWith(row, up, true, width, to, scratch, SMOOTH_HALVES);
     else halvesWith(row, up, true, width, to, scratch, WIDE_HALVES);
@@ -192,16 +205,22 @@ export function keepAbove(symbols: usize, width: usize, above: usize, scratch: u
   store<u64>(above + (width << 3), 0, 8);
 }
 
+/** The least folded residual that has low bits. */
+// @inline
+function firstDivided(predictor: u32): i32 {
+  return predictor === ZEROS_APART ? 2 : 1;
+}
+
 /**
  * Turns a column's folded residuals at `at` into symbols, and appends their low bits to `lows`. Returns the
  * new end.
  */
 // @inline
-function divide(at: usize, lows: usize, low: i32, mask: v128, one: v128, scratch: usize): usize {
+function divide(at: usize, lows: usize, low: i32, mask: v128, first: v128, scratch: usize): usize {
   const z = v128.load(at);
-  const none = i16x8.eq(z, i16x8.splat(0));
-  const down = i16x8.sub(z, one);
-  v128.store(at, v128.andnot(i16x8.add(i16x8.shr_u(down, low), one), none));
+  const none = i16x8.lt_u(z, first);
+  const down = i16x8.sub(z, first);
+  v128.store(at, v128.bitselect(z, i16x8.add(i16x8.shr_u(down, low), first), none));
   const lanes = bitsOf(none) ^ 255;
   const kept = i8x16.swizzle(v128.and(down, mask), v128.load(scratch + GATHER + (lanes << 4)));
   v128.store64_lane(lows, i8x16.narrow_i16x8_u(kept, kept), 0);
@@ -216,10 +235,10 @@ export function divideRow(lows: usize, scratch: usize): usize {
   const s = settings(scratch);
   const low = s.low as i32;
   const mask = opaque16(((1 as i32) << low) - 1, scratch);
-  const one = opaque16(1, scratch);
+  const first = opaque16(firstDivided(s.predictor), scratch);
   const truth = scratch + TRUE_SYMBOLS;
   let end = lows;
-  for (let x: usize = 0; x < (s.width as usize) << 4; x += 16) end = divide(truth + x, end, low, mask, one, scratch);
+  for (let x: usize = 0; x < (s.width as usize) << 4; x += 16) end = divide(truth + x, end, low, mask, first, scratch);
   return end;
 }
 
@@ -236,7 +255,13 @@ function restoreWith(row: usize, up0: usize, y: u32, width: usize, from: usize, 
   if (y === 0) v128.store(row - 16, left);
   for (let x: usize = 0; x < width << 4; x += 16) {
     const up = v128.load(up0 + x);
-    left = i16x8.add(unzigzag16(foldedAt(from, x, bytes)), expected(left, up, corner, predictor));
+    const folded = foldedAt(from, x, bytes);
+    const expect = expected(left, up, corner, predictor);
+    if (predictor === ZEROS_APART) {
+      const one = i16x8.splat(1);
+      left = i16x8.add(unzigzag16(i16x8.sub_sat_u(folded, one)), expect);
+      left = v128.andnot(left, i16x8.eq(folded, one));
+    } else left = i16x8.add(unzigzag16(folded), expect);
     v128.store(row + x, left);
     corner = up;
   }
@@ -276,6 +301,7 @@ function restoreEach(row: usize, up: usize, y: u32, width: usize, from: usize, b
   else if (predictor === 2) restoreWith(row, up, y, width, from, bytes, 2);
   else if (predictor === 3) restoreWith(row, up, y, width, from, bytes, 3);
   else if (predictor === 4) restoreWith(row, up, y, width, from, bytes, 4);
+  else if (predictor === ZEROS_APART) restoreWith(row, up, y, width, from, bytes, ZEROS_APART);
   else if (y === 0) {
     if (predictor === SMOOTH_HALVES) restoreHalves(row, up, true, width, from, bytes, scratch, SMOOTH_HALVES);
     else restoreHalves(row, up, true, width, from, bytes, scratch, WIDE_HALVES);
@@ -302,20 +328,19 @@ export function restoreRow(y: u32, from: usize, bytes: bool, scratch: usize): us
  */
 export function joinLows(lows: usize, scratch: usize): usize {
   const s = settings(scratch);
-  const one = opaque16(1, scratch);
+  const first = opaque16(firstDivided(s.predictor), scratch);
   const factor = opaque16((1 as i32) << (s.low as i32), scratch);
-  const zero = i16x8.splat(0);
   const from = scratch + TRUE_SYMBOLS;
   let at = lows;
   for (let x: usize = 0; x < (s.width as usize) << 4; x += 16) {
     const symbol = v128.load(from + x);
-    const none = i16x8.eq(symbol, zero);
+    const none = i16x8.lt_u(symbol, first);
     const mask = bitsOf(none) ^ 255;
     const eight = v128.load8x8_u(at);
     const bits = i8x16.swizzle(eight, v128.load(scratch + SCATTER + (mask << 4)));
     at += popcnt(mask as u32) as usize;
-    const high = i16x8.mul(i16x8.sub(symbol, one), factor);
-    v128.store(from + x, v128.andnot(i16x8.add(i16x8.add(high, bits), one), none));
+    const high = i16x8.mul(i16x8.sub(symbol, first), factor);
+    v128.store(from + x, v128.bitselect(symbol, i16x8.add(i16x8.add(high, bits), first), none));
   }
   return at;
 }

@@ -59,8 +59,8 @@ export interface Quantization {
   negative: Bin;
   /** Seed of the dither, 32 bits. */
   seed: number;
-  /** The frame is of a version that has masks: decoders accept them. */
-  masked?: boolean;
+  /** The frame has version 2: decoders accept masks and predictor 7. */
+  second?: boolean;
   /** Decoding returns 0 for values below zero. Only for quantisers that keep signs: see `rectifying`. */
   rectified?: boolean;
   /** Decoding in a WebAssembly memory also writes a rectified copy of each value this many bytes after it. */

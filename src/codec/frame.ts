@@ -3,9 +3,9 @@ import { FrameError, ShapeError } from "../error.js";
 import { bin, keepsSigns, type Quantization, smallestBound } from "./bound.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
 
-/** The version of frames that are newer than version 1 only if they have a mask. */
-const plainVersion = 1;
-export const maskedVersion = 2;
+/** A frame has the second version only if it needs it: if it has a mask or predictor 7. */
+const firstVersion = 1;
+export const secondVersion = 2;
 /** Where the version lies in a frame. */
 export const versionAt = 3;
 export const headerCapacity = 96;
@@ -64,7 +64,7 @@ export function writeHeader({ mode, shape, quantization }: Header): Uint8Array {
   const out = new ByteWriter(headerCapacity);
   const twoBounds = positive.bound !== negative.bound;
   for (const byte of magic) out.u8(byte);
-  out.u8(plainVersion);
+  out.u8(firstVersion);
   out.u32(0);
   out.u32(0);
   const kind = quantizer === "signed" ? 3 | signedBit : quantizers.indexOf(quantizer);
@@ -105,8 +105,8 @@ export function readHeader(
     );
   }
   const found = input.u8("version");
-  if (found < plainVersion || found > maskedVersion)
-    fail("version", `${plainVersion} or ${maskedVersion}`, String(found), "use a newer comet-ts");
+  if (found < firstVersion || found > secondVersion)
+    fail("version", `${firstVersion} or ${secondVersion}`, String(found), "use a newer comet-ts");
   const sum = input.u32("checksum");
   const frameBytes = input.u32("frame bytes");
   if (frameBytes !== bytes.length) {
@@ -157,8 +157,8 @@ export function readHeader(
   const negative = twoBounds ? bin(boundField("negative bound")) : positive;
   const seed = dithers(quantizer) ? input.u32("seed") : 0;
   const mode = modes[(layout >> 2) & 1]!;
-  const masked = found === maskedVersion;
-  return { mode, shape, quantization: { quantizer, positive, negative, seed, masked }, payload: input.at };
+  const second = found === secondVersion;
+  return { mode, shape, quantization: { quantizer, positive, negative, seed, second }, payload: input.at };
 }
 
 /** Writes the length and the checksum into the header of a whole frame. */

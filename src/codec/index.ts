@@ -8,7 +8,7 @@ import { ShapeError } from "../error.js";
 import { checkApart, checkBytes, checkValues, floatsOf, Turn } from "./arguments.js";
 import { type Quantization, rectifying } from "./bound.js";
 import { checksum } from "./checksum.js";
-import { lengthOf, readHeader, sealHeader } from "./frame.js";
+import { lengthOf, readHeader, sealHeader, writeChecksum, writeLength } from "./frame.js";
 import { instantiate } from "./instantiate.js";
 import { frameCapacity, partBytes, scratchBytes, windowLength } from "./limits.js";
 import { type EncodeOptions, readOnce } from "./options.js";
@@ -111,14 +111,32 @@ export function encode(x: Float32Array, options: EncodeOptions): Uint8Array<Arra
   });
 }
 
-function frameOf(x: Float32Array, options: EncodeOptions): Uint8Array<ArrayBuffer> {
+/** Encodes x to the codec's own memory, and to a buffer beside it if the frame is long. */
+function buffered(x: Float32Array, options: EncodeOptions): { buffer: FrameBuffer; bytes: number } {
   // The stash gets a fifth of the tensor's bytes, or what is left of the memory if that is more.
   const { stashAt } = regionsOf(options);
   reserve(Math.max(x.byteLength / 5, stashAt + page));
   const buffer = new FrameBuffer(new Uint8Array(memory.buffer, stashAt), frameCapacity(x.length));
-  const frame = buffer.release(encodeHere(x, options, (part, first) => buffer.put(part, first)));
-  sealHeader(frame, frame.length, checksumHere);
-  return frame;
+  return { buffer, bytes: encodeHere(x, options, (part, first) => buffer.put(part, first)) };
+}
+
+/** Writes the length and the checksum into the header of a frame that lies in the codec's memory. */
+function sealHere(frame: Uint8Array): void {
+  writeLength(frame, frame.length);
+  writeChecksum(frame, codec.checksum(frame.byteOffset + 8, frame.length - 8));
+}
+
+function frameOf(x: Float32Array, options: EncodeOptions): Uint8Array<ArrayBuffer> {
+  const { buffer, bytes } = buffered(x, options);
+  const held = buffer.held(bytes);
+  if (held === null) {
+    const frame = buffer.release(bytes);
+    sealHeader(frame, bytes, checksumHere);
+    return frame;
+  }
+  sealHere(held);
+  // The memory of a slice need not be set to zeros first.
+  return new Uint8Array(memory.buffer.slice(held.byteOffset, held.byteOffset + bytes));
 }
 
 /**
@@ -148,46 +166,63 @@ function checkRoom(where: string, needed: number, given: number): void {
   });
 }
 
+/** What was read from the source and written to the target, each in its own elements: float32 values or bytes. */
+export interface Transfer {
+  read: number;
+  written: number;
+}
+
 /**
- * Encodes x to the start of `target` and returns the frame's bytes. The target must not overlap x. A target
- * below frameCapacity may turn out to be too small. In that case it must stay unchanged, so the frame is first
- * encoded to an array of its own and then copied.
+ * Encodes x to the start of `target`, in the manner of TextEncoder.encodeInto: `read` is the number of values, all of x, and
+ * `written` the frame's bytes. The target must not overlap x. A target below frameCapacity may turn out to be too small,
+ * which is a ShapeError. It stays unchanged then, so the frame is encoded to the codec's own memory before it is copied.
  */
-export function encodeInto(x: Float32Array, target: Uint8Array, options: EncodeOptions): number {
+export function encodeInto(x: Float32Array, target: Uint8Array, options: EncodeOptions): Transfer {
   return turn.run("encodeInto", () => {
     const own = readOnce(options);
     checkValues("encodeInto values", x);
     checkBytes("encodeInto target", target);
     checkApart("encodeInto", x, target);
-    if (target.length < frameCapacity(x.length)) {
-      const frame = frameOf(x, own);
-      checkRoom("encodeInto target", frame.length, target.length);
-      target.set(frame);
-      return frame.length;
-    }
-    const bytes = encodeHere(x, own, (part, first) => target.set(part, first));
-    sealHeader(target.subarray(0, bytes), bytes, checksumHere);
-    return bytes;
+    return { read: x.length, written: writeFrame(x, target, own) };
   });
 }
 
+function writeFrame(x: Float32Array, target: Uint8Array, options: EncodeOptions): number {
+  if (target.length >= frameCapacity(x.length)) {
+    const bytes = encodeHere(x, options, (part, first) => target.set(part, first));
+    sealHeader(target.subarray(0, bytes), bytes, checksumHere);
+    return bytes;
+  }
+  const { buffer, bytes } = buffered(x, options);
+  checkRoom("encodeInto target", bytes, target.length);
+  const held = buffer.held(bytes);
+  if (held !== null) {
+    sealHere(held);
+    target.set(held);
+  } else {
+    target.set(buffer.release(bytes));
+    sealHeader(target.subarray(0, bytes), bytes, checksumHere);
+  }
+  return bytes;
+}
+
 /**
- * Decodes a frame to the start of `target` and returns the number of values. The target must not overlap the
- * frame. If the frame turns out to be damaged midway, the target keeps the values decoded so far.
+ * Decodes a frame to the start of `target`: `read` is the frame's bytes, `written` the number of values. The target must not
+ * overlap the frame. If the frame turns out to be damaged midway, the target keeps the values decoded so far.
  */
-export function decodeInto(frame: Uint8Array, target: Float32Array, options: DecodeOptions = {}): number {
+export function decodeInto(frame: Uint8Array, target: Float32Array, options: DecodeOptions = {}): Transfer {
   return turn.run("decodeInto", () => {
     const own = { ...decodeDefaults, ...options };
     checkBytes("decodeInto frame", frame);
     checkValues("decodeInto target", target);
     checkApart("decodeInto", frame, target);
-    let values = 0;
+    let written = 0;
     decodeHere(frame, own, (length) => {
       checkRoom("decodeInto target", length, target.length);
-      values = length;
+      written = length;
       return target;
     });
-    return values;
+    return { read: frame.length, written };
   });
 }
 

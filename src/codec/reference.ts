@@ -16,18 +16,20 @@ import {
   type Header,
   lagOf,
   lengthOf,
-  maskedVersion,
   readHeader,
   sealHeader,
+  secondVersion,
   versionAt,
   writeHeader,
 } from "./frame.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
+import { zerosApart } from "./stages/predict.js";
 import { readTables } from "./stages/rans.js";
 
 interface Payload {
   parts: Uint8Array[];
-  masked: boolean;
+  /** True if it needs the second version. */
+  second: boolean;
 }
 
 /**
@@ -41,7 +43,7 @@ function encodePayload(x: Float32Array, header: Header, auto: boolean): Payload 
     const parts = starts.map((first) =>
       encodeChunk(x.subarray(first, first + chunkLength), first, lagOf(shape), quantization),
     );
-    return { parts, masked: parts.some(hasMask) };
+    return { parts, second: parts.some(hasMask) };
   }
   const layout = layoutOf(shape, x.length);
   const fastBytes = (first: number, values: number) =>
@@ -56,15 +58,15 @@ function encodePayload(x: Float32Array, header: Header, auto: boolean): Payload 
   const out = new ByteWriter(modelBytes);
   writeModel(out, choice.model);
   const parts = [out.written(), choice.tables.bytes];
-  let masked = false;
+  let second = zerosApart(choice.model.predictor);
   for (let s = 0; s < layout.strips; s += layout.stripsPerSegment) {
     const count = Math.min(layout.stripsPerSegment, layout.strips - s);
     const part = encodeSegment(x, layout, s, count, choice.model, choice.tables, quantization);
     if (part === null) return null;
     parts.push(part.bytes);
-    masked ||= part.masked;
+    second ||= part.masked;
   }
-  return { parts, masked };
+  return { parts, second };
 }
 
 export function encode(x: Float32Array, options: EncodeOptions): Uint8Array {
@@ -81,7 +83,7 @@ export function encode(x: Float32Array, options: EncodeOptions): Uint8Array {
     frame.set(part, at);
     at += part.length;
   }
-  if (payload.masked) frame[versionAt] = maskedVersion;
+  if (payload.second) frame[versionAt] = secondVersion;
   sealHeader(frame, frame.length, checksum);
   return frame;
 }

@@ -8,8 +8,8 @@ import { TablesReader } from "./dense/tables.js";
 import {
   type Header,
   lengthOf,
-  maskedVersion,
   readHeader,
+  secondVersion,
   versionAt,
   writeChecksum,
   writeHeader,
@@ -18,6 +18,7 @@ import {
 import type { CodecExports } from "./instantiate.js";
 import { scratchBytes } from "./limits.js";
 import { type EncodeOptions, headerFor, leastPayload } from "./options.js";
+import { zerosApart } from "./stages/predict.js";
 import { CodecKernels } from "./wasm/codec-kernels.js";
 import type { Coroutine } from "./wasm/coroutine.js";
 import { chooseDense, decodingDense, encodingDense } from "./wasm/dense.js";
@@ -140,7 +141,8 @@ export class WasmCodec {
       ? yield* encodingDense(this.#kernels, header, choice, place, sink)
       : yield* encodingFast(this.#kernels, header, place, sink);
     if (payload < 0) return payload;
-    if (this.#kernels.exports.hasMask(this.#kernels.scratch)) sink.amend(versionAt, maskedVersion);
+    const apart = choice !== null && zerosApart(choice.model.predictor);
+    if (apart || this.#kernels.exports.hasMask(this.#kernels.scratch)) sink.amend(versionAt, secondVersion);
     return head + payload;
   }
 

@@ -63,13 +63,16 @@ test("values and targets at any offset of larger memory; nothing around a target
     assert.deepEqual(frame, encode(x.slice(), options));
     for (const room of [frame.length, frameCapacity(x.length)]) {
       const around = new Uint8Array(room + 20).fill(0xa5);
-      assert.equal(encodeInto(x, around.subarray(3, 3 + room), options), frame.length);
+      assert.deepEqual(encodeInto(x, around.subarray(3, 3 + room), options), {
+        read: x.length,
+        written: frame.length,
+      });
       assert.deepEqual(around.slice(3, 3 + frame.length), frame);
       assert.ok(around.subarray(0, 3).every((byte) => byte === 0xa5));
       assert.ok(around.subarray(3 + room).every((byte) => byte === 0xa5));
     }
     const values = new Float32Array(2600).fill(7);
-    assert.equal(decodeInto(frame, values.subarray(5, 2505)), 2500);
+    assert.deepEqual(decodeInto(frame, values.subarray(5, 2505)), { read: frame.length, written: 2500 });
     assert.deepEqual(values.slice(5, 2505), decode(frame));
     assert.ok([...values.slice(0, 5), ...values.slice(2505)].every((value) => value === 7));
   }
@@ -159,12 +162,12 @@ test("a source and a target with a common byte are refused, neighbours are not",
   assert.throws(() => encodeInto(x, new Uint8Array(memory, 1100, 60), options), UsageError);
   assert.ok(x.every((value) => value === 2));
   const behind = new Uint8Array(memory, 1424, capacity);
-  const bytes = encodeInto(x, behind, options);
+  const { written: bytes } = encodeInto(x, behind, options);
   assert.deepEqual(behind.slice(0, bytes), encode(x, options));
   encodeInto(x, new Uint8Array(memory, 1024 - capacity, capacity), options);
   const frame = behind.subarray(0, bytes);
   assert.throws(() => decodeInto(frame, new Float32Array(memory, 1028, 100)), UsageError);
-  assert.equal(decodeInto(frame, x), 100);
+  assert.deepEqual(decodeInto(frame, x), { read: frame.length, written: 100 });
 });
 
 test("a call from within another is an error, and the codec works on", () => {

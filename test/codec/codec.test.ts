@@ -231,15 +231,31 @@ test("frames and values into the caller's arrays; too small a one stays as it is
   const options = { bound: 1e-3 };
   const frame = encode(x, options);
   const target = new Uint8Array(frameCapacity(x.length));
-  assert.equal(encodeInto(x, target, options), frame.length);
+  assert.deepEqual(encodeInto(x, target, options), { read: x.length, written: frame.length });
   assert.deepEqual(target.slice(0, frame.length), frame);
   const values = new Float32Array(600);
-  assert.equal(decodeInto(frame, values), 500);
+  assert.deepEqual(decodeInto(frame, values), { read: frame.length, written: 500 });
   assert.deepEqual(values.slice(0, 500), decode(frame));
   const small = new Float32Array(499).fill(7);
   assert.throws(() => decodeInto(frame, small), ShapeError);
   assert.throws(() => encodeInto(x, new Uint8Array(10), options), ShapeError);
   assert.ok(small.every((value) => value === 7));
+});
+
+test("encodeInto a target that just suffices gives encode's frame; one byte less is an error and stays as it is", () => {
+  const x = Float32Array.from({ length: 150_000 }, (_, i) => Math.cos(i / 9) * (1 + (i % 7)));
+  // A short frame stays in the codec's memory; most of a lossless one does not.
+  for (const options of [{ bound: 1e-2, mode: "dense" }, { bound: 1e-2 }, { lossless: true }] as const) {
+    const frame = encode(x, options);
+    assert.ok(frame.length < frameCapacity(x.length));
+    const target = new Uint8Array(frame.length);
+    assert.deepEqual(encodeInto(x, target, options), { read: x.length, written: frame.length });
+    assert.deepEqual(target, frame);
+    const less = new Uint8Array(frame.length - 1).fill(7);
+    assert.throws(() => encodeInto(x, less, options), /encodeInto target: expected room for/);
+    assert.ok(less.every((byte) => byte === 7));
+    assert.ok(decode(frame).every((value, i) => Math.abs(value - x[i]!) < 1e-2));
+  }
 });
 
 test("a numcodecs-style codec takes and gives bytes", () => {

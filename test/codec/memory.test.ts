@@ -29,13 +29,13 @@ const script = `
   let before = most();
   let output;
   if (way === "encode") output = encode(x, options).length;
-  else if (way === "encodeInto") output = encodeInto(x, target, options);
+  else if (way === "encodeInto") output = encodeInto(x, target, options).written;
   else {
-    const bytes = encodeInto(x, target, options);
+    const bytes = encodeInto(x, target, options).written;
     before = most();
     const frame = target.subarray(0, bytes);
     if (way === "decode") output = 4 * decode(frame).length;
-    else output = 0 * decodeInto(frame, x);
+    else output = 0 * decodeInto(frame, x).written;
   }
   console.log(most() - before - output);
 `;

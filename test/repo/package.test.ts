@@ -160,7 +160,7 @@ test("the codec alone needs no other package, and its README keeps its word", ()
   const readme = readFileSync(join(alone, "node_modules/comet-ts-codec/README.md"), "utf8");
   const code = /```js\n([\s\S]*?)```/.exec(readme)![1]!;
   const expected = [...code.matchAll(/\/\/ prints (.*)/g)].map((match) => match[1]!.trim());
-  assert.equal(expected.length, 3);
+  assert.equal(expected.length, 4);
   assert.deepEqual(run(alone, write(alone, "readme.mjs", code)).split("\n"), expected);
 });
 

@@ -6,11 +6,13 @@ import type { Quantization } from "../bound.js";
 import { inHalves } from "../stages/predict.js";
 import { contexts, costOf, escapeSymbol, symbols, tablesOf } from "../stages/rans.js";
 import { heightOf, type Layout, lanes } from "./layout.js";
-import { type DenseModel, mostLow, thresholdsFor } from "./model.js";
+import { type DenseModel, firstDivided, mostLow, thresholdsFor } from "./model.js";
 import { FrameTables } from "./tables.js";
 
 /** Plans in half steps are tried only if the mean of the folded residuals is at most this. */
 const mostHalved = 8;
+/** Zeros are tried apart only if the mean of the folded residuals is at least this. */
+const leastApart = 2;
 /** For larger bounds the bin's inverse is less exact than the proof of the bound requires. */
 const largestHalved = 2 ** 98;
 /** Sizes, in values, of the sample that chooses the predictor and of the sample that counts symbols. */
@@ -84,9 +86,10 @@ function trial(tallyOf: Tally, sample: Rows[], { model: first, mean }: Candidate
   const model: DenseModel = { ...first, low, ...thresholdsFor(mean / 2 ** low) };
   const counts = new Uint32Array(contexts * symbols);
   tallyOf(counts, sample, model);
-  let zeros = 0;
-  for (let c = 0; c < contexts; c++) zeros += counts[c * symbols]!;
-  return { model, counts, cost: costOf(counts) + low * (values - zeros) };
+  let whole = 0;
+  const divided = firstDivided(model.predictor);
+  for (let c = 0; c < contexts; c++) for (let s = 0; s < divided; s++) whole += counts[c * symbols + s]!;
+  return { model, counts, cost: costOf(counts) + low * (values - whole) };
 }
 
 /** A predictor in a model with one table, and the mean of its folded residuals. */
@@ -157,6 +160,9 @@ export function choose(
   for (const predictor of layout.flat ? [0, 1] : [0, 2, 3, 4]) {
     if (!consider(predictor, first)) return null;
   }
+  // It pays where zeros lie beside values that are far from them: a ReLU's zeros under a fine bound.
+  const far = Math.min(...candidates.map(({ mean }) => mean)) >= leastApart;
+  if (!layout.flat && !gapless && far) consider(7, first);
   // Half steps keep flat regions flat. They pay where most residuals are small.
   const least = Math.min(...candidates.map(({ mean }) => mean));
   if (!layout.flat && halvable(quantization) && least < mostHalved) {

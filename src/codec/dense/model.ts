@@ -8,7 +8,7 @@
 import { FrameError } from "../../error.js";
 import type { Quantization } from "../bound.js";
 import type { ByteReader, ByteWriter } from "../bytes.js";
-import { inHalves, lanePredictors } from "../stages/predict.js";
+import { inHalves, lanePredictors, zerosApart } from "../stages/predict.js";
 import { escapeSymbol } from "../stages/rans.js";
 
 /** A model keeps at most this many low bits. */
@@ -50,8 +50,12 @@ export function contextOf(row: Uint8Array, above: Uint8Array, i: number, { area,
   return 4 * classOf(sum, area) + classOf(i >= 8 ? row[i - 8]! : 0, left);
 }
 
-/** Symbol of an integer: 0 for zero, else 1 + (z − 1) without its low bits. proofs: Rans.divided */
-export const symbolOf = (z: number, low: number): number => (z === 0 ? 0 : 1 + ((z - 1) >>> low));
+/** The least folded residual that has low bits: those below are symbols as they are. */
+export const firstDivided = (predictor: number): number => (zerosApart(predictor) ? 2 : 1);
+
+/** Symbol of a folded residual: z itself below `first`, else first + (z − first) without its low bits. proofs: Rans.divided */
+export const symbolOf = (z: number, low: number, first = 1): number =>
+  z < first ? z : first + ((z - first) >>> low);
 
 export const codedOf = (symbol: number, top: number): number => (symbol > top ? escapeSymbol : symbol);
 
@@ -63,7 +67,7 @@ export function writeModel(out: ByteWriter, { predictor, gapless, low, area, lef
   for (const threshold of [...area, ...left]) out.u8(threshold);
 }
 
-export function readModel(input: ByteReader, { quantizer }: Quantization): DenseModel {
+export function readModel(input: ByteReader, { quantizer, second }: Quantization): DenseModel {
   const byte = input.u8("model");
   const model = {
     predictor: byte & 7,
@@ -73,7 +77,9 @@ export function readModel(input: ByteReader, { quantizer }: Quantization): Dense
     left: [0, 0, 0],
   };
   const known =
-    model.predictor < lanePredictors.length && (quantizer === "paper" || !inHalves(model.predictor));
+    model.predictor < lanePredictors.length &&
+    (quantizer === "paper" || !inHalves(model.predictor)) &&
+    (second === true || !zerosApart(model.predictor));
   if (!known || model.low > mostLow) {
     throw new FrameError({
       where: "model",

@@ -8,12 +8,12 @@ import { type ByteReader, ByteWriter } from "../bytes.js";
 import { refillRow } from "../stages/bridge.js";
 import { type Mask, placeHoles, readMask, writeMask } from "../stages/mask.js";
 import { blockBytes, blockLength, pack, unpack } from "../stages/pack.js";
-import { expect, inHalves, unzigzag, zigzag } from "../stages/predict.js";
+import { apart, expect, inHalves, unzigzag, zerosApart, zigzag } from "../stages/predict.js";
 import { dequantize, floorOf, halved, quantize, rawValue } from "../stages/quantize.js";
 import { decoderOf, encodeSymbols, escapeSymbol, noContext, symbols, type Tables } from "../stages/rans.js";
 import type { Rows } from "./choice.js";
 import { heightOf, type Layout, lanes, symbolsOf, valuesOf } from "./layout.js";
-import { codedOf, contextOf, type DenseModel, symbolOf } from "./model.js";
+import { codedOf, contextOf, type DenseModel, firstDivided, symbolOf } from "./model.js";
 
 /**
  * Limits of a segment: listed raw values or repeats in a mask, and symbols without a code. A tensor that exceeds one is
@@ -25,6 +25,9 @@ export const mostLarge = 4096;
 const leastHoles = 1024;
 /** In place of the number of listed raw values: a mask follows. */
 const maskMark = mostEscapes + 1;
+
+/** The largest integer; with zeros apart, a folded residual must leave room for one more. */
+const largestOf = (predictor: number): number => (zerosApart(predictor) ? 16383 : 32767);
 
 interface Escape {
   /** Index in the whole tensor. */
@@ -64,6 +67,7 @@ function foldRows(
   const z = new Uint16Array(lanes * rows * width);
   const holes = new Uint8Array(z.length);
   const found: (Escape & { order: number })[] = [];
+  const largest = largestOf(predictor);
   for (let lane = 0; lane < lanes; lane++) {
     const first = (s * lanes * layout.height + lane * height + y0) * width;
     const values = x.subarray(Math.min(first, length), Math.min(first + rows * width, length));
@@ -82,7 +86,7 @@ function foldRows(
     } else {
       const raw = new Set(quantize(q.subarray(0, values.length), values, first, quantization));
       for (let i = 0; i < values.length; i++) {
-        if (raw.has(i) || Math.abs(q[i]!) > 32767) note(i, "unfit");
+        if (raw.has(i) || Math.abs(q[i]!) > largest) note(i, "unfit");
         else if (gapless && q[i] === 0) note(i, "zero");
         else if (gapless && q[i]! > 0) q[i]!--;
       }
@@ -93,7 +97,8 @@ function foldRows(
       // In half steps both q and q + 1 are allowed. Take the one at an even distance, which is then halved.
       else if (inHalves(predictor)) q[i]! += (q[i]! ^ expected) & 1;
       const r = ((q[i]! - expected) << 16) >> 16;
-      z[i * lanes + lane] = zigzag(inHalves(predictor) ? r >> 1 : r, 16);
+      const folded = zigzag(inHalves(predictor) ? r >> 1 : r, 16);
+      z[i * lanes + lane] = zerosApart(predictor) ? apart(folded, q[i]!) : folded;
       if ((i + 1) % width === 0) {
         refillRow(q, i + 1 - width, width, (k) => holes[k * lanes + lane] === 1);
       }
@@ -137,7 +142,9 @@ export function tally(
       const within = start > 0 || y0 === 0;
       for (let i = 0; i < step; i++) {
         const hole = holes[start + i] === 1;
-        row[i] = hole ? bridgedSymbol(row, i) : Math.min(escapeSymbol, symbolOf(z[start + i]!, model.low));
+        row[i] = hole
+          ? bridgedSymbol(row, i)
+          : Math.min(escapeSymbol, symbolOf(z[start + i]!, model.low, firstDivided(model.predictor)));
         if (!within || hole) continue;
         if (counts !== null) counts[contextOf(row, above, i, model) * symbols + row[i]!]!++;
         sum += z[start + i]!;
@@ -189,6 +196,7 @@ function encodeWith(
   masked: boolean,
 ): EncodedSegment | "masked" | null {
   const total = symbolsOf(layout, first, count);
+  const divided = firstDivided(model.predictor);
   const coded = new Uint8Array(total);
   const context = new Uint8Array(total);
   const large: number[] = [];
@@ -219,12 +227,12 @@ function encodeWith(
           continue;
         }
         const value = z[start + i]!;
-        const symbol = symbolOf(value, model.low);
+        const symbol = symbolOf(value, model.low, divided);
         const c = contextOf(row, above, i, model);
         context[at + i] = c;
         row[i] = codedOf(symbol, tables.top[c]!);
         if (row[i] === escapeSymbol) large.push(symbol);
-        if (value > 0) lows.push((value - 1) & ((1 << model.low) - 1));
+        if (value >= divided) lows.push((value - divided) & ((1 << model.low) - 1));
       }
       above = row;
     }
@@ -278,7 +286,7 @@ export function decodeSegment(
   const wordCount = input.varint("segment words");
   const largeCount = input.varint("segment large symbols");
   const listed = input.varint("segment escape count");
-  const masked = quantization.masked === true && listed === maskMark;
+  const masked = quantization.second === true && listed === maskMark;
   const escapeCount = masked ? 0 : listed;
   const lowCount = model.low > 0 ? input.varint("segment low bits") : 0;
   const total = symbolsOf(layout, first, count);
@@ -306,6 +314,7 @@ export function decodeSegment(
   const mask = masked ? readMask(input, length, layout.width) : null;
 
   const decoder = decoderOf(words, states, tables);
+  const divided = firstDivided(model.predictor);
   const step = lanes * layout.width;
   let nextLarge = 0;
   let nextLow = 0;
@@ -328,8 +337,15 @@ export function decodeSegment(
         }
         row[i] = decoder.next(i8++, contextOf(row, above, i, model));
         const symbol = row[i] === escapeSymbol ? (large[nextLarge++] ?? 0) : row[i]!;
-        const low = symbol === 0 || model.low === 0 ? 0 : (lows[nextLow++] ?? 0);
-        const z = symbol === 0 ? 0 : (((symbol - 1) << model.low) + low + 1) & 0xffff;
+        const low = symbol < divided || model.low === 0 ? 0 : (lows[nextLow++] ?? 0);
+        let z = symbol < divided ? symbol : (((symbol - divided) << model.low) + low + divided) & 0xffff;
+        if (zerosApart(model.predictor)) {
+          if (z === 1) {
+            lane[place] = 0;
+            continue;
+          }
+          z = Math.max(0, z - 1);
+        }
         const r = inHalves(model.predictor) ? 2 * unzigzag(z) : unzigzag(z);
         lane[place] = ((expect(lane, place, layout.width, model.predictor) + r) << 16) >> 16;
       }

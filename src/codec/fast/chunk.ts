@@ -280,7 +280,7 @@ export function decodeChunk(
   const exact = has(flags.exact);
   const bits: Bits = wide ? 32 : 16;
   const nonsense =
-    (has(flags.mask) && (!quantization.masked || exact || has(flags.escapes) || has(flags.gapless))) ||
+    (has(flags.mask) && (!quantization.second || exact || has(flags.escapes) || has(flags.gapless))) ||
     (predictor >= 2 && lag === 0) ||
     (exact && (!wide || has(flags.escapes) || has(flags.gapless))) ||
     (!exact && quantization.quantizer === "lossless");

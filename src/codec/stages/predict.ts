@@ -60,10 +60,17 @@ export const lanePredictors = [
   "smooth",
   "smooth halves",
   "wide halves",
+  "median, zeros apart",
 ] as const;
 
 /** True for predictors in half steps. proofs: Predict.chosen_beside, Predict.halves_back */
-export const inHalves = (predictor: number): boolean => predictor >= 5;
+export const inHalves = (predictor: number): boolean => predictor === 5 || predictor === 6;
+
+/** True for the predictor under which the integer 0 has a residual of its own: see `apart`. */
+export const zerosApart = (predictor: number): boolean => predictor === 7;
+
+/** The folded residual z of an integer, with 1 for an integer 0 that was not expected. proofs: Predict.apart_back */
+export const apart = (z: number, integer: number): number => (z === 0 ? 0 : integer === 0 ? 1 : z + 1);
 
 /**
  * The value that dense mode predicts for q[i], in 16-bit arithmetic; x = i mod width. Beyond the left end of
@@ -88,6 +95,6 @@ export function expect(q: Int32Array, i: number, width: number, predictor: numbe
   }
   const plane = wrap(wrap(left + up, 16) - corner, 16);
   const median = Math.max(Math.min(left, up), Math.min(Math.max(left, up), plane));
-  if (predictor === 3) return median;
+  if (predictor === 3 || predictor === 7) return median;
   return wrap(median + (wrap(left + up, 16) >> 1), 16) >> 1;
 }

@@ -40,10 +40,10 @@ export class CodecKernels {
 
   /** Sets what the following calls encode or decode. */
   configure({ shape, quantization }: Header): void {
-    const { quantizer, positive, negative, seed, rectified = false, twin = 0, masked = false } = quantization;
+    const { quantizer, positive, negative, seed, rectified = false, twin = 0, second = false } = quantization;
     const sides = [positive, negative].flatMap(({ bound, step, inverse }) => [bound, step, inverse]);
     const number = quantizersByNumber.indexOf(quantizer);
-    const numbers = [number, ...sides, seed, lagOf(shape), Number(rectified), twin, Number(masked)];
+    const numbers = [number, ...sides, seed, lagOf(shape), Number(rectified), twin, Number(second)];
     this.exports.configure(this.scratch, ...numbers);
   }
 

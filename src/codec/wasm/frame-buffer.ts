@@ -39,6 +39,11 @@ export class FrameBuffer {
     new Uint8Array(this.#rest, start, part.length).set(part);
   }
 
+  /** The first `length` bytes in the stash; null if some of them lie elsewhere. */
+  held(length: number): Uint8Array | null {
+    return length <= Math.min(this.#split, this.#stash.length) ? this.#stash.subarray(0, length) : null;
+  }
+
   /** Moves the first `length` bytes to an array of their own; the rest is then released. */
   release(length: number): Uint8Array<ArrayBuffer> {
     const frame = new Uint8Array(length);
