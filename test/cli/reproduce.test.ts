@@ -146,6 +146,16 @@ test("data with other classes than the experiment needs is refused", () => {
   );
 });
 
+test("a result can be written before its runs have ended, and says so", () => {
+  const { status, stderr } = reproduce("early", "--no-run");
+  assert.equal(status, 1, stderr);
+  assert.deepEqual(runsOf("early"), []);
+  assert.match(
+    resultOf("early").notices.join(),
+    /have not ended and are left out: plain, seed 1; COMET, seed 1/,
+  );
+});
+
 test("the runs can be a job array of Slurm", () => {
   const { status, stdout, stderr } = reproduce("array", "--on", "slurm", "--dry-run", "--time", "60");
   assert.equal(status, 0, stderr);

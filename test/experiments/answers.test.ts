@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { VariantRuns } from "../../src/experiments/answer.js";
 import { accuracy, measuredOf } from "../../src/experiments/answers/accuracy.js";
-import { layerErrors } from "../../src/experiments/answers/gradient-errors.js";
+import { courseOf, layerErrors } from "../../src/experiments/answers/gradient-errors.js";
 import { secondsTo, speedOf } from "../../src/experiments/answers/larger-batch.js";
 import { reZeroed } from "../../src/experiments/answers/own-choices.js";
 import { layerRatios } from "../../src/experiments/answers/ratios.js";
@@ -60,6 +60,11 @@ test("a layer's errors are put together over the probed steps", () => {
   assert.equal(layer!.predicted, Math.sqrt((9 + 16) / 2));
   assert.equal(layer!.measured, Math.sqrt((9 + 25) / 2));
   assert.deepEqual(layer!.standardized, [3, 5]);
+  const both = [...probes, { kind: "probe" as const, step: 1, rows: [row(9, 5)] }];
+  assert.deepEqual(courseOf(both), [
+    { x: 0, mean: 1, low: 1, high: 1 },
+    { x: 1, mean: 1.3, low: 0.8, high: 1.8 },
+  ]);
 });
 
 test("a layer's ratio is that of all its bytes, and shared tensors have none of their own", () => {

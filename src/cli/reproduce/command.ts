@@ -37,6 +37,8 @@ interface ReproduceOptions extends SlurmFlags {
   adopt: string[];
   anyCode: boolean;
   retryFailed: boolean;
+  /** False: only write what the runs so far say. */
+  run: boolean;
   jobs: number | undefined;
   list: boolean;
 }
@@ -84,6 +86,9 @@ export function registerReproduce(program: Command): void {
     .addOption(
       numeric("--jobs <n>", "processes at once (as many as cores and memory allow)", "--jobs 1", undefined),
     )
+    .addOption(
+      option("--no-run", "run nothing, and write the results of what has ended", "accuracy --no-run", true),
+    )
     .addOption(option("--list", "say what is done and what is left, and run nothing", "--list", false))
     .addOption(choice("--on <where>", "this machine or Slurm", "--on slurm", ["local", "slurm"], "local"))
     .addOption(
@@ -128,7 +133,7 @@ async function reproduce(names: readonly string[], options: ReproduceOptions): P
   writePlan(plan, { out: folders[0]!, adopt, anyCode, runs: open });
   const measurements = new Map(planned.flatMap((each) => each.measurements.map((one) => [one.key, one])));
   const measuring = [...measurements.values()].filter((each) => keptMeasurement(out, each) === undefined);
-  const whole = await computeAll(open, measuring, plan, options);
+  const whole = !options.run || (await computeAll(open, measuring, plan, options));
   const after = findRuns(folders);
   const command = ["comet", ...process.argv.slice(2)].join(" ");
   // What draws figures takes a while to load, and no other command needs it.

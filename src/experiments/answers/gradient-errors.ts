@@ -5,9 +5,9 @@
 import { isPredicted, type PredictedRow } from "../../stores/probe.js";
 import type { ProbeRecord } from "../../training/records.js";
 import type { Answer, Evidence, VariantRuns } from "../answer.js";
-import type { Figure } from "../figure.js";
+import type { BandFigure, BandPoint, Figure } from "../figure.js";
 import { count, digits } from "../formats.js";
-import { normality } from "../statistics.js";
+import { mean, normality } from "../statistics.js";
 import { accuracyTable, measuredOf } from "./accuracy.js";
 
 /** The paper's fitted constant, as recalled. */
@@ -52,6 +52,7 @@ const oneInAHundred = 1.63;
 
 export function gradientErrors({ variants }: Evidence): Answer {
   const answer: Answer = { tables: [], words: [], figures: [] };
+  const courses: BandFigure["bands"] = [];
   for (const variant of variants) {
     const { label } = variant;
     const probes = probesOf(variant);
@@ -98,9 +99,38 @@ export function gradientErrors({ variants }: Evidence): Answer {
       );
     }
     answer.figures = [...answer.figures, ...figuresOf(variant, probes, layers)];
+    courses.push({ label, points: courseOf(probes) });
+  }
+  if (courses.some(({ points }) => points.length > 1)) {
+    answer.figures.unshift({
+      kind: "bands",
+      name: "prediction",
+      title: "Predicted ÷ measured σ along the training",
+      caption:
+        "The line is the mean over all weights at a probed step, the band goes from the least to the largest.",
+      x: "step",
+      y: "predicted ÷ measured σ",
+      bands: courses,
+    });
   }
   if (answer.tables.length === 0) answer.words.push("No run of this experiment has probed its gradients.");
   return { ...answer, tables: [...answer.tables, accuracyTable(measuredOf(variants))] };
+}
+
+/** Predicted ÷ measured σ at each probed step: mean, least and largest of all weights of all seeds. */
+export function courseOf(probes: readonly ProbeRecord[]): BandPoint[] {
+  const steps = [...new Set(probes.map(({ step }) => step))].sort((a, b) => a - b);
+  return steps.flatMap((x) => {
+    const ratios = probes
+      .filter(({ step }) => step === x)
+      .flatMap(({ rows }) => rows.filter(isPredicted))
+      .filter(({ measured }) => measured > 0)
+      .map(({ predicted, measured }) => predicted / measured);
+    if (ratios.length === 0) return [];
+    const low = ratios.reduce((a, b) => Math.min(a, b));
+    const high = ratios.reduce((a, b) => Math.max(a, b));
+    return [{ x, mean: mean(ratios), low, high }];
+  });
 }
 
 function normalWords(
