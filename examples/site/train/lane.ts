@@ -1,5 +1,4 @@
 /** One store of the training bench: its worker, what it has told, and its panel. */
-import { formatBytes } from "../../../src/device/ledger.js";
 import type { PackRecord } from "../../../src/stores/pack-record.js";
 import type { StepRecord } from "../../../src/training/records.js";
 import { make } from "../element.js";
@@ -160,5 +159,3 @@ function download(name: string, zip: Uint8Array<ArrayBuffer>): void {
 /** The bytes of a run's largest step, for the scale of its bar. */
 export const peakOf = ({ steps }: Lane): number =>
   steps.reduce((most, { devicePeakBytes }) => Math.max(most, devicePeakBytes), 0);
-
-export const sized = (bytes: number): string => formatBytes(bytes);
