@@ -16,7 +16,7 @@ const problem = find("#problem");
 /** The figures ask for a global Plot. Its charts lose the <style> elements that the site's policy forbids. */
 async function providePlot(): Promise<void> {
   if ("Plot" in globalThis) return;
-  const Plot = await import("@observablehq/plot");
+  const Plot = await import("./plot.js");
   const bare = <E extends Element>(chart: E): E => {
     for (const style of chart.querySelectorAll("style")) style.remove();
     for (const part of chart.querySelectorAll("g[aria-label]")) part.removeAttribute("aria-label");
