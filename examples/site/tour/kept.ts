@@ -11,7 +11,7 @@ const MiB = 2 ** 20;
 /** The device's bytes after each allocation of a step. */
 async function timelineOf(store: "plain" | "comet"): Promise<Bytes[]> {
   let timeline: Bytes[] = [];
-  const settings = { model: "resnet8", batch: 8, steps: 1, epochs: 1, memory: "64MiB", threads: 1, store };
+  const settings = { model: "resnet8", batch: 4, steps: 1, epochs: 1, memory: "64MiB", threads: 1, store };
   await trained(settings, await sampleFiles(), (news) => {
     if (news.kind === "record" && news.record.kind === "memory") timeline = news.record.timeline;
   });

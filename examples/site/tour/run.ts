@@ -6,7 +6,7 @@ import { sample } from "./samples.js";
 /** What pixels were divided by to become the samples: see the data set. */
 const pixelScale = 255 * 0.354;
 
-/** The eight sample images as a data set, so that one step needs no other images. */
+/** The sample images as a data set, so that one step needs no other images. */
 export async function sampleFiles(): Promise<OwnFiles> {
   const { shape, data } = await sample("images");
   const [count, , height, width] = shape as [number, number, number, number];

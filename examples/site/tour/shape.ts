@@ -20,7 +20,7 @@ export function shapeFigure(): void {
     const dithered = find<HTMLInputElement>("[name=dither]", figure).checked;
     const background = find<HTMLSelectElement>("select", figure).value === "flat";
     find("output", figure).textContent = short(bound);
-    const activation = await sample("x/layer1.0.relu1");
+    const activation = await sample("x/relu");
     const data = background ? flat(activation.data.length) : activation.data;
     const quantizer = dithered ? "dithered" : "support";
     const decoded = decode(encode(data, { bound, shape: activation.shape, quantizer }));
