@@ -1,5 +1,5 @@
 /** Draws the error of one weight's gradient again and again, and compares it with the prediction. */
-import { decode, encode } from "../../../src/codec/index.js";
+import { decode, encode } from "../../../src/codec/reference.js";
 import { gradientSigma } from "../../../src/comet/law.js";
 import { across, draw } from "../chart.js";
 import { find } from "../element.js";

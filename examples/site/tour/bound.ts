@@ -1,5 +1,5 @@
 /** A row of an activation before and after, and the band that the bound promises. */
-import { decode, encode } from "../../../src/codec/index.js";
+import { decode, encode } from "../../../src/codec/reference.js";
 import { across, draw } from "../chart.js";
 import { find } from "../element.js";
 import { short } from "../number.js";

@@ -1,5 +1,5 @@
 /** The distribution of the errors: uniform under dither, whatever the data, and anything else without it. */
-import { decode, encode } from "../../../src/codec/index.js";
+import { decode, encode } from "../../../src/codec/reference.js";
 import { across, draw } from "../chart.js";
 import { find } from "../element.js";
 import { short } from "../number.js";

@@ -1,5 +1,5 @@
 /** The law turned round: from the error that a gradient may have to the bound, and what the gradient looks like then. */
-import { decode, encode } from "../../../src/codec/index.js";
+import { decode, encode } from "../../../src/codec/reference.js";
 import { acceptedSigma, lawBound } from "../../../src/comet/law.js";
 import { across, draw } from "../chart.js";
 import { find } from "../element.js";

@@ -1,5 +1,6 @@
 /** What three ways of rounding do to the zeros of a ReLU's output. */
-import { decode, type EncodeOptions, encode } from "../../../src/codec/index.js";
+import type { EncodeOptions } from "../../../src/codec/options.js";
+import { decode, encode } from "../../../src/codec/reference.js";
 import { find, make } from "../element.js";
 import { percent, short } from "../number.js";
 import { live, power } from "./figure.js";
