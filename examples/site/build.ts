@@ -8,8 +8,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build, type Plugin } from "vite";
+import { libraries } from "../../src/report/libraries.js";
 import { colours, figureStyle } from "../../src/report/style.js";
 import { serve } from "../browser/serve.js";
+import { reportLibraries } from "./compare/libraries.js";
 import { documentOf } from "./layout.js";
 import { pages } from "./pages.js";
 import { writeSamples } from "./samples.js";
@@ -83,6 +85,8 @@ export async function buildSite(folder = siteFolder): Promise<void> {
       },
     },
   });
+  for (const [i, { licence, code }] of libraries().entries())
+    writeFileSync(join(folder, "assets", reportLibraries[i]!), `/*\n${licence.trim()}\n*/\n${code}`);
   mkdirSync(join(folder, "data"));
   cpSync(join(root, "src/data/fashion-mnist"), join(folder, "data"), {
     recursive: true,

@@ -1,4 +1,5 @@
 /** The page of reports: opens files, joins their runs, and draws them with the figures of a report. */
+import type * as PlotModule from "@observablehq/plot";
 import { formatBytes } from "../../../src/device/ledger.js";
 import { chapters } from "../../../src/report/chapters.js";
 import { drawAll } from "../../../src/report/client/draw.js";
@@ -7,25 +8,30 @@ import type { PageData, RunData } from "../../../src/report/series.js";
 import { storeChapters } from "../../../src/report/store-chapters.js";
 import { find, make } from "../element.js";
 import { percent, short } from "../number.js";
+import { loadLibraries } from "./libraries.js";
 import { joined, readReport } from "./report-data.js";
 
 const open: { name: string; data: PageData }[] = [];
 const box = find("#report");
 const problem = find("#problem");
 
-/** The figures ask for a global Plot. Its charts lose the <style> elements that the site's policy forbids. */
+declare let Plot: typeof PlotModule;
+let provided = false;
+
+/** Loads Plot. Its charts lose the <style> elements that the site's policy forbids. */
 async function providePlot(): Promise<void> {
-  if ("Plot" in globalThis) return;
-  const Plot = await import("./plot.js");
+  if (provided) return;
+  await loadLibraries();
+  const whole = Plot;
   const bare = <E extends Element>(chart: E): E => {
     for (const style of chart.querySelectorAll("style")) style.remove();
     for (const part of chart.querySelectorAll("g[aria-label]")) part.removeAttribute("aria-label");
     return chart;
   };
-  const plot: typeof Plot.plot = (options) => bare(Plot.plot(options));
-  const legend: typeof Plot.legend = (options) =>
-    bare(Plot.legend(options) as Element) as ReturnType<typeof Plot.legend>;
-  Object.assign(globalThis, { Plot: { ...Plot, plot, legend } });
+  const plot: typeof whole.plot = (options) => bare(whole.plot(options));
+  const legend = (options: Parameters<typeof whole.legend>[0]) => bare(whole.legend(options) as Element);
+  Object.assign(globalThis, { Plot: { ...whole, plot, legend } });
+  provided = true;
 }
 
 const last = <T>(values: readonly T[]): T | undefined => values[values.length - 1];
