@@ -9,8 +9,10 @@ import type { ElementHandle, Page } from "puppeteer-core";
 import type { PageServer } from "../../examples/browser/serve.js";
 import { measure } from "../../examples/site/codec/measure.js";
 import { samplesOf } from "../../examples/site/codec/source.js";
+import { trace } from "../../examples/site/codec/trace.js";
 import { bytes, short } from "../../examples/site/number.js";
-import { decode, type EncodeOptions, encode } from "../../src/codec/index.js";
+import { decode, type EncodeOptions, encode, inspect } from "../../src/codec/index.js";
+import { anatomy } from "../../src/codec/reference.js";
 import { openDataset } from "../../src/data/open.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { encodeNpy } from "../../src/files/npy.js";
@@ -289,6 +291,37 @@ test("the bits of the values that a trace tells add up to the frame, but for its
       for (const [i, value] of x.entries()) {
         if (picture.raw[i] || value === 0) continue;
         assert.ok(Math.abs(value / unit - picture.integer[i]!) <= 2, `${mode} ${quantizer} ${i}`);
+      }
+    }
+  }
+});
+
+test("where a mask has the raw values, a trace tells the codes of the others, to the bit", () => {
+  const rng = createRng(seed);
+  // Eight lanes of 38 rows, so that dense mode codes nothing else.
+  const [height, width] = [304, 64];
+  const x = Float32Array.from({ length: height * width }, (_, i) => Math.sin(i / 40) + 0.3 * rng.uniform());
+  for (let i = 0; i < x.length; i++) if (i % width < 9 || rng.uniform() < 0.02) x[i] = Number.NaN;
+  for (const quantizer of ["support", "paper", "dithered"] as const) {
+    for (const mode of ["fast", "dense"] as const) {
+      const frame = encode(x, { bound: 0.01, quantizer, mode, seed, shape: [height, width] });
+      assert.equal(inspect(frame).mode, mode);
+      const { fields } = anatomy(frame);
+      const traced = trace(x, frame, { begin: 0, end: x.length });
+      assert.ok(fields.get("mask")! > 0);
+      for (const [i, value] of x.entries()) assert.equal(traced.raw[i] === 2, Number.isNaN(value));
+      const coded = traced.bits.reduce((sum, bits) => sum + bits, 0);
+      const where = `${mode} ${quantizer}`;
+      if (mode === "fast") {
+        // Each chunk ends with whole bytes.
+        const bits = 8 * ((fields.get("blocks") ?? 0) + (fields.get("bitmap") ?? 0));
+        assert.ok(
+          coded <= bits && coded > bits - 16 * Math.ceil(x.length / 16384),
+          `${where}: ${coded}, ${bits}`,
+        );
+      } else {
+        const bits = 8 * (fields.get("segment words")! + (fields.get("segment low bits") ?? 0));
+        assert.ok(Math.abs(coded / bits - 1) < 0.01, `${where}: ${coded}, ${bits}`);
       }
     }
   }

@@ -13,7 +13,7 @@ export const explanations: Readonly<Record<Fault, { title: string; text: readonl
     title: "NaN and infinities: they come back bit by bit",
     text: [
       "No integer stands for a value that is not a finite number, and no distance from it is below the bound. The encoder decodes each value as the decoder will, finds that the check “|x − x̂| < bound” is not true, and stores the 32 bits of the value as they are.",
-      "The first planted NaN carries the payload 0x412345, which comes back too. Each such value costs 48 bits in fast mode and 64 in dense mode. Where more than one value in sixteen needs this, fast mode stores the bits of a whole chunk instead.",
+      "The first planted NaN carries the payload 0x412345, which comes back too. Each such value costs 48 bits in fast mode and 64 in dense mode. Where there are many of them, a mask marks their places, and each different word is stored only once or a few times.",
     ],
   },
   huge: {
