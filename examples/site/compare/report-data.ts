@@ -60,7 +60,9 @@ export function joined(reports: readonly { name: string; data: PageData }[]): Pa
   return {
     runs: runs.map(({ run }, i) => {
       const again = named.indexOf(named[i]!) < i;
-      return { ...run, label: again ? `${named[i]} #${i + 1}` : named[i]! };
+      // Reports of earlier versions have no holders.
+      const { holders = null } = run as Partial<RunData>;
+      return { ...run, holders, label: again ? `${named[i]} #${i + 1}` : named[i]! };
     }),
     stride: Math.max(1, ...reports.map(({ data }) => data.stride)),
     horizon: Math.max(1, ...reports.map(({ data }) => data.horizon)),
