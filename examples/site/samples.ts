@@ -21,10 +21,11 @@ const settings = { model: "resnet8", steps: 60, seed: 1, store: "plain", threads
 export const licence =
   "Made from images of Fashion-MNIST (MIT licence, Zalando SE) by a ResNet-8 that this site's build trains for 60 steps";
 
-/** The outputs that the codec bench offers. */
-const outputs = ["bn1", "relu", "layer1.0.relu", "layer2.0.relu", "layer3.0.relu"];
-/** The outputs whose gradients the law bench needs, and the state of all that comes before them. */
-const gradients = ["conv1", "bn1", "layer1.0.relu"];
+/** The outputs that the codec bench offers, and the input of a convolution for the tour. */
+const outputs = ["bn1", "relu", "layer1.0.relu", "layer2.0.relu1", "layer2.0.relu", "layer3.0.relu"];
+/** The outputs whose gradients the law bench and the tour need. */
+const gradients = ["conv1", "bn1", "layer1.0.relu", "layer2.0.conv2"];
+/** The state of all that comes before the gradients of the law bench. */
 const early = /^(conv1|bn1|layer1)\./;
 
 const images = 4;

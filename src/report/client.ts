@@ -17,6 +17,7 @@ const files = [
   "gradients",
   "stores",
   "draw",
+  "start",
 ];
 
 export function clientScript(): string {
@@ -29,5 +30,5 @@ const join = (code: string): string =>
   code
     .replace(/^import [^;]*;\n/gm, "")
     .replace(/^export \{\};\n/gm, "")
-    .replace(/^export (?=const|function)/gm, "")
+    .replace(/^export (?=const|let|function)/gm, "")
     .replace(/^\/\/# sourceMappingURL=.*\n?/gm, "");

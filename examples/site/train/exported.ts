@@ -1,9 +1,8 @@
 /**
- * A run of the page as the folder that `comet train` would have written, in a zip file: `comet replay` computes it again.
+ * A run of the page as the folder that `comet train` would have written: `comet replay` computes it again.
  *
  *   NAME/manifest.json   NAME/metrics.jsonl   NAME/weights.safetensors   NAME/data/…   only for the visitor's own images
  */
-import { type Zippable, zipSync } from "fflate";
 import type { Session, TrainRecord } from "../../../src/browser.js";
 import { encodeSafetensors, type NamedTensor } from "../../../src/files/safetensors-bytes.js";
 import type { Manifest } from "../../../src/runs/manifest.js";
@@ -51,14 +50,20 @@ export function manifestOf({ session, records, started, version, own, status }: 
   };
 }
 
-export function exportRun(run: ExportedRun): { name: string; zip: Uint8Array<ArrayBuffer> } {
+/** The folder's name, and its files by their paths, which begin with that name. */
+export interface RunFiles {
+  name: string;
+  files: Record<string, Uint8Array>;
+}
+
+export function exportRun(run: ExportedRun): RunFiles {
   const manifest = manifestOf(run);
   const tensors = [...run.session.model.state()].map(([name, { shape, data }]): [string, NamedTensor] => [
     name,
     { shape, data: data.slice(), type: isCount(name) ? "I64" : "F32" },
   ]);
   const text = (content: string) => new TextEncoder().encode(content);
-  const files: Zippable = {
+  const files: Record<string, Uint8Array> = {
     [`${manifest.id}/manifest.json`]: text(`${JSON.stringify(manifest, null, 2)}\n`),
     [`${manifest.id}/metrics.jsonl`]: text(
       run.records.map((record) => `${JSON.stringify(record)}\n`).join(""),
@@ -66,5 +71,5 @@ export function exportRun(run: ExportedRun): { name: string; zip: Uint8Array<Arr
     [`${manifest.id}/weights.safetensors`]: encodeSafetensors(tensors),
   };
   for (const [name, bytes] of run.own ?? []) files[`${manifest.id}/data/${name}`] = bytes;
-  return { name: manifest.id, zip: zipSync(files) as Uint8Array<ArrayBuffer> };
+  return { name: manifest.id, files };
 }

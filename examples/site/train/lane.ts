@@ -1,8 +1,9 @@
 /** One store of the training bench: its worker, what it has told, and its panel. */
-import { formatBytes } from "../../../src/device/ledger.js";
+import { zipSync } from "fflate";
 import type { PackRecord } from "../../../src/stores/pack-record.js";
 import type { StepRecord } from "../../../src/training/records.js";
 import { make } from "../element.js";
+import type { RunFiles } from "./exported.js";
 import { MemoryBar } from "./memory-bar.js";
 import type { KeptTensor, Level, News, Order, Start } from "./messages.js";
 
@@ -109,7 +110,7 @@ export class Lane {
       this.#fail(news.message, news.outOfMemory);
     } else if (news.kind === "tensor") {
       this.#tensor?.(news.tensor);
-    } else download(news.name, news.zip);
+    } else download(news);
   }
 
   #add(record: StepRecord, packs: PackRecord[], levels: Level[]): void {
@@ -148,8 +149,9 @@ export class Lane {
   }
 }
 
-/** Gives the visitor a file. */
-function download(name: string, zip: Uint8Array<ArrayBuffer>): void {
+/** Gives the visitor a run's folder as a zip file. */
+function download({ name, files }: RunFiles): void {
+  const zip = zipSync(files) as Uint8Array<ArrayBuffer>;
   const link = make("a");
   link.href = URL.createObjectURL(new Blob([zip], { type: "application/zip" }));
   link.download = `${name}.zip`;
@@ -160,5 +162,3 @@ function download(name: string, zip: Uint8Array<ArrayBuffer>): void {
 /** The bytes of a run's largest step, for the scale of its bar. */
 export const peakOf = ({ steps }: Lane): number =>
   steps.reduce((most, { devicePeakBytes }) => Math.max(most, devicePeakBytes), 0);
-
-export const sized = (bytes: number): string => formatBytes(bytes);

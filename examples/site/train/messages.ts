@@ -1,6 +1,7 @@
 /** What the training bench and the worker behind each of its stores tell each other. */
 import type { Settings, TrainRecord } from "../../../src/browser.js";
 import type { PackRecord } from "../../../src/stores/pack-record.js";
+import type { RunFiles } from "./exported.js";
 
 /** The IDX files of images that a visitor has dropped, by their names in the folder of a data set. */
 export type OwnFiles = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
@@ -46,4 +47,4 @@ export type News =
   | { kind: "end"; weights: string; testAccuracy: number; threads: number }
   | { kind: "failure"; message: string; outOfMemory: boolean; levels: Level[] }
   | { kind: "tensor"; tensor: KeptTensor | null }
-  | { kind: "exported"; name: string; zip: Uint8Array<ArrayBuffer> };
+  | ({ kind: "exported" } & RunFiles);

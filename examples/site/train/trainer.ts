@@ -22,7 +22,7 @@ import type { KeptTensor, Level, News, Order, OwnFiles, Start } from "./messages
 /** The images of each saved tensor that can be looked at. */
 const imagesKept = 4;
 
-const tell = (news: News, moved: Transferable[] = []) => postMessage(news, { transfer: moved });
+const tell = (news: News) => postMessage(news);
 
 /** What the orders after the start are about. */
 let run: { gate: Gate; tensors: Map<string, KeptTensor>; exported: ExportedRun } | null = null;
@@ -89,10 +89,7 @@ addEventListener("message", ({ data: order }: MessageEvent<Order>) => {
   if (order.kind === "start") void start(order);
   else if (order.kind === "go") run?.gate.allow(order.steps);
   else if (order.kind === "tensor") tell({ kind: "tensor", tensor: run?.tensors.get(order.site) ?? null });
-  else if (run) {
-    const { name, zip } = exportRun(run.exported);
-    tell({ kind: "exported", name, zip }, [zip.buffer]);
-  }
+  else if (run) tell({ kind: "exported", ...exportRun(run.exported) });
 });
 
 tell({
