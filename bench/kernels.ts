@@ -104,8 +104,9 @@ export async function bench(args: string[]): Promise<void> {
   const clock = threads === 1 ? cpuMs : () => performance.now();
 
   const depth = 256;
-  const scratch = device.allocate(64 * 1024, "parameters", "micro-kernel").address;
-  device.f32({ address: scratch, bytes: 65536, category: "parameters", site: "" }).fill(0);
+  const block = device.allocate(64 * 1024, "parameters", "micro-kernel");
+  const scratch = block.pin();
+  device.f32(block).fill(0);
   const multiply = device.exports.multiplyPacked as Kernel;
   const copy = device.exports.copy as Kernel;
   const [quads, panel, tile] = [scratch, scratch + 16384, scratch + 49152];

@@ -15,7 +15,7 @@ import { openDataset } from "../src/data/open.js";
 import { CometError } from "../src/error.js";
 import { modelNamed } from "../src/models/models.js";
 import type { Module } from "../src/nn/index.js";
-import { stopwatch } from "../src/stores/stopwatch.js";
+import { stopwatch, totalMs } from "../src/stores/stopwatch.js";
 import { train } from "../src/training/loop.js";
 import { createSession } from "../src/training/session.js";
 import { defaults, type Settings } from "../src/training/settings.js";
@@ -93,7 +93,7 @@ async function timed(
     await train(session, {
       onRecord(record) {
         if (record.kind !== "step") return;
-        const ms = elapsed() - before;
+        const ms = totalMs(elapsed()) - before;
         const stepMs = processorMs() - began;
         before += ms;
         began += stepMs;

@@ -49,6 +49,8 @@ const familyOf: Readonly<Partial<Record<keyof Kernels, string>>> = {
   blend: "normalisation",
   batchNormForward: "normalisation",
   batchNormBackward: "normalisation",
+  batchNormSums: "normalisation",
+  batchNormGradient: "normalisation",
   relu: "activation",
   reluBackward: "activation",
   maxPool: "pooling",

@@ -7,8 +7,8 @@ const bitsOf = ({ buffer, byteOffset, length }: Float32Array) => new Uint32Array
 function halves({ engine, shape, data, size }: Tensor, site: string): Packed {
   const { device } = engine;
   const block = device.allocate(2 * size, "saved", site);
-  const kept = new Uint16Array(device.buffer, block.address, size);
-  kept.set(bitsOf(data).map((bits) => bits >>> 16));
+  const kept = () => new Uint16Array(device.buffer, block.address, size);
+  kept().set(bitsOf(data).map((bits) => bits >>> 16));
   return {
     kind: "frame",
     bytes: 2 * size,
@@ -16,7 +16,7 @@ function halves({ engine, shape, data, size }: Tensor, site: string): Packed {
     range(first, count) {
       const x = Tensor.empty(engine, [count, ...shape.slice(1)], site);
       const start = first * (x.size / count);
-      bitsOf(x.data).set(Uint32Array.from(kept.subarray(start, start + x.size), (half) => half << 16));
+      bitsOf(x.data).set(Uint32Array.from(kept().subarray(start, start + x.size), (half) => half << 16));
       return x;
     },
     free: () => device.free(block),

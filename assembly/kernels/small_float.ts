@@ -22,7 +22,9 @@ function narrow(x: v128, exponent: i32, mantissa: i32): v128 {
   const infinity = i32x4.splat(0x7f800000);
   const isNaN = v128.and(i32x4.gt_s(magnitude, infinity), i32x4.splat(1));
   const odds = v128.or(i32x4.splat(special), isNaN);
-  const isNormal = i32x4.gt_s(i32x4.shr_u(magnitude, 23), i32x4.splat(127 - bias));
+  // With the exponents of float32, small numbers are rounded like normal ones.
+  const least = bias === 127 ? -1 : 127 - bias;
+  const isNormal = i32x4.gt_s(i32x4.shr_u(magnitude, 23), i32x4.splat(least));
   let code = v128.bitselect(normal, small, isNormal);
   code = v128.bitselect(odds, code, i32x4.ge_s(magnitude, infinity));
   return v128.or(sign, code);

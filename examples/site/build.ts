@@ -8,7 +8,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build, type Plugin } from "vite";
+import { libraries } from "../../src/report/libraries.js";
+import { colours, figureStyle } from "../../src/report/style.js";
 import { serve } from "../browser/serve.js";
+import { reportLibraries } from "./compare/libraries.js";
 import { documentOf } from "./layout.js";
 import { pages } from "./pages.js";
 import { writeSamples } from "./samples.js";
@@ -25,6 +28,14 @@ const layout: Plugin = {
     order: "pre",
     handler: (html, { filename }) => documentOf(/([\w-]+)\.html$/.exec(filename)![1]!, html),
   },
+};
+
+/** The colours of a report, and the rules of its figures, which the site has too: src/report/style.ts. */
+const reportStyle: Plugin = {
+  name: "report style",
+  enforce: "pre",
+  resolveId: (id) => (/(?:^|\/)report-style\.css$/.test(id) ? join(source, "report-style.css") : null),
+  load: (id) => (id === join(source, "report-style.css") ? colours + figureStyle : null),
 };
 
 /** The files below a folder, sorted, with / between the parts of a path. */
@@ -58,7 +69,7 @@ export async function buildSite(folder = siteFolder): Promise<void> {
     base: "./",
     publicDir: false,
     logLevel: "warn",
-    plugins: [layout],
+    plugins: [layout, reportStyle],
     worker: { format: "es" },
     build: {
       outDir: folder,
@@ -74,6 +85,8 @@ export async function buildSite(folder = siteFolder): Promise<void> {
       },
     },
   });
+  for (const [i, { licence, code }] of libraries().entries())
+    writeFileSync(join(folder, "assets", reportLibraries[i]!), `/*\n${licence.trim()}\n*/\n${code}`);
   mkdirSync(join(folder, "data"));
   cpSync(join(root, "src/data/fashion-mnist"), join(folder, "data"), {
     recursive: true,

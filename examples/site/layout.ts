@@ -4,8 +4,10 @@
  *
  *   <title>Law bench</title>  <main> … <span class="tex">\sigma^2</span> … </main>  <script type="module" src="…">
  */
+import { readFileSync } from "node:fs";
 import katex from "katex";
-import { pages } from "./pages.js";
+import { chapterHtml } from "./book/chapter.js";
+import { inNavigation, type Page, pages } from "./pages.js";
 
 /**
  * A page loads its own site alone. Scripts and styles are files: none is a part of the document, and no text is run as
@@ -20,6 +22,10 @@ export const policy = [
   "base-uri 'none'",
   "form-action 'none'",
 ].join("; ");
+
+const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 
 const texts: Readonly<Record<string, string>> = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
 
@@ -39,10 +45,23 @@ const withFormulas = (html: string): string =>
       : formula(tex, false),
   );
 
+/** Puts in what stands in files of its own: chapters of the book, and figures that several pages have. */
+const withParts = (html: string): string =>
+  html
+    .replace(/<!-- chapter (\S+) -->/g, (_, file: string) => chapterHtml(file))
+    .replace(/<!-- figure (\w+) -->/g, (_, figure: string) =>
+      readFileSync(new URL(`../../../examples/site/tour/${figure}.html`, import.meta.url), "utf8"),
+    );
+
+/** The link that stands for a page in the navigation: its own, or that of the page above it. */
+const standing = (name: string): string =>
+  (pages as readonly Page[]).find((page) => page.name === name)?.within ?? name;
+
 const navigation = (current: string): string =>
-  pages
+  inNavigation
     .map(({ name, link }) => {
-      const here = name === current ? ' aria-current="page"' : "";
+      const here =
+        name === current ? ' aria-current="page"' : name === standing(current) ? ' aria-current="true"' : "";
       return `<li><a href="./${name}.html"${here}>${link}</a></li>`;
     })
     .join("");
@@ -50,7 +69,11 @@ const navigation = (current: string): string =>
 /** The whole document of a page's file. `name` is the page's, for the navigation. */
 export function documentOf(name: string, file: string): string {
   const title = /<title>([\s\S]*?)<\/title>/.exec(file)?.[1] ?? "comet-ts";
-  const body = withFormulas(file.replace(/<!doctype html>|<title>[\s\S]*?<\/title>/gi, "").trim());
+  const body = withFormulas(
+    withParts(file)
+      .replace(/<!doctype html>|<title>[\s\S]*?<\/title>/gi, "")
+      .trim(),
+  );
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -58,8 +81,10 @@ export function documentOf(name: string, file: string): string {
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<meta name="generator" content="comet-ts ${version}">
 <title>${title} · comet-ts</title>
 <link rel="icon" href="./icon.svg">
+<link rel="stylesheet" href="./report-style.css">
 <link rel="stylesheet" href="./style.css">
 <script type="module" src="../../dist/examples/site/shell.js"></script>
 </head>

@@ -2,9 +2,10 @@
  * The samples of the site: what a ResNet-8 saves after 60 steps of training on the embedded images, and the gradients
  * that meet it. The build makes them anew, so they are what the present code computes.
  *
- *   images            the first eight training images
- *   x/SITE            the input or output of an op, four images
- *   delta/SITE        the gradient of the loss with respect to the output of a convolution, eight images
+ *   images            the first four training images
+ *   x/SITE            the output of an op on them
+ *   delta/SITE        the gradient of their loss with respect to the output of an op
+ *   w/NAME            the weights and statistics of the first convolution and the first block
  */
 import { writeFileSync } from "node:fs";
 import { openDataset } from "../../src/data/open.js";
@@ -20,20 +21,16 @@ const settings = { model: "resnet8", steps: 60, seed: 1, store: "plain", threads
 export const licence =
   "Made from images of Fashion-MNIST (MIT licence, Zalando SE) by a ResNet-8 that this site's build trains for 60 steps";
 
-/** The outputs that the codec bench offers. */
-const outputs = ["bn1", "relu", "layer1.0.relu1", "layer1.0.relu", "layer2.0.relu", "layer3.0.relu"];
-/** The convolutions of the law bench: the gradients of their outputs. */
-const convolutions = ["conv1", "layer2.0.conv2"];
-/** What the second of them reads. */
-const inputs = ["layer2.0.relu1"];
+/** The outputs that the codec bench offers, and the input of a convolution for the tour. */
+const outputs = ["bn1", "relu", "layer1.0.relu", "layer2.0.relu1", "layer2.0.relu", "layer3.0.relu"];
+/** The outputs whose gradients the law bench and the tour need. */
+const gradients = ["conv1", "bn1", "layer1.0.relu", "layer2.0.conv2"];
+/** The state of all that comes before the gradients of the law bench. */
+const early = /^(conv1|bn1|layer1)\./;
 
-const images = 8;
+const images = 4;
 
-/** The first images of a tensor, as an array of its own. */
-const first = ({ shape, data }: Tensor, count: number): NamedTensor => {
-  const each = data.length / shape[0]!;
-  return { shape: [count, ...shape.slice(1)], data: data.slice(0, count * each) };
-};
+const copied = ({ shape, data }: Tensor): NamedTensor => ({ shape: [...shape], data: data.slice() });
 
 /** Trains and writes the samples. The file is the same on every machine. */
 export async function writeSamples(file: string): Promise<void> {
@@ -50,12 +47,14 @@ export async function writeSamples(file: string): Promise<void> {
     const labels = new Float32Array(images);
     await dataset.train.batch(Uint32Array.from(labels.keys()), pixels, labels, null);
     const tensors = new Map<string, NamedTensor>([["images", { shape, data: pixels }]]);
+    for (const [name, tensor] of model.state()) {
+      if (early.test(name)) tensors.set(`w/${name}`, copied(tensor));
+    }
     engine.onOutput = (site, y) => {
-      if (outputs.includes(site)) tensors.set(`x/${site}`, first(y, 4));
-      if (inputs.includes(site)) tensors.set(`x/${site}`, first(y, images));
+      if (outputs.includes(site)) tensors.set(`x/${site}`, copied(y));
     };
     engine.onGradient = (site, dy) => {
-      if (convolutions.includes(site)) tensors.set(`delta/${site}`, first(dy, images));
+      if (gradients.includes(site)) tensors.set(`delta/${site}`, copied(dy));
     };
     backward(
       crossEntropy(model.forward(Tensor.from(engine, pixels, shape)), Tensor.from(engine, labels, [images])),

@@ -8,12 +8,15 @@ import { registerData } from "./data.js";
 import { registerDecompress } from "./decompress.js";
 import { registerDemo } from "./demo.js";
 import { registerEvaluate } from "./evaluate.js";
+import { registerTask } from "./jobs/task.js";
 import { inOneLine } from "./line.js";
 import { registerMaxBatch } from "./maxbatch.js";
 import { registerMemory } from "./memory.js";
 import { asOptions } from "./options.js";
 import { registerReplay } from "./replay.js";
 import { registerReport } from "./report.js";
+import { registerReproduce } from "./reproduce/command.js";
+import { registerSweep } from "./sweep/command.js";
 import { registerTrain } from "./train.js";
 
 const program = new Command("comet")
@@ -33,6 +36,9 @@ for (const register of [
   registerData,
   registerCompress,
   registerDecompress,
+  registerReproduce,
+  registerSweep,
+  registerTask,
 ]) {
   register(program);
 }

@@ -4,12 +4,13 @@ import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open.js";
 import { mostPixels } from "../data/picture.js";
 import { randomImages } from "../data/random.js";
+import type { OccupancyRecord } from "../device/occupancy.js";
 import { type ChainRow, chainRows } from "../engine/chain-rows.js";
 import { type Checkpoint, restoreNetwork } from "../runs/checkpoint.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
 import type { GradientErrors } from "../stores/gradient-error.js";
 import { type StoreName, storeNames } from "../stores/registry.js";
-import { stopwatch } from "../stores/stopwatch.js";
+import { type StoreTime, stopwatch, totalMs } from "../stores/stopwatch.js";
 import type { TrainHooks } from "../training/hooks.js";
 import { train } from "../training/loop.js";
 import type { SiteRecord, StepRecord } from "../training/records.js";
@@ -57,13 +58,15 @@ export const open = ({ data, image, maxPixels }: NetworkOptions, images: number)
     ? Promise.resolve(randomImages(images, image))
     : openDataset(data, { size: image, maxPixels });
 
-export type Errors = Pick<Summary, "sigma" | "worstErrorRatio" | "auditedFrames" | "largestError">;
+export type Errors = Pick<Summary, "sigma" | "worstErrorRatio" | "auditedFrames" | "largestError" | "moved">;
 
 /** The first step is left out: it comes before bounds are known and before the code is compiled. */
 export interface Measured {
   /** The record of the last step. */
   last: StepRecord;
   sites: SiteRecord["sites"];
+  /** What lived on the device through the last timed step: of the reported ones, unless a later one is probed. */
+  occupancy: OccupancyRecord | null;
   /** What became of the saved tensors of the last step, the one after the reported ones if that is probed. */
   chains: ChainRow[];
   /** What a probe and an audit found, if there were any. */
@@ -72,6 +75,8 @@ export interface Measured {
   ms: number;
   /** The time of packing, unpacking and recomputing as a share of the time of all steps. */
   storeShare: number;
+  /** The same time by its parts, the mean of a step, and that of the whole step. */
+  parts: StoreTime & { stepMs: number };
   /** The peak of this process up to the last of these steps, by the operating system's count. */
   residentPeakBytes: number;
 }
@@ -92,7 +97,7 @@ export async function measure(
   { test, ...dataset }: Dataset,
   { from = null, probeBehind = Number.POSITIVE_INFINITY, draws = 0, gradientErrors }: How = {},
 ): Promise<Measured> {
-  const steps: { record: StepRecord; storeMs: number }[] = [];
+  const steps: { record: StepRecord; time: StoreTime }[] = [];
   const summarizer = new Summarizer();
   let residentPeakBytes = 0;
   /** Called before each step. */
@@ -102,6 +107,7 @@ export async function measure(
     return probing;
   };
   let sites: SiteRecord["sites"] = [];
+  let occupancy: OccupancyRecord | null = null;
   const session = createSession(settings, { ...dataset, test: { ...test, length: 0, batch() {} } });
   const elapsed = stopwatch(session.engine.store);
   try {
@@ -109,9 +115,10 @@ export async function measure(
     const hooks: TrainHooks = {
       onRecord(record) {
         summarizer.add(record);
+        if (record.kind === "memory") occupancy = record.occupancy ?? null;
         if (probing) return;
         if (record.kind === "step") {
-          steps.push({ record, storeMs: elapsed() });
+          steps.push({ record, time: elapsed() });
           residentPeakBytes = process.resourceUsage().maxRSS * 1024;
         }
         if (record.kind === "sites") sites = record.sites;
@@ -126,13 +133,23 @@ export async function measure(
     await session.close();
   }
   const timed = steps.slice(1).map(({ record }) => record.ms);
+  const allMs = timed.reduce((sum, ms) => sum + ms, 0);
+  const [first, end] = [steps[0]!.time, steps.at(-1)!.time];
+  const perStep = (part: keyof StoreTime) => (end[part] - first[part]) / timed.length;
   return {
     last: steps.at(-1)!.record,
     sites,
+    occupancy,
     chains: chainRows(session.engine.store),
     errors: summarizer.summary,
     ms: timed.reduce((least, ms) => Math.min(least, ms)),
-    storeShare: (steps.at(-1)!.storeMs - steps[0]!.storeMs) / timed.reduce((sum, ms) => sum + ms, 0),
+    storeShare: (totalMs(end) - totalMs(first)) / allMs,
+    parts: {
+      packMs: perStep("packMs"),
+      unpackMs: perStep("unpackMs"),
+      recomputeMs: perStep("recomputeMs"),
+      stepMs: allMs / timed.length,
+    },
     residentPeakBytes,
   };
 }

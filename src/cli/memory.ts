@@ -23,16 +23,18 @@ import {
   measure,
   open,
 } from "./measure.js";
+import { courseTable, peakTable } from "./occupancy.js";
 import { flagOf, numeric, option, settingOption } from "./options.js";
 import { begunAs, behind, lastOf } from "./state.js";
-import { chainTable, sigmaTable, worstError } from "./table.js";
+import { chainTable, movedLine, sigmaTable, worstError } from "./table.js";
 
-interface MemoryOptions extends MeasuringOptions, StoreSettings {
+interface MemoryOptions extends MeasuringOptions, StoreSettings, Pick<Settings, "momentumType"> {
   batch: number;
   steps: number;
   from: string;
   sites: boolean;
   chains: boolean;
+  timeline: boolean;
   probe: number;
   json: boolean;
 }
@@ -52,6 +54,7 @@ export function registerMemory(program: Command): void {
     .command("memory")
     .description("measure what training steps hold in memory, under each store, beside PyTorch");
   for (const name of ownSettings) command.addOption(settingOption(name));
+  command.addOption(settingOption("momentumType"));
   addMeasuringOptions(command, "3GiB")
     .addOption(numeric("--batch <N>", "images a step", "--batch 4", 4))
     .addOption(numeric("--steps <n>", "steps to run; the last is reported", "--steps 10", 3))
@@ -66,6 +69,14 @@ export function registerMemory(program: Command): void {
         "--chains",
         "also print which tensors are kept, and which are made from others",
         "--store comet --chains",
+        false,
+      ),
+    )
+    .addOption(
+      option(
+        "--timeline",
+        "also print what lives at the peak, by site, and over the step",
+        "--store comet --timeline",
         false,
       ),
     )
@@ -94,8 +105,8 @@ export function registerMemory(program: Command): void {
 }
 
 function argumentsFor(store: string, options: MemoryOptions): string[] {
-  const { model, batch, image, data, steps, memory, threads, from, probe, maxPixels } = options;
-  const begun = from === "" ? { model, batch, image, data } : { from };
+  const { model, batch, image, data, steps, memory, threads, from, probe, maxPixels, momentumType } = options;
+  const begun = from === "" ? { model, batch, image, data, "momentum-type": momentumType } : { from };
   const common = { ...begun, steps, memory, threads, probe, store, "max-pixels": maxPixels };
   return [
     "memory",
@@ -139,7 +150,7 @@ async function measured(store: Settings["store"], options: MemoryOptions): Promi
   const from = options.from === "" ? null : await lastOf(options.from);
   const own = { store, ...ownOf(store, options), memory, threads };
   const course = { steps, lr: modelNamed(model).lr, schedule: "constant" };
-  const fromStart = { ...defaults, ...own, ...course, model, batch };
+  const fromStart = { ...defaults, ...own, ...course, model, batch, momentumType: options.momentumType };
   const dataset = await open(options, batch * steps);
   try {
     if (from) checkData(readManifest(options.from), dataset);
@@ -152,7 +163,7 @@ async function measured(store: Settings["store"], options: MemoryOptions): Promi
   }
 }
 
-function told(rows: readonly Row[], { model, batch, sites, chains, probe }: MemoryOptions): string {
+function told(rows: readonly Row[], { model, batch, sites, chains, timeline, probe }: MemoryOptions): string {
   const { dataset, height, width, last } = rows[0]!;
   const table = new Table({
     head: [
@@ -194,8 +205,14 @@ function told(rows: readonly Row[], { model, batch, sites, chains, probe }: Memo
         worstError(bounded.errors),
       ]
     : [];
+  for (const { store, errors } of rows) details.push(movedLine(store, errors));
   if (chains)
     for (const row of rows) details.push(`Saved tensors under ${row.store}`, chainTable(row.chains));
+  if (timeline) {
+    for (const { store, occupancy } of rows) {
+      if (occupancy) details.push(`Under ${store}`, peakTable(occupancy), courseTable(occupancy));
+    }
+  }
   return `${[title, table, ...details.filter((text) => text !== "")].join("\n")}\n`;
 }
 

@@ -33,6 +33,8 @@ export class Progress {
   }
 
   step(record: StepRecord): void {
+    // A pool of runs shows them all in one table.
+    if (process.connected) process.send?.({ done: record.step + 1 });
     const smooth = (old: number, value: number) => (Number.isNaN(old) ? value : 0.95 * old + 0.05 * value);
     this.#loss = smooth(this.#loss, record.loss);
     this.#accuracy = smooth(this.#accuracy, record.accuracy);

@@ -17,11 +17,29 @@ const rows: readonly [label: string, cell: (result: Result) => string][] = [
     "spared by frames and masks",
     ({ summary }) => (summary.packingSavedBytes > 0 ? formatBytes(summary.packingSavedBytes) : "–"),
   ],
+  [
+    "noise ÷ the law's, at most",
+    ({ summary: { loosened } }) =>
+      loosened === null ? "–" : `${loosened.noiseRatio.toFixed(2)}, above 1 in ${loosened.steps} steps`,
+  ],
   ["resident memory, peak (OS)", ({ residentPeakBytes }) => formatBytes(residentPeakBytes)],
   ["seconds in steps", ({ summary }) => summary.stepSeconds.toFixed(1)],
   ["seconds, all", ({ seconds }) => seconds.toFixed(1)],
   ["profile, threads", ({ profile, threads }) => `${profile}, ${threads}`],
 ];
+
+/** What was moved out of the device and back, and the time that the link's model adds; empty for a run that moved nothing. */
+export function movedLine(name: string, { moved }: Pick<Summary, "moved">): string {
+  if (moved === null) return "";
+  const { sentBytes, hostPeakBytes, stallSeconds, modelledSeconds } = moved;
+  const [compute, stalls, all] = [modelledSeconds - stallSeconds, stallSeconds, modelledSeconds].map((s) =>
+    s.toFixed(2),
+  );
+  return (
+    `${name}: ${formatBytes(sentBytes)} leave the device in a step and come back, at most ${formatBytes(hostPeakBytes)} wait outside; ` +
+    `by the link's model ${compute} s of computing + ${stalls} s of waiting = ${all} s`
+  );
+}
 
 /** The largest |x − x̂| ÷ bound of all values of all audited frames. */
 export function worstError({

@@ -1,11 +1,13 @@
 /** Runs one training, new or resumed: its folder, its progress line and its end. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open.js";
 import { mostPixels } from "../data/picture.js";
 import type { Profile } from "../device/kernel-module.js";
 import { DiskError } from "../error.js";
 import { type Checkpoint, discardCheckpoints, restore, writeCheckpoint } from "../runs/checkpoint.js";
+import { codeOfThis } from "../runs/code.js";
 import { recordsOf } from "../runs/log.js";
 import { type DataSource, type Manifest, manifestVersion } from "../runs/manifest.js";
 import { checkData, findStanding, nothingLeft, settingsToGoOn } from "../runs/resume.js";
@@ -43,6 +45,7 @@ const versions = (): Manifest["versions"] => ({
   comet: version,
   node: process.version,
   arch: process.arch,
+  ...codeOfThis(),
 });
 
 /** `resnet8-comet-law-s1-20261123T141500` */
@@ -76,7 +79,12 @@ export async function inSession<T>(
   }
 }
 
-export async function runTraining(settings: Settings, places: Places): Promise<Result> {
+/** `check` is given the data before anything is written. */
+export async function runTraining(
+  settings: Settings,
+  places: Places,
+  check: (dataset: Dataset) => void = () => {},
+): Promise<Result> {
   const {
     data: source,
     image,
@@ -88,6 +96,7 @@ export async function runTraining(settings: Settings, places: Places): Promise<R
     checkpoints,
   } = places;
   return inSession({ source, image, skipBad, maxPixels }, settings, (session) => {
+    check(session.dataset);
     const { name, hash, train, test } = session.dataset;
     const started = new Date();
     const folder = RunFolder.create(places.out, {

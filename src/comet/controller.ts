@@ -154,6 +154,12 @@ export class Controller implements StoreController {
     state.gatedVariance += gatedVariance;
   }
 
+  expected(): { noise: number; lawNoise: number } | null {
+    if (!this.plan) return null;
+    const { noise, lawNoise } = this.plan.outlook;
+    return { noise: this.share * noise, lawNoise: this.share * lawNoise };
+  }
+
   report(): SiteReport[] | null {
     if (!this.collecting) return null;
     return [...this.sites.values()].map(({ site, applied, acceptedSigma, observation }) => ({

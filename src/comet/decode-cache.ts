@@ -23,6 +23,8 @@ export class DecodeCache {
   /** Memory for all images, in place of any other cache; null where that would raise the peak. */
   static start(engine: Machine, shape: readonly number[], site: string): DecodeCache | null {
     const { device } = engine;
+    // A trial tells what a step needs, so it uses no spare memory.
+    if (engine.trial) return null;
     const bytes = 4 * sizeOf(shape);
     device.reclaim();
     if (!device.fitsBelowPeak(bytes) || !device.fits(bytes)) return null;

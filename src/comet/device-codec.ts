@@ -22,7 +22,7 @@ export function deviceCodec({ device, team }: Machine): DeviceCodec {
   const lend = <T>(wanted: number, use: (codecs: readonly WasmCodec[]) => T): T => {
     // One codec gives the same frames, only slower.
     const count = device.fits(wanted * scratchBytes) ? wanted : 1;
-    const scratch = device.allocate(count * scratchBytes, "workspace", "codec");
+    const scratch = device.allocate(count * scratchBytes, "workspace", "codec", "high");
     const addresses = Array.from({ length: count }, (_, i) => scratch.address + i * scratchBytes);
     try {
       return use(addresses.map((address) => new WasmCodec(device.exports, device.memory, address, tables)));
@@ -67,7 +67,7 @@ export function deviceCodec({ device, team }: Machine): DeviceCodec {
           const works = parts
             .slice(first, first + codecs.length)
             .map(({ frame, out, ...how }, i) =>
-              codecs[i]!.decoding(frame.address, frame.bytes, out, { ...how, ...unsealed }),
+              codecs[i]!.decoding(frame.start, frame.bytes, out, { ...how, ...unsealed }),
             );
           run(codecs, works);
         }

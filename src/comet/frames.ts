@@ -133,7 +133,7 @@ export class Frames implements Packed {
     // An earlier image is decoded again; any other request belongs to a new pass.
     if (next && first < next.first) return this.#range(first, count, rectified);
     this.#forget();
-    const threads = this.#engine.team?.size ?? 1;
+    const threads = this.#engine.trial ? 1 : (this.#engine.team?.size ?? 1);
     const alone = threads === 1 && !this.#cache?.x;
     try {
       this.#ahead.push(...this.#decode(first, threads, rectified));
@@ -172,7 +172,9 @@ export class Frames implements Packed {
     try {
       for (let start = first; start < images && made.length < count; start += this.images) {
         const shape = [Math.min(this.images, images - start), ...this.#shape.slice(1)];
-        made.push({ first: start, rectified, x: Tensor.empty(this.#engine, shape, this.#site) });
+        // Parts come and go, and the tensors that are made of them should not lie between.
+        const x = Tensor.empty(this.#engine, shape, this.#site, "activations", "high");
+        made.push({ first: start, rectified, x });
       }
       this.#cache?.hold(this.#codec.workspaceBytes);
       this.#codec.decode(made.map((decoded) => this.#coded(decoded)));

@@ -43,8 +43,11 @@ export interface Policy {
   readonly initial: Bounds | null;
   /** Bounds for each site. Null, or bounds that are no positive numbers, keep its tensors raw. */
   assign(sites: readonly SiteState[]): readonly (Bounds | null)[];
-  /** What is limited for all tensors together: the total noise, or the bytes. Absent: each site is on its own. */
-  readonly limits?: "noise" | "bytes";
+  /**
+   * What is limited for all tensors together: the total noise, or the bytes; for "memory" the bytes, where the policy's own
+   * bounds would take more than the device has. Absent: each site is on its own.
+   */
+  readonly limits?: "noise" | "bytes" | "memory";
   /** For `limits` "bytes": the most bytes that may be saved at any moment; 0: what else the device's memory leaves. */
   readonly savedBytes?: number;
   /** The σ of the weight gradient's error that the policy expects of a bound. */

@@ -54,17 +54,21 @@ const curve: is.Shape<Curve> = {
       : corners.find(value),
 };
 
-const tensor = is.object<PlannedTensor>({
-  name: is.text,
-  shares: is.list(
-    is.object<SiteShare>({ site: is.text, share: is.anyNumber, below: is.oneOf("bound", "gated", "none") }),
-  ),
-  curve,
-  correction: is.anyNumber,
-  noise: is.anyNumber,
-  slack: is.anyNumber,
-  bound: is.nullable(is.anyNumber),
-});
+const tensor = is.object<PlannedTensor>(
+  {
+    name: is.text,
+    shares: is.list(
+      is.object<SiteShare>({ site: is.text, share: is.anyNumber, below: is.oneOf("bound", "gated", "none") }),
+    ),
+    curve,
+    correction: is.anyNumber,
+    noise: is.anyNumber,
+    slack: is.anyNumber,
+    bound: is.nullable(is.anyNumber),
+    lawBound: is.nullable(is.anyNumber),
+  },
+  ["lawBound"],
+);
 
 const shape = is.object<SavedController>({
   sites: is.list(site),

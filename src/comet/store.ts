@@ -6,6 +6,8 @@
 import type { Category } from "../device/ledger.js";
 import { imagesOf, type Packed, Raw, type SaveRequest } from "../engine/packed.js";
 import type { Site } from "../engine/parameter.js";
+import type { ChooseSegments } from "../engine/plan.js";
+import type { SavedTensor } from "../engine/saved.js";
 import { Store } from "../engine/store.js";
 import type { Tensor } from "../engine/tensor.js";
 import { deriveSeed } from "../rng.js";
@@ -29,6 +31,11 @@ export interface CometStoreOptions {
   mode?: Mode;
   /** Compresses the inputs of convolutions and linear layers alone, as the paper does. */
   convOnly?: boolean;
+  /**
+   * Chooses what is computed again from compressed tensors. The noise laws do not know how such errors pass through the
+   * steps in between: docs/rivals.md, "COMET with recomputation".
+   */
+  segments?: ChooseSegments | null;
 }
 
 /** Packs a tensor, or a part of it, under one pair of bounds for each request. */
@@ -42,6 +49,7 @@ export class CometStore extends Store {
   override readonly keeps;
   override readonly controller: Controller;
   override readonly random: boolean;
+  override readonly segments: ChooseSegments | null;
   readonly quantizer: Quantizer;
   readonly mode: Mode;
   /** A tensor that none of these sites requests stays as it is. */
@@ -50,7 +58,7 @@ export class CometStore extends Store {
 
   constructor(codec: DeviceCodec, controller: Controller, options: CometStoreOptions = {}) {
     super();
-    const { quantizer = "dithered", mode = "auto", convOnly = false } = options;
+    const { quantizer = "dithered", mode = "auto", convOnly = false, segments = null } = options;
     this.#codec = codec;
     this.controller = controller;
     this.quantizer = quantizer;
@@ -59,10 +67,20 @@ export class CometStore extends Store {
     this.random = quantizer === "dithered";
     // `paper` rounds small values to zero, so no mask follows from its frames, and a chain needs one.
     this.keeps = convOnly || quantizer === "paper" ? ("all" as const) : ("last" as const);
+    this.segments = segments;
     this.only = convOnly ? ({ op }) => op === "conv2d" || op === "linear" : () => true;
   }
 
+  override signsOf(saved: SavedTensor): Mask {
+    const x = saved.unpack();
+    const mask = Mask.ofPositive(x, saved.name);
+    x.dispose();
+    return mask;
+  }
+
   pack(x: Tensor, requests: readonly SaveRequest[], soleReader: boolean): Packed {
+    // The entry of a segment of which only supports are needed.
+    if (requests.length === 0) return new Raw(x.ref);
     const values = requests.filter(({ need }) => need === "value");
     const masked = requests.some(({ need }) => need === "support");
     const positive = requests.some((request) => request.positive);

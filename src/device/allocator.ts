@@ -15,17 +15,26 @@ export const alignment = 64;
 
 export const alignUp = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
 
-interface Range {
+/** Addresses from `start` to before `end`. */
+export interface Range {
   start: number;
   end: number;
 }
 
 export class Allocator {
+  /** All that can be allocated. */
+  readonly whole: Readonly<Range>;
   /** Free ranges in ascending order; no two are adjacent. */
-  readonly #free: Range[];
+  #free: Range[];
 
   constructor(start: number, end: number) {
-    this.#free = [{ start: alignUp(start), end: Math.floor(end / alignment) * alignment }];
+    this.whole = { start: alignUp(start), end: Math.floor(end / alignment) * alignment };
+    this.#free = [{ ...this.whole }];
+  }
+
+  /** From now on these ranges are free, and no others: ascending, no two adjacent. */
+  reset(free: readonly Range[]): void {
+    this.#free = [...free];
   }
 
   /**

@@ -2,9 +2,14 @@
  * The device is one WebAssembly.Memory that stands for the accelerator's memory. It is created at its full
  * size and never grows, so no view ever detaches; pages that are not touched cost nothing. All tensors of
  * training live in it, so the ledger's peak is exact and running out of memory is real.
+ *
+ * Memory runs out only where the bytes do: where the free ones come in pieces that are too small, blocks move together.
  */
-import { MemoryError, UsageError } from "../error.js";
-import { Allocator, alignment, alignUp } from "./allocator.js";
+import { type MemoryError, UsageError } from "../error.js";
+import { Allocator, alignment, alignUp, type Range } from "./allocator.js";
+import { Block } from "./block.js";
+import { compaction } from "./compaction.js";
+import { Growth } from "./growth.js";
 import {
   checkFusing,
   compile,
@@ -14,15 +19,7 @@ import {
   type Profile,
 } from "./kernel-module.js";
 import { type Category, formatBytes, Ledger } from "./ledger.js";
-
-/** An allocated range. `bytes` is the requested size; the allocator rounds it up to its alignment. */
-export interface Block {
-  readonly address: number;
-  readonly bytes: number;
-  /** Changed only by `device.recategorise`. */
-  category: Category;
-  readonly site: string;
-}
+import { memoryError } from "./shortage.js";
 
 /** A free range that a writer may use temporarily; see `fill`. */
 export interface Room {
@@ -43,6 +40,14 @@ const maxPages = 65_535;
 /** The bytes that a block occupies, with rounding. */
 const taken = ({ bytes }: Pick<Block, "bytes">): number => alignUp(Math.max(bytes, 1));
 
+/** Makes NaN of those bytes of a range that are free, so that a stale view of them shows. */
+function spoil(bytes: Uint8Array, free: readonly Range[], start: number, end: number): void {
+  for (const range of free) {
+    const [from, to] = [Math.max(range.start, start), Math.min(range.end, end)];
+    if (from < to) bytes.fill(0xff, from, to);
+  }
+}
+
 export class Device {
   readonly ledger = new Ledger();
   readonly memory: WebAssembly.Memory;
@@ -55,8 +60,19 @@ export class Device {
   readonly build: KernelBuild;
   /** Functions that release memory which is held only to save time. They run before the peak would rise or memory run out. */
   readonly releasers = new Set<() => void>();
+  /** How often blocks were moved together, and the bytes that were moved. */
+  readonly compactions = { count: 0, bytes: 0 };
+  /** What lowers the bytes of saved tensors, for the remedy of a MemoryError. */
+  advice = "a settings.store that keeps less";
+  /** Moves all that may move at each allocation: to show that nothing relies on where a block was. */
+  restless = false;
   readonly #allocator: Allocator;
-  readonly #blocks = new Map<number, Block>();
+  readonly #blocks = new Set<Block>();
+  readonly #clock = { op: 0 };
+  readonly #growth = new Growth();
+  /** The op that runs. */
+  op = "";
+  #largestBlock = 0;
 
   constructor({ memory, build = "release" }: DeviceOptions) {
     const pages = Math.floor(memory / pageBytes);
@@ -82,18 +98,40 @@ export class Device {
     return this.build === "fused" ? "fused" : "strict";
   }
 
+  /**
+   * An op begins, on this many images. Addresses and views that were read before are no longer valid. If the free bytes
+   * would do for what the op allocates, but no piece of them is known to, blocks move together.
+   */
+  beginOp(op: string, images: number): void {
+    this.#clock.op++;
+    this.op = op;
+    const wanted = this.#growth.begin(op, images, this.ledger.total) ?? 2 * this.#largestBlock;
+    if (this.#allocator.largest().bytes < Math.min(wanted, this.#allocator.freeBytes)) this.#compact(0);
+  }
+
   /** Allocates `bytes` for `site`. Throws a MemoryError that prints the ledger if there is no room. */
   allocate(bytes: number, category: Category, site: string, place: "low" | "high" = "low"): Block {
     if (this.releasers.size > 0 && !this.fitsBelowPeak(bytes)) this.reclaim();
-    let address = this.#allocator.take(taken({ bytes }), place);
-    if (address === null && this.releasers.size > 0) {
+    if (this.restless) this.#compact(bytes);
+    let start = this.#allocator.take(taken({ bytes }), place);
+    if (start === null && this.releasers.size > 0) {
       this.reclaim();
-      address = this.#allocator.take(taken({ bytes }), place);
+      start = this.#allocator.take(taken({ bytes }), place);
     }
-    if (address === null) throw this.#outOfMemory(bytes, category, site);
-    const block: Block = { address, bytes, category, site };
-    this.#blocks.set(address, block);
+    if (start === null && taken({ bytes }) <= this.#allocator.freeBytes) {
+      this.#compact(bytes);
+      start = this.#allocator.take(taken({ bytes }), place);
+    }
+    if (start === null) throw this.#outOfMemory(bytes, category, site);
+    return this.#place(start, bytes, category, site);
+  }
+
+  #place(start: number, bytes: number, category: Category, site: string): Block {
+    const block = new Block(this.#clock, start, bytes, category, site);
+    this.#blocks.add(block);
     this.ledger.add(category, taken(block));
+    this.#growth.note(this.ledger.total);
+    this.#largestBlock = Math.max(this.#largestBlock, taken(block));
     return block;
   }
 
@@ -105,6 +143,29 @@ export class Device {
   /** Releases all memory that is held only to save time. */
   reclaim(): void {
     for (const release of this.releasers) release();
+  }
+
+  /** Moves blocks together, but those whose addresses are in use, for a piece of `wanted` bytes. */
+  #compact(wanted: number): void {
+    const { moves, free } = compaction([...this.#blocks], taken, this.#allocator.whole, alignUp(wanted));
+    const bytes = this.bytes();
+    for (const { block, from, to } of moves) {
+      bytes.copyWithin(to, from, from + block.bytes);
+      block.start = to;
+      this.compactions.bytes += block.bytes;
+    }
+    this.compactions.count++;
+    if (this.restless) for (const { block, from } of moves) spoil(bytes, free, from, from + block.bytes);
+    this.#allocator.reset(free);
+  }
+
+  /** The number of ops that have begun. */
+  get ops(): number {
+    return this.#clock.op;
+  }
+
+  get freeBytes(): number {
+    return this.#allocator.freeBytes;
   }
 
   /** True if there is a free range of this many bytes. */
@@ -123,7 +184,7 @@ export class Device {
   }
 
   free(block: Block): void {
-    if (this.#blocks.get(block.address) !== block) {
+    if (!this.#blocks.delete(block)) {
       throw new UsageError({
         where: `device.free(${block.site})`,
         expected: "a live block",
@@ -131,8 +192,7 @@ export class Device {
         remedy: "free each block once",
       });
     }
-    this.#blocks.delete(block.address);
-    this.#allocator.give(block.address, taken(block));
+    this.#allocator.give(block.start, taken(block));
     this.ledger.add(block.category, -taken(block));
   }
 
@@ -149,6 +209,7 @@ export class Device {
     write: (rooms: readonly Room[]) => readonly number[],
   ): Block[] {
     this.reclaim();
+    if (this.restless || !this.fits(wanted)) this.#compact(wanted);
     const space = this.#allocator.largest();
     const count = Math.max(1, Math.min(most, Math.floor(space.bytes / alignUp(wanted))));
     const bytes = Math.floor(space.bytes / count / alignment) * alignment;
@@ -159,9 +220,10 @@ export class Device {
     for (const [i, { address }] of [...rooms.entries()].reverse()) {
       const length = written[i]!;
       if (length < 0) throw this.#outOfMemory(wanted, category, site);
-      // Counted before it is placed: source and target may overlap, and copyWithin allows for that.
-      const block = this.allocate(length, category, site, "high");
-      if (block.address !== address) this.bytes().copyWithin(block.address, address, address + length);
+      // There is room for it, and no block may move onto a room. Source and target may overlap.
+      const start = this.#allocator.take(taken({ bytes: length }), "high")!;
+      const block = this.#place(start, length, category, site);
+      if (start !== address) this.bytes().copyWithin(start, address, address + length);
       blocks.unshift(block);
     }
     return blocks;
@@ -175,6 +237,11 @@ export class Device {
     return new Uint8Array(this.buffer, block.address, block.bytes);
   }
 
+  /** The bytes for use before the next allocation, which may move the block, unlike a block that `u8` has shown. */
+  glance({ start, bytes }: Block): Uint8Array {
+    return new Uint8Array(this.buffer, start, bytes);
+  }
+
   /** The whole memory. */
   bytes(): Uint8Array {
     return new Uint8Array(this.buffer);
@@ -182,23 +249,20 @@ export class Device {
 
   /** Blocks that are live now, in no order. */
   *blocks(): Iterable<Block> {
-    yield* this.#blocks.values();
+    yield* this.#blocks;
   }
 
   #outOfMemory(bytes: number, category: Category, site: string): MemoryError {
-    const free = this.#allocator.freeBytes;
-    const largest = this.#allocator.largest().bytes;
-    const short =
-      bytes > free
-        ? `only ${formatBytes(free)} free`
-        : `${formatBytes(free)} free but no piece over ${formatBytes(largest)}`;
-    return new MemoryError({
-      where: `${site} (${category})`,
-      expected: `${formatBytes(bytes)} more of the device's ${formatBytes(this.budget)}`,
-      got: `${short}; live: ${this.ledger}`,
-      remedy: "use a smaller settings.batch, a larger settings.memory, or a settings.store that keeps less",
+    return memoryError({
+      wanted: { bytes, category, site },
+      free: this.#allocator.freeBytes,
+      largest: this.#allocator.largest().bytes,
+      budget: this.budget,
+      live: this.ledger.live,
+      advice: this.advice,
     });
   }
 }
 
+export type { Block };
 export { alignment };

@@ -44,5 +44,9 @@ export interface Visit {
   readonly rows?: boolean;
   /** The application's contribution to the gradient of a parameter. */
   parameter?(parameter: Parameter, gradient: Tensor): void;
-  inputs(gradients: readonly (Tensor | null)[]): void;
+  /**
+   * `own`: of each gradient to which other applications have contributed too, the mean square of this application's own
+   * part.
+   */
+  inputs(gradients: readonly (Tensor | null)[], own?: ReadonlyMap<number, number>): void;
 }

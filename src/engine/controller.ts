@@ -18,7 +18,25 @@ export interface Trial {
   forward(count: number): number;
   /** The bytes of the device that a step on the whole batch leaves for saved tensors, after `backPropagate(count)`. */
   leftForSaved(count: number): number;
+  readonly memory: TrialMemory;
 }
+
+/** What a trial tells of the memory of a step. */
+export interface TrialMemory {
+  /** The bytes of the device, and those that a step may hold by the profiles: less, since other things come to them. */
+  readonly budget: number;
+  readonly limit: number;
+  /** The most images on which `backPropagate` has room. */
+  fitting(): number;
+  /** What the ops of a step on the first `count` images hold. No gradient is kept. */
+  profile(count: number): MemoryProfile;
+}
+
+/**
+ * Two moments of each op of a step, in order: when it holds most bytes, and when it holds most beside saved tensors. The
+ * bytes that are saved then, and the others, without workspaces, whose bytes depend on the number of threads.
+ */
+export type MemoryProfile = readonly { readonly saved: number; readonly other: number }[];
 
 /** What a controller expects of the training before its first step. */
 export interface Expectation {
@@ -88,6 +106,8 @@ export interface StoreController {
   end?(step: { savedPeakBytes: number; images: number }): void;
   /** The optimiser has updated the weights. `meanMomentum` gives the mean |momentum| of a parameter. */
   assess?(meanMomentum: (parameter: Parameter) => number): void;
+  /** The noise that it expects of the step, if it plans one. */
+  expected?(): { noise: number; lawNoise: number } | null;
   /** What it knows of the sites, if it learned something in this step; else null. */
   report?(): SiteReport[] | null;
   /** Begins to predict the gradient errors of the passes that follow. */

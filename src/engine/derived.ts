@@ -7,7 +7,7 @@
 import type { Block, Device } from "../device/device.js";
 import { type Addend, imagesAtOnce, type Packed } from "./packed.js";
 import type { Recipe, SavedTensor } from "./saved.js";
-import type { Tensor } from "./tensor.js";
+import { Tensor } from "./tensor.js";
 
 export class Derived implements Packed {
   readonly kind = "recipe";
@@ -49,15 +49,34 @@ export class Derived implements Packed {
     return this.#recipe.sensitivity?.(first, count) ?? null;
   }
 
-  range(first: number, count: number): Tensor {
-    const x = this.#recipe.make(first, count, this.#saved.shares - this.#gates === 1);
+  range(first: number, count: number, more = false): Tensor {
+    if (count > this.images && this.#recipe.sources.length > 1) return this.#assembled(first, count, more);
+    const x = this.#recipe.make(first, count, !more && this.#saved.shares - this.#gates === 1);
     if (this.#gates > 0 && first === this.#known) {
       const { device, kernels } = x.engine;
       const bits = device.allocate(Math.ceil(x.size / 8), "workspace", x.storage.block.site, "high");
-      kernels.packNonZero(device.u8(bits), x.data);
+      kernels.packNonZero(device.glance(bits), x.data);
       this.#supports.push({ size: x.size, bits, device });
       this.#known += count;
     } else if (first > this.#known) this.#forget();
+    return x;
+  }
+
+  /** Some images after the other, so that the values of all sources are never in memory whole. */
+  #assembled(first: number, count: number, more: boolean): Tensor {
+    const { engine, name } = this.#saved;
+    const x = Tensor.empty(engine, [count, ...this.#shape.slice(1)], name);
+    const size = x.size / count;
+    try {
+      for (let start = 0; start < count; start += this.images) {
+        const part = this.range(first + start, Math.min(this.images, count - start), more);
+        x.data.set(part.data, start * size);
+        part.dispose();
+      }
+    } catch (error) {
+      x.dispose();
+      throw error;
+    }
     return x;
   }
 
@@ -72,7 +91,7 @@ export class Derived implements Packed {
     let start = 0;
     for (const { size, bits, device } of this.#supports) {
       const range = [start, start + size] as const;
-      kernels.applyMask(dx.data.subarray(...range), values.subarray(...range), device.u8(bits), 1);
+      kernels.applyMask(dx.data.subarray(...range), values.subarray(...range), device.glance(bits), 1);
       start += size;
     }
     if (--this.#gates === 0) this.#forget();

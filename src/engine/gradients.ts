@@ -7,6 +7,7 @@
 import { UsageError } from "../error.js";
 import { blockLength } from "../kernels/reference/order.js";
 import type { Application, Visit } from "./application.js";
+import type { GradientWriter } from "./op.js";
 import type { Parameter } from "./parameter.js";
 import { sizeOf, type Tensor } from "./tensor.js";
 
@@ -20,9 +21,6 @@ export interface GradientReceiver {
    */
   receive(parameter: Parameter, gradient: Tensor, first: number): void;
 }
-
-/** Writes the gradient of the `count` rows from `first` on to `gradient`. */
-export type RowWriter = (gradient: Float32Array, first: number, count: number) => void;
 
 /** The bytes of a gradient that comes in pieces, for one piece. */
 const pieceBytes = 2 ** 20;
@@ -38,10 +36,11 @@ export function rowsAtOnce([rows, ...row]: readonly number[]): number {
 
 /** a + b. Consumes both. */
 export function sum(a: Tensor, b: Tensor): Tensor {
-  const values = a.data;
-  const y = a.recycle("sum of gradients");
-  y.engine.kernels.add(y.data, values, b.data);
-  b.dispose();
+  const [over, other] = a.storage.exclusive() || !b.storage.exclusive() ? [a, b] : [b, a];
+  const values = over.data;
+  const y = over.recycle("sum of gradients");
+  y.engine.kernels.add(y.data, values, other.data);
+  other.dispose();
   return y;
 }
 
@@ -75,7 +74,7 @@ export class ParameterGradients {
     visit: Visit | null,
     parameter: Parameter,
     empty: (shape: readonly number[]) => Tensor,
-    write: RowWriter,
+    write: GradientWriter,
   ): void {
     check(application, parameter);
     const receiver = this.#receiver;

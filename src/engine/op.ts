@@ -10,7 +10,6 @@
  * make is a noise law (noise.ts), which stands beside the op.
  */
 import type { Block } from "../device/device.js";
-import type { RowWriter } from "./gradients.js";
 import type { NoiseLaw } from "./noise.js";
 import type { Need } from "./packed.js";
 import type { Parameter } from "./parameter.js";
@@ -20,6 +19,11 @@ export interface Op<A> {
   readonly name: string;
   /** What is saved under which name, and what backward needs of it; "bits" are packed bits, which stay as they are. */
   readonly saves: Readonly<Record<string, Need | "bits">>;
+  /**
+   * Of these, the inputs that are saved as they are, by their place. They are handed to the store before forward, which may
+   * therefore recycle them; it does not return them.
+   */
+  readonly savesInputs?: Readonly<Record<string, number>>;
   /**
    * How the output is made again, for ops that cost little more than reading their operands. Others run `forward` again, so
    * it must do nothing but make its output and what it saves.
@@ -54,20 +58,32 @@ export interface Forward {
   empty(shape: readonly number[]): Tensor;
 }
 
-/** What backward works with. */
-export interface Backward {
-  readonly engine: Machine;
-  readonly site: string;
-  /** Whether the gradient of input i is wanted. */
-  wants(input: number): boolean;
+/** Writes the gradient of `count` images, or of `count` rows of a parameter, from `first` on to `gradient`. */
+export type GradientWriter = (gradient: Float32Array, first: number, count: number) => void;
+
+/** How backward gets what forward saved. */
+export interface Taking {
   /** A saved tensor, within its bound. The op disposes of it. */
   take(name: string): Tensor;
-  /** A saved tensor in parts along its first axis. The op disposes of each part before it takes the next. */
-  takeParts(name: string): Iterable<Tensor>;
+  /** A saved tensor that stays saved, so that others can still be made from it. The op disposes of it. */
+  look(name: string): Tensor;
+  /**
+   * A saved tensor in parts along its first axis. The op disposes of each part before it takes the next. `again`: the
+   * tensor stays saved, for another pass over it.
+   */
+  takeParts(name: string, again?: boolean): Iterable<Tensor>;
   /** dx = saved ≠ 0 ? dy : 0. Consumes dy. */
   gate(name: string, dy: Tensor): Tensor;
   /** Saved bits, valid until the backward of this op returns. */
   bits(name: string): Uint8Array;
+}
+
+/** What backward works with. */
+export interface Backward extends Taking {
+  readonly engine: Machine;
+  readonly site: string;
+  /** Whether the gradient of input i is wanted. */
+  wants(input: number): boolean;
   /** A new gradient tensor of unspecified content. */
   empty(shape: readonly number[]): Tensor;
   /**
@@ -75,13 +91,16 @@ export interface Backward {
    * tensor of its own: the op then returns the sum. Null if there is nothing yet, or if another tensor shares it.
    */
   pending(input: number): Tensor | null;
-  /** Adds to the gradient of a parameter. Consumes `gradient`. */
-  accumulate(parameter: Parameter, gradient: Tensor): void;
   /**
-   * The same for a large gradient, which `write` computes some rows (of the first axis) at a time. The parameter may be
-   * updated meanwhile, so backward has no further use of its values.
+   * The gradient of input i, of which `write` computes some images at a time. If other ops have contributed to it, the
+   * result may be the sum.
    */
-  accumulateRows(parameter: Parameter, write: RowWriter): void;
+  contribute(input: number, shape: readonly number[], write: GradientWriter): Tensor;
+  /**
+   * Adds to the gradient of a parameter. Consumes a tensor. A large gradient may be written some rows (of the first axis)
+   * at a time; then the parameter may be updated meanwhile, and backward has no further use of its values.
+   */
+  accumulate(parameter: Parameter, gradient: Tensor | GradientWriter): void;
 }
 
 /** What recomputation works with: some images of a batch, in the backward pass. */

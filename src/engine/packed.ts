@@ -65,6 +65,15 @@ export interface Packed {
   free(): void;
 }
 
+/** Where a tensor is above 0, kept beside values that err. */
+export interface Signs {
+  /** The bytes of the device that it takes. */
+  readonly bytes: number;
+  /** x where the original was above 0, else 0; x is a part of the tensor, from value `first` on. Consumes x. */
+  rectify(x: Tensor, first: number): Tensor;
+  free(): void;
+}
+
 /** One of several tensors whose errors add up. */
 export interface Addend {
   /** The variance of the error of each value that is not 0. */

@@ -95,7 +95,7 @@ export const request = (site: Site, need: Need): SaveRequest => ({
 export function planChains(
   steps: readonly TracedStep[],
   keeps: Keeps,
-  { segments, pinned }: Segments = noSegments,
+  { segments, pinned, share }: Segments = noSegments,
 ): ChainPlan {
   const tensors = new Map<string, PlannedTensor>();
   const tensor = (name: string): PlannedTensor => {
@@ -145,13 +145,21 @@ export function planChains(
       inside.made = { how: "rerun", by: inner[0]!, sources: [entry] };
     }
   }
+  const rectifies = (name: string) => byName.get(name)!.op.recomputable?.rectifies === true;
+  const entering = (asked: SaveRequest, entry: string): SaveRequest => {
+    const positive = tensor(entry).readers.every(rectifies);
+    return { ...asked, share: share * asked.share, positive, derived: true };
+  };
   const route = (name: string, asked: SaveRequest) => {
     const { made, requests } = tensor(name);
     requests.push(asked);
     if (made === null) return;
     // A support follows from the values, which other requests ask for.
     if (made.how === "rerun" && asked.need === "support") return;
-    const next = passedOn(asked, made, byName.get(made.by)!.op);
+    const next =
+      made.how === "rerun"
+        ? entering(asked, made.sources[0]!)
+        : passedOn(asked, made, byName.get(made.by)!.op);
     for (const source of made.sources) route(source, next);
   };
   for (const { saves } of steps)

@@ -52,8 +52,10 @@ export function recovered<A>({ op, attributes, run }: Applied<A>, sources: reado
     sources,
     sum: true,
     make(first, count) {
-      const [y, ...others] = ranges(sources, first, count);
-      return recover!(run, y!, others, attributes);
+      const [kept, ...rest] = sources;
+      // The others may have to be computed again, which takes memory: y comes after them.
+      const others = ranges(rest, first, count);
+      return recover!(run, kept!.range(first, count), others, attributes);
     },
   };
 }

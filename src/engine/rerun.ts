@@ -2,14 +2,17 @@
  * Runs the steps of a segment once more in the backward pass, with the bits of the forward pass.
  *
  * The first request for any of the segment's tensors runs all steps up to the last tensor that is still requested, on the
- * whole batch. Each requested tensor stays, as it is, until its last share is given up. So a segment is computed once,
+ * whole batch. The store packs each requested tensor, which stays until its last share is given up. So a segment is computed once,
  * whatever the number of its convolutions. Normalisation repeats with the moments that it saved, so running statistics are
  * not updated twice; dropout and stochastic depth repeat by their seeds.
+ *
+ * If the entry comes back with errors, so does every value of the segment. A store may then keep the signs of what a ReLU
+ * reads, one bit a value, so that gradients pass where they passed in the forward pass.
  */
 import type { Op } from "./op.js";
-import { type Packed, Raw } from "./packed.js";
+import { imagesAtOnce, type Packed, type Signs } from "./packed.js";
 import type { Applied } from "./recipe.js";
-import type { Recipe, SavedTensor } from "./saved.js";
+import type { Packer, Recipe, SavedTensor } from "./saved.js";
 import type { Segment } from "./segment.js";
 import { Tensor } from "./tensor.js";
 
@@ -19,14 +22,17 @@ const atEntry = -1;
 interface Step {
   // biome-ignore lint/suspicious/noExplicitAny: the attributes' type belongs to the op; a rerun only passes them on.
   readonly applied: Applied<any>;
+  readonly sources: readonly SavedTensor[];
   /** The places of the steps that put out its inputs. */
   readonly inputs: readonly number[];
 }
 
-/** A tensor that is made by the rerun: the place of its step, and its values once they are there. */
+/** A tensor that is made by the rerun: the place of its step, and what the store has made of it once it is there. */
 interface Wanted {
   readonly at: number;
-  raw: Raw | null;
+  readonly packer: Packer;
+  readonly signs: Signs | null;
+  packed: Packed | null;
 }
 
 export class Rerun {
@@ -59,7 +65,8 @@ export class Rerun {
   /** The next step has run. */
   // biome-ignore lint/suspicious/noExplicitAny: see Step.
   ran(applied: Applied<any>, inputs: readonly SavedTensor[], out: SavedTensor): void {
-    this.#steps.push({ applied, inputs: inputs.map((input) => this.#places.get(input)!) });
+    const places = inputs.map((input) => this.#places.get(input)!);
+    this.#steps.push({ applied, sources: inputs, inputs: places });
     this.#places.set(out, this.#steps.length - 1);
   }
 
@@ -72,9 +79,10 @@ export class Rerun {
   /** How the output of the last step is made. */
   recipe(out: SavedTensor): Recipe {
     const at = this.#steps.length - 1;
-    const packed = (saved: SavedTensor): Packed => {
-      this.#wanted.set(saved, { at, raw: null });
-      return new FromSegment(this, saved);
+    const packed = (saved: SavedTensor, packer: Packer): Packed => {
+      const signs = saved.requests.some(({ positive }) => positive) ? packer.signsOf(saved) : null;
+      this.#wanted.set(saved, { at, packer, signs, packed: null });
+      return new FromSegment(this, saved, this.#entry, signs);
     };
     return {
       sources: [this.#entry],
@@ -86,35 +94,35 @@ export class Rerun {
 
   images(saved: SavedTensor, first: number, count: number): Tensor {
     const wanted = this.#wanted.get(saved)!;
-    if (wanted.raw === null) this.#run();
-    const x = wanted.raw!.range(first, count);
+    if (wanted.packed === null) this.#run();
+    const x = wanted.packed!.range(first, count, saved.shares > 1);
     // A later op may have given the tensor another shape.
     return x.move([count, ...saved.shape.slice(1)], null);
   }
 
   /** The last share of a tensor is given up. */
   leave(saved: SavedTensor): void {
-    this.#wanted.get(saved)?.raw?.free();
+    this.#wanted.get(saved)?.packed?.free();
     this.#wanted.delete(saved);
     this.#letGo();
   }
 
   /** Gives up the share in the entry once nothing can need it. */
   #letGo(): void {
-    const needed = [...this.#wanted.values()].some(({ raw }) => raw === null);
+    const needed = [...this.#wanted.values()].some(({ packed }) => packed === null);
     if (this.#open || needed || !this.#holds) return;
     this.#holds = false;
     this.#entry.leave();
   }
 
   #run(): void {
-    const wantedAt = new Map([...this.#wanted.values()].map((wanted) => [wanted.at, wanted]));
+    const wantedAt = new Map([...this.#wanted].map(([saved, wanted]) => [wanted.at, { saved, wanted }]));
     const steps = this.#steps.slice(0, Math.max(...wantedAt.keys()) + 1);
-    const reads = steps.flatMap(({ inputs }) => inputs);
     /** How often each value will still be read. */
     const left = new Map<number, number>();
-    for (const place of reads) left.set(place, (left.get(place) ?? 0) + 1);
-    const values = new Map([[atEntry, this.#entry.unpack()]]);
+    for (const step of steps) for (const place of readsOf(step)) left.set(place, (left.get(place) ?? 0) + 1);
+    const values = new Map<number, Tensor>();
+    if (left.has(atEntry)) values.set(atEntry, this.#entry.unpack());
     const read = (place: number): Tensor => {
       const value = values.get(place)!;
       left.set(place, left.get(place)! - 1);
@@ -123,10 +131,10 @@ export class Rerun {
       return value;
     };
     try {
-      for (const [place, { applied, inputs }] of steps.entries()) {
-        const y = again(applied, inputs.map(read));
-        const wanted = wantedAt.get(place);
-        if (wanted) wanted.raw = new Raw(y.ref);
+      for (const [place, step] of steps.entries()) {
+        const y = this.#again(step, readsOf(step).map(read));
+        const { saved, wanted } = wantedAt.get(place) ?? {};
+        if (wanted) wanted.packed = wanted.packer.repack(saved!, y);
         if (left.has(place)) values.set(place, y);
         else y.dispose();
       }
@@ -135,7 +143,21 @@ export class Rerun {
     }
     this.#letGo();
   }
+
+  /** The output of a step from its inputs, which it consumes; for a ReLU of the entry, from what the entry knows of its signs. */
+  #again({ applied, sources }: Step, inputs: readonly Tensor[]): Tensor {
+    if (inputs.length === 0) return this.#entry.rectified(0, this.#entry.shape[0] ?? 1);
+    const signs = rectifies(applied) ? this.#wanted.get(sources[0]!)?.signs : null;
+    return signs ? signs.rectify(inputs[0]!, 0) : again(applied, inputs);
+  }
 }
+
+/** The places whose values a step reads; none for a ReLU of the entry. */
+const readsOf = ({ applied, inputs }: Step): readonly number[] =>
+  rectifies(applied) && inputs[0] === atEntry ? [] : inputs;
+
+// biome-ignore lint/suspicious/noExplicitAny: see Step.
+const rectifies = ({ op }: Applied<any>): boolean => op.recomputable?.rectifies === true;
 
 /** The output of an application from its inputs, on the whole batch. Consumes them. */
 function again<A>({ op, attributes, run }: Applied<A>, inputs: readonly Tensor[]): Tensor {
@@ -155,15 +177,36 @@ function again<A>({ op, attributes, run }: Applied<A>, inputs: readonly Tensor[]
 /** A tensor that is not there until its segment is run again. */
 class FromSegment implements Packed {
   readonly kind = "recipe";
-  readonly bytes = 0;
-  readonly images: number;
+  readonly rectified?: (first: number, count: number) => Tensor;
   readonly #rerun: Rerun;
   readonly #saved: SavedTensor;
+  readonly #entry: SavedTensor;
+  readonly #signs: Signs | null;
 
-  constructor(rerun: Rerun, saved: SavedTensor) {
+  constructor(rerun: Rerun, saved: SavedTensor, entry: SavedTensor, signs: Signs | null) {
     this.#rerun = rerun;
     this.#saved = saved;
-    this.images = saved.shape[0] ?? 1;
+    this.#entry = entry;
+    this.#signs = signs;
+    if (signs === null) return;
+    this.rectified = (first, count) => {
+      const x = this.range(first, count);
+      return signs.rectify(x, (x.size / count) * first);
+    };
+  }
+
+  /** A store may pack the tensor, which is then unpacked in parts. */
+  get images(): number {
+    return imagesAtOnce(this.#saved.shape);
+  }
+
+  get bytes(): number {
+    return this.#signs?.bytes ?? 0;
+  }
+
+  /** That of the entry, from which the true one differs by what the steps in between do to an error. */
+  get variance(): number {
+    return this.#entry.variance;
   }
 
   range(first: number, count: number): Tensor {
@@ -171,6 +214,7 @@ class FromSegment implements Packed {
   }
 
   free(): void {
+    this.#signs?.free();
     this.#rerun.leave(this.#saved);
   }
 }

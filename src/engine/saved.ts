@@ -6,7 +6,7 @@
  * While it waits, ops may add requests to those that the plan knows (plan.ts). Then the store packs it, once. A tensor
  * with a recipe needs no bytes: it is replaced by the recipe as soon as there is a share in it.
  */
-import { type Addend, imagesOf, type Need, type Packed, type SaveRequest } from "./packed.js";
+import { type Addend, imagesOf, type Need, type Packed, type SaveRequest, type Signs } from "./packed.js";
 import type { Site } from "./parameter.js";
 import type { PlannedTensor } from "./plan.js";
 import { type LastUse, type Machine, type Storage, Tensor } from "./tensor.js";
@@ -21,7 +21,7 @@ export interface Recipe {
   /** See `Packed.sensitivity`; the errors are those of the first source. */
   sensitivity?(first: number, count: number): Tensor | null;
   /** The form in which the tensor waits, if it is another one than `Derived`. */
-  packed?(saved: SavedTensor): Packed;
+  packed?(saved: SavedTensor, packer: Packer): Packed;
 }
 
 /** What a saved tensor needs of its store. */
@@ -30,6 +30,10 @@ export interface Packer {
   pack(saved: SavedTensor, tensor: Tensor): Packed;
   /** In place of packing: `saved` is made by `recipe` when it is needed. */
   derive(saved: SavedTensor, recipe: Recipe): Packed;
+  /** Packs a tensor that was made again, which is borrowed. */
+  repack(saved: SavedTensor, tensor: Tensor): Packed;
+  /** See `Store.signsOf`. */
+  signsOf(saved: SavedTensor): Signs | null;
 }
 
 export class SavedTensor implements LastUse {
@@ -43,8 +47,8 @@ export class SavedTensor implements LastUse {
   packed: Packed | null = null;
   /** What it was packed as; it stays when `packed` goes. */
   form: Pick<Packed, "kind" | "bytes"> | null = null;
+  readonly engine: Machine;
   readonly #packer: Packer;
-  readonly #engine: Machine;
   #storage: Storage | null = null;
   #recipe: Recipe | null = null;
   /** The number of shares that have not been given up. */
@@ -60,7 +64,7 @@ export class SavedTensor implements LastUse {
     promise: PlannedTensor | null,
   ) {
     this.#packer = packer;
-    this.#engine = engine;
+    this.engine = engine;
     this.shape = shape;
     this.name = name;
     this.promise = promise;
@@ -140,7 +144,7 @@ export class SavedTensor implements LastUse {
 
   /** Another one of the same tensor, which is kept while this one is made from others. */
   besides(tensor: Tensor): SavedTensor {
-    const kept = new SavedTensor(this.#packer, this.#engine, this.shape, this.name, this.promise);
+    const kept = new SavedTensor(this.#packer, this.engine, this.shape, this.name, this.promise);
     Object.assign(kept.#readers, this.#readers);
     return kept.attach(tensor);
   }
@@ -181,10 +185,13 @@ export class SavedTensor implements LastUse {
     this.form = { kind: this.packed.kind, bytes: this.packed.bytes };
   }
 
-  /** Images [first, first + count). The backward pass may begin while the tensor itself is still there and serves. */
-  range(first: number, count: number): Tensor {
+  /**
+   * Images [first, first + count). The backward pass may begin while the tensor itself is still there and serves. `more`:
+   * the owner of a share will ask for them again.
+   */
+  range(first: number, count: number, more = false): Tensor {
     return this.packed
-      ? this.packed.range(first, count, this.shares > 1)
+      ? this.packed.range(first, count, more || this.shares > 1)
       : imagesOf(this.#borrow(), first, count);
   }
 
@@ -194,7 +201,7 @@ export class SavedTensor implements LastUse {
     const x = this.range(first, count);
     const values = x.data;
     const y = x.recycle("rectified");
-    this.#engine.kernels.relu(y.data, values);
+    this.engine.kernels.relu(y.data, values);
     return y;
   }
 
@@ -203,11 +210,11 @@ export class SavedTensor implements LastUse {
   }
 
   /** The values, some images after the other. The caller disposes of each part before it takes the next. */
-  *parts(): Iterable<Tensor> {
+  *parts(more = false): Iterable<Tensor> {
     const images = this.shape[0] ?? 1;
     const most = this.packed?.images ?? images;
     for (let first = 0; first < images; first += most) {
-      yield this.range(first, Math.min(most, images - first));
+      yield this.range(first, Math.min(most, images - first), more);
     }
   }
 
@@ -220,7 +227,7 @@ export class SavedTensor implements LastUse {
     let start = 0;
     for (const x of this.parts()) {
       const range = [start, start + x.size] as const;
-      this.#engine.kernels.reluBackward(dx.data.subarray(...range), values.subarray(...range), x.data);
+      this.engine.kernels.reluBackward(dx.data.subarray(...range), values.subarray(...range), x.data);
       start += x.size;
       x.dispose();
     }
@@ -229,6 +236,6 @@ export class SavedTensor implements LastUse {
 
   /** The tensor without a share of its own: for use only while another tensor owns the storage. */
   #borrow(): Tensor {
-    return new Tensor(this.#engine, this.#storage!, this.shape);
+    return new Tensor(this.engine, this.#storage!, this.shape);
   }
 }

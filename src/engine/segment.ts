@@ -21,9 +21,11 @@ export interface Segments {
   readonly segments: readonly Segment[];
   /** The names of tensors that are kept, in place of being made from others. */
   readonly pinned: ReadonlySet<string>;
+  /** The part of a site's bound that an error in an entry may take, from which the site's tensor will be computed again. */
+  readonly share: number;
 }
 
-export const noSegments: Segments = { segments: [], pinned: new Set() };
+export const noSegments: Segments = { segments: [], pinned: new Set(), share: 1 };
 
 /** The number of bytes of something in a pass on n images: n·each + once. */
 export interface Size {

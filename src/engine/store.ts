@@ -13,7 +13,7 @@ import { Chains } from "./chain.js";
 import type { StoreController } from "./controller.js";
 import { Derived } from "./derived.js";
 import { bitsOf, type Handle, SavedBits, tensorOf } from "./handle.js";
-import { type Need, type Packed, Raw, type SaveRequest } from "./packed.js";
+import { type Need, type Packed, Raw, type SaveRequest, type Signs } from "./packed.js";
 import type { Site } from "./parameter.js";
 import { type ChooseSegments, type Keeps, planChains } from "./plan.js";
 import type { Packer, Recipe, SavedTensor } from "./saved.js";
@@ -103,9 +103,9 @@ export abstract class Store {
     return tensorOf(handle).unpack();
   }
 
-  /** Like `look`, in parts along the first axis. */
+  /** Like `look`, in parts along the first axis. The values will be asked for again. */
   lookParts(handle: Handle): Iterable<Tensor> {
-    return tensorOf(handle).parts();
+    return tensorOf(handle).parts(true);
   }
 
   /** dx = saved ≠ 0 ? dy : 0. Consumes dy. */
@@ -141,6 +141,8 @@ export abstract class Store {
       return packed;
     },
     derive: (saved, recipe) => this.derive(saved, recipe),
+    repack: ({ requests, soleReader }, tensor) => this.pack(tensor, requests, soleReader),
+    signsOf: (saved) => this.signsOf(saved),
   };
 
   /** Which tensors of chains are packed, and which are made from others. */
@@ -151,9 +153,17 @@ export abstract class Store {
     (site, need) => this.controller?.requested?.(site, need),
   );
 
+  /**
+   * Of a tensor of a segment, which is not packed and still there, and which a ReLU reads: where it is above 0. A store keeps
+   * that if its entries may err; null if the signs follow from the values.
+   */
+  signsOf(_saved: SavedTensor): Signs | null {
+    return null;
+  }
+
   /** In place of packing: `saved` is made by `recipe` when it is needed. */
   derive(saved: SavedTensor, recipe: Recipe): Packed {
-    const packed = recipe.packed?.(saved) ?? new Derived(saved, recipe);
+    const packed = recipe.packed?.(saved, this.#packer) ?? new Derived(saved, recipe);
     const rawBytes = 4 * saved.shape.reduce((product, extent) => product * extent, 1);
     this.onPack?.({ packed, requests: saved.requests, rawBytes, tensor: null });
     return packed;

@@ -1,20 +1,18 @@
 /**
  * The tape: `apply` runs an op, hands what it saves to the store and notes the application; `backward` walks the
  * applications from the last to the first.
- *
- * The backward pass is linear in δ. What flows down the tape is therefore a `Flow`: gradients, or the errors of
- * gradients, which an observer sends the same way (noise/pass.ts).
  */
 import type { Block } from "../device/device.js";
 import { FreedError, UsageError } from "../error.js";
 import { Application, type BackwardObserver, type Visit } from "./application.js";
-import { type GradientReceiver, ParameterGradients, type RowWriter, sum } from "./gradients.js";
+import { deliver, type Flow, propagate } from "./flow.js";
+import { type GradientReceiver, ParameterGradients } from "./gradients.js";
 import type { Handle } from "./handle.js";
-import type { Backward, Op } from "./op.js";
+import type { Op } from "./op.js";
 import type { Need } from "./packed.js";
-import type { Parameter, Site } from "./parameter.js";
+import type { Site } from "./parameter.js";
 import type { Store } from "./store.js";
-import { type Machine, type Node, Tensor } from "./tensor.js";
+import { type Machine, Tensor } from "./tensor.js";
 
 /** All that a network trains on. */
 export interface Engine extends Machine {
@@ -31,20 +29,6 @@ export interface Engine extends Machine {
   close(): Promise<void>;
 }
 
-/** Something that flows down the tape and adds up at its nodes. */
-export interface Flow {
-  /** What has arrived at a node so far. */
-  arrived(node: Node): Tensor | null;
-  /** Replaces what has arrived at a node. */
-  arrive(node: Node, tensor: Tensor | null): void;
-  /** Adds to what arrives at a parameter. Consumes `tensor`. */
-  accumulate(parameter: Parameter, tensor: Tensor): void;
-  /** See `Backward.accumulateRows`; absent where all comes in one piece. */
-  accumulateRows?(parameter: Parameter, empty: (shape: readonly number[]) => Tensor, write: RowWriter): void;
-  /** Whether this flow is the last one that needs what was saved. */
-  readonly last: boolean;
-}
-
 /** The engine of a tensor. Every engine is made by `createEngine`, so a tensor's machine is one. */
 export const engineOf = (tensor: Tensor): Engine => tensor.engine as Engine;
 
@@ -52,6 +36,7 @@ export const engineOf = (tensor: Tensor): Engine => tensor.engine as Engine;
 export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, site = op.name): Tensor {
   const engine = engineOf(inputs[0]!);
   const { store, recording } = engine;
+  engine.device.beginOp(site, imagesIn(inputs[0]!));
   const form = recording ? formOf(store, op, attributes) : op;
   const parents = inputs.map((input) => input.node);
   const handles = new Map<string, Handle>();
@@ -69,6 +54,10 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, si
     current: isForm(store, op, attributes, form),
   };
   const link = recording ? store.chains.apply(applied, first) : null;
+  const place = (name: string): Site => ({ name: `${site}.${name}`, op: op.name, parameter });
+  for (const [name, input] of Object.entries(recording ? (form.savesInputs ?? {}) : {})) {
+    handles.set(name, store.put(inputs[input]!, place(name), form.saves[name] as Need));
+  }
   const { y, saved = {} } = form.forward({ engine, site, recording, empty }, inputs, attributes);
   engine.onOutput?.(site, y);
   link?.ran(
@@ -76,8 +65,7 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, si
     Object.values(saved).filter((what) => what instanceof Tensor),
   );
   for (const [name, what] of Object.entries(saved)) {
-    const place: Site = { name: `${site}.${name}`, op: op.name, parameter };
-    if (recording) handles.set(name, put(engine, what, place, form.saves[name]!));
+    if (recording) handles.set(name, put(engine, what, place(name), form.saves[name]!));
     else if (!(what instanceof Tensor)) engine.device.free(what);
   }
   link?.put(handles);
@@ -104,64 +92,17 @@ function put({ store, device }: Engine, what: Tensor | Block, site: Site, need: 
   return what instanceof Tensor ? store.put(what, site, need as Need) : store.putBits(device, what, site);
 }
 
-/** From what flows out of an application's output to what flows out of its inputs. Consumes `dy`. */
-export function propagate(
-  engine: Engine,
-  application: Application,
-  dy: Tensor,
-  flow: Flow,
-): readonly (Tensor | null)[] {
-  const { op, attributes } = application;
-  return op.backward(backwardRun(engine, application, flow), dy, attributes);
-}
-
-function backwardRun(engine: Engine, application: Application, flow: Flow): Backward {
-  const { site, parents, handles } = application;
-  const { store } = engine;
-  const empty = (shape: readonly number[]) => Tensor.empty(engine, shape, site, "gradients");
-  const handle = (name: string) => (flow.last ? handles.get(name)! : store.share(handles.get(name)!));
-  return {
-    engine,
-    site,
-    wants: (input) => parents[input] !== null,
-    take: (name) => store.take(handle(name)),
-    takeParts: (name) => store.takeParts(handle(name)),
-    gate: (name, dy) => store.gate(handle(name), dy),
-    bits: (name) => store.bits(handles.get(name)!),
-    empty,
-    pending(input) {
-      const parent = parents[input];
-      const before = parent ? flow.arrived(parent) : null;
-      if (!parent || before === null || !before.storage.exclusive()) return null;
-      flow.arrive(parent, null);
-      return before;
-    },
-    accumulate: (parameter, gradient) => flow.accumulate(parameter, gradient),
-    accumulateRows(parameter, write) {
-      if (flow.accumulateRows) return flow.accumulateRows(parameter, empty, write);
-      const gradient = empty(parameter.value.shape);
-      write(gradient.data, 0, gradient.shape[0]!);
-      flow.accumulate(parameter, gradient);
-    },
-  };
-}
-
-/** Adds to what has arrived at a node. Consumes `tensor`. */
-export function deliver(flow: Flow, node: Node, tensor: Tensor): void {
-  const before = flow.arrived(node);
-  flow.arrive(node, before === null ? tensor : sum(before, tensor));
-}
-
 /** The gradients themselves: they arrive at nodes and at parameters. */
-const gradients = (own: ParameterGradients, application: Application, visit: Visit | null): Flow => ({
+const gradients = (parameters: ParameterGradients, application: Application, visit: Visit | null): Flow => ({
   last: true,
+  ...(visit && { own: new Map<number, number>() }),
   arrived: (node) => node.gradient,
   arrive(node, tensor) {
     node.gradient = tensor;
   },
-  accumulate: (parameter, gradient) => own.accumulate(application, visit, parameter, gradient),
+  accumulate: (parameter, gradient) => parameters.accumulate(application, visit, parameter, gradient),
   accumulateRows: (parameter, empty, write) =>
-    own.accumulateRows(application, visit, parameter, empty, write),
+    parameters.accumulateRows(application, visit, parameter, empty, write),
 });
 
 /**
@@ -185,28 +126,32 @@ export function backward(loss: Tensor, receiver: GradientReceiver | null = null)
   node.gradient = Tensor.empty(engine, [1], "backward", "gradients");
   node.gradient.data[0] = 1;
   const applications = engine.tape.splice(0).reverse();
-  const own = new ParameterGradients(applications, receiver);
+  const parameters = new ParameterGradients(applications, receiver);
   for (const application of applications) {
     const dy = application.gradient;
     application.gradient = null;
-    if (dy !== null) propagateGradient(engine, application, dy, own);
+    if (dy !== null) propagateGradient(engine, application, dy, parameters);
     for (const handle of application.handles.values()) engine.store.drop(handle);
-    own.passed(application);
+    parameters.passed(application);
   }
   engine.observer?.end();
 }
+
+/** The extent of the first axis, which is that of the images in all but a few small tensors. */
+const imagesIn = ({ shape }: Tensor): number => shape[0] ?? 1;
 
 function propagateGradient(
   engine: Engine,
   application: Application,
   dy: Tensor,
-  own: ParameterGradients,
+  parameters: ParameterGradients,
 ): void {
+  engine.device.beginOp(`backward of ${application.site}`, imagesIn(dy));
   const visit = engine.observer?.visit(application, dy) ?? null;
   engine.onGradient?.(application.site, dy);
-  const flow = gradients(own, application, visit);
+  const flow = gradients(parameters, application, visit);
   const passed = propagate(engine, application, dy, flow);
-  visit?.inputs(passed);
+  visit?.inputs(passed, flow.own);
   passed.forEach((gradient, i) => {
     const parent = application.parents[i];
     if (gradient && parent) deliver(flow, parent, gradient);

@@ -53,8 +53,9 @@ export class Storage {
   }
 
   get data(): Float32Array {
-    this.#data ??= this.device.f32(this.block);
-    return this.#data;
+    const { address } = this.block;
+    if (this.#data?.byteOffset !== address) this.#data = this.device.f32(this.block);
+    return this.#data!;
   }
 
   /** Whether more than one tensor may still read the bytes. */
@@ -109,8 +110,9 @@ export class Tensor {
     shape: readonly number[],
     site: string,
     category: Category = "activations",
+    place: "low" | "high" = "low",
   ): Tensor {
-    const block = engine.device.allocate(4 * sizeOf(shape), category, site);
+    const block = engine.device.allocate(4 * sizeOf(shape), category, site, place);
     return new Tensor(engine, new Storage(engine.device, block), shape);
   }
 
@@ -140,7 +142,7 @@ export class Tensor {
     return this.#storage;
   }
 
-  /** The values, in place: a view of the device's memory. */
+  /** The values, in place: a view of the device's memory, which is valid until the next op begins. */
   get data(): Float32Array {
     return this.storage.data;
   }

@@ -24,8 +24,8 @@ export function takeLock(path: string): () => void {
     } catch (cause) {
       const holder = read(path);
       if ((cause as NodeJS.ErrnoException).code !== "EEXIST" || holder === null) throw cause;
-      const [number, born = ""] = holder.split(" ");
-      if (isLiving({ pid: Number(number), birth: born })) {
+      const [number] = holder.split(" ");
+      if (isLocked(path)) {
         throw new UsageError({
           where: path,
           expected: "no other process working on this run",
@@ -36,6 +36,12 @@ export function takeLock(path: string): () => void {
       rmSync(path, { force: true });
     }
   }
+}
+
+/** Whether a living process holds the lock. */
+export function isLocked(path: string): boolean {
+  const [number, birth = ""] = (read(path) ?? "").split(" ");
+  return isLiving({ pid: Number(number), birth });
 }
 
 function read(path: string): string | null {

@@ -9,7 +9,8 @@ export interface ProcessName {
 
 export const ownProcess = (): ProcessName => ({ pid: process.pid, birth: birthOf(process.pid) });
 
-export const isLiving = ({ pid, birth }: ProcessName): boolean => lives(pid) && birthOf(pid) === birth;
+export const isLiving = ({ pid, birth }: ProcessName): boolean =>
+  lives(pid) && birthOf(pid) === birth && !hasEnded(pid);
 
 function lives(pid: number): boolean {
   if (!(pid > 0)) return false;
@@ -22,12 +23,18 @@ function lives(pid: number): boolean {
   }
 }
 
-function birthOf(pid: number): string {
+/** Field 22 of the process's line. */
+const birthOf = (pid: number): string => fieldsOf(pid)[22 - 3] ?? "";
+
+/** Whether it has ended and only waits until its parent asks how: such a process holds nothing any more. */
+const hasEnded = (pid: number): boolean => /^[ZX]$/.test(fieldsOf(pid)[0] ?? "");
+
+/** The fields of /proc/PID/stat from the third on; none where there is no /proc. */
+function fieldsOf(pid: number): string[] {
   try {
     // The command's name, in parentheses, may hold spaces; field 3 follows it.
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ");
-    return fields[22 - 3] ?? "";
+    return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ");
   } catch {
-    return "";
+    return [];
   }
 }

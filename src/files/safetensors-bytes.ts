@@ -36,7 +36,14 @@ export function encodeSafetensors(
   tensors: Iterable<readonly [string, NamedTensor]>,
   metadata: Record<string, string> = {},
 ): Uint8Array {
-  return Buffer.concat(safetensorsParts(tensors, metadata));
+  const parts = safetensorsParts(tensors, metadata);
+  const file = new Uint8Array(parts.reduce((bytes, { length }) => bytes + length, 0));
+  let end = 0;
+  for (const part of parts) {
+    file.set(part, end);
+    end += part.length;
+  }
+  return file;
 }
 
 /** The parts of the file: the header, then each tensor's bytes. */
@@ -65,7 +72,7 @@ export function safetensorsParts(
     parts.push(rawBytes(data, type));
   }
   // Spaces after the JSON align the first value to 8 bytes.
-  const json = Buffer.from(JSON.stringify(header));
+  const json = new TextEncoder().encode(JSON.stringify(header));
   const headerBytes = Math.ceil(json.length / 8) * 8;
   const first = new Uint8Array(8 + headerBytes).fill(0x20);
   new DataView(first.buffer).setBigUint64(0, BigInt(headerBytes), true);

@@ -158,7 +158,7 @@ export interface Kernels
   ): void;
   /**
    * With x̂ = (x − mean)·invStd and M = N·size: dbeta = Σdy, dgamma = Σdy·x̂, dx = gamma·invStd·(dy − dbeta/M
-   * − x̂·dgamma/M). dx may be dy.
+   * − x̂·dgamma/M). dx may be dy or x.
    */
   batchNormBackward(
     dx: Float32Array,
@@ -170,6 +170,30 @@ export interface Kernels
     invStd: Float32Array,
     gamma: Float32Array,
     shape: ChannelShape,
+  ): void;
+  /**
+   * The same in two passes over parts of a batch. First, for each plane, Σdy and Σdy·x̂, side by side; dbeta and dgamma
+   * are the sums over a channel's planes, in ascending order and in binary64.
+   */
+  batchNormSums(
+    dy: Float32Array,
+    x: Float32Array,
+    mean: Float32Array,
+    invStd: Float32Array,
+    shape: ChannelShape,
+  ): Float64Array;
+  /** Second, dx of each part, whose shape is `part`; M = images·size. dx may be dy or x. */
+  batchNormGradient(
+    dx: Float32Array,
+    dgamma: Float32Array,
+    dbeta: Float32Array,
+    dy: Float32Array,
+    x: Float32Array,
+    mean: Float32Array,
+    invStd: Float32Array,
+    gamma: Float32Array,
+    part: ChannelShape,
+    images: number,
   ): void;
   /** out = 1/√(variance + eps). */
   inverseStd(out: Float32Array, variance: Float32Array, eps: number): void;

@@ -5,8 +5,9 @@
  *   fp8   1-4-3   up to 240        one in a byte
  *   fp10  1-5-4   up to 63 488     three in a word of 32 bits, the first in the lowest bits
  *   fp16  1-5-10  up to 65 504     one in two bytes
+ *   bf16  1-8-7   up to 3.39e38    one in two bytes: the upper half of a float32
  *
- * In range, the error is at most 2^−(mantissa bits + 1) of the value; below the least normal number (2^−6, 2^−14), at most
+ * In range, the error is at most 2^−(mantissa bits + 1) of the value; below the least normal number (2^−6, 2^−14, 2^−126), at most
  * half of the least number above 0.
  */
 export interface SmallFloat {
@@ -20,6 +21,7 @@ export const smallFloats = {
   fp8: { exponent: 4, mantissa: 3, perWord: 4 },
   fp10: { exponent: 5, mantissa: 4, perWord: 3 },
   fp16: { exponent: 5, mantissa: 10, perWord: 2 },
+  bf16: { exponent: 8, mantissa: 7, perWord: 2 },
 } as const satisfies Record<string, SmallFloat>;
 
 export type SmallFloatName = keyof typeof smallFloats;

@@ -9,7 +9,7 @@
 
 import type { NoiseLaw, NoiseRun } from "../engine/noise.js";
 import { multiply } from "../engine/recipe.js";
-import type { Tensor } from "../engine/tensor.js";
+import { RunningSquares } from "../engine/running.js";
 import { meanSquare } from "./pass.js";
 import { drawn, travelling } from "./travel.js";
 
@@ -26,30 +26,30 @@ export type Curvature<A> = (
 export const elementwiseNoise = <A>(name: string, curvature: Curvature<A>): NoiseLaw<A> => ({
   watch(run, dy, attributes) {
     const images = dy.shape[0]!;
-    const sensitivity = run.sensitivity(name, 0, images);
     const draw = run.draw(name, 0);
-    const errors = curved(run, name, dy, (to, x) => curvature(to, x, dy.data, run, attributes));
-    if (sensitivity) multiply(errors.data, sensitivity.data);
-    sensitivity?.dispose();
+    // The errors of a draw are sent on; else only their mean square is needed.
+    const sent = draw ? run.empty(dy.shape) : null;
+    const squares = new RunningSquares(run.engine);
+    let first = 0;
+    for (const x of run.parts(name)) {
+      const errors = run.empty(x.shape);
+      const range = [(first * dy.size) / images, (first * dy.size) / images + x.size] as const;
+      curvature(errors.data, x.data, dy.data.subarray(...range), run, attributes);
+      x.dispose();
+      const sensitivity = run.sensitivity(name, first, errors.shape[0]!);
+      if (sensitivity) multiply(errors.data, sensitivity.data);
+      sensitivity?.dispose();
+      squares.add(errors.data);
+      sent?.data.set(errors.data, range[0]);
+      first += errors.shape[0]!;
+      errors.dispose();
+    }
+    const noise = squares.sum / dy.size;
     return {
       inputs([dx]) {
-        run.record(name, travelling(images, meanSquare(errors), dx ? meanSquare(dx) : 0));
-        if (draw) run.send(0, drawn(errors.ref, draw));
-        errors.dispose();
+        run.record(name, travelling(images, noise, dx ? meanSquare(dx) : 0));
+        if (draw) run.send(0, drawn(sent!, draw));
       },
     };
   },
 });
-
-function curved(
-  run: NoiseRun,
-  name: string,
-  dy: Tensor,
-  write: (errors: Float32Array, x: Float32Array) => void,
-): Tensor {
-  const x = run.look(name);
-  const errors = run.empty(dy.shape);
-  write(errors.data, x.data);
-  x.dispose();
-  return errors;
-}

@@ -12,6 +12,7 @@
 
 import type { NoiseLaw, NoiseRun } from "../engine/noise.js";
 import { multiply } from "../engine/recipe.js";
+import { RunningSquares } from "../engine/running.js";
 import { sizeOf, type Tensor } from "../engine/tensor.js";
 import { meanSquare } from "./pass.js";
 import { drawn, travelling } from "./travel.js";
@@ -19,29 +20,38 @@ import { drawn, travelling } from "./travel.js";
 export const squeezeExcitationNoise: NoiseLaw<null> = {
   watch(run, dy) {
     const [N, C] = dy.shape as [number, number];
-    const sensitivity = run.sensitivity("x", 0, N);
     const draw = run.draw("x", 1);
-    const errors = met(run, dy, sensitivity);
+    // The errors of a draw are sent on; else only their sum of squares is needed.
+    const sent = draw ? run.empty(dy.shape) : null;
+    const squares = new RunningSquares(run.engine);
+    let first = 0;
+    for (const x of run.parts("x")) {
+      const start = (first * dy.size) / N;
+      const errors = met(run, dy.data.subarray(start, start + x.size), x, first);
+      squares.add(errors.data);
+      sent?.data.set(errors.data, start);
+      first += errors.shape[0]!;
+      errors.dispose();
+    }
+    const noise = squares.sum / (N * C);
     return {
       inputs([, ds]) {
-        const noise = run.engine.kernels.sumSquares(errors.data) / (N * C);
         run.record("x", travelling(N, noise, ds ? meanSquare(ds) : 0), 1);
-        if (draw) run.send(1, summed(run, drawn(errors.ref, draw), [N, C, 1, 1]));
-        errors.dispose();
+        if (draw) run.send(1, summed(run, drawn(sent!, draw), [N, C, 1, 1]));
       },
     };
   },
 };
 
-/** δ, times the sensitivity of x if it has one, where x is not 0: the factor of an error of 1 in the kept tensor. */
-function met(run: NoiseRun, dy: Tensor, sensitivity: Tensor | null): Tensor {
-  if (sensitivity) {
-    multiply(sensitivity.data, dy.data);
-    return sensitivity;
-  }
-  const x = run.look("x");
-  const errors = run.empty(x.shape);
-  run.engine.kernels.reluBackward(errors.data, dy.data, x.data);
+/**
+ * δ, times the sensitivity of x if it has one, where x is not 0: the factor of an error of 1 in the kept tensor. x: some
+ * images from `first` on, which are consumed.
+ */
+function met(run: NoiseRun, delta: Float32Array, x: Tensor, first: number): Tensor {
+  const sensitivity = run.sensitivity("x", first, x.shape[0]!);
+  const errors = sensitivity ?? run.empty(x.shape);
+  if (sensitivity) multiply(sensitivity.data, delta);
+  else run.engine.kernels.reluBackward(errors.data, delta, x.data);
   x.dispose();
   return errors;
 }

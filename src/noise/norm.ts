@@ -119,13 +119,18 @@ function incomingTerms(run: NoiseRun, name: string, dy: Tensor, shape: ChannelSh
 }
 
 /** The share of each channel's values that are not 0. */
-function nonZero(run: NoiseRun, x: Float32Array, shape: ChannelShape): Float32Array {
-  const ones = run.empty([x.length]);
-  run.engine.kernels.fill(ones.data, 1);
-  run.engine.kernels.reluBackward(ones.data, ones.data, x);
-  const { mean } = moments(run, ones.data, shape);
+function nonZero(run: NoiseRun, x: Float32Array, { N, C, size }: ChannelShape): Float32Array {
+  const image = { N: 1, C, size };
+  const ones = run.empty([C * size]);
+  const counts = new Float64Array(C);
+  for (let n = 0; n < N; n++) {
+    run.engine.kernels.fill(ones.data, 1);
+    run.engine.kernels.reluBackward(ones.data, ones.data, x.subarray(n * C * size, (n + 1) * C * size));
+    const { mean } = moments(run, ones.data, image);
+    for (let c = 0; c < C; c++) counts[c]! += Math.round(mean[c]! * size);
+  }
   ones.dispose();
-  return mean;
+  return Float32Array.from(counts, (count) => count / (N * size));
 }
 
 /** The mean and the sum of squares of each channel. */

@@ -9,10 +9,11 @@
  */
 import type { Application, BackwardObserver, Visit } from "../engine/application.js";
 import type { Tracer } from "../engine/controller.js";
+import { deliver, type Flow, propagate } from "../engine/flow.js";
 import { type Handle, tensorOf } from "../engine/handle.js";
 import type { NoiseRun, Observation } from "../engine/noise.js";
 import type { Parameter, Site } from "../engine/parameter.js";
-import { deliver, type Engine, engineOf, type Flow, propagate } from "../engine/tape.js";
+import { type Engine, engineOf } from "../engine/tape.js";
 import { type Node, Tensor } from "../engine/tensor.js";
 
 /** Receives what the laws find; a controller does. */
@@ -60,15 +61,15 @@ export class NoisePass implements BackwardObserver {
     return {
       rows: !watch?.parameter || watch.rows === true,
       parameter: (parameter, gradient) => watch?.parameter?.(parameter, gradient),
-      inputs: (gradients) => {
+      inputs: (gradients, own) => {
         watch?.inputs(gradients);
         for (const handle of shared.values()) engine.store.drop(handle);
         gradients.forEach((gradient, input) => {
           const parent = application.parents[input];
           if (!gradient || !parent) return;
-          const gain = power > 0 ? meanSquare(gradient) / power : 0;
-          const own = senders.filter((sender) => sender.input === input).map(({ site }) => site);
-          this.#passNoise(application, parent, gain, own);
+          const gain = power > 0 ? (own?.get(input) ?? meanSquare(gradient)) / power : 0;
+          const sent = senders.filter((sender) => sender.input === input).map(({ site }) => site);
+          this.#passNoise(application, parent, gain, sent);
         });
         this.#noise.delete(application);
       },

@@ -6,7 +6,7 @@
  *
  * noise/silu.ts has the noise law of silu.
  */
-import type { Op } from "../engine/op.js";
+import type { Op, Recomputation } from "../engine/op.js";
 import { apply } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
 import { siluNoise } from "../noise/silu.js";
@@ -35,27 +35,23 @@ export const sigmoid = (x: Tensor, site?: string): Tensor => apply(sigmoidOp, [x
 export const siluOp: Op<null> = {
   name: "silu",
   saves: { x: "value" },
+  savesInputs: { x: 0 },
   noise: siluNoise,
-  forward(run, [x]) {
-    const y = run.empty(x!.shape);
-    run.engine.kernels.silu(y.data, x!.data);
-    return { y, saved: { x: x! } };
-  },
+  forward: (run, [x]) => ({ y: siluOf(run, x!) }),
   backward(run, dy) {
-    const x = run.take("x");
     const incoming = dy.data;
     const dx = dy.recycle(run.site);
-    run.engine.kernels.siluBackward(dx.data, incoming, x.data);
-    x.dispose();
+    let first = 0;
+    for (const x of run.takeParts("x")) {
+      const range = [first, first + x.size] as const;
+      run.engine.kernels.siluBackward(dx.data.subarray(...range), incoming.subarray(...range), x.data);
+      first += x.size;
+      x.dispose();
+    }
     return [dx];
   },
   recomputable: {
-    recompute(run, [x]) {
-      const values = x!.data;
-      const y = x!.recycle(run.site);
-      run.engine.kernels.silu(y.data, values);
-      return y;
-    },
+    recompute: (run, [x]) => siluOf(run, x!),
     sensitivity(run, [x]) {
       const { kernels } = run.engine;
       const factors = run.empty(x!.shape);
@@ -66,5 +62,13 @@ export const siluOp: Op<null> = {
     },
   },
 };
+
+/** x·σ(x). Consumes x. */
+function siluOf({ engine, site }: Pick<Recomputation, "engine" | "site">, x: Tensor): Tensor {
+  const values = x.data;
+  const y = x.recycle(site);
+  engine.kernels.silu(y.data, values);
+  return y;
+}
 
 export const silu = (x: Tensor, site?: string): Tensor => apply(siluOp, [x], null, site);

@@ -10,7 +10,7 @@
  * noise/conv.ts has the noise law of both ops.
  */
 
-import type { Backward, Op } from "../engine/op.js";
+import type { Backward, GradientWriter, Op } from "../engine/op.js";
 import type { Parameter } from "../engine/parameter.js";
 import { apply } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
@@ -122,10 +122,10 @@ export const conv2dOp: Op<Conv2dAttributes> = {
   backward(run, dy, { shape, weight, bias }) {
     const { kernels } = run.engine;
     const dw = run.empty(weight.value.shape);
+    const size = shape.K * shape.P * shape.Q;
     let first = 0;
     for (const x of run.takeParts("x")) {
       const part = { ...shape, N: x.shape[0]! };
-      const size = shape.K * shape.P * shape.Q;
       const delta = dy.data.subarray(first * size, (first + part.N) * size);
       kernels.conv2dWeightGradient(dw.data, delta, x.data, part, first > 0);
       first += part.N;
@@ -133,11 +133,12 @@ export const conv2dOp: Op<Conv2dAttributes> = {
     }
     run.accumulate(weight, dw);
     accumulateBias(run, bias, dy, { N: shape.N, C: shape.K, size: shape.P * shape.Q });
-    let dx: Tensor | null = null;
-    if (run.wants(0)) {
-      dx = run.empty([shape.N, shape.C, shape.H, shape.W]);
-      kernels.conv2dInputGradient(dx.data, dy.data, weight.value.data, shape);
-    }
+    const { N, C, H, W } = shape;
+    const write: GradientWriter = (dx, first, count) => {
+      const delta = dy.data.subarray(first * size, (first + count) * size);
+      kernels.conv2dInputGradient(dx, delta, weight.value.data, { ...shape, N: count });
+    };
+    const dx = run.wants(0) ? run.contribute(0, [N, C, H, W], write) : null;
     dy.dispose();
     return [dx];
   },
@@ -181,7 +182,7 @@ export const linearOp: Op<Weights> = {
     }
     accumulateBias(run, bias, dy, { N, C: K, size: 1 });
     const x = run.take("x");
-    run.accumulateRows(weight, (dw, first, count) => {
+    run.accumulate(weight, (dw, first, count) => {
       const columns = run.empty([N, count]);
       const [to, from] = [columns.data, dy.data];
       for (let n = 0; n < N; n++) {

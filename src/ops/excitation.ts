@@ -21,19 +21,27 @@ const planesOf = ([N, C, ...rest]: readonly number[]): PlaneShape => ({
 export const squeezeExcitationOp: Op<null> = {
   name: "squeezeExcitation",
   saves: { x: "value", s: "exact" },
+  savesInputs: { x: 0 },
   noise: squeezeExcitationNoise,
   forward(run, [x, s]) {
-    const y = run.empty(x!.shape);
-    run.engine.kernels.scalePlanes(y.data, x!.data, s!.data, planesOf(x!.shape));
-    return { y, saved: { x: x!, s: s! } };
+    const values = x!.data;
+    const y = x!.recycle(run.site);
+    run.engine.kernels.scalePlanes(y.data, values, s!.data, planesOf(y.shape));
+    return { y, saved: { s: s! } };
   },
   backward(run, dy) {
     const { kernels } = run.engine;
     const shape = planesOf(dy.shape);
-    const [x, s] = [run.take("x"), run.take("s")];
+    const s = run.take("s");
     const ds = run.empty(s.shape);
-    kernels.dotPlanes(ds.data, dy.data, x.data, shape);
-    x.dispose();
+    let first = 0;
+    for (const x of run.takeParts("x")) {
+      const part = planesOf(x.shape);
+      const delta = dy.data.subarray(first * part.size, (first + part.planes) * part.size);
+      kernels.dotPlanes(ds.data.subarray(first, first + part.planes), delta, x.data, part);
+      first += part.planes;
+      x.dispose();
+    }
     const incoming = dy.data;
     const dx = dy.recycle(run.site);
     kernels.scalePlanes(dx.data, incoming, s.data, shape);

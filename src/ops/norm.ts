@@ -102,47 +102,109 @@ const batchNorm = (saved: "x" | "y", formOf: FormOf): Op<BatchNormState> => ({
   },
   backward(run, dy, state) {
     const { weight, bias, training } = state;
-    const { kernels } = run.engine;
-    const shape = channelsOf(dy.shape);
-    const values = run.take(saved);
-    const [mean, invStd] = [run.take("mean"), run.take("invStd")];
-    const [dgamma, dbeta] = [run.empty([shape.C]), run.empty([shape.C])];
-    const incoming = dy.data;
-    const { centre, slope, gain } = formOf(run, state, mean, invStd);
-    const dx = training ? dy.recycle(run.site) : run.empty(dy.shape);
-    kernels.batchNormBackward(
-      dx.data,
-      dgamma.data,
-      dbeta.data,
-      incoming,
-      values.data,
-      centre,
-      slope.data,
-      gain.data,
-      shape,
-    );
+    const { device } = run.engine;
+    // The saved values may be made again by means of these two.
+    const [mean, invStd] = [run.look("mean"), run.look("invStd")];
+    const form = formOf(run, state, mean, invStd);
+    const [dgamma, dbeta] = [run.empty(mean.shape), run.empty(mean.shape)];
+    const passed = { run, dy, form, dgamma: dgamma.data, dbeta: dbeta.data };
+    let dx: Tensor;
     if (!training) {
-      // Running statistics are constants: ∇x = γ/√(v + ε)·δ, the forward map without its shift.
-      const zero = run.empty([shape.C]);
-      kernels.fill(zero.data, 0);
-      kernels.batchNormForward(
-        dx.data,
-        incoming,
-        zero.data,
-        invStd.data,
-        weight.value.data,
-        zero.data,
-        shape,
-      );
-      zero.dispose();
-      dy.dispose();
+      gradientSums(passed, run.takeParts(saved));
+      dx = scaled(run, dy, state, invStd);
+    } else if (dy.storage.shared || device.fitsBelowPeak(4 * dy.size)) {
+      dx = wholeGradient(passed, run.take(saved));
+    } else {
+      gradientSums(passed, run.takeParts(saved, true));
+      dx = gradientOfParts(passed, run.takeParts(saved));
     }
-    for (const tensor of [values, mean, invStd, slope, gain]) tensor.dispose();
+    for (const tensor of [mean, invStd, form.slope, form.gain]) tensor.dispose();
     run.accumulate(weight, dgamma);
     run.accumulate(bias, dbeta);
     return [dx];
   },
 });
+
+/** What the parts of a backward pass share. */
+interface Passed {
+  run: Backward;
+  dy: Tensor;
+  form: NormForm;
+  dgamma: Float32Array;
+  dbeta: Float32Array;
+}
+
+/** dx over dy or, if another op needs that, over the saved values. Consumes both. */
+function wholeGradient({ run, dy, form, dgamma, dbeta }: Passed, values: Tensor): Tensor {
+  const [delta, x] = [dy.data, values.data];
+  const [over, other] = dy.storage.exclusive() ? [dy, values] : [values, dy];
+  const dx = over.recycle(run.site);
+  run.engine.device.recategorise(dx.storage.block, "gradients");
+  const { centre, slope, gain } = form;
+  const shape = channelsOf(dx.shape);
+  run.engine.kernels.batchNormBackward(
+    dx.data,
+    dgamma,
+    dbeta,
+    delta,
+    x,
+    centre,
+    slope.data,
+    gain.data,
+    shape,
+  );
+  other.dispose();
+  return dx;
+}
+
+/** ∇γ and ∇β from the saved values, which come in parts. */
+function gradientSums({ run, dy, form, dgamma, dbeta }: Passed, parts: Iterable<Tensor>): void {
+  const { C, size } = channelsOf(dy.shape);
+  const totals = new Float64Array(2 * C);
+  let first = 0;
+  for (const x of parts) {
+    const part = { N: x.shape[0]!, C, size };
+    const delta = dy.data.subarray(first, first + x.size);
+    const sums = run.engine.kernels.batchNormSums(delta, x.data, form.centre, form.slope.data, part);
+    for (let i = 0; i < sums.length; i++) totals[i % (2 * C)]! += sums[i]!;
+    first += x.size;
+    x.dispose();
+  }
+  for (let c = 0; c < C; c++) {
+    dbeta[c] = totals[2 * c]!;
+    dgamma[c] = totals[2 * c + 1]!;
+  }
+}
+
+/** dx over dy, part by part, once the sums are known. Consumes dy. */
+function gradientOfParts({ run, dy, form, dgamma, dbeta }: Passed, parts: Iterable<Tensor>): Tensor {
+  const { N, C, size } = channelsOf(dy.shape);
+  const { kernels } = run.engine;
+  const { centre, slope, gain } = form;
+  const dx = dy.recycle(run.site);
+  let first = 0;
+  for (const x of parts) {
+    const delta = dx.data.subarray(first, first + x.size);
+    const part = { N: x.shape[0]!, C, size };
+    kernels.batchNormGradient(delta, dgamma, dbeta, delta, x.data, centre, slope.data, gain.data, part, N);
+    first += x.size;
+    x.dispose();
+  }
+  return dx;
+}
+
+/** With running statistics, which are constants: ∇x = γ/√(v + ε)·δ, the forward map without its shift. Consumes dy. */
+function scaled(run: Backward, dy: Tensor, { weight }: BatchNormState, invStd: Tensor): Tensor {
+  const { kernels } = run.engine;
+  const incoming = dy.data;
+  const dx = dy.recycle(run.site);
+  const zero = run.empty(invStd.shape);
+  kernels.fill(zero.data, 0);
+  const [none, gamma] = [zero.data, weight.value.data];
+  kernels.batchNormForward(dx.data, incoming, none, invStd.data, gamma, none, channelsOf(dx.shape));
+  zero.dispose();
+  return dx;
+}
 
 export const batchNorm2dOp: Op<BatchNormState> = {
   ...batchNorm("x", byInput),

@@ -6,7 +6,19 @@
 import { readFileSync } from "node:fs";
 
 /** Each file comes after those that it imports from. */
-const files = ["extremes", "frame", "training", "memory", "layers", "samples", "gradients", "stores", "draw"];
+const files = [
+  "extremes",
+  "frame",
+  "training",
+  "memory",
+  "holders",
+  "layers",
+  "samples",
+  "gradients",
+  "stores",
+  "draw",
+  "start",
+];
 
 export function clientScript(): string {
   const texts = files.map((file) => readFileSync(new URL(`client/${file}.js`, import.meta.url), "utf8"));
@@ -18,5 +30,5 @@ const join = (code: string): string =>
   code
     .replace(/^import [^;]*;\n/gm, "")
     .replace(/^export \{\};\n/gm, "")
-    .replace(/^export (?=const|function)/gm, "")
+    .replace(/^export (?=const|let|function)/gm, "")
     .replace(/^\/\/# sourceMappingURL=.*\n?/gm, "");

@@ -6,9 +6,10 @@ import { formatBytes } from "../device/ledger.js";
 import { writeAtomically } from "../files/atomic.js";
 import { accuracyOf, type Comparison, type StoreComparison } from "../runs/comparison.js";
 import { clientScript } from "./client.js";
-import { documentHtml, figure, type Section, table } from "./document.js";
+import { documentHtml, type Section } from "./document.js";
 import { escapeHtml as html } from "./escape.js";
 import { libraries } from "./libraries.js";
+import { storeChapters } from "./store-chapters.js";
 
 interface Column {
   title: string;
@@ -110,7 +111,7 @@ export function comparisonHtml(comparison: Comparison): string {
     title: `${model} on ${dataset}: ${stores.length} stores`,
     about: `A comparison by comet-ts: ${titleOf(comparison)}. All stores saw the same weights and the same batches.`,
     notices: [],
-    sections: [summary(comparison), bytesAndNoise(), layers(comparison)],
+    sections: [summary(comparison), ...storeChapters(comparison)],
     data: { runs: [], stride: 1, horizon: 1, comparison },
     libraries: libraries(),
     client: clientScript(),
@@ -150,43 +151,4 @@ function summary({ stores, failed, equal, target }: Comparison): Section {
     title: "Summary",
     body: `<p>${html(tuned)}</p>\n<div class="scroll" tabindex="0"><table><thead><tr><td></td>${head}</tr></thead><tbody>\n${rows.join("\n")}\n</tbody></table></div>${failures}`,
   };
-}
-
-const bytesAndNoise = (): Section => ({
-  id: "pareto",
-  title: "Bytes against gradient noise",
-  body: figure(
-    "pareto",
-    "Every store a curve",
-    "Horizontal axis: the peak of all saved tensors’ bytes ÷ the images of the batch. Vertical axis: ‖error‖ ÷ ‖exact gradient‖ over all parameters and all probed batches. Both are logarithmic; lower and further left is better. A dot is a position of the store’s knob, a full dot the one in the table. A dashed line is a store without error, which has no place on a logarithmic axis.",
-  ),
-});
-
-function layers({ stores }: Comparison): Section {
-  const tables = stores
-    .filter(({ noise }) => noise > 0)
-    .map(({ store, layers }) =>
-      table(
-        `${store}: error of each parameter’s gradient`,
-        ["Parameter", "Values", "Gradient", "Bias", "σ", "Signal ÷ noise"],
-        layers.map(({ parameter, weights, gradient, bias, sigma, error }) => [
-          parameter,
-          weights.toLocaleString("en"),
-          scientific(gradient),
-          scientific(bias),
-          scientific(sigma),
-          error > 0 ? (gradient / error).toPrecision(3) : "exact",
-        ]),
-      ),
-    );
-  const body =
-    tables.length === 0
-      ? "<p>All stores gave exact gradients.</p>"
-      : figure(
-          "signal-to-noise",
-          "Signal ÷ noise, layer by layer",
-          "Root mean square of the exact gradient ÷ that of its error, for each parameter from the input of the network (top) to its output; logarithmic. Further right is better. The tables divide the error into its bias, the part that is the same in all batches, and σ, the part that varies; both are root mean squares over the values of a parameter. A bias below σ ÷ √batches cannot be told from 0.",
-          tables.join("\n"),
-        );
-  return { id: "layers", title: "Gradient error of each layer", body };
 }

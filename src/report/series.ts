@@ -4,6 +4,7 @@
  * the runs were.
  */
 import type { Bytes } from "../device/ledger.js";
+import type { OccupancyRecord } from "../device/occupancy.js";
 import type { Comparison } from "../runs/comparison.js";
 import type { Run } from "../runs/run.js";
 import { isPredicted } from "../stores/probe.js";
@@ -68,6 +69,8 @@ export interface RunData {
   epochs: EpochPoint[];
   /** The timeline of one step. An audited step also holds decoded copies. */
   memory: { step: number; audited: boolean; timeline: Record<keyof Bytes, number[]> } | null;
+  /** The same step by site; null in older runs. */
+  holders: OccupancyRecord | null;
   sites: SiteSeries[];
   samples: SamplePlane[];
   probes: LayerProbe[];
@@ -125,6 +128,7 @@ function runData(
           timeline: columns(memory.timeline),
         }
       : null,
+    holders: memory?.occupancy ?? null,
     sites: siteSeries(of(run, "sites")),
     samples: chooseSamples(of(run, "sample"), planes),
     probes: layerProbes(probes),

@@ -16,11 +16,34 @@ const dark = `
   --run-1: #56b4e9; --run-2: #f08a3c; --run-3: #2cc295; --run-4: #d98ac6; --run-5: #e6c229; --run-6: #9a9af0;
   --parameters: #7f8b98; --optimiser: #56606b; --gradients: #b9933f; --saved: #e0567c; --activations: #3d86b5; --workspace: #4f8f72;`;
 
-export const style = `
+/** The custom properties of both, for images outside a page. */
+export const themes = { light, dark } as const;
+
+/** The colours, which the pages of the site have too. */
+export const colours = `
 :root {${light}
 }
 @media screen and (prefers-color-scheme: dark) { :root {${dark}
 } }
+`;
+
+/** The rules of what the figures are made of, for the report and for the site's page of reports. */
+export const figureStyle = `
+.key { display: inline-block; width: 0.8em; height: 0.8em; border-radius: 2px; margin-right: 0.4em; }
+.panels { display: grid; gap: 1rem 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
+.panels.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); }
+.panels > *, .plots { min-width: 0; }
+.plots figure { margin: 0; }
+.legend { margin-bottom: 0.8rem; }
+.maps { display: grid; gap: 0.4rem; grid-template-columns: repeat(3, minmax(0, 13rem)); margin-bottom: 0.9rem; }
+.plots span.quiet, .maps span { font-size: 0.8rem; color: var(--quiet); display: block; overflow-wrap: anywhere; }
+.failed { background: var(--notice); padding: 0.5rem 0.8rem; }
+.chart { --plot-background: var(--paper); background: none; color: var(--ink); font-family: inherit; font-size: 12px;
+  overflow: visible; max-width: 100%; height: auto; }
+.chart-swatches { font: inherit; font-size: 0.85rem; margin-bottom: 0.5rem; }
+`;
+
+export const style = `${colours}
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem clamp(0.75rem, 3vw, 2.5rem) 4rem; max-width: 76rem; background: var(--paper);
   color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
@@ -41,22 +64,11 @@ th { font-weight: 600; }
 th small { display: block; font-weight: 400; color: var(--quiet); max-width: 24rem; }
 td.number, th.number { text-align: right; }
 td.hash { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: 0.82rem; overflow-wrap: anywhere; }
-.key { display: inline-block; width: 0.8em; height: 0.8em; border-radius: 2px; margin-right: 0.4em; }
 figure { margin: 1.4rem 0 2.2rem; }
 figcaption { font-size: 0.9rem; max-width: 46rem; margin-top: 0.4rem; }
-.panels { display: grid; gap: 1rem 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
-.panels.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); }
-.panels > *, .plots { min-width: 0; }
-.plots figure { margin: 0; }
-.legend { margin-bottom: 0.8rem; }
-.maps { display: grid; gap: 0.4rem; grid-template-columns: repeat(3, minmax(0, 13rem)); margin-bottom: 0.9rem; }
-.plots span.quiet, .maps span { font-size: 0.8rem; color: var(--quiet); display: block; overflow-wrap: anywhere; }
-.failed { background: var(--notice); padding: 0.5rem 0.8rem; }
-.chart { --plot-background: var(--paper); background: none; color: var(--ink); font-family: inherit; font-size: 12px;
-  overflow: visible; max-width: 100%; height: auto; }
-.chart-swatches { font: inherit; font-size: 0.85rem; margin-bottom: 0.5rem; }
 details { margin: 0.5rem 0 1rem; }
 summary { cursor: pointer; color: var(--quiet); }
+${figureStyle}
 @media print {
   body { font-size: 11pt; max-width: none; padding: 0; }
   nav { display: none; }

@@ -123,7 +123,7 @@ export async function restoreNetwork(session: Session, { path, state }: Checkpoi
   await loadWeights(model, join(path, "weights.safetensors"));
   const { tensors } = await readSafetensors(join(path, "momentum.safetensors"));
   optimizer.restore({
-    momentum: new Map([...tensors].map(([name, { data }]) => [name, data])),
+    momentum: tensors,
     meanGradient: new Map(state.meanGradient),
   });
 }

@@ -7,6 +7,7 @@ import * as is from "../files/shape.js";
 import { defaultsOf } from "../setting.js";
 import { storeSettings } from "../stores/registry.js";
 import { type Settings, settingsTable } from "../training/settings.js";
+import type { Code } from "./code.js";
 
 /** This number grows when older versions could not read the file. */
 export const manifestVersion = 1;
@@ -23,8 +24,11 @@ export interface DataSource {
 export interface Manifest {
   version: typeof manifestVersion;
   id: string;
-  /** The versions of comet-ts and Node, and the machine's architecture. */
-  versions: { comet: string; node: string; arch: string };
+  /**
+   * The versions of comet-ts and Node, the machine's architecture, and the code by its sum and its commit (see Code), which
+   * runs of earlier versions lack.
+   */
+  versions: { comet: string; node: string; arch: string } & Partial<Code>;
   /** The profile and the number of threads that the run really had. */
   profile: Profile;
   threads: number;
@@ -61,19 +65,23 @@ export const settingsShape = is.object<Settings>(
 );
 
 /**
- * A file's content, with the default for each store setting that its settings lack: the file may be older than the store
- * that reads the setting.
+ * A file's content, with the default for each store setting that its settings lack, and for `momentumType`: the file may be
+ * older than the setting.
  */
 export function withStoreDefaults(value: unknown): unknown {
   if (!is.isRecord(value) || !is.isRecord(value.settings)) return value;
   const { settings } = value;
-  const missing = Object.entries(defaultsOf(storeSettings)).filter(
+  const { momentumType } = settingsTable;
+  const missing = Object.entries(defaultsOf({ ...storeSettings, momentumType })).filter(
     ([name]) => !Object.hasOwn(settings, name),
   );
   return { ...value, settings: { ...settings, ...Object.fromEntries(missing) } };
 }
 
-const versions = is.object<Manifest["versions"]>({ comet: is.text, node: is.text, arch: is.text });
+const versions = is.object<Manifest["versions"]>(
+  { comet: is.text, node: is.text, arch: is.text, code: is.text, commit: is.nullable(is.text) },
+  ["code", "commit"],
+);
 
 export const manifestShape = is.object<Manifest>(
   {

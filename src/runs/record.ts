@@ -1,6 +1,7 @@
 /** The shape of a line of metrics.jsonl. */
 
 import { type Bytes, categories } from "../device/ledger.js";
+import type { Holder, HolderSeries, OccupancyRecord } from "../device/occupancy.js";
 import * as is from "../files/shape.js";
 import type { ProbeRow } from "../stores/probe.js";
 import type {
@@ -24,6 +25,19 @@ const bytes = is.object<Bytes>(
     is.Shape<number>
   >,
 );
+
+const held = { site: is.text, category: is.oneOf(...categories) };
+
+const occupancy = is.object<OccupancyRecord>({
+  ops: is.list(is.text),
+  series: is.list(is.object<HolderSeries>({ ...held, bytes: is.list(is.count) })),
+  peak: is.object<OccupancyRecord["peak"]>({
+    moment: is.count,
+    op: is.text,
+    bytes: is.count,
+    holders: is.list(is.object<Holder>({ ...held, bytes: is.count, blocks: is.count })),
+  }),
+});
 
 const site = is.object<SiteRecord["sites"][number]>({
   name: is.text,
@@ -57,22 +71,27 @@ const sample = is.object<SampleRecord>({
 });
 
 const shapes: { [K in Kind]: is.Shape<Extract<TrainRecord, { kind: K }>> } = {
-  step: is.object<StepRecord>({
-    kind: is.oneOf("step"),
-    step: is.count,
-    epoch: is.count,
-    loss: is.number,
-    accuracy: is.number,
-    lr: is.number,
-    ms: is.number,
-    savedPeakBytes: is.number,
-    devicePeakBytes: is.number,
-    convRawBytes: is.number,
-    convPackedBytes: is.number,
-    audited: is.flag,
-    rawBytes: is.number,
-    packedBytes: is.number,
-  }),
+  step: is.object<StepRecord>(
+    {
+      kind: is.oneOf("step"),
+      step: is.count,
+      epoch: is.count,
+      loss: is.number,
+      accuracy: is.number,
+      lr: is.number,
+      ms: is.number,
+      savedPeakBytes: is.number,
+      devicePeakBytes: is.number,
+      convRawBytes: is.number,
+      convPackedBytes: is.number,
+      audited: is.flag,
+      rawBytes: is.number,
+      packedBytes: is.number,
+      noise: is.measured,
+      lawNoise: is.measured,
+    },
+    ["noise", "lawNoise"],
+  ),
   sites: is.object<SiteRecord>({ kind: is.oneOf("sites"), step: is.count, sites: is.list(site) }),
   plan: is.object<PlanRecord>({
     kind: is.oneOf("plan"),
@@ -90,7 +109,10 @@ const shapes: { [K in Kind]: is.Shape<Extract<TrainRecord, { kind: K }>> } = {
     seconds: is.number,
     weights: is.text,
   }),
-  memory: is.object<MemoryRecord>({ kind: is.oneOf("memory"), step: is.count, timeline: is.list(bytes) }),
+  memory: is.object<MemoryRecord>(
+    { kind: is.oneOf("memory"), step: is.count, timeline: is.list(bytes), occupancy },
+    ["occupancy"],
+  ),
   probe: is.object<ProbeRecord>({ kind: is.oneOf("probe"), step: is.count, rows: is.list(probeRow) }),
   sample: {
     find(value) {

@@ -1,6 +1,12 @@
 /** A run in a few figures, from its records. */
 import { isPredicted } from "../stores/probe.js";
-import type { AuditRecord, ProbeRecord, StepRecord, TrainRecord } from "../training/records.js";
+import type {
+  AuditRecord,
+  ProbeRecord,
+  StepRecord,
+  TrainRecord,
+  TransferRecord,
+} from "../training/records.js";
 
 export interface SigmaRow {
   parameter: string;
@@ -10,6 +16,17 @@ export interface SigmaRow {
   /** The least and the largest predicted ÷ measured of a single probed step. */
   least: number;
   most: number;
+}
+
+/** What a run moved out of the device and back. */
+export interface Moved {
+  /** The mean of the steps. */
+  sentBytes: number;
+  /** The most bytes that waited outside the device at a time. */
+  hostPeakBytes: number;
+  /** The modelled time for which the device waited for its link, and that of the steps with it, in all steps. */
+  stallSeconds: number;
+  modelledSeconds: number;
 }
 
 export interface Summary {
@@ -30,17 +47,25 @@ export interface Summary {
    * since its own time includes the audit.
    */
   stepSeconds: number;
+  /**
+   * Of the steps whose noise was planned: how many had more than the policy `law` would make, and the largest noise of a
+   * step ÷ what the law would make of it; null for a run that plans none.
+   */
+  loosened: { steps: number; noiseRatio: number } | null;
   /** Over all audited frames; null if there were none. */
   worstErrorRatio: number | null;
   auditedFrames: number;
   /** The largest |x − x̂| of audited tensors without a promised bound; null where there was none. */
   largestError: number | null;
   sigma: SigmaRow[];
+  /** Null for a run that moved nothing. */
+  moved: Moved | null;
 }
 
 /** Adds up records, in the order of events. */
 export class Summarizer {
   readonly #steps: StepRecord[] = [];
+  readonly #transfers: TransferRecord[] = [];
   readonly #squares = new Map<string, SigmaRow & { count: number }>();
   #accuracy: number | null = null;
   #worst: number | null = null;
@@ -52,6 +77,7 @@ export class Summarizer {
     else if (record.kind === "epoch") this.#accuracy = record.testAccuracy;
     else if (record.kind === "probe") this.#addProbe(record);
     else if (record.kind === "audit") this.#addAudit(record);
+    else if (record.kind === "transfers") this.#transfers.push(record);
   }
 
   #addAudit({ frames, worst, unbounded = 0, largest = 0 }: AuditRecord): void {
@@ -98,6 +124,7 @@ export class Summarizer {
       packingSavedBytes: peak ? peak.rawBytes - peak.packedBytes : 0,
       convRatio: packed > 0 && packed !== sum("convRawBytes") ? sum("convRawBytes") / packed : null,
       stepSeconds: (sum("ms", undisturbed) / 1000) * (steps.length / Math.max(undisturbed.length, 1)),
+      loosened: loosenedOf(steps),
       worstErrorRatio: this.#worst,
       auditedFrames: this.#frames,
       largestError: this.#largest,
@@ -106,8 +133,21 @@ export class Summarizer {
         predicted: Math.sqrt(row.predicted / count),
         measured: Math.sqrt(row.measured / count),
       })),
+      moved: movedBy(this.#transfers),
     };
   }
+}
+
+function movedBy(transfers: readonly TransferRecord[]): Moved | null {
+  if (transfers.length === 0) return null;
+  const sum = (key: "sentBytes" | "stallMs" | "modelledMs") =>
+    transfers.reduce((total, record) => total + record[key], 0);
+  return {
+    sentBytes: sum("sentBytes") / transfers.length,
+    hostPeakBytes: transfers.reduce((most, { hostPeakBytes }) => Math.max(most, hostPeakBytes), 0),
+    stallSeconds: sum("stallMs") / 1000,
+    modelledSeconds: sum("modelledMs") / 1000,
+  };
 }
 
 function lossesOf(steps: readonly StepRecord[]): Summary["losses"] {
@@ -115,4 +155,18 @@ function lossesOf(steps: readonly StepRecord[]): Summary["losses"] {
   const tenth = Math.ceil(steps.length / 10);
   const mean = (some: readonly StepRecord[]) => some.reduce((sum, { loss }) => sum + loss, 0) / tenth;
   return { start: mean(steps.slice(0, tenth)), end: mean(steps.slice(-tenth)) };
+}
+
+/** Noise that is this part above the law's is the law's, but for rounding. */
+const hardlyMore = 1.001;
+
+function loosenedOf(steps: readonly StepRecord[]): Summary["loosened"] {
+  const ratios = steps.flatMap(({ noise, lawNoise }) =>
+    noise !== undefined && lawNoise !== undefined && lawNoise > 0 ? [noise / lawNoise] : [],
+  );
+  if (ratios.length === 0) return null;
+  return {
+    steps: ratios.filter((ratio) => ratio > hardlyMore).length,
+    noiseRatio: ratios.reduce((most, ratio) => Math.max(most, ratio), 0),
+  };
 }

@@ -6,8 +6,9 @@ import { policies } from "../comet/policies/registry.js";
 import type { Policy, PolicyKind } from "../comet/policy.js";
 import { CometStore } from "../comet/store.js";
 import type { Engine } from "../engine/tape.js";
-import { mergeTables, real, type SettingsOf, whole, word } from "../setting.js";
+import { flag, mergeTables, real, type SettingsOf, whole, word } from "../setting.js";
 import { type Knob, storeKind } from "./kind.js";
+import { chooserOf, readsRecompute, recomputeSettings } from "./recompute/settings.js";
 
 type PolicyName = (typeof policies)[number]["name"];
 const names: readonly PolicyName[] = policies.map(({ name }) => name);
@@ -23,6 +24,12 @@ export const cometSettings = {
     example: { policy: "spread" },
   }),
   ...ofPolicies,
+  fit: flag({
+    default: false,
+    promise: true,
+    help: "loosen the bounds of policy law, with as little more noise as can be, where a step would not fit the memory",
+    example: { fit: true },
+  }),
   share: real("a finite number above 0", (value) => value > 0 && Number.isFinite(value), "s", {
     default: 0.01,
     help: "accepted gradient σ as a share of the mean |momentum|",
@@ -43,6 +50,7 @@ export const cometSettings = {
     help: "the codec's mode: fast, dense, or for each tensor the one that pays",
     example: { mode: "dense" },
   }),
+  ...recomputeSettings,
 };
 
 type CometSettings = SettingsOf<typeof cometSettings>;
@@ -50,11 +58,26 @@ type CometSettings = SettingsOf<typeof cometSettings>;
 const kindOf = (policy: string): PolicyKind => policies.find(({ name }) => name === policy)! as PolicyKind;
 
 /** The policy that the settings name. */
-export const policyOf = (settings: CometSettings): Policy => kindOf(settings.policy).create(settings);
+export function policyOf(settings: CometSettings): Policy {
+  const policy = kindOf(settings.policy).create(settings);
+  return settings.fit ? { ...policy, limits: "memory" } : policy;
+}
+
+/**
+ * A frame takes about a tenth of its values' bytes, and an entry gets a quarter of the bounds of what will be computed again
+ * from it: docs/rivals.md, "COMET with recomputation", has what this gives.
+ */
+const lossy = { keptShare: 1 / 10, entryShare: 1 / 4 };
 
 /** A setting that belongs to one policy is read under that policy only. */
-const readsSetting = (name: string, { policy }: CometSettings): boolean =>
-  !Object.hasOwn(ofPolicies, name) || Object.hasOwn(kindOf(policy).settings, name);
+const readsSetting = (name: string, given: CometSettings): boolean => {
+  if (name === "fit") return given.policy === "law";
+  if (Object.hasOwn(recomputeSettings, name)) {
+    // Under the quantiser `paper` nothing is made from others. A policy that plans all bounds together knows no segments.
+    return given.quantizer !== "paper" && !policyOf(given).limits && readsRecompute(name, given);
+  }
+  return !Object.hasOwn(ofPolicies, name) || Object.hasOwn(kindOf(given.policy).settings, name);
+};
 
 const slugOf =
   (store: string) =>
@@ -77,15 +100,19 @@ export function cometStore(
 ): CometStore {
   const { every, share, quantizer, mode } = settings;
   const controller = new Controller({ policy, every, share });
-  return new CometStore(deviceCodec(engine), controller, { quantizer, mode, convOnly });
+  const segments = convOnly ? null : chooserOf(settings, lossy);
+  return new CometStore(deviceCodec(engine), controller, { quantizer, mode, convOnly, segments });
 }
 
 export const comet = storeKind({
   name: "comet",
   help: "COMET for all that ops save",
   settings: cometSettings,
-  label: ({ policy }) => `COMET, ${policy}`,
-  slug: slugOf("comet"),
+  lighter: "settings.fit, settings.mode dense, or a larger settings.share",
+  label: ({ policy, recompute }) =>
+    `COMET, ${policy}${recompute === "cheap" ? "" : `, recompute ${recompute}`}`,
+  slug: (given) =>
+    `${slugOf("comet")(given)}${given.recompute === "cheap" ? "" : `-recompute-${given.recompute}`}`,
   reads: readsSetting,
   knob: knobOf,
   create: (engine, settings) => cometStore(engine, settings),
@@ -96,9 +123,10 @@ export const cometConv = storeKind({
   name: "comet-conv",
   help: "COMET for inputs of convolutions and linear layers alone, as in the paper",
   settings: cometSettings,
+  lighter: "settings.store comet",
   label: ({ policy }) => `COMET (conv), ${policy}`,
   slug: slugOf("comet-conv"),
-  reads: readsSetting,
+  reads: (name, given) => !Object.hasOwn(recomputeSettings, name) && readsSetting(name, given),
   knob: knobOf,
   create: (engine, settings) => cometStore(engine, settings, { convOnly: true }),
   withPolicy: (engine, settings, policy) => cometStore(engine, settings, { convOnly: true, policy }),

@@ -22,6 +22,8 @@ export interface StoreKind<Table extends SettingsTable = SettingsTable> {
   readonly name: string;
   /** One line for the help. */
   readonly help: string;
+  /** What makes saved tensors smaller than under this store, as the end of a remedy; absent: the store `comet`. */
+  readonly lighter?: string;
   /** The settings that it reads beside those of every run. */
   readonly settings: Table;
   /** A short name of a run under this store, for legends. */

@@ -4,7 +4,9 @@
  * carries COMET's frames in place of values.
  */
 import type { StoreController } from "../engine/controller.js";
-import type { Packed, SaveRequest } from "../engine/packed.js";
+import type { Packed, SaveRequest, Signs } from "../engine/packed.js";
+import type { ChooseSegments } from "../engine/plan.js";
+import type { SavedTensor } from "../engine/saved.js";
 import { PlainStore, Store, type Transfers } from "../engine/store.js";
 import type { Engine } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
@@ -50,6 +52,7 @@ type OffloadSettings = SettingsOf<typeof settings>;
 export class OffloadStore extends Store {
   readonly name = "offload";
   override readonly keeps;
+  override readonly segments: ChooseSegments | null;
   override readonly controller: StoreController | null;
   override readonly random: boolean;
   readonly #inner: Store;
@@ -69,6 +72,7 @@ export class OffloadStore extends Store {
     this.#shuttle = new Shuttle(host, linkRate * 1000);
     this.#convOnly = offloadSites === "conv";
     this.keeps = inner.keeps;
+    this.segments = inner.segments;
     this.controller = inner.controller;
     this.random = inner.random;
   }
@@ -85,6 +89,10 @@ export class OffloadStore extends Store {
     const { blocks } = packed;
     if (!blocks) return packed;
     return movedFrames(packed, ...this.#ticket(new Blocks(x.engine.device, blocks)));
+  }
+
+  override signsOf(saved: SavedTensor): Signs | null {
+    return this.#inner.signsOf(saved);
   }
 
   /** Feature maps have a batch of at least two dimensions more, or feed a linear layer. */

@@ -6,6 +6,7 @@ export const plain = storeKind({
   name: "plain",
   help: "every tensor as it is",
   settings: {},
+  lighter: "settings.store recompute or comet",
   label: () => "plain",
   create: () => new PlainStore(),
 });

@@ -3,7 +3,7 @@ import type { Kernels } from "../kernels/kernels.js";
 import { type SmallFloatName, smallFloatBytes } from "../kernels/small-float.js";
 
 /** How numbers are kept: small, or as they are. */
-export type Format = SmallFloatName | "fp32";
+export type Format = Exclude<SmallFloatName, "bf16"> | "fp32";
 
 /** The bytes of n numbers, in whole words. */
 export const formatBytes = (n: number, format: Format): number =>

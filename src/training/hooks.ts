@@ -1,4 +1,5 @@
 /** What a caller of `train` is told, and what it asks to be measured. */
+import type { PackEvent } from "../engine/store.js";
 import type { Module } from "../nn/index.js";
 import type { GradientErrors } from "../stores/gradient-error.js";
 import type { Position } from "./position.js";
@@ -9,6 +10,8 @@ export interface TrainHooks {
   onRecord?(record: TrainRecord): void;
   /** Called after each step. */
   onStep?(record: StepRecord): void;
+  /** Called for each tensor that a step saves, once it is packed. The tensor is lent for the call. */
+  onPack?(event: PackEvent): void;
   /**
    * Called after the evaluation of each epoch. Training waits for a promise, and ends if the answer is false: early
    * stopping.

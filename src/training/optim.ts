@@ -3,19 +3,21 @@
 import type { GradientReceiver } from "../engine/gradients.js";
 import type { Parameter } from "../engine/parameter.js";
 import type { Engine } from "../engine/tape.js";
-import { Tensor } from "../engine/tensor.js";
 import { UsageError } from "../error.js";
+import { type Momentum, type MomentumType, momentumOf, type SavedMomentum } from "./momentum.js";
 
 export interface SgdOptions {
   lr: number;
   momentum?: number;
   weightDecay?: number;
   nesterov?: boolean;
+  /** How the momentum is kept between steps. Default "float32". */
+  momentumType?: MomentumType;
 }
 
 /** What a step depends on besides weights and gradients, by parameter name. */
-export interface SgdState<Momentum> {
-  momentum: Map<string, Momentum>;
+export interface SgdState {
+  momentum: Map<string, SavedMomentum>;
   /** For an optimiser without momentum: the mean |gradient| of the last step. */
   meanGradient: Map<string, number>;
 }
@@ -28,12 +30,12 @@ export class Sgd {
   readonly #engine: Engine;
   readonly #parameters: readonly Parameter[];
   readonly #options: Required<SgdOptions>;
-  readonly #momentum = new Map<Parameter, Tensor>();
+  readonly #momentum = new Map<Parameter, Momentum>();
   /** The mean |gradient|, for an optimiser without momentum: the gradients themselves are freed. */
   readonly #meanGradient = new Map<Parameter, number>();
 
   constructor(engine: Engine, parameters: Iterable<Parameter>, options: SgdOptions) {
-    const { lr, momentum = 0.9, weightDecay = 0, nesterov = false } = options;
+    const { lr, momentum = 0.9, weightDecay = 0, nesterov = false, momentumType = "float32" } = options;
     for (const [name, value] of Object.entries({ lr, momentum, weightDecay })) {
       if (!(value >= 0 && Number.isFinite(value))) {
         throw new UsageError({
@@ -46,7 +48,7 @@ export class Sgd {
     }
     this.#engine = engine;
     this.#parameters = [...parameters];
-    this.#options = { lr, momentum, weightDecay, nesterov };
+    this.#options = { lr, momentum, weightDecay, nesterov, momentumType };
   }
 
   /** Updates every parameter that has a gradient. `lrFactor` is a factor on the learning rate: see the schedules. */
@@ -76,12 +78,16 @@ export class Sgd {
         const { value } = parameter;
         const each = value.size / value.shape[0]!;
         const [begin, end] = [first * each, first * each + gradient.size];
-        const m = momentum > 0 ? this.#buffer(parameter).data.subarray(begin, end) : null;
-        if (m === null) {
+        if (momentum > 0) {
+          this.#buffer(parameter).change(begin, gradient.size, (m, at) => {
+            const range = [at - begin, at - begin + m.length] as const;
+            kernels.sgd(value.data.subarray(at, at + m.length), gradient.data.subarray(...range), m, step);
+          });
+        } else {
           sum = kernels.sumAbs(gradient.data, first === 0 ? 0 : sum);
           this.#meanGradient.set(parameter, sum / end);
+          kernels.sgd(value.data.subarray(begin, end), gradient.data, null, step);
         }
-        kernels.sgd(value.data.subarray(begin, end), gradient.data, m, step);
         gradient.dispose();
       },
     };
@@ -90,41 +96,33 @@ export class Sgd {
   /** The mean |m| of a parameter; 0 before its first step. Without momentum, m is the last gradient. */
   meanMomentum(parameter: Parameter): number {
     const buffer = this.#momentum.get(parameter);
-    return buffer ? this.#meanAbs(buffer) : (this.#meanGradient.get(parameter) ?? 0);
+    if (!buffer) return this.#meanGradient.get(parameter) ?? 0;
+    return buffer.sumAbs() / parameter.value.size;
   }
 
-  /** The tensors are borrowed, and the next step changes them. */
-  get state(): SgdState<Tensor> {
+  /** What is borrowed, and the next step may change it. */
+  get state(): SgdState {
     const named = <T>(map: ReadonlyMap<Parameter, T>) =>
       new Map([...map].map(([{ name }, value]): [string, T] => [name, value]));
     return { momentum: named(this.#momentum), meanGradient: named(this.#meanGradient) };
   }
 
   /** Continues from the state of another Sgd of the same parameters. */
-  restore({ momentum, meanGradient }: Readonly<SgdState<Float32Array>>): void {
+  restore({ momentum, meanGradient }: Readonly<SgdState>): void {
     for (const parameter of this.#parameters) {
       const [m, mean] = [momentum.get(parameter.name), meanGradient.get(parameter.name)];
-      if (m !== undefined) this.#buffer(parameter).data.set(m);
+      if (m !== undefined) this.#buffer(parameter).set(m.data);
       if (mean !== undefined) this.#meanGradient.set(parameter, mean);
     }
   }
 
-  #meanAbs(tensor: Tensor): number {
-    return this.#engine.kernels.sumAbs(tensor.data) / tensor.size;
-  }
-
-  #buffer(parameter: Parameter): Tensor {
+  #buffer(parameter: Parameter): Momentum {
     const known = this.#momentum.get(parameter);
     if (known) return known;
-    const buffer = Tensor.empty(
-      this.#engine,
-      parameter.value.shape,
-      `${parameter.name} momentum`,
-      "optimiser",
-    );
-    this.#engine.kernels.fill(buffer.data, 0);
-    this.#momentum.set(parameter, buffer);
-    return buffer;
+    const { name, value } = parameter;
+    const made = momentumOf(this.#engine, value.shape, `${name} momentum`, this.#options.momentumType);
+    this.#momentum.set(parameter, made);
+    return made;
   }
 }
 

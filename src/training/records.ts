@@ -1,6 +1,7 @@
 /** What a run records while it trains: one record for each event, and one line of metrics.jsonl for each record. */
 
 import type { Bytes } from "../device/ledger.js";
+import type { OccupancyRecord } from "../device/occupancy.js";
 import type { Expectation, SiteReport } from "../engine/controller.js";
 import type { Transfers } from "../engine/store.js";
 import type { ProbeRow } from "../stores/probe.js";
@@ -25,6 +26,9 @@ export interface StepRecord {
   /** All tensors that were packed, masks included. */
   rawBytes: number;
   packedBytes: number;
+  /** The total relative gradient noise ρ that a controller with a plan expects, and that of policy `law`. */
+  noise?: number;
+  lawNoise?: number;
 }
 
 export interface SiteRecord {
@@ -53,6 +57,8 @@ export interface MemoryRecord {
   kind: "memory";
   step: number;
   timeline: Bytes[];
+  /** The same by site, at fewer moments. Older records have none. */
+  occupancy?: OccupancyRecord;
 }
 
 export interface ProbeRecord {

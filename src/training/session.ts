@@ -88,6 +88,7 @@ export function createSession(given: Partial<Settings>, dataset: Dataset, parts:
 
 function storeFor(engine: Engine, settings: Settings, { store, policy }: SessionParts): Store {
   const kind = storeNamed(settings.store)!;
+  engine.device.advice = kind.lighter ?? "settings.store comet";
   if (!policy) {
     if (typeof store === "function") return store(engine);
     return store ?? kind.create(engine, settings);

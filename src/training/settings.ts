@@ -24,6 +24,7 @@ import {
   word,
 } from "../setting.js";
 import { reads, type StoreName, storeNames, storeSettings, stores } from "../stores/registry.js";
+import { momentumTypes } from "./momentum.js";
 import { type Schedule, schedules, warmUp } from "./optim.js";
 
 const share = (value: number): boolean => value >= 0 && value < 1;
@@ -73,6 +74,11 @@ const runSettings = {
     default: 0.9,
     help: "momentum of SGD",
     example: { momentum: 0.9 },
+  }),
+  momentumType: word(momentumTypes, {
+    default: "float32",
+    help: "how the momentum is kept; bfloat16 halves its bytes",
+    example: { momentumType: "bfloat16" },
   }),
   weightDecay: real("a finite number", Number.isFinite, "d", {
     default: 5e-4,

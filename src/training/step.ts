@@ -1,6 +1,7 @@
 /** One training step: forward, backward, update; and what is measured before and during it. */
 
 import type { Bytes } from "../device/ledger.js";
+import { Occupancy } from "../device/occupancy.js";
 import type { Expectation } from "../engine/controller.js";
 import type { PackEvent } from "../engine/store.js";
 import { abandon, assertNothingLeaks, backward } from "../engine/tape.js";
@@ -82,12 +83,19 @@ function trainStep(
   ledger.resetPeak();
   // Those of probes do not count.
   store.transfers();
-  ledger.onChange = context.timed ? (live) => timeline.push({ ...live }) : null;
+  const occupancy = context.timed ? new Occupancy() : null;
+  ledger.onChange = occupancy
+    ? (live, total) => {
+        timeline.push({ ...live });
+        occupancy.changed(device.op, total, () => device.blocks());
+      }
+    : null;
   controller?.open?.();
   store.onPack = (event: PackEvent) => {
     // A store that only recomputes packs nothing, so its tensors have no ratio.
     if (store.keeps !== "first") packs.push(packRecord(event));
     audit?.look(event);
+    hooks.onPack?.(event);
   };
   const seen = { right: 0, rightOfFive: 0 };
   const count = labels.size;
@@ -102,6 +110,7 @@ function trainStep(
   backward(loss, receiver);
   store.onPack = null;
   controller?.end?.({ savedPeakBytes: ledger.peak.saved, images: count });
+  const expected = controller?.expected?.() ?? null;
   session.average?.update();
   controller?.assess?.((parameter) => optimizer.meanMomentum(parameter));
   ledger.onChange = null;
@@ -117,6 +126,7 @@ function trainStep(
     devicePeakBytes: ledger.peakTotal,
     ...bytesOf(packs),
     audited: audit !== null,
+    ...expected,
   };
   emit(record);
   hooks.onStep?.(record);
@@ -129,7 +139,9 @@ function trainStep(
   const sites = controller?.report?.();
   if (sites)
     emit({ kind: "sites", step, sites: sites.map((site) => ({ ...site, ...bytesAt(packs, site.name) })) });
-  if (context.timed) emit({ kind: "memory", step, timeline: thin(timeline, 600) });
+  if (occupancy?.record) {
+    emit({ kind: "memory", step, timeline: thin(timeline, 600), occupancy: occupancy.record });
+  }
   return value;
 }
 

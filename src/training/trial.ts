@@ -6,8 +6,9 @@ import { Tensor } from "../engine/tensor.js";
 import { fromGradients, keepingStatistics } from "../stores/probe.js";
 import { type Batch, lossOf } from "./evaluation.js";
 import type { Session } from "./session.js";
+import { memoryOf } from "./trial-memory.js";
 
-/** The part of the device that stays free, since free memory comes in pieces. */
+/** The part of the device that stays free: the slack of docs/decisions/placement.md, and what differs from the trial. */
 const margin = 1 / 16;
 
 /** The loss of the first images of a batch. */
@@ -57,11 +58,13 @@ export function trialOf(session: Session, batch: Batch): Trial {
       });
       return ledger.peak.saved;
     },
+    memory: memoryOf(session, lossOfFirst),
     leftForSaved(count) {
       const { live, peak } = ledger;
       // The first step adds the momentum of all parameters. Gradients are freed as they come, so they count with what
       // grows with the batch.
-      const momentum = settings.momentum > 0 && live.optimiser === 0 ? live.parameters : 0;
+      const relative = settings.momentumType === "bfloat16" ? 0.5 : 1;
+      const momentum = settings.momentum > 0 && live.optimiser === 0 ? relative * live.parameters : 0;
       const once = ledger.total + momentum + peak.workspace - live.workspace;
       const each = peak.activations - live.activations + peak.gradients;
       const part = count / labels.size;

@@ -32,6 +32,14 @@ test("comet memory tells each store's bytes, and says that its input is random",
     assert.match(printed, new RegExp(`│ ${store} +│`));
 });
 
+test("comet memory --timeline tells what lives at the peak and over the step, by site", () => {
+  const args = ["memory", "--model", "resnet8", "--batch", "2", "--image", "16", "--threads", "1"];
+  const printed = comet(...args, "--store", "plain", "--timeline");
+  assert.match(printed, /At the peak, [\d.]+ KiB|At the peak, [\d.]+ MiB/);
+  assert.match(printed, /│ layer1\.0\.bn1 +│ saved +│/);
+  assert.match(printed, /\(peak\)/);
+});
+
 test("each store's memory is measured in a process of its own, and its time is a share of the step", () => {
   const args = ["memory", "--model", "resnet8", "--batch", "4", "--image", "16", "--threads", "1", "--json"];
   const [row, ...others] = JSON.parse(comet(...args, "--store", "comet", "--policy", "spread")) as Row[];
@@ -101,7 +109,9 @@ test("a stopwatch counts packing and unpacking, nested calls once, and nothing i
   store.pack(tensor);
   clock += 100;
   assert.equal(store.derive({} as SavedTensor, {} as Recipe).range(0, 1), tensor);
-  assert.equal(elapsed(), 4 + 1 + 2);
+  assert.deepEqual(elapsed(), { packMs: 4, unpackMs: 0, recomputeMs: 1 + 2 });
+  source.range(0, 1);
+  assert.equal(elapsed().unpackMs, 2);
 });
 
 test("comet max-batch finds that more fits when less is kept", () => {

@@ -107,6 +107,7 @@ test("calibration on a part of a batch scales sums to the whole", () => {
     backPropagate: () => gradients,
     forward: () => 0,
     leftForSaved: () => 0,
+    memory: { budget: 0, limit: 0, fitting: () => 1, profile: () => [] },
   });
   const { observation: seen, acceptedSigma } = controller.sites.get(site.name)!;
   assert.deepEqual([...seen!.energy], [1, 0, 2]);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Allocator, alignment, alignUp } from "../../src/device/allocator.js";
 import { type Block, Device } from "../../src/device/device.js";
-import { categories, formatBytes, parseBytes } from "../../src/device/ledger.js";
+import { type Category, categories, formatBytes, parseBytes } from "../../src/device/ledger.js";
 import { MemoryError, UsageError } from "../../src/error.js";
 import { seed } from "../arbitrary/seed.js";
 
@@ -243,12 +243,37 @@ test("out of memory says what was asked, by whom, what is live and what would he
         /layer2\.conv \(gradients\): expected 879 KiB more of the device's 1.00 MiB/,
       );
       assert.match(error.message, /live: activations 488 KiB/);
-      assert.match(
-        error.message,
-        /smaller settings.batch, a larger settings.memory, or a settings.store that keeps less$/,
-      );
       return true;
     },
+  );
+});
+
+test("the remedy of a shortage names its cause", () => {
+  const short = (live: readonly [number, Category][], wanted: readonly [number, Category]) => {
+    const device = new Device({ memory: 2 ** 20 });
+    device.advice = "another store";
+    for (const [bytes, category] of live) device.allocate(bytes, category, "live").pin();
+    try {
+      device.allocate(wanted[0], wanted[1], "wanted");
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "it fits";
+  };
+  const most = 900_000;
+  assert.match(short([[600_000, "parameters"]], [600_000, "gradients"]), /weights.*alone.*settings.model$/);
+  assert.match(short([[most, "saved"]], [most, "activations"]), /saved for the backward.*another store$/);
+  assert.match(short([[most, "activations"]], [most, "gradients"]), /no store makes.*settings.memory$/);
+});
+
+test("free bytes in pieces are named as such, where the blocks between them are in use", () => {
+  const device = new Device({ memory: 2 ** 20 });
+  const blocks = Array.from({ length: 9 }, (_, i) => device.allocate(100_000, "saved", `block ${i}`));
+  for (const block of blocks) block.pin();
+  for (const block of blocks.filter((_, i) => i % 2 === 0)) device.free(block);
+  assert.throws(
+    () => device.allocate(300_000, "activations", "wanted"),
+    /free but no piece over .*the op in progress holds tensors between the free pieces/,
   );
 });
 

@@ -132,7 +132,7 @@ function derived(engine: Engine, gates: number, images: number, each: number) {
   const rng = createRng(seed);
   const values = Float32Array.from({ length: images * each }, () => Math.max(0, rng.uniform() - 0.5));
   const shape = [images, each];
-  const packer = { pack: assert.fail, derive: assert.fail };
+  const packer = { pack: assert.fail, derive: assert.fail, repack: assert.fail, signsOf: () => null };
   const saved = new SavedTensor(packer, engine, shape, "relu", null);
   const site = { name: "relu", op: "relu", parameter: null };
   const claim = { site, need: "support", share: 1, positive: false, derived: false } as const;

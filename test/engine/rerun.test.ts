@@ -5,20 +5,7 @@ import { chainRows } from "../../src/engine/chain-rows.js";
 import { createEngine } from "../../src/engine/engine.js";
 import type { ChooseSegments } from "../../src/engine/plan.js";
 import { abandon, assertNothingLeaks, backward } from "../../src/engine/tape.js";
-import { Keeping, kindsOf, type Line, Network } from "../laws/passes.js";
-
-/** All steps but the last two, in segments that begin at these steps. */
-const segmentsFrom =
-  (...starts: readonly number[]): ChooseSegments =>
-  (steps) => {
-    const entry = (at: number) => steps[at]!.inputs[0]!;
-    const ends = [...starts.slice(1), steps.length - 2];
-    const segments = starts.map((start, i) => ({
-      entry: entry(start),
-      steps: steps.slice(start, ends[i]).map(({ name }) => name),
-    }));
-    return { segments, pinned: new Set([...starts, ends.at(-1)!].map(entry)) };
-  };
+import { Keeping, kindsOf, type Line, Network, segmentsFrom } from "../laws/passes.js";
 
 /** One planned step, and how often the weights of each convolution were applied in it. */
 function stepped(lines: readonly Line[], segments: ChooseSegments | null) {

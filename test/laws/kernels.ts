@@ -101,6 +101,8 @@ const rows = fc.record({
 /** Without classes there are no labels, so there are no rows either. */
 const labelled = rows.map((s) => (s.classes === 0 ? { ...s, rows: 0 } : s));
 const maybe = fc.boolean();
+const place = fc.constantFrom("apart", "over dy", "over x");
+type Five = [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
 const groups = fc.record({
   rows: fc.integer({ min: 0, max: 4 }),
   size: fc.integer({ min: 0, max: 80 }),
@@ -210,23 +212,36 @@ export const laws: Partial<Record<keyof Kernels, fc.Arbitrary<Call>>> = {
     run: (k, [y, x, mean, invStd, gamma, beta]) =>
       k.batchNormForward(f32(inPlace ? x : y), f32(x), f32(mean), f32(invStd), f32(gamma), f32(beta), s),
   })),
-  batchNormBackward: cases(fc.tuple(channels, maybe), ([s, inPlace], d) => ({
+  batchNormBackward: cases(fc.tuple(channels, place), ([s, place], d) => ({
     buffers: [
       ...[0, 1, 2].map(() => d.floats(s.N * s.C * s.size)),
       ...[0, 1, 2, 3, 4].map(() => d.floats(s.C)),
     ],
     run: (k, [dx, dy, x, ...perChannel]) => {
-      const [dgamma, dbeta, mean, invStd, gamma] = perChannel.map(f32) as [
-        Float32Array,
-        Float32Array,
-        Float32Array,
-        Float32Array,
-        Float32Array,
-      ];
-      const out = f32(inPlace ? dy : dx);
+      const [dgamma, dbeta, mean, invStd, gamma] = perChannel.map(f32) as Five;
+      const out = f32(place === "apart" ? dx : place === "over x" ? x : dy);
       k.batchNormBackward(out, dgamma, dbeta, f32(dy), f32(x), mean, invStd, gamma, s);
     },
   })),
+  batchNormSums: cases(channels, (s, d) => ({
+    buffers: [...[0, 1].map(() => d.floats(s.N * s.C * s.size)), ...[0, 1].map(() => d.floats(s.C))],
+    run: (k, [dy, x, mean, invStd]) => [...k.batchNormSums(f32(dy), f32(x), f32(mean), f32(invStd), s)],
+  })),
+  batchNormGradient: cases(
+    fc.tuple(channels, place, fc.integer({ min: 0, max: 3 })),
+    ([s, place, more], d) => ({
+      buffers: [
+        ...[0, 1, 2].map(() => d.floats(s.N * s.C * s.size)),
+        ...[0, 1, 2, 3, 4].map(() => d.floats(s.C)),
+      ],
+      run: (k, [dx, dy, x, ...perChannel]) => {
+        const [dgamma, dbeta, mean, invStd, gamma] = perChannel.map(f32) as Five;
+        const out = f32(place === "apart" ? dx : place === "over x" ? x : dy);
+        const images = s.N + more;
+        k.batchNormGradient(out, dgamma, dbeta, f32(dy), f32(x), mean, invStd, gamma, s, images);
+      },
+    }),
+  ),
   inverseStd: pointwise(1, (k, y, [x], a) => k.inverseStd(y, x!, a)),
   blend: pointwise(1, (k, y, [x], a) => k.blend(y, x!, a)),
 

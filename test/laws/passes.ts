@@ -237,3 +237,16 @@ export function close(
 
 export const kindsOf = (...names: Line["kind"][]): Line[] =>
   names.map((kind, id) => ({ id, kind, from: 0, other: 1 }));
+
+/** All steps but the last two, in segments that begin at these steps. */
+export const segmentsFrom =
+  (...starts: readonly number[]): ChooseSegments =>
+  (steps) => {
+    const entry = (at: number) => steps[at]!.inputs[0]!;
+    const ends = [...starts.slice(1), steps.length - 2];
+    const segments = starts.map((start, i) => ({
+      entry: entry(start),
+      steps: steps.slice(start, ends[i]).map(({ name }) => name),
+    }));
+    return { segments, pinned: new Set([...starts, ends.at(-1)!].map(entry)), share: 0.5 };
+  };

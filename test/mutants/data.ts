@@ -186,6 +186,6 @@ export const dataMutants: Mutant[] = [
   ]),
   ...of("data/cifar", [
     ["takes the coarse label", "bytes[start - 1]", "bytes[start - layout.labelBytes]"],
-    ["takes records of any number", "bytes.length !== count * recordBytes", "false"],
+    ["takes records of any number", "bytes !== count * recordBytes", "false"],
   ]),
 ];

@@ -1,5 +1,6 @@
 /** The mutants: of the reference and of how threads share its work, here; of what is around it, in files of their own. */
 import { dataMutants } from "./data.js";
+import { experimentMutants } from "./experiments.js";
 import { fileMutants } from "./files.js";
 import { type Mutant, of } from "./mutant.js";
 import { seamMutants } from "./seam.js";
@@ -183,5 +184,6 @@ export const mutants: Mutant[] = [
   ]),
   ...fileMutants,
   ...dataMutants,
+  ...experimentMutants,
   ...seamMutants,
 ];

@@ -31,6 +31,27 @@ export const seamMutants: Mutant[] = [
     ["gates all parts with the first support", "start += size", "start += 0"],
     ["gates before all images are known", "this.#known < this.#shape[0]", "false"],
   ]),
+  ...of("engine/rerun", [
+    ["runs past the last tensor that is needed", ".slice(0, Math.max(...wantedAt.keys()) + 1)", ".slice(0)"],
+    ["takes no share in the entry", "entry.join()", "void 0"],
+    ["never gives the entry up", "this.#entry.leave()", "void 0"],
+    ["never frees what it made", "packed?.free()", "packed"],
+    ["runs a segment for each request", "wanted.packed === null", "true"],
+    ["takes the signs from what errs", "signs === null", "true"],
+  ]),
+  ...of("stores/recompute/choices", [
+    [
+      "counts only what is kept",
+      "keptBytes + again.peakBytes <= budget",
+      "keptBytes + again.keptBytes <= budget",
+    ],
+    ["takes the plan with the most work", ".at(-1)?.choice", ".at(0)?.choice"],
+    [
+      "finds fewer bytes than there are",
+      "before + again.peakBytes <= budget",
+      "before + again.keptBytes <= budget",
+    ],
+  ]),
   ...of("noise/pass", [
     ["passes noise on as if no op changed it", "share * gain", "share"],
     ["keeps its shares in what it looked at", "engine.store.drop(handle);", ";"],

@@ -15,6 +15,7 @@ import { DataError, UsageError } from "../../src/error.js";
 import { escapeHtml, scriptBody, scriptJson } from "../../src/report/escape.js";
 import { histogram } from "../../src/report/histogram.js";
 import { labels, type PageData, pageData, smooth } from "../../src/report/series.js";
+import { summaryRows } from "../../src/report/summary.js";
 import { reportHtml, writeReport } from "../../src/report/write.js";
 import { type Run, readRun } from "../../src/runs/run.js";
 import type { Settings } from "../../src/training/settings.js";
@@ -34,18 +35,18 @@ const markup = (html: string) => html.replace(/<(script|style)\b[^>]*>.*?<\/\1>/
 test("a full report has every section and figure, and each figure its caption", () => {
   const html = reportHtml(full());
   assert.deepEqual(figuresOf(html), [
-    ...["loss", "accuracy", "memory", "saved", "bound", "zeros", "ratio", "samples"],
+    ...["loss", "accuracy", "memory", "holders", "saved", "bound", "zeros", "ratio", "samples"],
     ...["histogram", "histograms", "sigma", "sigma-ratio"],
   ]);
   const sections = [...html.matchAll(/<section id="(\w+)"/g)].map(([, id]) => id);
   assert.deepEqual(sections, ["summary", "training", "memory", "layers", "tensors", "gradients", "repeat"]);
-  assert.equal(html.match(/<figcaption>/g)!.length, 12);
+  assert.equal(html.match(/<figcaption>/g)!.length, 13);
   assert.ok(html.length < 1.5e6, `${html.length} characters`);
 });
 
 test("a plain run's report leaves out what only compression has", () => {
   const html = reportHtml([makeRun("plain")]);
-  assert.deepEqual(figuresOf(html), ["loss", "accuracy", "memory", "saved"]);
+  assert.deepEqual(figuresOf(html), ["loss", "accuracy", "memory", "holders", "saved"]);
   assert.doesNotMatch(markup(html), /Conv-input ratio|Worst error|Predicted ÷/);
 });
 
@@ -129,11 +130,12 @@ test("odd runs: one step, no records at all, COMET without probes or samples", (
     "loss",
     "accuracy",
     "memory",
+    "holders",
     "saved",
   ]);
   const empty = { ...makeRun("plain"), records: [] };
   assert.deepEqual(figuresOf(reportHtml([empty])), []);
-  assert.equal(figuresOf(reportHtml([makeRun("plain"), empty])).length, 4);
+  assert.equal(figuresOf(reportHtml([makeRun("plain"), empty])).length, 5);
   const bare = makeRun("comet", { samples: false, probes: false });
   assert.deepEqual(figuresOf(reportHtml([bare])).slice(-3), ["bound", "zeros", "ratio"]);
   assert.throws(() => reportHtml([]), UsageError);
@@ -152,6 +154,23 @@ test("the summary: figures of each run, the others against the plain one", () =>
   assert.deepEqual(cells("Seconds in steps"), ["18.0 s", "22.8 s (1.27 × plain)"]);
   assert.deepEqual(cells("Test accuracy"), ["81.94 %", "81.94 % (+0.00 points)"]);
   assert.deepEqual(cells("Worst error ÷ bound"), ["–", "0.998990 (35 frames)"]);
+});
+
+test("the summary has rows of what was moved out of the device, if a run moved anything", () => {
+  const [plain, moving] = [makeRun("plain", {}), makeRun("plain", {})];
+  const titles = (runs: readonly Run[]) => summaryRows(runs, pageData(runs).runs);
+  assert.ok(titles([plain]).every(({ title }) => !/outside|link|out of the device/.test(title)));
+  const transfers = {
+    kind: "transfers" as const,
+    step: 0,
+    ...{ sentBytes: 2 ** 20, fetchedBytes: 2 ** 20, hostPeakBytes: 2 ** 19, late: 0, copyMs: 1 },
+    ...{ stallMs: 250, computeMs: 750, modelledMs: 1000 },
+  };
+  const rows = titles([plain, { ...moving, records: [...moving.records, transfers] }]);
+  const cells = (title: string) => rows.find((row) => row.title === title)!.cells;
+  assert.deepEqual(cells("Moved out of the device"), [null, "1.00 MiB"]);
+  assert.deepEqual(cells("Waiting outside"), [null, "512 KiB"]);
+  assert.deepEqual(cells("Seconds by the link’s model"), [null, "1.0 s"]);
 });
 
 test("a long run's page is thinned: it keeps the last step and stays small", () => {
@@ -233,7 +252,7 @@ test("comet report reads folders and writes the page whole, or not at all", (t) 
     `${records.map((r) => JSON.stringify(r)).join("\n")}\n{"kind":"st`,
   );
   report(folder);
-  assert.equal(figuresOf(readFileSync(join(folder, "report.html"), "utf8")).length, 12);
+  assert.equal(figuresOf(readFileSync(join(folder, "report.html"), "utf8")).length, 13);
   report(folder, folder, "--out", join(folder, "two.html"));
   assert.equal(dataOf(readFileSync(join(folder, "two.html"), "utf8")).runs.length, 2);
 

@@ -160,5 +160,19 @@ function memory(step: number, ratio: number): TrainRecord {
       workspace: 1.5e6 * (i % 2),
     };
   });
-  return { kind: "memory", step, timeline };
+  const rows = (["saved", "activations"] as const).map((category) => ({
+    site: "conv1.x",
+    category,
+    bytes: timeline.map((bytes) => Math.round(bytes[category])),
+  }));
+  const moment = 60;
+  const holders = rows.map(({ bytes, ...row }) => ({ ...row, bytes: bytes[moment]!, blocks: 1 }));
+  const bytes = holders.reduce((sum, holder) => sum + holder.bytes, 0);
+  const peak = { moment, op: "conv1", bytes, holders };
+  return {
+    kind: "memory",
+    step,
+    timeline,
+    occupancy: { ops: timeline.map(() => "conv1"), series: rows, peak },
+  };
 }

@@ -89,7 +89,9 @@ const cases: Readonly<Record<string, Partial<Settings>>> = {
   "the plain store": { store: "plain" },
   "COMET, with warm-up and averaged weights": { every: 4, warmup: 3, ema: 0.9 },
   "COMET without momentum": { momentum: 0, every: 4, mode: "fast" },
+  "COMET with its momentum in bfloat16": { every: 4, momentumType: "bfloat16" },
   "COMET under policy spread": { policy: "spread", every: 4 },
+  "COMET made to fit": { fit: true, every: 4 },
   "COMET under policy budget": { policy: "budget", savedBytes: "8KiB", every: 4 },
   "COMET and batch normalisation, two threads": { model: "resnet8", nesterov: true, every: 3, threads: 2 },
 };

@@ -108,3 +108,19 @@ test("audits: the worst of all, and how many frames were looked at; null where n
   assert.deepEqual([worstErrorRatio, auditedFrames], [0.9, 9]);
   assert.equal(summaryOf([audit(0, 0)]).worstErrorRatio, null);
 });
+
+test("what was moved: the mean of the bytes, the most that waited, and the sums of the times", () => {
+  const transfer = (step: number, sentBytes: number, stallMs: number): TrainRecord => ({
+    kind: "transfers",
+    step,
+    ...{ sentBytes, fetchedBytes: sentBytes, hostPeakBytes: sentBytes, late: 0, copyMs: 1, stallMs },
+    ...{ computeMs: 500, modelledMs: 500 + stallMs },
+  });
+  assert.equal(summaryOf([]).moved, null);
+  assert.deepEqual(summaryOf([transfer(0, 100, 250), transfer(1, 300, 750)]).moved, {
+    sentBytes: 200,
+    hostPeakBytes: 300,
+    stallSeconds: 1,
+    modelledSeconds: 2,
+  });
+});

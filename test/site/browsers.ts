@@ -62,6 +62,8 @@ export interface Visit {
 /** Opens a page of the site in a window of a given width. */
 export async function open(browser: Browser, address: string, path: string, width = 1440): Promise<Visit> {
   const page = await browser.newPage();
+  // A busy machine is no fault of the site.
+  page.setDefaultTimeout(150_000);
   await page.setViewport({ width, height: width < 600 ? 844 : 900 });
   const complaints: string[] = [];
   const outside: string[] = [];

@@ -4,12 +4,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { encode as encodePng } from "fast-png";
 import type { ElementHandle, Page } from "puppeteer-core";
 import type { PageServer } from "../../examples/browser/serve.js";
 import { measure } from "../../examples/site/codec/measure.js";
 import { samplesOf } from "../../examples/site/codec/source.js";
+import { trace } from "../../examples/site/codec/trace.js";
 import { bytes, short } from "../../examples/site/number.js";
-import { decode, type EncodeOptions, encode } from "../../src/codec/index.js";
+import { decode, type EncodeOptions, encode, inspect } from "../../src/codec/index.js";
+import { anatomy } from "../../src/codec/reference.js";
 import { openDataset } from "../../src/data/open.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { encodeNpy } from "../../src/files/npy.js";
@@ -105,6 +108,19 @@ for (const name of names) {
           assert.equal(await text(page, "#value-y"), short(back[middle]!, 6));
         }
       }
+      // By keyboard: one step of the slider is a twentieth of a decade. By mouse: the value under the pointer.
+      const slow = await shownBound(page);
+      await then(page, async () => {
+        await page.focus("#bound");
+        await page.keyboard.press("ArrowRight");
+      });
+      assert.ok(Math.abs((await shownBound(page)) / slow - 10 ** 0.05) < 0.02);
+      await page.$eval("#map-x", (canvas) => canvas.scrollIntoView({ block: "center" }));
+      const box = (await (await page.$("#map-x"))!.boundingBox())!;
+      await page.mouse.move(box.x + (box.width * 10.5) / 28, box.y + (box.height * 20.5) / 28);
+      await page.waitForFunction("document.getElementById('row').value === '20'");
+      assert.equal(await page.$eval("#column", (input) => (input as HTMLInputElement).value), "10");
+      assert.equal(await text(page, "#value-x"), short(x[20 * 28 + 10]!, 6));
       // A second bound, on values of both signs.
       await set(page, "tensor", 4);
       await set(page, "quantizer", "support");
@@ -117,7 +133,7 @@ for (const name of names) {
       // Another plane of the same tensor changes the picture and no number.
       await set(page, "channel", 5);
       assert.equal(await text(page, "#ratio"), two.ratio);
-      assert.equal(await text(page, "#value-x"), short(norm!.data[5 * 784 + 14 * 28 + 14]!, 6));
+      assert.equal(await text(page, "#value-x"), short(norm!.data[5 * 784 + 20 * 28 + 10]!, 6));
       assert.deepEqual(complaints, []);
       assert.deepEqual(outside, []);
     } finally {
@@ -199,6 +215,19 @@ for (const name of names) {
       const bound = await shownBound(page);
       const { ratio } = expected(data, { bound, shape: [3, 20, 30], seed: 1 });
       assert.equal(await text(page, "#ratio"), ratio);
+      // A photograph: red, green and blue are planes.
+      const colours = Uint8Array.from({ length: 3 * 24 * 40 }, (_, i) => (i * 7 + (i >> 5)) & 255);
+      writeFileSync(
+        join(files, "photo.png"),
+        encodePng({ width: 40, height: 24, data: colours, channels: 3 }),
+      );
+      await then(page, () => input.uploadFile(join(files, "photo.png")));
+      const planes = Float32Array.from(
+        colours,
+        (_, i) => colours[3 * (i % 960) + Math.floor(i / 960)]! / 255,
+      );
+      const seen = expected(planes, { bound: await shownBound(page), shape: [3, 24, 40], seed: 1 });
+      assert.equal(await text(page, "#ratio"), seen.ratio);
       assert.deepEqual(complaints, []);
     } finally {
       await browser.close();
@@ -262,6 +291,37 @@ test("the bits of the values that a trace tells add up to the frame, but for its
       for (const [i, value] of x.entries()) {
         if (picture.raw[i] || value === 0) continue;
         assert.ok(Math.abs(value / unit - picture.integer[i]!) <= 2, `${mode} ${quantizer} ${i}`);
+      }
+    }
+  }
+});
+
+test("where a mask has the raw values, a trace tells the codes of the others, to the bit", () => {
+  const rng = createRng(seed);
+  // Eight lanes of 38 rows, so that dense mode codes nothing else.
+  const [height, width] = [304, 64];
+  const x = Float32Array.from({ length: height * width }, (_, i) => Math.sin(i / 40) + 0.3 * rng.uniform());
+  for (let i = 0; i < x.length; i++) if (i % width < 9 || rng.uniform() < 0.02) x[i] = Number.NaN;
+  for (const quantizer of ["support", "paper", "dithered"] as const) {
+    for (const mode of ["fast", "dense"] as const) {
+      const frame = encode(x, { bound: 0.01, quantizer, mode, seed, shape: [height, width] });
+      assert.equal(inspect(frame).mode, mode);
+      const { fields } = anatomy(frame);
+      const traced = trace(x, frame, { begin: 0, end: x.length });
+      assert.ok(fields.get("mask")! > 0);
+      for (const [i, value] of x.entries()) assert.equal(traced.raw[i] === 2, Number.isNaN(value));
+      const coded = traced.bits.reduce((sum, bits) => sum + bits, 0);
+      const where = `${mode} ${quantizer}`;
+      if (mode === "fast") {
+        // Each chunk ends with whole bytes.
+        const bits = 8 * ((fields.get("blocks") ?? 0) + (fields.get("bitmap") ?? 0));
+        assert.ok(
+          coded <= bits && coded > bits - 16 * Math.ceil(x.length / 16384),
+          `${where}: ${coded}, ${bits}`,
+        );
+      } else {
+        const bits = 8 * (fields.get("segment words")! + (fields.get("segment low bits") ?? 0));
+        assert.ok(Math.abs(coded / bits - 1) < 0.01, `${where}: ${coded}, ${bits}`);
       }
     }
   }

@@ -96,6 +96,7 @@ test("the more sensitive tensor gets more bits, measured before the first step a
     },
     forward: () => 0,
     leftForSaved: () => 0,
+    memory: { budget: 0, limit: 0, fitting: () => 1, profile: () => [] },
   };
   const steps = [0, 1, 2].map(() => {
     controller.prepare(trial);

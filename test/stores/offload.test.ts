@@ -105,6 +105,14 @@ test("with COMET's frames on the link, the weights are COMET's and fewer bytes l
   assert.ok(last(both.records, "step").savedPeakBytes < last(comet.records, "step").savedPeakBytes);
 });
 
+test("with segments that are computed again the weights are COMET's with the same segments", async () => {
+  const settings = { every: 3, steps: 6, recompute: "sqrt" } as const;
+  const comet = await trained({ store: "comet", ...settings });
+  const both = await trained({ store: "offload", offloadCarries: "comet", ...settings });
+  assert.equal(both.weights, comet.weights);
+  assert.ok(last(both.records, "step").savedPeakBytes < last(comet.records, "step").savedPeakBytes);
+});
+
 test("a slower link stalls longer, and changes nothing else", async () => {
   const [slow, fast] = [
     await trained({ store: "offload", linkRate: 0.1, steps: 3 }),

@@ -60,3 +60,24 @@ for (const [what, store, parts, got] of [
     );
   });
 }
+
+test("a hook sees every tensor that a step saves, with its values, beside the step's own count of bytes", async () => {
+  const session = createSession({ ...settings, store: "plain" }, dataset, { network });
+  let [bytes, values] = [0, 0];
+  const perStep: number[] = [];
+  await train(session, {
+    onPack({ packed, tensor }) {
+      bytes += packed.bytes;
+      values += tensor!.data.length;
+    },
+    onStep(record) {
+      assert.equal(bytes, record.packedBytes);
+      assert.equal(4 * values, bytes);
+      perStep.push(bytes);
+      [bytes, values] = [0, 0];
+    },
+  });
+  assert.equal(perStep.length, 2);
+  assert.ok(perStep[0]! > 0);
+  await session.close();
+});

@@ -181,7 +181,7 @@ test("a batch that does not fit plainly fits with COMET, and the error says what
     assert.ok(error instanceof MemoryError);
     assert.match(
       error.message,
-      /smaller settings.batch, a larger settings.memory, or a settings.store that keeps less/,
+      /smaller settings.batch, a larger settings.memory, or settings.store recompute or comet$/,
     );
     return true;
   });

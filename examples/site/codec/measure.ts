@@ -69,7 +69,7 @@ const stages: readonly (readonly [string, RegExp])[] = [
   ["codes of the differences", /^(blocks|segment words|segment low bits)$/],
   ["widths of the codes", /^widths$/],
   ["zeros, one bit a value", /^bitmap$/],
-  ["raw values and their places", /escape|large/],
+  ["raw values and their places", /escape|large|mask/],
   ["model and code tables", /^(model|tables)$/],
 ];
 

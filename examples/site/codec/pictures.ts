@@ -88,7 +88,7 @@ export class Pictures {
       q: raw[i] ? "raw bits" : String(integer[i]).replace("-", "−"),
       p: String(prediction[i]).replace("-", "−"),
       c: String(code[i]),
-      bits: short(bits[i]!),
+      bits: raw[i] === 2 ? "in a mask" : short(bits[i]!),
     };
     for (const [name, text] of Object.entries(texts)) find(`#value-${name}`).textContent = text;
   }

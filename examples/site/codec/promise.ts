@@ -13,7 +13,7 @@ export const explanations: Readonly<Record<Fault, { title: string; text: readonl
     title: "NaN and infinities: they come back bit by bit",
     text: [
       "No integer stands for a value that is not a finite number, and no distance from it is below the bound. The encoder decodes each value as the decoder will, finds that the check “|x − x̂| < bound” is not true, and stores the 32 bits of the value as they are.",
-      "The first planted NaN carries the payload 0x412345, which comes back too. Each such value costs 48 bits in fast mode and 64 in dense mode. Where more than one value in sixteen needs this, fast mode stores the bits of a whole chunk instead.",
+      "The first planted NaN carries the payload 0x412345, which comes back too. Each such value costs 48 bits in fast mode and 64 in dense mode. Where there are many of them, a mask marks their places, and each different word is stored only once or a few times.",
     ],
   },
   huge: {
@@ -26,7 +26,7 @@ export const explanations: Readonly<Record<Fault, { title: string; text: readonl
   halfway: {
     title: "Half-way values: rounding errors cannot cross the wall",
     text: [
-      "These values lie exactly between two integers of the quantiser, so their error is the largest that rounding can make. If a bin were exactly two bounds wide, a rounding error in the last bit could carry them over the wall.",
+      "Under “support” and “paper” these values lie exactly between two integers of the quantiser, so their error is the largest that rounding can make. (Dither shifts the bins by a random part of a step, so that no value is half-way by design.) If a bin were exactly two bounds wide, a rounding error in the last bit could carry them over the wall.",
       "Bins are a little narrower than two bounds, by a factor of 1 − 2⁻⁹. The error at a half-way value is therefore 0.998 bounds. The check of the encoder is strict, and a strict comparison in float32 implies one in the real numbers, because the bound itself is a float32.",
     ],
   },

@@ -7,8 +7,10 @@ import { ByteReader } from "../../../src/codec/bytes.js";
 import { checksum } from "../../../src/codec/checksum.js";
 import { heightOf, type Layout, lanes, layoutOf } from "../../../src/codec/dense/layout.js";
 import { contextOf, type DenseModel, readModel, symbolOf } from "../../../src/codec/dense/model.js";
+import { decodeSegment, mostEscapes } from "../../../src/codec/dense/segment.js";
 import { chunkLength, decodeChunk } from "../../../src/codec/fast/chunk.js";
 import { type Header, lagOf, readHeader } from "../../../src/codec/frame.js";
+import { bridge, refillRow } from "../../../src/codec/stages/bridge.js";
 import { bitLength, blockLength } from "../../../src/codec/stages/pack.js";
 import {
   expect,
@@ -29,9 +31,9 @@ export interface Trace {
   prediction: Int32Array;
   /** The folded difference of integer and prediction. */
   code: Uint32Array;
-  /** The bits of the code, with those of a raw value. */
+  /** The bits of the code, with those of a raw value; 0 for one in a mask, which many values share. */
   bits: Float32Array;
-  /** 1 where the float32 itself is stored. */
+  /** 1 where the float32 itself is stored, 2 where it is one of the words of a mask. */
   raw: Uint8Array;
   /** How integers were predicted; it may change from one chunk of the tensor to the next. */
   predictor: string;
@@ -95,33 +97,47 @@ function traceFast(
         else if (q[i]! > 0) q[i]!--;
       }
     }
+    // The holes of a mask have no code of their own: each has the integer that is predicted for it.
+    const masked = (kind & 128) !== 0;
+    const holes = masked ? raw.slice() : new Uint8Array(raw.length);
+    if (masked) for (let i = 0; i < raw.length; i++) raw[i]! *= 2;
     const predictor = (form < 4 ? form : 0) as Predictor;
     const [constant, sparse] = [form === 5, form >= 6];
     used.add(constant ? "one integer for all" : sparse ? "zeros in a bitmap" : predictors[predictor]);
     const r = new Int32Array(q.length);
-    predict(r, q, predictor, lag, bits);
+    if (masked) {
+      const residuals = bridge(q, holes, predictor, lag, bits);
+      let next = 0;
+      for (let i = 0; i < r.length; i++) r[i] = holes[i] ? 0 : residuals[next++]!;
+    } else predict(r, q, predictor, lag, bits);
     const unsigned = form === 4 || form === 7;
     const u = Uint32Array.from(
       r,
       (value) => (unsigned ? value : zigzag(value, bits)) - (sparse && value !== 0 ? 1 : 0),
     );
-    const each = constant ? new Float32Array(q.length) : widthsOf(u, q, sparse, bits === 32);
+    const each = constant ? new Float32Array(q.length) : widthsOf(u, q, holes, sparse, bits === 32);
     for (let i = Math.max(0, range.begin - first); i < Math.min(q.length, range.end - first); i++) {
       const to = first + i - range.begin;
       found.integer[to] = q[i]!;
       found.prediction[to] = constant ? q[i]! : wrap(q[i]! - r[i]!, bits);
       found.code[to] = constant ? 0 : u[i]!;
       // A raw value has a position of 16 bits and its word beside the code that stands in its place.
-      found.bits[to] = each[i]! + (raw[i] && !exact ? 48 : 0);
+      found.bits[to] = each[i]! + (raw[i] === 1 && !exact ? 48 : 0);
       found.raw[to] = raw[i]!;
     }
   }
 }
 
 /** The bits of each integer: the width of its block, and the bit of the bitmap. */
-function widthsOf(u: Uint32Array, q: Int32Array, sparse: boolean, wide: boolean): Float32Array {
+function widthsOf(
+  u: Uint32Array,
+  q: Int32Array,
+  holes: Uint8Array,
+  sparse: boolean,
+  wide: boolean,
+): Float32Array {
   const bits = new Float32Array(u.length).fill(sparse ? 1 : 0);
-  const kept = Array.from(u.keys()).filter((i) => !sparse || q[i] !== 0);
+  const kept = Array.from(u.keys()).filter((i) => !holes[i] && (!sparse || q[i] !== 0));
   for (let start = 0; start < kept.length; start += blockLength) {
     const block = kept.slice(start, start + blockLength);
     let width = bitLength(block.reduce((all, i) => all | u[i]!, 0));
@@ -145,34 +161,69 @@ function traceDense(
   const layout = layoutOf(shape, x.length);
   used.add(lanePredictors[model.predictor]!);
   const stripLength = lanes * layout.height * layout.width;
-  for (let s = 0; s < layout.strips; s++) {
-    if ((s + 1) * stripLength <= range.begin || s * stripLength >= range.end) continue;
-    const height = heightOf(layout, s);
-    const z = new Uint16Array(lanes * height * layout.width);
-    const place = new Int32Array(z.length).fill(-1);
-    for (let lane = 0; lane < lanes; lane++) {
-      const first = s * stripLength + lane * height * layout.width;
-      const values = x.subarray(Math.min(first, x.length), Math.min(first + height * layout.width, x.length));
-      const q = new Int32Array(height * layout.width);
-      const raw = integersOf(q, values, first, model, quantization);
-      for (let i = 0; i < q.length; i++) {
-        const expected = expect(q, i, layout.width, model.predictor);
-        if (inHalves(model.predictor)) q[i]! += (q[i]! ^ expected) & 1;
-        const r = wrap(q[i]! - expected, 16);
-        z[i * lanes + lane] = zigzag(inHalves(model.predictor) ? r >> 1 : r, 16);
-        const to = first + i - range.begin;
-        if (i >= values.length || to < 0 || to >= found.integer.length) continue;
+  const scratch = new Float32Array(x.length);
+  for (let first = 0; first < layout.strips; first += layout.stripsPerSegment) {
+    const count = Math.min(layout.stripsPerSegment, layout.strips - first);
+    const masked = hasMask(input);
+    decodeSegment(scratch, input, layout, first, count, model, tables, quantization);
+    for (let s = first; s < first + count; s++) {
+      if ((s + 1) * stripLength <= range.begin || s * stripLength >= range.end) continue;
+      traceStrip(x, s, { layout, model, tables, masked, quantization }, range, found);
+    }
+  }
+}
+
+/** Whether the segment that begins at the reader's place has a mask: then it lists more raw values than it may. */
+function hasMask({ bytes, at }: ByteReader): boolean {
+  const head = new ByteReader(bytes);
+  head.at = at;
+  head.varint("segment words");
+  head.varint("segment large symbols");
+  return head.varint("segment escape count") > mostEscapes;
+}
+
+interface Coding {
+  layout: Layout;
+  model: DenseModel;
+  tables: Tables;
+  masked: boolean;
+  quantization: Header["quantization"];
+}
+
+function traceStrip(x: Float32Array, s: number, coding: Coding, range: Range, found: Trace): void {
+  const { layout, model, masked, quantization } = coding;
+  const { width } = layout;
+  const height = heightOf(layout, s);
+  const z = new Uint16Array(lanes * height * width);
+  const place = new Int32Array(z.length).fill(-1);
+  const holes = new Uint8Array(z.length);
+  for (let lane = 0; lane < lanes; lane++) {
+    const first = s * lanes * layout.height * width + lane * height * width;
+    const values = x.subarray(Math.min(first, x.length), Math.min(first + height * width, x.length));
+    const q = new Int32Array(height * width);
+    const raw = integersOf(q, values, first, model, quantization);
+    const isHole = (i: number) => masked && raw[i] === 1;
+    for (let i = 0; i < q.length; i++) {
+      const expected = expect(q, i, width, model.predictor);
+      if (isHole(i)) q[i] = expected;
+      else if (inHalves(model.predictor)) q[i]! += (q[i]! ^ expected) & 1;
+      const r = wrap(q[i]! - expected, 16);
+      z[i * lanes + lane] = zigzag(inHalves(model.predictor) ? r >> 1 : r, 16);
+      holes[i * lanes + lane] = Number(isHole(i));
+      const to = first + i - range.begin;
+      if (i < values.length && to >= 0 && to < found.integer.length) {
         place[i * lanes + lane] = to;
         found.integer[to] = q[i]!;
         found.prediction[to] = expected;
         found.code[to] = z[i * lanes + lane]!;
-        found.raw[to] = raw[i]!;
+        found.raw[to] = isHole(i) ? 2 : raw[i]!;
         // A raw value has its index and its word.
-        found.bits[to] = raw[i] ? 64 : 0;
+        found.bits[to] = found.raw[to] === 1 ? 64 : 0;
       }
+      if ((i + 1) % width === 0) refillRow(q, i + 1 - width, width, isHole);
     }
-    addCodeBits(z, place, layout, model, tables, found.bits);
   }
+  addCodeBits(z, holes, place, coding, found.bits);
 }
 
 /** Writes a lane's integers; returns 1 where the value is raw. */
@@ -204,17 +255,21 @@ function integersOf(
 /** Adds what the entropy coder spends on each code: log2 of the reciprocal of its frequency in its context. */
 function addCodeBits(
   z: Uint16Array,
+  holes: Uint8Array,
   place: Int32Array,
-  { width }: Layout,
-  model: DenseModel,
-  { top, frequency }: Tables,
+  { layout, model, tables: { top, frequency } }: Coding,
   bits: Float32Array,
 ): void {
-  const step = lanes * width;
+  const step = lanes * layout.width;
   let above = new Uint8Array(step);
   for (let start = 0; start < z.length; start += step) {
     const row = new Uint8Array(step);
     for (let i = 0; i < step; i++) {
+      // A hole is not coded; for contexts it has the symbol on its left.
+      if (holes[start + i]) {
+        row[i] = i >= lanes ? row[i - lanes]! : 0;
+        continue;
+      }
       const context = contextOf(row, above, i, model);
       const symbol = symbolOf(z[start + i]!, model.low);
       const large = symbol > top[context]!;

@@ -25,7 +25,7 @@ import {
 } from "./allocation.js";
 import { costs } from "./cost.js";
 import type { Outlook, SavedPlan } from "./state.js";
-import { type PlannedTensor, type SiteShare, trialBounds, weighTensor } from "./tensor.js";
+import { type PlannedTensor, type SiteShare, trialBounds, weighedFor, weighTensor } from "./tensor.js";
 
 /**
  * Parts of what a budget leaves for frames. A step is planned for `planned` of it, since its tensors may take more than
@@ -37,8 +37,8 @@ const allowed = 63 / 64;
 const unused = 15 / 16;
 
 export class Plan {
-  readonly limits: "noise" | "bytes";
-  /** For `bytes`: the most that may be saved at any moment of a step. 0: not yet known. */
+  readonly limits: "noise" | "bytes" | "memory";
+  /** Unless noise is limited: the most that may be saved at any moment of a step. 0: not yet known. */
   savedBytes: number;
   /** While set, steps do not change the plan. */
   paused = false;
@@ -50,6 +50,8 @@ export class Plan {
   /** The bytes that no bound changes: masks, places of maxima, and what is kept exactly. */
   #fixedBytes = 0;
   #lawNoise = 0;
+  /** For `memory`: whether the sites have the law's own bounds. */
+  #lawful: boolean;
   #layers = 0;
   /** In the current step: the bytes of frames so far, and the tensors that are still to be stored. */
   #spent = 0;
@@ -60,6 +62,12 @@ export class Plan {
   constructor(limits: Plan["limits"], savedBytes: number) {
     this.limits = limits;
     this.savedBytes = savedBytes;
+    this.#lawful = limits === "memory";
+  }
+
+  /** Whether the bounds are as loose as a given number of bytes asks for. */
+  get loosened(): boolean {
+    return this.limits !== "noise" && !this.#lawful;
   }
 
   /** A forward pass begins. */
@@ -68,11 +76,22 @@ export class Plan {
     this.#once = 0;
     this.#ahead.clear();
     for (const tensor of this.#tensors.values()) this.#ahead.add(tensor);
-    if (this.limits === "bytes") this.#fit([...this.#ahead], planned * this.#forFrames);
+    const ahead = [...this.#ahead];
+    if (this.limits === "memory") {
+      for (const tensor of ahead) tensor.bound = tensor.lawBound ?? null;
+      this.#lawful = this.#expected(ahead) <= planned * this.#forFrames;
+    }
+    if (this.loosened) this.#fit(ahead, planned * this.#forFrames);
   }
 
   get #forFrames(): number {
     return this.savedBytes - this.#fixedBytes;
+  }
+
+  /** Bounds that take so few bytes, even where the law's own were to be used. */
+  #loosen(tensors: readonly PlannedTensor[], bytes: number): void {
+    this.#lawful = false;
+    this.#fit(tensors, bytes);
   }
 
   #fit(tensors: readonly PlannedTensor[], bytes: number): void {
@@ -80,22 +99,12 @@ export class Plan {
     for (const [i, tensor] of tensors.entries()) tensor.bound = bounds[i]!;
   }
 
-  #weigh(tensors: readonly PlannedTensor[]): Weighed[] {
-    return tensors.map(({ noise, curve, correction }) => {
-      const factor = correction * this.#images;
-      const corners = curve.map(({ bound, bytes, saving }) => ({
-        bound,
-        bytes: factor * bytes,
-        saving: factor * saving,
-      }));
-      return { noise, curve: corners };
-    });
-  }
+  readonly #weigh = (tensors: readonly PlannedTensor[]): Weighed[] => weighedFor(tensors, this.#images);
 
   /** The planned bounds of a tensor; null if there are none. */
   boundsFor(name: string): Bounds | null {
     const { bound, slack } = this.#tensors.get(name) ?? { bound: null, slack: 1 };
-    if (bound === null || this.factor === 0) return null;
+    if (bound === null || this.factor === 0 || this.#lawful) return null;
     return { bound: this.factor * bound, gated: this.factor * bound * slack };
   }
 
@@ -116,7 +125,10 @@ export class Plan {
 
   /** The result of a trial. `points`: bytes of one image. */
   collected(name: string, shares: readonly SiteShare[], points: readonly Point[]): void {
-    const known = this.#tensors.get(name) ?? { name, correction: 1, noise: 0, slack: 1, bound: null };
+    const known = this.#tensors.get(name) ?? {
+      ...{ name, correction: 1, noise: 0, slack: 1 },
+      ...{ bound: null, lawBound: null },
+    };
     this.#tensors.set(name, Object.assign(known, { shares, curve: curveThrough(points) }));
   }
 
@@ -129,13 +141,13 @@ export class Plan {
     if (tensor.bound === null) return;
     tensor.bound *= factor;
     if (images === this.#images) tensor.correction = bytes / (images * bytesAt(tensor.curve, tensor.bound));
-    if (this.limits !== "bytes") return;
+    if (this.limits === "noise") return;
     const ahead = [...this.#ahead];
     const expected = this.#expected(ahead);
     const left = allowed * this.#forFrames - this.#spent;
     const meant = planned * this.#forFrames - this.#spent;
-    if (expected > left) this.#fit(ahead, left);
-    else if (expected < unused * meant) this.#fit(ahead, meant);
+    if (expected > left) this.#loosen(ahead, left);
+    else if (this.loosened && expected < unused * meant) this.#fit(ahead, meant);
   }
 
   /**
@@ -144,7 +156,7 @@ export class Plan {
    */
   looser(name: string, bytes: number, factor: number): number {
     const tensor = this.#tensors.get(name);
-    if (this.limits !== "bytes" || !tensor || this.paused || tensor.bound === null) return factor;
+    if (this.limits === "noise" || !tensor || this.paused || tensor.bound === null) return factor;
     const { curve, bound } = tensor;
     const others = [...this.#ahead].filter((other) => other !== tensor);
     const room = this.#forFrames - this.#spent - leastBytes(this.#weigh(others));
@@ -209,7 +221,7 @@ export class Plan {
     return {
       savedBytes: this.#fixedBytes + bytesOf(weighed, bounds),
       leastBytes: this.#fixedBytes + leastBytes(weighed),
-      noise: relative(noiseOf(weighed, bounds)),
+      noise: relative(this.#lawful ? this.#lawNoise : noiseOf(weighed, bounds)),
       lawNoise: relative(this.#lawNoise),
     };
   }

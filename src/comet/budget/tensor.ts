@@ -2,7 +2,7 @@
 import { looseness } from "../coding.js";
 import { errorVariance } from "../law.js";
 import type { Bounds } from "../policy.js";
-import type { Curve } from "./allocation.js";
+import type { Curve, Weighed } from "./allocation.js";
 import type { Cost } from "./cost.js";
 
 /** A site's share in a stored tensor. */
@@ -27,6 +27,8 @@ export interface PlannedTensor {
   slack: number;
   /** Null before there is a plan. */
   bound: number | null;
+  /** The law's own bound; null where it keeps the tensor raw. Older checkpoints have none. */
+  lawBound?: number | null;
 }
 
 /**
@@ -52,6 +54,7 @@ export function weighTensor(
     return own ? { bound: share * own.bound, gated: share * own.gated } : { bound: 0, gated: 0 };
   });
   const bound = Math.min(...law.map((each) => each.bound));
+  tensor.lawBound = bound > 0 ? bound : null;
   const loose = Math.min(...law.filter((_, i) => shares[i]!.below === "gated").map((each) => each.gated));
   return bound > 0 ? noise(bound, looseness(loose / bound)) : 0;
 }
@@ -67,3 +70,15 @@ export function trialBounds(
   const all = Array.from({ length: 12 }, (_, k) => top / 4 ** k);
   return [...new Set(bound === null ? all : near)].map((each) => ({ bound: each, gated: slack * each }));
 }
+
+/** Tensors as the allocation sees them, with the bytes of so many images. */
+export const weighedFor = (tensors: readonly PlannedTensor[], images: number): Weighed[] =>
+  tensors.map(({ noise, curve, correction }) => {
+    const factor = correction * images;
+    const corners = curve.map(({ bound, bytes, saving }) => ({
+      bound,
+      bytes: factor * bytes,
+      saving: factor * saving,
+    }));
+    return { noise, curve: corners };
+  });

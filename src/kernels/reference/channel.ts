@@ -82,17 +82,59 @@ export function batchNormBackward(
   gamma: Float32Array,
   shape: ChannelShape,
 ): void {
-  const count = shape.N * shape.size;
-  for (let c = 0; c < shape.C; c++) {
+  const { N, C } = shape;
+  const sums = batchNormSums(dy, x, mean, invStd, shape);
+  for (let c = 0; c < C; c++) {
+    let [sumDy, sumDyX] = [0, 0];
+    for (let plane = c; plane < N * C; plane += C) {
+      sumDy += sums[2 * plane]!;
+      sumDyX += sums[2 * plane + 1]!;
+    }
+    dbeta[c] = sumDy;
+    dgamma[c] = sumDyX;
+  }
+  batchNormGradient(dx, dgamma, dbeta, dy, x, mean, invStd, gamma, shape, N);
+}
+
+export function batchNormSums(
+  dy: Float32Array,
+  x: Float32Array,
+  mean: Float32Array,
+  invStd: Float32Array,
+  { N, C, size }: ChannelShape,
+): Float64Array {
+  const sums = new Float64Array(2 * N * C);
+  for (let plane = 0; plane < N * C; plane++) {
+    const [start, end] = [plane * size, (plane + 1) * size];
+    const c = plane % C;
     const normalised = (i: number) => fround(fround(x[i]! - mean[c]!) * invStd[c]!);
-    dbeta[c] = channelSum(shape, c, (i) => dy[i]!);
-    dgamma[c] = channelSum(shape, c, (i) => fround(dy[i]! * normalised(i)));
+    sums[2 * plane] = orderedSum(start, end, (i) => dy[i]!);
+    sums[2 * plane + 1] = orderedSum(start, end, (i) => fround(dy[i]! * normalised(i)));
+  }
+  return sums;
+}
+
+export function batchNormGradient(
+  dx: Float32Array,
+  dgamma: Float32Array,
+  dbeta: Float32Array,
+  dy: Float32Array,
+  x: Float32Array,
+  mean: Float32Array,
+  invStd: Float32Array,
+  gamma: Float32Array,
+  part: ChannelShape,
+  images: number,
+): void {
+  const count = images * part.size;
+  for (let c = 0; c < part.C; c++) {
     const scale = fround(gamma[c]! * invStd[c]!);
     const meanDy = fround(dbeta[c]! / count);
     const meanDyX = fround(dgamma[c]! / count);
-    planes(shape, c, (start, end) => {
+    planes(part, c, (start, end) => {
       for (let i = start; i < end; i++) {
-        dx[i] = scale * fround(fround(dy[i]! - meanDy) - fround(normalised(i) * meanDyX));
+        const normalised = fround(fround(x[i]! - mean[c]!) * invStd[c]!);
+        dx[i] = scale * fround(fround(dy[i]! - meanDy) - fround(normalised * meanDyX));
       }
     });
   }

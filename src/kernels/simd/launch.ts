@@ -43,7 +43,7 @@ export class Launcher {
     this.#device = device;
     this.#team = team;
     this.#leastWork = leastWork;
-    this.#shape = device.allocate(shapeBytes, "workspace", "kernel shapes").address;
+    this.#shape = device.allocate(shapeBytes, "workspace", "kernel shapes").pin();
     this.#integers = new Int32Array(device.buffer, this.#shape, roomOffset / 4);
   }
 

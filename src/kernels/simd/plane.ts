@@ -10,6 +10,8 @@ type Planes = Pick<
   | "channelMoments"
   | "batchNormForward"
   | "batchNormBackward"
+  | "batchNormSums"
+  | "batchNormGradient"
   | "inverseStd"
   | "blend"
   | "scalePlanes"
@@ -118,6 +120,37 @@ export function planeKernels(launcher: Launcher): Planes {
         launcher.launch("batchNormTotals", totals, s.C, { perUnit: s.N });
         launcher.launch("batchNormPlaneGradients", args, planes, { perUnit: s.size });
       });
+    },
+    batchNormSums(dy, x, mean, invStd, s) {
+      checkSizes("batchNormSums", s);
+      const n = elements(s);
+      const views = check(
+        "batchNormSums",
+        {},
+        { dy: [dy, n], x: [x, n], mean: [mean, s.C], invStd: [invStd, s.C] },
+      );
+      const planes = s.N * s.C;
+      const shape = launcher.shape([s.N, s.C, s.size]);
+      return launcher.borrow(16 * planes, "batchNormSums", (sums) => {
+        launcher.launch("batchNormPlaneSums", [sums, ...views, shape], planes, { perUnit: s.size });
+        return launcher.f64(sums, 2 * planes).slice();
+      });
+    },
+    batchNormGradient(dx, dgamma, dbeta, dy, x, mean, invStd, gamma, s, images) {
+      checkSizes("batchNormGradient", { ...s, images });
+      const n = elements(s);
+      const perChannel: Lengths = {
+        dgamma: [dgamma, s.C],
+        dbeta: [dbeta, s.C],
+        mean: [mean, s.C],
+        invStd: [invStd, s.C],
+        gamma: [gamma, s.C],
+      };
+      check("batchNormGradient", { dx: [dx, n] }, { dy: [dy, n], x: [x, n] }, true);
+      check("batchNormGradient", { dx: [dx, n] }, perChannel);
+      const views = [dx, dgamma, dbeta, dy, x, mean, invStd, gamma].map(addressOf);
+      const args = [...views, launcher.shape([images, s.C, s.size])];
+      launcher.launch("batchNormPlaneGradients", args, s.N * s.C, { perUnit: s.size });
     },
     inverseStd(out, variance, eps) {
       const n = out.length;

@@ -1,6 +1,7 @@
-/** Draws the figures of the page, again whenever its width changes. */
+/** Draws the figures of a page into their empty boxes. */
 import { append, type Drawing } from "./frame.js";
 import { byLayer, pooled, sigma, sigmaRatio } from "./gradients.js";
+import { holders } from "./holders.js";
 import { bound, ratio, zeros } from "./layers.js";
 import { memory } from "./memory.js";
 import { samples } from "./samples.js";
@@ -8,12 +9,13 @@ import { pareto, signalToNoise } from "./stores.js";
 import { accuracy, loss, saved } from "./training.js";
 
 const drawings: Record<string, Drawing> = {
-  ...{ loss, accuracy, memory, saved, bound, zeros, ratio, samples },
+  ...{ loss, accuracy, memory, holders, saved, bound, zeros, ratio, samples },
   ...{ histogram: pooled, histograms: byLayer, sigma, "sigma-ratio": sigmaRatio },
   ...{ pareto, "signal-to-noise": signalToNoise },
 };
 
-function drawAll(): void {
+/** Draws every figure of the page anew. A figure that cannot be drawn says why. */
+export function drawAll(): void {
   for (const box of document.querySelectorAll<HTMLElement>("[data-figure]")) {
     box.replaceChildren();
     try {
@@ -24,10 +26,3 @@ function drawAll(): void {
     for (const svg of box.querySelectorAll("svg[aria-label]")) svg.setAttribute("role", "img");
   }
 }
-
-let width = 0;
-new ResizeObserver(() => {
-  if (document.body.clientWidth === width) return;
-  width = document.body.clientWidth;
-  drawAll();
-}).observe(document.body);

@@ -1,4 +1,4 @@
-/** Shared by all figures: the page's data, its colours, and the frame of a plot. */
+/** Shared by all figures: what they show, its colours, and the frame of a plot. */
 import type * as PlotModule from "@observablehq/plot";
 import type { PageData, RunData } from "../series.js";
 import { greatestOf, leastOf } from "./extremes.js";
@@ -8,12 +8,18 @@ declare const Plot: typeof PlotModule;
 /** Draws one figure into its empty box. */
 export type Drawing = (box: HTMLElement) => void;
 
-export const { runs, comparison } = JSON.parse(document.getElementById("data")!.textContent!) as PageData;
-const labels = runs.map(({ label }) => label);
-export const runColours = {
-  domain: labels,
-  range: labels.map((_, i) => `var(--run-${(i % 6) + 1})`),
-};
+/** What the figures show: what `show` was given last. */
+export let runs: readonly RunData[] = [];
+export let comparison: PageData["comparison"];
+
+export const runColours: { domain: string[]; range: string[] } = { domain: [], range: [] };
+
+/** From now on the figures show `data`. */
+export function show(data: PageData): void {
+  ({ runs, comparison } = data);
+  runColours.domain = runs.map(({ label }) => label);
+  runColours.range = runs.map((_, i) => `var(--run-${(i % 6) + 1})`);
+}
 
 /** Options of all plots, with room for a label below the ticks. */
 export const frame = (ariaLabel: string) => ({ ariaLabel, className: "chart", marginBottom: 42 });

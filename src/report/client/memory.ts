@@ -10,7 +10,14 @@ declare const Plot: typeof PlotModule;
  * Long-lived categories are at the bottom and short-lived ones at the top, so that the edges move as little
  * as possible.
  */
-const categories = ["parameters", "optimiser", "gradients", "saved", "activations", "workspace"] as const;
+export const categories = [
+  "parameters",
+  "optimiser",
+  "gradients",
+  "saved",
+  "activations",
+  "workspace",
+] as const;
 
 export function memory(box: HTMLElement): void {
   const shown = runs.filter(({ memory }) => memory !== null);

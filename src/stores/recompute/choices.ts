@@ -3,6 +3,7 @@
  *
  *   sqrt     every √n-th of n places is kept (Chen et al., 2016, as recalled)
  *   least    the fewest bytes, and of those plans the one with the least work
+ *   peak     the same, where the bytes are those of all that the device holds, as far as shapes tell (live.ts)
  *   budget   the least work within a number of bytes
  *
  * What is saved at a time is most either at the end of the forward pass, or in the backward pass of a part that is computed
@@ -39,7 +40,7 @@ export function within(parts: Parts, budget: number): Choice | null {
       const kept = parts.kept(from, to);
       const again = parts.again(from, to);
       for (const { keptBytes, work, choice } of best[from]!) {
-        if (keptBytes + kept.keptBytes <= budget) {
+        if (keptBytes + kept.peakBytes <= budget) {
           found.push({ keptBytes: keptBytes + kept.keptBytes, work, choice });
         }
         if (again && keptBytes + again.peakBytes <= budget) {
@@ -67,7 +68,7 @@ function unbeaten(plans: readonly Plan[]): Plan[] {
 
 /** The fewest bytes that a choice needs. */
 export function leastBytes(parts: Parts): number {
-  let [low, high] = [0, parts.kept(0, parts.end).keptBytes];
+  let [low, high] = [0, parts.kept(0, parts.end).peakBytes];
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     if (reachable(parts, middle)) high = middle;
@@ -83,8 +84,8 @@ function reachable(parts: Parts, budget: number): boolean {
     let least = Number.POSITIVE_INFINITY;
     for (let from = 0; from < to; from++) {
       const before = best[from]!;
-      const kept = before + parts.kept(from, to).keptBytes;
-      if (kept <= budget) least = Math.min(least, kept);
+      const kept = parts.kept(from, to);
+      if (before + kept.peakBytes <= budget) least = Math.min(least, before + kept.keptBytes);
       const again = parts.again(from, to);
       if (again && before + again.peakBytes <= budget) least = Math.min(least, before + again.keptBytes);
     }

@@ -14,10 +14,10 @@ const recomputeBytes = text("bytes", {
 });
 
 export const recomputeSettings = {
-  recompute: word(["cheap", "sqrt", "least", "budget"], {
+  recompute: word(["cheap", "sqrt", "least", "peak", "budget"], {
     default: "cheap",
     promise: true,
-    help: "what is computed again: cheap maps; or convolutions too: all but every √n-th place, what takes the fewest bytes, or the least work within recompute-bytes",
+    help: "what is computed again: cheap maps; or convolutions too, so as to keep every √n-th place, what saves the fewest bytes, what gives the device the lowest peak by estimate, or the least work within recompute-bytes",
     example: { store: "recompute", recompute: "sqrt" },
   }),
   recomputeBytes: {
@@ -33,13 +33,23 @@ export type RecomputeSettings = SettingsOf<typeof recomputeSettings>;
 export const readsRecompute = (name: string, { recompute }: RecomputeSettings): boolean =>
   name !== "recomputeBytes" || recompute === "budget";
 
+/** What a store that errs tells of itself. */
+export interface Lossy {
+  /** The bytes of a kept tensor ÷ those of its float32 values, as far as it may err: a plan is made before it is packed. */
+  readonly keptShare: number;
+  /** See `Segments.share`. */
+  readonly entryShare: number;
+}
+
+const lossless: Lossy = { keptShare: 1, entryShare: 1 };
+
 /**
- * The choice of segments; null for "cheap", which has none. `keptShare`: the bytes of a kept tensor that may err, as a share
- * of its float32 bytes. Throws a UsageError if there is no budget; the choice throws one if the budget cannot be reached.
+ * The choice of segments; null for "cheap", which has none. Throws a UsageError if there is no budget; the choice throws one
+ * if the budget cannot be reached.
  */
 export function chooserOf(
   { recompute, recomputeBytes }: RecomputeSettings,
-  keptShare = 1,
+  { keptShare, entryShare }: Lossy = lossless,
 ): ChooseSegments | null {
   if (recompute === "cheap") return null;
   const budget = parseBytes(recomputeBytes);
@@ -52,14 +62,13 @@ export function chooserOf(
     });
   }
   return (steps, keeps, images) => {
-    const parts = new Parts(steps, keeps, images, keptShare);
+    const parts = new Parts(steps, keeps, images, { keptShare, live: recompute === "peak" });
     const choose = (): Choice => {
       if (recompute === "sqrt") return everyRootth(parts);
-      return (
-        within(parts, recompute === "least" ? leastBytes(parts) : budget!) ?? unreachable(parts, budget!)
-      );
+      const limit = recompute === "budget" ? budget! : leastBytes(parts);
+      return within(parts, limit) ?? unreachable(parts, limit);
     };
-    return parts.segments(choose());
+    return parts.segments(choose(), entryShare);
   };
 }
 

@@ -1,0 +1,88 @@
+/**
+ * A larger batch in the same memory: how large it may be, how many images a second it trains, and how long it takes to the
+ * accuracy at which the first variant ends. Times are those of the machine that ran the runs.
+ */
+import type { Run } from "../../runs/run.js";
+import type { Answer, Evidence, ResultTable } from "../answer.js";
+import { epochsOf, stepsOf } from "../courses.js";
+import { count, digits, percent } from "../formats.js";
+import { mean } from "../statistics.js";
+import { accuracyTable, courseFigures, differenceWords, measuredOf } from "./accuracy.js";
+
+/** What `comet max-batch --json` prints of one store. */
+interface Largest {
+  store: string;
+  fit: boolean;
+  batch: number;
+  imagesPerSecond: number | null;
+}
+
+/** The seconds of training until an epoch ends with this test accuracy; null if none does. */
+export function secondsTo(run: Run, accuracy: number): number | null {
+  const steps = stepsOf(run);
+  const reached = epochsOf(run).find(({ testAccuracy }) => testAccuracy >= accuracy);
+  if (!reached) return null;
+  const before = steps.filter(({ epoch }) => epoch <= reached.epoch);
+  return before.reduce((sum, { ms }) => sum + ms, 0) / 1000;
+}
+
+/** Images a second over all steps of a run but the first. */
+export function speedOf(run: Run): number | null {
+  const steps = stepsOf(run).slice(1);
+  const ms = steps.reduce((sum, step) => sum + step.ms, 0);
+  return ms > 0 ? (1000 * steps.length * run.manifest.settings.batch) / ms : null;
+}
+
+export function largerBatch({ variants, measurements }: Evidence): Answer {
+  const measured = measuredOf(variants);
+  const answer: Answer = { tables: [], words: [], figures: courseFigures(variants) };
+  const rows = measurements.flatMap(({ label, found }) =>
+    (found as Largest[]).map((row) => ({ ...row, label: row.fit ? `${label}, --fit` : label })),
+  );
+  const [first, ...others] = rows;
+  if (first) {
+    answer.tables.push({
+      title: "The largest batch in a budget of memory",
+      head: ["", "store", "largest batch", "images a second"],
+      rows: rows.map(({ label, store, batch, imagesPerSecond }) => [
+        label,
+        store,
+        String(batch),
+        imagesPerSecond === null ? "–" : imagesPerSecond.toFixed(2),
+      ]),
+    });
+    for (const { label, batch, imagesPerSecond } of others) {
+      if (first.imagesPerSecond === null || imagesPerSecond === null) continue;
+      answer.words.push(
+        `“${label}” trains batches ${digits(batch / first.batch)} times as large as “${first.label}”, at ${digits(imagesPerSecond / first.imagesPerSecond)} times its images a second.`,
+      );
+    }
+  }
+  const goal =
+    measured[0] && measured[0].accuracies.size > 0 ? mean([...measured[0].accuracies.values()]) : null;
+  if (goal !== null) {
+    const times: ResultTable = {
+      title: `Time to ${percent(goal)}, the mean accuracy at which ${measured[0]!.label} ends`,
+      head: ["", "batch", "device, peak, MiB", "images a second", "seconds in steps to that accuracy"],
+      rows: [],
+    };
+    for (const { label, runs } of variants.filter(({ runs }) => runs.size > 0)) {
+      const all = [...runs.values()];
+      const speeds = all.flatMap((run) => speedOf(run) ?? []);
+      const reached = all.flatMap((run) => secondsTo(run, goal) ?? []);
+      const peak = measured.find((each) => each.label === label)!.devicePeakBytes;
+      times.rows.push([
+        label,
+        String(all[0]!.manifest.settings.batch),
+        (peak / 2 ** 20).toFixed(1),
+        speeds.length > 0 ? mean(speeds).toFixed(1) : "–",
+        reached.length > 0
+          ? `${mean(reached).toFixed(1)} (${reached.length} of ${count(all.length, "seed")})`
+          : "not reached",
+      ]);
+    }
+    answer.tables.push(times, accuracyTable(measured));
+    answer.words = [...answer.words, ...differenceWords(measured)];
+  }
+  return answer;
+}

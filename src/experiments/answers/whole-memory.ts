@@ -1,0 +1,75 @@
+/** The whole memory of a step by category, and not the inputs of convolutions alone. */
+import type { MemoryRecord } from "../../training/records.js";
+import type { Answer, Evidence, VariantRuns } from "../answer.js";
+import type { Figure } from "../figure.js";
+import { bytes, digits } from "../formats.js";
+import { accuracyTable, measuredOf } from "./accuracy.js";
+
+/** The live bytes by category at the moment of the largest sum in all recorded steps. */
+export function peakOf({ runs }: VariantRuns): Record<string, number> | null {
+  let best: Record<string, number> | null = null;
+  let most = -1;
+  for (const { records } of runs.values()) {
+    for (const { timeline } of records.filter((record): record is MemoryRecord => record.kind === "memory")) {
+      for (const live of timeline) {
+        const total = Object.values(live).reduce((sum, n) => sum + n, 0);
+        if (total > most) [best, most] = [{ ...live }, total];
+      }
+    }
+  }
+  return best;
+}
+
+export function wholeMemory({ variants }: Evidence): Answer {
+  const measured = measuredOf(variants);
+  const peaks = variants.flatMap((variant) => {
+    const peak = peakOf(variant);
+    return peak ? [{ label: variant.label, peak }] : [];
+  });
+  const answer: Answer = { tables: [], words: [], figures: [] };
+  if (peaks.length > 0) {
+    const categories = Object.keys(peaks[0]!.peak);
+    answer.tables.push({
+      title: "The device’s bytes at the moment of the step’s peak, by category",
+      head: ["", ...categories, "all"],
+      rows: peaks.map(({ label, peak }) => [
+        label,
+        ...categories.map((category) => bytes(peak[category] ?? 0)),
+        bytes(Object.values(peak).reduce((sum, n) => sum + n, 0)),
+      ]),
+    });
+    answer.figures.push(stackOf(peaks));
+  }
+  const [first, ...others] = measured;
+  if (first) {
+    answer.tables.push({
+      title: "Peaks of a step over the whole run",
+      head: ["", "saved", `${first.label} ÷ this`, "device", `${first.label} ÷ this`],
+      rows: measured.map(({ label, savedPeakBytes, devicePeakBytes }) => [
+        label,
+        bytes(savedPeakBytes),
+        savedPeakBytes > 0 ? `${digits(first.savedPeakBytes / savedPeakBytes)}x` : "–",
+        bytes(devicePeakBytes),
+        `${digits(first.devicePeakBytes / devicePeakBytes)}x`,
+      ]),
+    });
+    for (const { label, savedPeakBytes, devicePeakBytes } of others) {
+      answer.words.push(
+        `“${first.label}” saves ${digits(first.savedPeakBytes / savedPeakBytes)} times the bytes of “${label}” for the backward pass; its device’s peak, with weights, gradients and workspaces, is ${digits(first.devicePeakBytes / devicePeakBytes)} times that of “${label}”.`,
+      );
+    }
+  }
+  if (measured.length > 0) answer.tables.push(accuracyTable(measured));
+  return answer;
+}
+
+const stackOf = (peaks: readonly { label: string; peak: Record<string, number> }[]): Figure => ({
+  kind: "stack",
+  name: "memory",
+  title: "The device’s memory at its peak",
+  caption:
+    "Live bytes by category at the moment of the largest sum in the recorded steps. What is saved is what a store keeps for the backward pass.",
+  bars: peaks.flatMap(({ label, peak }) =>
+    Object.entries(peak).map(([category, bytes]) => ({ label, category, bytes })),
+  ),
+});

@@ -1,0 +1,98 @@
+/** results/NAME.json: what an experiment found, with all that is needed to judge and to repeat it. */
+import { cpus, platform, release, totalmem } from "node:os";
+import type { Code } from "../runs/code.js";
+import type { Manifest } from "../runs/manifest.js";
+import type { Answer } from "./answer.js";
+import type { Experiment, Scale } from "./experiment.js";
+import type { PlannedRun } from "./planned-run.js";
+import { codesOf, type Standing } from "./standing.js";
+
+/** This number grows when older versions could not read the file. */
+export const resultVersion = 1;
+
+export interface Machine {
+  processor: string;
+  cores: number;
+  memoryBytes: number;
+  system: string;
+  node: string;
+}
+
+export function machineOfThis(): Machine {
+  const processors = cpus();
+  return {
+    processor: processors[0]?.model.trim() ?? "unknown",
+    cores: processors.length,
+    memoryBytes: totalmem(),
+    system: `${platform()} ${release()}`,
+    node: process.version,
+  };
+}
+
+/** A run as a result names it. */
+export interface ResultRun {
+  label: string;
+  seed: number;
+  key: string;
+  path: string | null;
+  status: Manifest["status"] | "missing";
+  steps: number;
+  testAccuracy: number | null;
+  weights: string | null;
+  /** The sums of the code that computed it, and its commit. */
+  codes: string[];
+  commit: string | null;
+  error: string | null;
+}
+
+export interface Result extends Pick<Experiment, "name" | "question" | "claim" | "difference">, Answer {
+  version: typeof resultVersion;
+  scale: Scale;
+  data: { source: string; name: string; hash: string };
+  /** The machine that wrote this; runs that were adopted may be of others. */
+  machine: Machine;
+  code: Code;
+  written: string;
+  command: string;
+  seeds: number[];
+  settings: Record<string, unknown>;
+  runs: ResultRun[];
+  /** What is missing or not as planned, as sentences. */
+  notices: string[];
+}
+
+export function resultRun({ label, seed, key, steps }: PlannedRun, standing: Standing): ResultRun {
+  if (standing.kind === "missing") {
+    const unknown = { path: null, testAccuracy: null, weights: null, codes: [], commit: null, error: null };
+    return { label, seed, key, steps, status: "missing", ...unknown };
+  }
+  const { path, manifest } = standing;
+  const { status, testAccuracy, weights, error, versions } = manifest;
+  const commit = versions.commit ?? null;
+  return {
+    ...{ label, seed, key, path, status, testAccuracy, weights, error, commit },
+    steps: manifest.steps,
+    codes: codesOf(manifest),
+  };
+}
+
+/** Sentences on what of the plan is missing, failed, or of other code. */
+export function noticesOf(runs: readonly ResultRun[], { code }: Code): string[] {
+  const named = (some: readonly ResultRun[]) =>
+    some.map(({ label, seed }) => `${label}, seed ${seed}`).join("; ");
+  const notices: string[] = [];
+  const unfinished = runs.filter(
+    ({ status }) => status === "missing" || status === "interrupted" || status === "running",
+  );
+  if (unfinished.length > 0)
+    notices.push(`These runs have not ended and are left out: ${named(unfinished)}.`);
+  for (const { label, seed, error } of runs.filter(({ status }) => status === "failed")) {
+    notices.push(`${label}, seed ${seed}, failed and is left out: ${error ?? "no reason recorded"}.`);
+  }
+  const foreign = runs.filter(({ codes }) => codes.some((other) => other !== code));
+  if (foreign.length > 0) {
+    const commits = [...new Set(foreign.map(({ commit }) => commit ?? "an unknown commit"))].join(", ");
+    notices.push(`Other code than this result’s computed these runs (${commits}): ${named(foreign)}.`);
+  }
+  return notices;
+}

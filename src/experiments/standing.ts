@@ -1,0 +1,89 @@
+/** Where planned runs stand: what of them is found in folders of runs, finished or not. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { DataError } from "../error.js";
+import { isLocked } from "../files/lock.js";
+import type { Code } from "../runs/code.js";
+import { type Manifest, readManifest } from "../runs/manifest.js";
+import { keyOfManifest, measuresEnough, type PlannedRun } from "./planned-run.js";
+
+/** A run on disk. */
+export interface FoundRun {
+  path: string;
+  manifest: Manifest;
+}
+
+export type Standing =
+  | { kind: "missing" }
+  /** `busy`: another process computes it. `foreign`: other code began it. */
+  | ({ kind: "done" | "interrupted" | "failed" | "busy" | "foreign" } & FoundRun);
+
+/** All runs below some folders, by their keys. A folder that is no run is left out, and so is a missing folder. */
+export function findRuns(folders: readonly string[]): Map<string, FoundRun[]> {
+  const found = new Map<string, FoundRun[]>();
+  for (const folder of folders) {
+    for (const name of namesIn(folder)) {
+      const path = join(folder, name);
+      try {
+        const manifest = readManifest(path);
+        const key = keyOfManifest(manifest);
+        found.set(key, [...(found.get(key) ?? []), { path, manifest }]);
+      } catch (cause) {
+        if (!(cause instanceof DataError)) throw cause;
+      }
+    }
+  }
+  return found;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
+}
+
+/** Best first. */
+const order: readonly Standing["kind"][] = ["done", "busy", "interrupted", "failed", "foreign"];
+
+/** `anyCode`: runs of other code count as if this code had computed them. */
+export function standingOf(
+  planned: PlannedRun,
+  found: ReadonlyMap<string, readonly FoundRun[]>,
+  { code }: Code,
+  anyCode: boolean,
+): Standing {
+  const standings = (found.get(planned.key) ?? [])
+    .filter(({ manifest }) => measuresEnough(planned, manifest))
+    .map((run) => ({ ...run, kind: kindOf(run, code, anyCode) }));
+  const [best] = standings.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+  return best ?? { kind: "missing" };
+}
+
+function kindOf({ path, manifest }: FoundRun, code: string, anyCode: boolean): FoundKind {
+  if (!anyCode && codesOf(manifest).some((other) => other !== code)) return "foreign";
+  if (isLocked(join(path, "lock"))) return "busy";
+  if (manifest.status === "done" || manifest.status === "failed") return manifest.status;
+  return "interrupted";
+}
+
+type FoundKind = Exclude<Standing["kind"], "missing">;
+
+/** The sums of all code that computed a part of a run; "unknown" where the run does not say. */
+export const codesOf = ({ versions, resumed = [] }: Manifest): string[] => [
+  ...new Set([versions, ...resumed.map((part) => part.versions)].map(({ code = "unknown" }) => code)),
+];
+
+/** The error for runs that other code began. */
+export function foreignRun({ path, manifest }: FoundRun, { code, commit }: Code): DataError {
+  const { versions } = manifest;
+  const named = (sum: string, at: string | null | undefined) => `${sum}${at ? ` (commit ${at})` : ""}`;
+  return new DataError({
+    where: path,
+    expected: `a run of this code, ${named(code, commit)}`,
+    got: `one of ${named(versions.code ?? "unknown code", versions.commit)}`,
+    remedy:
+      "give another --out, which leaves these runs as they are, or --any-code to count them and to say so on the page",
+  });
+}

@@ -1,0 +1,108 @@
+/** The page of an experiment: the paper's claim beside what was measured, in words, tables and figures. */
+import { formatBytes } from "../device/ledger.js";
+import type { ResultTable } from "../experiments/answer.js";
+import type { Result, ResultRun } from "../experiments/result.js";
+import { documentHtml, type Section, table } from "./document.js";
+import { escapeHtml as html } from "./escape.js";
+import { drawFigure } from "./figures/draw.js";
+
+export const sources: Readonly<Record<Result["claim"]["source"], string>> = {
+  abstract: "read in the abstract",
+  code: "read in the published code",
+  recalled: "as recalled; it was remembered, not read, and may be wrong in details",
+  none: "the paper claims nothing here; the comparison is ours",
+};
+
+/** The whole page as text. It loads nothing and has no script. */
+export function experimentHtml(result: Result): string {
+  const { name, question, scale, data, notices } = result;
+  return documentHtml({
+    title: question,
+    about: `Experiment ${name} at scale ${scale}, on ${data.name}.`,
+    notices,
+    sections: [claim(result), tables(result), figures(result), runs(result), origin(result)].filter(
+      ({ body }) => body !== "",
+    ),
+    data: { runs: [], stride: 1, horizon: 1 },
+    libraries: [],
+    client: "",
+  });
+}
+
+const paragraphs = (sentences: readonly string[]): string =>
+  sentences.map((sentence) => `<p>${html(sentence)}</p>`).join("\n");
+
+const claim = ({ claim, words, difference }: Result): Section => ({
+  id: "claim",
+  title: "Claim and measurement",
+  body:
+    `<div class="scroll" tabindex="0"><table><thead><tr><th scope="col">The paper’s claim<small>${html(sources[claim.source])}</small></th><th scope="col">Measured here</th></tr></thead>` +
+    `<tbody><tr><td>${html(claim.text)}</td><td>${words.length > 0 ? paragraphs(words) : "Nothing yet."}</td></tr></tbody></table></div>\n` +
+    `<h3>Where they differ, and why</h3>\n${paragraphs([difference])}`,
+});
+
+/** A table that is open, unlike those below figures. */
+const openTable = ({ title, head, rows }: ResultTable): string =>
+  table(title, head, rows).replace("<details>", "<details open>");
+
+const tables = ({ tables: all }: Result): Section => ({
+  id: "tables",
+  title: "Tables",
+  body: all.map(openTable).join("\n"),
+});
+
+const figures = ({ figures: all, name }: Result): Section => ({
+  id: "figures",
+  title: "Figures",
+  body: all
+    .map(
+      (each) =>
+        `<figure id="figure-${each.name}">\n${drawFigure(each)}\n<figcaption>${html(each.caption)} Data: ${html(name)}/${html(each.name)}.csv.</figcaption></figure>`,
+    )
+    .join("\n"),
+});
+
+function runRow({ label, seed, status, steps, testAccuracy, weights, commit, codes }: ResultRun): string[] {
+  return [
+    label,
+    String(seed),
+    status,
+    String(steps),
+    testAccuracy === null ? "–" : `${(100 * testAccuracy).toFixed(2)} %`,
+    weights === null ? "–" : weights.slice(0, 16),
+    codes.length === 0 ? "–" : `${codes.join(", ")}${commit ? ` (${commit})` : ""}`,
+  ];
+}
+
+const runs = ({ runs: all }: Result): Section => ({
+  id: "runs",
+  title: "Runs",
+  body:
+    all.length === 0
+      ? ""
+      : openTable({
+          title: "Every run; equal code and settings give equal weights on any machine",
+          head: ["", "seed", "status", "steps", "test accuracy", "weights, SHA-256", "code (commit)"],
+          rows: all.map(runRow),
+        }),
+});
+
+function origin({ machine, code, command, written, data, seeds, settings }: Result): Section {
+  const rows: [string, string][] = [
+    ["command", command],
+    ["written", written],
+    ["code, commit", `${code.code}, ${code.commit ?? "unknown"}`],
+    [
+      "machine that wrote this page",
+      `${machine.processor}, ${machine.cores} cores, ${formatBytes(machine.memoryBytes)}, ${machine.system}, Node ${machine.node}`,
+    ],
+    ["data", `${data.name} (${data.source}), SHA-256 ${data.hash}`],
+    ["seeds", seeds.join(", ") || "–"],
+    ["settings of all runs, beside the defaults", JSON.stringify(settings)],
+  ];
+  return {
+    id: "origin",
+    title: "Origin",
+    body: openTable({ title: "What is needed to repeat this", head: ["", ""], rows }),
+  };
+}

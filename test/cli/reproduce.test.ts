@@ -1,0 +1,166 @@
+/** `comet reproduce` on an experiment of a few steps: it ends, goes on after anything, and refuses what would mislead. */
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { Result } from "../../src/experiments/result.js";
+import { isLocked } from "../../src/files/lock.js";
+import { smallExperiment } from "../experiments/small-experiment.js";
+
+const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "comet-reproduce-"));
+const experiments = join(folder, "experiments");
+
+before(() => {
+  mkdirSync(experiments);
+  const { smoke, ...scales } = smallExperiment.scales;
+  const own = { ...smoke, checkpointEvery: 2, seeds: [1] };
+  put("small", { scales: { ...scales, smoke: own } });
+  put("other", { scales: { ...scales, smoke: { ...own, classes: 7 } } });
+});
+
+after(() => rmSync(folder, { recursive: true }));
+
+function put(name: string, changes: object): void {
+  writeFileSync(join(experiments, `${name}.json`), JSON.stringify({ ...smallExperiment, ...changes, name }));
+}
+
+const argumentsFor = (out: string, more: readonly string[]) => [
+  ...["reproduce", "small", "--experiments", experiments, "--out", join(folder, out), "--jobs", "2"],
+  ...more,
+];
+
+function reproduce(out: string, ...more: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...argumentsFor(out, more)], {
+    encoding: "utf8",
+  });
+  return { status, stdout, stderr };
+}
+
+const runsOf = (out: string) => readdirSync(join(folder, out, "runs")).sort();
+
+const resultOf = (out: string) => JSON.parse(readFileSync(join(folder, out, "small.json"), "utf8")) as Result;
+
+/** What must be equal, whoever computed it and however often it was interrupted. */
+const found = (out: string) =>
+  resultOf(out).runs.map(({ label, seed, key, weights, testAccuracy, status }) => [
+    ...[label, seed, key, weights, testAccuracy, status],
+  ]);
+
+test("an experiment runs to its result, and a second time only reads what is there", () => {
+  const first = reproduce("whole");
+  assert.equal(first.status, 0, first.stderr);
+  const { claim, words, seeds, machine, figures, notices } = resultOf("whole");
+  assert.equal(claim.source, "recalled");
+  assert.match(words.join(), /“COMET” differs from that of “plain”/);
+  assert.deepEqual([seeds, notices], [[1], []]);
+  assert.ok(machine.cores > 0);
+  const page = readFileSync(join(folder, "whole", "small.html"), "utf8");
+  assert.match(page, /as recalled/);
+  const files = readdirSync(join(folder, "whole", "small"));
+  for (const { name } of figures) {
+    for (const end of ["-light.svg", "-dark.svg", ".csv"]) assert.ok(files.includes(`${name}${end}`), name);
+    assert.match(page, new RegExp(`figure-${name}`));
+  }
+  const [runs, before] = [runsOf("whole"), found("whole")];
+  assert.equal(runs.length, 2);
+  const again = reproduce("whole");
+  assert.equal(again.status, 0, again.stderr);
+  assert.doesNotMatch(again.stderr, /seed/);
+  assert.deepEqual([runsOf("whole"), found("whole")], [runs, before]);
+  const list = reproduce("whole", "--list");
+  assert.equal(list.stdout.match(/done/g)!.length, 2);
+});
+
+for (const [out, who] of [
+  ["killed", "the pool and its processes"],
+  ["orphaned", "the pool alone"],
+] as const) {
+  test(`what kill -9 of ${who} interrupts goes on to the same weights`, async () => {
+    const child = spawn(process.execPath, [main, ...argumentsFor(out, [])], {
+      detached: true,
+      stdio: "ignore",
+    });
+    const begun = () => {
+      try {
+        return runsOf(out).some((id) =>
+          readdirSync(join(folder, out, "runs", id, "checkpoints")).some((name) => name.endsWith("batch2")),
+        );
+      } catch {
+        return false;
+      }
+    };
+    while (!begun() && child.exitCode === null) await setTimeout(5);
+    process.kill(out === "killed" ? -child.pid! : child.pid!, "SIGKILL");
+    await new Promise((resolve) => child.once("close", resolve));
+    // They end one after another; without a pool, each writes its checkpoint first.
+    for (let free = 0; free < 50; free++) {
+      if (runsOf(out).some((id) => isLocked(join(folder, out, "runs", id, "lock")))) free = 0;
+      await setTimeout(10);
+    }
+    const again = reproduce(out);
+    assert.equal(again.status, 0, again.stderr);
+    assert.deepEqual(found(out), found("whole"));
+  });
+}
+
+test("a full disk loses nothing", () => {
+  // 64 KiB hold the first records and not the weights. Node itself writes no larger files.
+  const command = `ulimit -f 128; exec "${process.execPath}" "${main}" ${argumentsFor("full", [])
+    .map((part) => `"${part}"`)
+    .join(" ")}`;
+  const { status, stderr } = spawnSync("sh", ["-c", command], { encoding: "utf8" });
+  assert.equal(status, 1, stderr);
+  assert.match(stderr, /DiskError: .*the same command again/);
+  const again = reproduce("full");
+  assert.equal(again.status, 0, again.stderr);
+  assert.deepEqual(found("full"), found("whole"));
+});
+
+test("runs in other folders are adopted, and a folder is never mixed with runs of other code", () => {
+  const adopted = reproduce("adopted", "--adopt", join(folder, "whole", "runs"));
+  assert.equal(adopted.status, 0, adopted.stderr);
+  assert.deepEqual([runsOf("adopted"), found("adopted")], [[], found("whole")]);
+  const manifest = join(folder, "killed", "runs", runsOf("killed")[0]!, "manifest.json");
+  writeFileSync(manifest, readFileSync(manifest, "utf8").replace(/"code": "\w+"/, '"code": "0ther"'));
+  const refused = reproduce("killed");
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /DataError: .*expected a run of this code, \w+.*got one of 0ther.*--any-code/);
+  const counted = reproduce("killed", "--any-code");
+  assert.equal(counted.status, 0, counted.stderr);
+  assert.match(resultOf("killed").notices.join(), /Other code than this result’s computed these runs/);
+});
+
+test("data with other classes than the experiment needs is refused", () => {
+  const { status, stderr } = reproduce("whole", "other");
+  assert.equal(status, 1);
+  assert.match(stderr, /expected 7 classes, which experiment other needs at scale smoke, got 10/);
+  const paper = reproduce("whole", "--scale", "paper");
+  assert.match(
+    paper.stderr,
+    /experiment small, scale paper: expected --data, a folder of images with 1000 classes/,
+  );
+});
+
+test("a result can be written before its runs have ended, and says so", () => {
+  const { status, stderr } = reproduce("early", "--no-run");
+  assert.equal(status, 1, stderr);
+  assert.deepEqual(runsOf("early"), []);
+  assert.match(
+    resultOf("early").notices.join(),
+    /have not ended and are left out: plain, seed 1; COMET, seed 1/,
+  );
+});
+
+test("the runs can be a job array of Slurm", () => {
+  const { status, stdout, stderr } = reproduce("array", "--on", "slurm", "--dry-run", "--time", "60");
+  assert.equal(status, 0, stderr);
+  assert.match(
+    stdout,
+    /^#!\/bin\/bash\n[\s\S]*--job-name=comet-reproduce\n[\s\S]*--array=0-1\n[\s\S]*--time=60\n/,
+  );
+});
