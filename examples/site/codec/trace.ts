@@ -6,19 +6,27 @@
 import { ByteReader } from "../../../src/codec/bytes.js";
 import { checksum } from "../../../src/codec/checksum.js";
 import { heightOf, type Layout, lanes, layoutOf } from "../../../src/codec/dense/layout.js";
-import { contextOf, type DenseModel, readModel, symbolOf } from "../../../src/codec/dense/model.js";
-import { decodeSegment, mostEscapes } from "../../../src/codec/dense/segment.js";
+import {
+  contextOf,
+  type DenseModel,
+  firstDivided,
+  readModel,
+  symbolOf,
+} from "../../../src/codec/dense/model.js";
+import { decodeSegment, largestOf, mostEscapes } from "../../../src/codec/dense/segment.js";
 import { chunkLength, decodeChunk } from "../../../src/codec/fast/chunk.js";
 import { type Header, lagOf, readHeader } from "../../../src/codec/frame.js";
 import { bridge, refillRow } from "../../../src/codec/stages/bridge.js";
 import { bitLength, blockLength } from "../../../src/codec/stages/pack.js";
 import {
+  apart,
   expect,
   inHalves,
   lanePredictors,
   type Predictor,
   predict,
   predictors,
+  zerosApart,
   zigzag,
 } from "../../../src/codec/stages/predict.js";
 import { floorOf, orderedBits, quantize } from "../../../src/codec/stages/quantize.js";
@@ -208,7 +216,8 @@ function traceStrip(x: Float32Array, s: number, coding: Coding, range: Range, fo
       if (isHole(i)) q[i] = expected;
       else if (inHalves(model.predictor)) q[i]! += (q[i]! ^ expected) & 1;
       const r = wrap(q[i]! - expected, 16);
-      z[i * lanes + lane] = zigzag(inHalves(model.predictor) ? r >> 1 : r, 16);
+      const folded = zigzag(inHalves(model.predictor) ? r >> 1 : r, 16);
+      z[i * lanes + lane] = zerosApart(model.predictor) && !isHole(i) ? apart(folded, q[i]!) : folded;
       holes[i * lanes + lane] = Number(isHole(i));
       const to = first + i - range.begin;
       if (i < values.length && to >= 0 && to < found.integer.length) {
@@ -245,7 +254,7 @@ function integersOf(
   }
   for (const i of quantize(q.subarray(0, values.length), values, first, quantization)) raw[i] = 1;
   for (let i = 0; i < values.length; i++) {
-    if (Math.abs(q[i]!) > 32767 || (gapless && q[i] === 0)) raw[i] = 1;
+    if (Math.abs(q[i]!) > largestOf(predictor) || (gapless && q[i] === 0)) raw[i] = 1;
     if (raw[i]) q[i] = 0;
     else if (gapless && q[i]! > 0) q[i]!--;
   }
@@ -271,13 +280,14 @@ function addCodeBits(
         continue;
       }
       const context = contextOf(row, above, i, model);
-      const symbol = symbolOf(z[start + i]!, model.low);
+      const divided = firstDivided(model.predictor);
+      const symbol = symbolOf(z[start + i]!, model.low, divided);
       const large = symbol > top[context]!;
       row[i] = large ? escapeSymbol : symbol;
       const to = place[start + i]!;
       if (to < 0) continue;
       const share = frequency[context * symbols + row[i]!]! / 2048;
-      bits[to]! += -Math.log2(share) + (large ? 16 : 0) + (symbol > 0 ? model.low : 0);
+      bits[to]! += -Math.log2(share) + (large ? 16 : 0) + (symbol >= divided ? model.low : 0);
     }
     above = row;
   }

@@ -27,7 +27,7 @@ const leastHoles = 1024;
 const maskMark = mostEscapes + 1;
 
 /** The largest integer; with zeros apart, a folded residual must leave room for one more. */
-const largestOf = (predictor: number): number => (zerosApart(predictor) ? 16383 : 32767);
+export const largestOf = (predictor: number): number => (zerosApart(predictor) ? 16383 : 32767);
 
 interface Escape {
   /** Index in the whole tensor. */
