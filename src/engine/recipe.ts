@@ -1,5 +1,6 @@
 /** Recipes: how one application of a recomputable op makes its output, or its first input, from saved tensors. */
 import type { Op, Recomputation } from "./op.js";
+import { imagesAtOnce, imagesOf } from "./packed.js";
 import type { Parameter } from "./parameter.js";
 import type { Recipe, SavedTensor } from "./saved.js";
 import type { Tensor } from "./tensor.js";
@@ -53,9 +54,23 @@ export function recovered<A>({ op, attributes, run }: Applied<A>, sources: reado
     sum: true,
     make(first, count) {
       const [kept, ...rest] = sources;
+      const at = imagesAtOnce(kept!.shape);
       // The others may have to be computed again, which takes memory: y comes after them.
-      const others = ranges(rest, first, count);
-      return recover!(run, kept!.range(first, count), others, attributes);
+      let others = ranges(rest, first, Math.min(at, count));
+      const y = kept!.range(first, count);
+      if (count <= at) return recover!(run, y, others, attributes);
+      const values = y.data;
+      const x = y.recycle(run.site);
+      if (x.data !== values) x.data.set(values);
+      const size = x.size / count;
+      for (let start = 0; start < count; start += at) {
+        const images = Math.min(at, count - start);
+        if (start > 0) others = ranges(rest, first + start, images);
+        const part = recover!(run, imagesOf(x, start, images), others, attributes);
+        x.data.set(part.data, start * size);
+        part.dispose();
+      }
+      return x;
     },
   };
 }
