@@ -39,7 +39,7 @@ async function fitting(
 }
 
 for (const [model, size, store, memory, from, to] of [
-  ["resnet8", 16, "comet", "4MiB", 40, 64],
+  ["resnet8", 16, "comet", "6MiB", 66, 84],
   ["resnet8", 16, "plain", "4MiB", 8, 24],
   ["lenet", 28, "comet", "2MiB", 20, 60],
 ] as const) {
@@ -55,6 +55,8 @@ for (const [model, size, store, memory, from, to] of [
 
 /** The slack of the law: the part of the live bytes by which the memory is larger. */
 const slack = 1 / 24;
+/** It is at least the codec's workspace, which is one block. */
+const leastSlackBytes = 2 ** 19;
 
 for (const [model, size, batch] of [
   ["lenet", 28, 32],
@@ -67,7 +69,7 @@ for (const [model, size, batch] of [
   for (const store of ["plain", "comet"] as const) {
     test(`what ${model} allocates under ${store} fits where its live bytes fit with a slack of 1/24`, async () => {
       const { events, peak } = await recorded({ model, store, batch, steps: 2 }, size);
-      replay(events, (1 + slack) * peak);
+      replay(events, peak + Math.max(slack * peak, leastSlackBytes));
     });
   }
 }
