@@ -85,7 +85,9 @@ export class FixedPointFrame implements Packed {
     const counts = device.allocate(4 * channels.N * channels.C, "workspace", "fixedCounts");
     try {
       kernels.fixedCounts(device.u8(counts), x.data, scales, bits, channels, this.#form.signed);
-      return new Uint32Array(device.u8(counts).slice().buffer);
+      const kept = new Uint32Array(channels.N * channels.C);
+      new Uint8Array(kept.buffer).set(device.u8(counts));
+      return kept;
     } finally {
       device.free(counts);
     }
