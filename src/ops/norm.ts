@@ -103,6 +103,8 @@ const batchNorm = (saved: "x" | "y", formOf: FormOf): Op<BatchNormState> => ({
   backward(run, dy, state) {
     const { weight, bias, training } = state;
     const { device } = run.engine;
+    // A store may need a workspace to unpack values, as large as any of this step.
+    const unpackedBytes = 4 * dy.size + device.ledger.peak.workspace;
     // The saved values may be made again by means of these two.
     const [mean, invStd] = [run.look("mean"), run.look("invStd")];
     const form = formOf(run, state, mean, invStd);
@@ -112,7 +114,7 @@ const batchNorm = (saved: "x" | "y", formOf: FormOf): Op<BatchNormState> => ({
     if (!training) {
       gradientSums(passed, run.takeParts(saved));
       dx = scaled(run, dy, state, invStd);
-    } else if (dy.storage.shared || device.fitsBelowPeak(4 * dy.size)) {
+    } else if (dy.storage.shared || device.fitsBelowPeak(unpackedBytes)) {
       dx = wholeGradient(passed, run.take(saved));
     } else {
       gradientSums(passed, run.takeParts(saved, true));
