@@ -50,6 +50,7 @@ export class CometStore extends Store {
   override readonly controller: Controller;
   override readonly random: boolean;
   override readonly segments: ChooseSegments | null;
+  override readonly unpackBytes: number;
   readonly quantizer: Quantizer;
   readonly mode: Mode;
   /** A tensor that none of these sites requests stays as it is. */
@@ -68,6 +69,7 @@ export class CometStore extends Store {
     // `paper` rounds small values to zero, so no mask follows from its frames, and a chain needs one.
     this.keeps = convOnly || quantizer === "paper" ? ("all" as const) : ("last" as const);
     this.segments = segments;
+    this.unpackBytes = codec.workspaceBytes;
     this.only = convOnly ? ({ op }) => op === "conv2d" || op === "linear" : () => true;
   }
 

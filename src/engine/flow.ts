@@ -63,6 +63,7 @@ function backwardRun(engine: Storing, application: Application, flow: Flow): Bac
     look: (name) => store.look(handles.get(name)!),
     takeParts: (name, again = false) =>
       again ? store.lookParts(handles.get(name)!) : store.takeParts(handle(name)),
+    fitsWhole: (bytes) => engine.device.fitsBelowPeak(bytes + store.unpackBytes),
     gate: (name, dy) => store.gate(handle(name), dy),
     bits: (name) => store.bits(handles.get(name)!),
     empty,

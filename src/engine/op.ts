@@ -72,6 +72,8 @@ export interface Taking {
    * tensor stays saved, for another pass over it.
    */
   takeParts(name: string, again?: boolean): Iterable<Tensor>;
+  /** Whether a saved tensor of so many bytes can be whole in memory and leave the step's peak as it is. */
+  fitsWhole(bytes: number): boolean;
   /** dx = saved ≠ 0 ? dy : 0. Consumes dy. */
   gate(name: string, dy: Tensor): Tensor;
   /** Saved bits, valid until the backward of this op returns. */

@@ -55,6 +55,8 @@ export abstract class Store {
   readonly controller: StoreController | null = null;
   /** Whether packing one tensor again gives other errors. Then several draws of one step can be measured. */
   readonly random: boolean = false;
+  /** The bytes of the workspace that unpacking needs beside the values. */
+  readonly unpackBytes: number = 0;
   /** The number of the draw, from which a store with `random` derives its seeds, beside the step's own. */
   draw = 0;
   /** Called for every tensor after it was packed. */

@@ -102,9 +102,6 @@ const batchNorm = (saved: "x" | "y", formOf: FormOf): Op<BatchNormState> => ({
   },
   backward(run, dy, state) {
     const { weight, bias, training } = state;
-    const { device } = run.engine;
-    // A store may need a workspace to unpack values, as large as any of this step.
-    const unpackedBytes = 4 * dy.size + device.ledger.peak.workspace;
     // The saved values may be made again by means of these two.
     const [mean, invStd] = [run.look("mean"), run.look("invStd")];
     const form = formOf(run, state, mean, invStd);
@@ -114,7 +111,7 @@ const batchNorm = (saved: "x" | "y", formOf: FormOf): Op<BatchNormState> => ({
     if (!training) {
       gradientSums(passed, run.takeParts(saved));
       dx = scaled(run, dy, state, invStd);
-    } else if (dy.storage.shared || device.fitsBelowPeak(unpackedBytes)) {
+    } else if (dy.storage.shared || run.fitsWhole(4 * dy.size)) {
       dx = wholeGradient(passed, run.take(saved));
     } else {
       gradientSums(passed, run.takeParts(saved, true));
