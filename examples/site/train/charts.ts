@@ -126,7 +126,7 @@ export async function drawBounds(box: HTMLElement, lanes: readonly Lane[]): Prom
   );
   if (rows.length === 0) {
     const some = lanes.some(({ steps }) => steps.length > 0);
-    if (some) box.replaceChildren(make("p", "quiet", "No store here promises a bound."));
+    if (some) box.replaceChildren(make("p", "quiet", "No store here has an error bound."));
     else waiting(box);
     return;
   }
