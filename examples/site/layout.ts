@@ -96,7 +96,8 @@ export function documentOf(name: string, file: string): string {
 </header>
 ${body.replace("<main>", '<main id="main" tabindex="-1">')}
 <footer>
-<p>Every number on these pages is computed in this browser by comet-ts itself. Nothing leaves this machine.</p>
+<p>comet-ts computes the figures on these pages in this browser, and nothing leaves this machine. Numbers within the text
+of the book come from earlier runs of the commands that the text names.</p>
 <p>The images are a part of Fashion-MNIST (MIT licence, Zalando SE; <a href="./data/LICENSE">its text</a>).</p>
 <noscript><p class="notice">The figures are drawn and computed by scripts, which are switched off here.</p></noscript>
 </footer>

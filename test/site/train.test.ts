@@ -133,7 +133,7 @@ for (const name of names) {
       await state(page, "comet", "paused");
       assert.match(
         await text(page, "[data-store=plain] .error"),
-        /expected .* more of the device's 40\.0 MiB.*use a smaller settings\.batch/,
+        /expected .* more of the device's 40\.0 MiB.*use a smaller batch, a larger device memory, or the store recompute or comet/,
       );
       assert.ok(await page.$("[data-store=plain] .memory-bar.overflow"));
       assert.deepEqual(await violations(page), []);

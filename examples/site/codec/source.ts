@@ -32,7 +32,7 @@ function held(name: string, { shape, data }: NamedTensor, note: string): Source 
 }
 
 const samples: Readonly<Record<string, readonly [name: string, note: string]>> = {
-  "x/relu": ["Output of the first ReLU", "A little over half of the values are not 0."],
+  "x/relu": ["Output of the first ReLU", "A little over half of the values are 0."],
   "x/layer1.0.relu": ["Output of the first block", "The sum of a branch and a shortcut, after a ReLU."],
   "x/layer2.0.relu": ["Output of the second block", "32 channels of half the size."],
   "x/layer3.0.relu": [

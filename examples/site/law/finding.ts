@@ -21,8 +21,8 @@ export function finding(
   }
   if (right) {
     return background === 0
-      ? "Without dither nothing promises this, but here the errors happen to be nearly uncorrelated: the background is exactly 0 and has no error. Make it grey."
-      : "Without dither nothing promises this. At this grey and this bound it happens to come out right; move one of them a little.";
+      ? "Without dither nothing guarantees this, but here the errors happen to be nearly uncorrelated: the background is exactly 0 and has no error. Make it grey."
+      : "Without dither nothing guarantees this. At this grey and this bound it happens to come out right; move one of them a little.";
   }
   const side =
     ratio < 1

@@ -61,7 +61,7 @@ function showControls(): void {
   bound.disabled = givenSigma.checked;
   sigma.disabled = !givenSigma.checked;
   more.disabled = quantizer.value !== "dithered";
-  find("#bound-value").textContent = givenSigma.checked ? "follows" : String(chosenBound());
+  find("#bound-value").textContent = givenSigma.checked ? "follows from σ" : String(chosenBound());
   find("#sigma-value").textContent = givenSigma.checked ? `${short(100 * chosenShare())} %` : "–";
   find("#background-value").textContent =
     background.value === "0" ? "0: exact zeros" : short(Number(background.value) / 20);

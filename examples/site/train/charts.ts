@@ -23,6 +23,12 @@ function smooth(values: readonly number[], span: number): number[] {
   });
 }
 
+/** So few ticks that none of them lies between two steps. */
+function wholeTicks(lanes: readonly Lane[]): number {
+  const most = lanes.reduce((steps, lane) => Math.max(steps, lane.steps.length), 0);
+  return Math.max(1, Math.min(10, most - 1));
+}
+
 function waiting(box: HTMLElement): void {
   box.replaceChildren(make("p", "quiet", "Press “Train”, or “One step”."));
 }
@@ -39,7 +45,7 @@ async function curves(
   if (!lanes.some(({ steps }) => steps.length > 0)) return waiting(box);
   await draw(box, title, (Plot, width) => ({
     height: Math.max(200, Math.min(300, width * 0.45)),
-    x: across("step"),
+    x: { ...across("step"), ticks: wholeTicks(lanes) },
     y: { label, grid: true, zero: true, ...options },
     color: {
       domain: lanes.map(({ store }) => store),
@@ -120,13 +126,13 @@ export async function drawBounds(box: HTMLElement, lanes: readonly Lane[]): Prom
   );
   if (rows.length === 0) {
     const some = lanes.some(({ steps }) => steps.length > 0);
-    if (some) box.replaceChildren(make("p", "quiet", "No store here promises a bound."));
+    if (some) box.replaceChildren(make("p", "quiet", "No store here has an error bound."));
     else waiting(box);
     return;
   }
   await draw(box, "Error bound of each site by step", (Plot, width) => ({
     height: Math.max(220, Math.min(320, width * 0.5)),
-    x: across("step"),
+    x: { ...across("step"), ticks: wholeTicks(lanes) },
     y: { type: "log", label: "bound", grid: true, tickFormat: (value: number) => value.toExponential(0) },
     marks: [
       Plot.lineY(rows, {
@@ -166,7 +172,8 @@ export async function drawBatches(
     height: Math.max(220, Math.min(300, width * 0.45)),
     color: { type: "identity" },
     x: { ...across("images in a batch"), domain: [0, 272] },
-    y: { label: "MiB", grid: true, zero: true },
+    // The limit is a little below the top, where the label stands.
+    y: { label: "MiB", grid: true, domain: [0, (1.12 * budgetBytes) / MiB] },
     marks: [
       Plot.ruleY([budgetBytes / MiB], { stroke: "var(--bad)", strokeWidth: 2 }),
       Plot.line(of(true), { ...place, z: "store", sort: "batch", strokeWidth: 1.5 }),

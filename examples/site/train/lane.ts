@@ -125,7 +125,7 @@ export class Lane {
 
   #fail(message: string, outOfMemory: boolean): void {
     this.outOfMemory = outOfMemory;
-    this.#message.textContent = message;
+    this.#message.textContent = inTheFormsWords(message);
     this.#message.hidden = false;
     if (outOfMemory) this.#bar.overflow();
     this.#enter("failed");
@@ -141,13 +141,20 @@ export class Lane {
       failed: this.outOfMemory ? "out of device memory " : "failed ",
     };
     const steps = last
-      ? `step ${last.step + 1} of ${this.#total}, loss ${last.loss.toFixed(3)}, ${last.ms.toFixed(0)} ms`
+      ? `step ${last.step + 1} of ${this.#total}, loss ${last.loss.toFixed(3)}, ${last.ms.toFixed(0)} ms for the step`
       : this.state === "failed"
         ? "in step 1"
         : "";
     this.#status.textContent = words[this.state] + steps;
   }
 }
+
+/** A message of the library with the names that the form gives to its settings. */
+const inTheFormsWords = (message: string): string =>
+  message
+    .replaceAll("settings.memory", "device memory")
+    .replaceAll("settings.store", "the store")
+    .replace(/\bsettings\.(\w+)/g, "$1");
 
 /** Gives the visitor a run's folder as a zip file. */
 function download({ name, files }: RunFiles): void {
