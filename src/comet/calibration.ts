@@ -53,8 +53,8 @@ export function calibrate(controller: Calibrated, trial: Trial): Expectation | n
   return { ...bytes, budgetBytes: plan.savedBytes, noise: share * noise, lawNoise: share * lawNoise };
 }
 
-/** The least bytes and what their estimate may lack. */
-const attempted = 1.05;
+/** The least bytes, which have the plan's own reserve, and what their estimate may lack beyond it. */
+const attempted = 1.02;
 
 /**
  * Finds what a step on the whole batch may save, by what the ops of a quarter and of a half of it hold under the law's

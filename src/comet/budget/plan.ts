@@ -220,7 +220,7 @@ export class Plan {
     const relative = (noise: number) => Math.sqrt(noise / this.#layers);
     return {
       savedBytes: this.#fixedBytes + bytesOf(weighed, bounds),
-      leastBytes: this.#fixedBytes + leastBytes(weighed),
+      leastBytes: this.#fixedBytes + leastBytes(weighed) / planned,
       noise: relative(this.#lawful ? this.#lawNoise : noiseOf(weighed, bounds)),
       lawNoise: relative(this.#lawNoise),
     };
