@@ -110,10 +110,8 @@ test("an array of which tasks are killed, requeued and warned ends with the bits
   await until("the end of the array", 300, () => queue().length === 0);
   const early = comet("collect", file, ...there);
   assert.equal(early.status, 1);
-  // The killed task, and a warned or requeued one if the signal came before its script had begun.
-  const [, left] = /([123]) runs have not ended/.exec(early.stderr)!;
-  const retried = comet("retry", file, "--on", "slurm", ...there).stderr;
-  assert.match(retried, new RegExp(`submitted job \\d+ with ${left} tasks`));
+  assert.match(early.stderr, /1 runs have not ended/);
+  assert.match(comet("retry", file, "--on", "slurm", ...there).stderr, /submitted job \d+ with 1 tasks/);
   await until("the end of the retry", 120, () => queue().length === 0);
   const whole = comet("collect", file, ...there);
   assert.equal(whole.status, 0, whole.stderr);

@@ -103,7 +103,8 @@ while :; do
   code=$?
   kill -0 "$child" 2>/dev/null || break
 done
-if [ -n "$again" ] && [ "$code" -eq ${interruptedCode} ]; then
+# A task that was told to end before it listened for signals is ended by TERM itself (128 + 15), and has lost nothing.
+if [ -n "$again" ] && { [ "$code" -eq ${interruptedCode} ] || [ "$code" -eq 143 ]; }; then
   scontrol requeue "\${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
   exit 0
 fi
