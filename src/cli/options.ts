@@ -183,9 +183,12 @@ export function parsed(options: Parsed): { settings: Settings; places: Places } 
   return { settings: { ...settings, lr }, places };
 }
 
-/** The text of an error of the library, with `settings.NAME` as the option that sets it. */
+/**
+ * The text of an error of the library, with `settings.NAME` as the option that sets it. After `FILE: ` it is a place in a
+ * file, and stays.
+ */
 export const asOptions = (message: string): string =>
   message
-    .replace(/\bsettings\.(\w+)/g, (_, name: string) => flagOf(name))
+    .replace(/(?<!: )\bsettings\.(\w+)/g, (_, name: string) => flagOf(name))
     .replace(/\bdataset\.(source|size)\b/g, (_, name: string) => (name === "size" ? "--image" : "--data"))
     .replace(/\bdataset\.(\w+)/g, (_, name: string) => flagOf(name));

@@ -66,6 +66,17 @@ test("the script asks for the memory and the cores of its largest task, and quot
   assert.equal(status, 0, stderr);
 });
 
+test("a setting that is mistyped is named as the file has it, not as an option", () => {
+  const mistyped = join(folder, "mistyped.json");
+  writeFileSync(mistyped, JSON.stringify({ name: "m", data: "fashion-mnist", settings: { stps: 3 } }));
+  const { status, stderr } = sweep(mistyped);
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    /mistyped\.json: settings\.stps: expected the name of a setting \(did you mean steps\?/,
+  );
+});
+
 test("a local sweep runs, collects, tells how it stands, and has nothing left", () => {
   const dry = sweep(file, "--dry-run");
   assert.match(dry.stdout, /^0: store=plain, 4 steps\n1: store=comet share=0\.02, 4 steps\n$/);
