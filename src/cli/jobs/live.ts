@@ -68,7 +68,7 @@ const outcome = ({ code, lastLine }: JobEnd): string =>
       ? "interrupted"
       : lastLine.replace(/^comet: /, "") || "killed";
 
-/** Watches a pool and tells on stderr. Call `stop` at the end. */
+/** Writes the progress of a pool to stderr. Call `stop` at the end. */
 export function liveTable(jobs: readonly Job[], { cores }: Room): PoolWatch & { stop(): void } {
   const pace = new Pace(jobs, cores);
   return process.stderr.isTTY ? bars(jobs, pace) : lines(jobs, pace);

@@ -36,7 +36,7 @@ export function registerTask(program: Command): void {
     });
 }
 
-/** Where the pool that started this process is gone, nobody counts on it: it writes its checkpoint and ends. */
+/** When the pool that started this process has ended, the process writes its checkpoint and ends too. */
 function endWithPool(): void {
   if (!process.connected) return;
   process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));

@@ -1,4 +1,4 @@
-/** What this program asks of Slurm’s own commands. */
+/** The calls of Slurm’s own commands. */
 import { spawnSync } from "node:child_process";
 import { UsageError } from "../../error.js";
 
