@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- losses [--model M] [--data NAME|PATH] [--image SIZE] [--batch N] [--steps N] [--threads N] [--memory BYTES]
- * [--stores LIST] [--json]`
+ * `npm run bench -- losses [--model M] [--data NAME|PATH] [--image SIZE] [--batch N] [--steps N] [--lr RATE] [--warmup N]
+ * [--init NAME] [--threads N] [--profile NAME] [--memory BYTES] [--stores LIST] [--json]`
  *
  * Trains a network from the same first weights and on the same batches under each store, without evaluation, and prints the
  * mean loss of the first and of the last tenth of the steps. A store that fails is a row with its reason.
@@ -53,7 +53,11 @@ export async function bench(args: string[]): Promise<void> {
       image: { type: "string", default: "224" },
       batch: { type: "string", default: "32" },
       steps: { type: "string", default: "200" },
+      lr: { type: "string" },
+      warmup: { type: "string", default: "0" },
+      init: { type: "string", default: defaults.init },
       threads: { type: "string", default: "1" },
+      profile: { type: "string", default: defaults.profile },
       memory: { type: "string", default: "3GiB" },
       stores: { type: "string", default: all },
       json: { type: "boolean", default: false },
@@ -66,8 +70,12 @@ export async function bench(args: string[]): Promise<void> {
   const dataset = await openDataset(data, { size });
   const rows: Trained[] = [];
   try {
-    const { lr } = modelNamed(model);
-    const settings: Settings = { ...defaults, model, batch, steps, epochs: steps, lr, threads, memory };
+    const lr = values.lr === undefined ? modelNamed(model).lr : Number(values.lr);
+    const warmup = Number(values.warmup);
+    // createSession refuses names that it does not know.
+    const { init, profile } = values as Pick<Settings, "init" | "profile">;
+    const course = { model, batch, steps, epochs: steps, lr, warmup, init };
+    const settings: Settings = { ...defaults, ...course, threads, memory, profile };
     for (const store of values.stores.split(",")) {
       const row = await trainedUnder(store, settings, dataset);
       const { losses, convRatio } = row.summary ?? { losses: null, convRatio: null };

@@ -10,6 +10,7 @@ function at(p: usize, i: i32): usize {
 }
 
 /** 1/(1 + e^−x), for four values at a time. */
+// @inline
 function logistic(x: v128, one: v128): v128 {
   return f32x4.div(one, f32x4.add(one, exp(f32x4.neg(x))));
 }
@@ -19,6 +20,7 @@ class Sigmoid {
   pair(): bool {
     return false;
   }
+  @inline
   of(x: v128, z: v128, u: v128, w: v128): v128 {
     return logistic(x, u);
   }
@@ -35,6 +37,7 @@ class TimesSigmoidSlope {
   pair(): bool {
     return true;
   }
+  @inline
   of(x: v128, z: v128, u: v128, w: v128): v128 {
     return f32x4.mul(x, f32x4.mul(z, f32x4.sub(u, z)));
   }
@@ -50,6 +53,7 @@ class Silu {
   pair(): bool {
     return false;
   }
+  @inline
   of(x: v128, z: v128, u: v128, w: v128): v128 {
     return f32x4.mul(x, logistic(x, u));
   }
@@ -66,6 +70,7 @@ class TimesSiluSlope {
   pair(): bool {
     return true;
   }
+  @inline
   of(x: v128, z: v128, u: v128, w: v128): v128 {
     const s = logistic(z, u);
     return f32x4.mul(x, f32x4.mul(s, f32x4.add(u, f32x4.mul(z, f32x4.sub(u, s)))));

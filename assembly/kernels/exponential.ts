@@ -10,9 +10,12 @@ function step(sum: v128, x: v128, coefficient: f32): v128 {
 }
 
 /** e^x, for four values at a time. */
+// @inline
 export function exp(x: v128): v128 {
   const shift = f32x4.splat(rounder);
-  const n = f32x4.sub(f32x4.add(f32x4.mul(x, f32x4.splat(log2e)), shift), shift);
+  // Its lowest bits are those of the integer n.
+  const shifted = f32x4.add(f32x4.mul(x, f32x4.splat(log2e)), shift);
+  const n = f32x4.sub(shifted, shift);
   const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, f32x4.splat(ln2High))), f32x4.mul(n, f32x4.splat(ln2Low)));
   let sum = f32x4.splat(1.98756915e-4);
   sum = step(sum, r, 1.3981999507e-3);
@@ -21,7 +24,7 @@ export function exp(x: v128): v128 {
   sum = step(sum, r, 1.6666665459e-1);
   sum = step(sum, r, 5.0000001201e-1);
   const tail = f32x4.add(f32x4.mul(sum, f32x4.mul(r, r)), r);
-  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+  const power = i32x4.shl(i32x4.add(shifted, i32x4.splat(127)), 23);
   const value = f32x4.mul(f32x4.add(tail, f32x4.splat(1)), power);
   const kept = v128.andnot(value, f32x4.lt(x, f32x4.splat(-87)));
   return v128.bitselect(f32x4.splat(Infinity), kept, f32x4.gt(x, f32x4.splat(88)));

@@ -2,8 +2,12 @@
 import Table from "cli-table3";
 import type { Command } from "commander";
 import type { Dataset } from "../data/dataset.js";
+import { formatBytes, parseBytes } from "../device/ledger.js";
 import { BudgetError, MemoryError } from "../error.js";
 import { modelNamed } from "../models/models.js";
+import type { Checkpoint } from "../runs/checkpoint.js";
+import { readManifest } from "../runs/manifest.js";
+import { checkData } from "../runs/resume.js";
 import { reads } from "../stores/registry.js";
 import { defaults, type Settings } from "../training/settings.js";
 import {
@@ -15,9 +19,11 @@ import {
   open,
 } from "./measure.js";
 import { numeric, option } from "./options.js";
+import { begunAs, behind, lastOf } from "./state.js";
 
 interface MaxBatchOptions extends MeasuringOptions {
   most: number;
+  from: string;
   fit: boolean;
   json: boolean;
 }
@@ -35,27 +41,63 @@ export interface LargestBatch {
   noiseShare: number | null;
 }
 
-/** The largest n for which `fits` holds, at most `most`; 0 if there is none. `fits` holds for each n below one that fits. */
-export async function largest(most: number, fits: (n: number) => Promise<boolean>): Promise<number> {
-  let [good, bad] = [0, 1];
-  while (bad <= most && (await fits(bad))) [good, bad] = [bad, 2 * bad];
-  bad = Math.min(bad, most + 1);
+/** A batch that fits, and the part of the memory that it used. */
+interface Point {
+  n: number;
+  used: number;
+}
+
+/**
+ * The largest n that fits, at most `most`; 0 if there is none. `use`: the part of the memory that n needs, null if n does
+ * not fit. Each n below one that fits is taken to fit too. What n needs is about a straight line, so the place where the
+ * line through the last two n reaches the whole memory is tried first, and behind a failure three quarters of what is left.
+ */
+export async function largest(most: number, use: (n: number) => Promise<number | null>): Promise<number> {
+  let [good, bad, next] = [0, most + 1, 1];
+  let line: Point[] = [];
   while (bad - good > 1) {
-    const middle = (good + bad) >> 1;
-    if (await fits(middle)) good = middle;
-    else bad = middle;
+    const used = await use(next);
+    if (used === null) {
+      bad = next;
+      next = good + ((3 * (bad - good)) >> 2);
+    } else {
+      good = next;
+      line = [...line.slice(-1), { n: good, used }];
+      next = reachOf(line);
+    }
+    next = Math.max(good + 1, Math.min(next, bad - 1));
   }
   return good;
 }
+
+/** The n at which the line through two points is at 1; of one point alone, a few times its n. */
+function reachOf([a, b]: readonly Point[]): number {
+  if (!b) return 4 * a!.n;
+  const slope = (b.used - a!.used) / (b.n - a!.n);
+  return slope > 0 ? b.n + Math.floor((1 - b.used) / slope) : 2 * b.n;
+}
+
+/** Enough to see bounds: the first step of a run has none. */
+const steps = 2;
+
+/** Its weights and momentum, for batches of another size, which begin a new epoch. */
+const atTheStart = ({ state, ...checkpoint }: Checkpoint): Checkpoint => ({
+  ...checkpoint,
+  state: { ...state, position: { epoch: 0, batch: 0 } },
+});
 
 /** Without and with the setting `fit`, for a store that has it. */
 const ways = ({ store, fit }: Pick<MaxBatchOptions, "store" | "fit">): readonly boolean[] =>
   fit && reads({ ...defaults, store }, "fit") ? [false, true] : [false];
 
 /** Null if the steps do not fit. */
-async function attempt(settings: Settings, dataset: Dataset): Promise<Measured | null> {
+async function attempt(
+  settings: Settings,
+  dataset: Dataset,
+  from: Checkpoint | null,
+): Promise<Measured | null> {
   try {
-    return await measure(settings, dataset);
+    return await measure(settings, dataset, { from });
   } catch (error) {
     if (error instanceof MemoryError || error instanceof BudgetError) return null;
     throw error;
@@ -78,23 +120,44 @@ export function registerMaxBatch(program: Command): void {
     .description("find the largest batch that trains within a budget, under each store");
   addMeasuringOptions(command, "1GiB")
     .addOption(numeric("--most <N>", "no larger batch is tried", "--most 64", 256))
+    .addOption(
+      option(
+        "--from <run>",
+        "the weights and the data of a run's last checkpoint",
+        "--from runs/resnet50-…",
+        "",
+      ),
+    )
     .addOption(option("--no-fit", "do not also try to make batches fit by looser bounds", "--no-fit", true))
     .addOption(option("--json", "print the rows as JSON", "--store comet --json", false))
     .addHelpText("after", "\nExample:\n  comet max-batch --model resnet50 --memory 1GiB --data ./photos")
-    .action(async (options: MaxBatchOptions) => {
-      const { model, image, memory, most, threads, json } = options;
-      const { lr } = modelNamed(model);
+    .action(async (options: MaxBatchOptions, command: Command) => {
+      const { memory, most, threads, profile, json } = options;
+      const from = options.from === "" ? null : atTheStart(await lastOf(options.from));
+      if (from) {
+        const { batch: _, ...begun } = begunAs(options.from, command);
+        Object.assign(options, begun);
+      }
+      const { model, image } = options;
       const dataset = await open(options, 2 * most);
+      if (from) checkData(readManifest(options.from), dataset);
+      const course = from
+        ? behind(from, steps, dataset.train.length)
+        : { ...defaults, model, lr: modelNamed(model).lr };
+      const bytes = parseBytes(memory)!;
       const rows: LargestBatch[] = [];
       try {
         for (const store of asked(options)) {
           for (const fit of ways({ store, fit: options.fit })) {
             let best = null as Best;
             await largest(most, async (batch) => {
-              const settings = { ...defaults, model, store, batch, lr, memory, threads, steps: 2, fit };
-              const found = await attempt(settings, dataset);
+              const means = { memory, threads, profile };
+              const settings = { ...course, store, batch, ...means, steps, stopAfter: 0, fit };
+              const found = await attempt(settings, dataset, from);
               if (found && batch > (best?.batch ?? 0)) best = { batch, found };
-              return found !== null;
+              const told = found ? formatBytes(found.last.devicePeakBytes) : "does not fit";
+              process.stderr.write(`${store}${fit ? " --fit" : ""}, batch ${batch}: ${told}\n`);
+              return found && found.last.devicePeakBytes / bytes;
             });
             rows.push(rowOf(store, fit, best));
           }

@@ -16,7 +16,7 @@ import { train } from "../training/loop.js";
 import type { SiteRecord, StepRecord } from "../training/records.js";
 import { createSession } from "../training/session.js";
 import { defaults, type Settings } from "../training/settings.js";
-import { choice, numeric, option } from "./options.js";
+import { choice, numeric, option, settingOption } from "./options.js";
 
 /** What is measured, and with which means. */
 export interface NetworkOptions {
@@ -26,6 +26,7 @@ export interface NetworkOptions {
   data: string;
   memory: string;
   threads: number;
+  profile: Settings["profile"];
 }
 
 /** The options that `comet memory` and `comet max-batch` share. */
@@ -43,7 +44,8 @@ export const addNetworkOptions = (
     .addOption(numeric("--max-pixels <n>", "refuse images of more pixels", "--max-pixels 200e6", mostPixels))
     .addOption(option("--data <name|path>", "random, or as train takes it", "--data ./photos", data))
     .addOption(option("--memory <bytes>", "the device's budget", "--memory 2GiB", memory))
-    .addOption(numeric("--threads <n>", "threads", "--threads 2", defaults.threads));
+    .addOption(numeric("--threads <n>", "threads", "--threads 2", defaults.threads))
+    .addOption(settingOption("profile"));
 
 export const addMeasuringOptions = (command: Command, memory: string): Command =>
   addNetworkOptions(command, { memory }).addOption(

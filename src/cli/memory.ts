@@ -105,9 +105,10 @@ export function registerMemory(program: Command): void {
 }
 
 function argumentsFor(store: string, options: MemoryOptions): string[] {
-  const { model, batch, image, data, steps, memory, threads, from, probe, maxPixels, momentumType } = options;
+  const { model, batch, image, data, steps, from, probe, maxPixels, momentumType } = options;
+  const { memory, threads, profile } = options;
   const begun = from === "" ? { model, batch, image, data, "momentum-type": momentumType } : { from };
-  const common = { ...begun, steps, memory, threads, probe, store, "max-pixels": maxPixels };
+  const common = { ...begun, steps, memory, threads, profile, probe, store, "max-pixels": maxPixels };
   return [
     "memory",
     ...Object.entries(common).flatMap(([name, value]) => [`--${name}`, String(value)]),
@@ -144,11 +145,11 @@ function checkDraws({ probe }: MemoryOptions): void {
 }
 
 async function measured(store: Settings["store"], options: MemoryOptions): Promise<Row> {
-  const { model, batch, memory, threads } = options;
+  const { model, batch, memory, threads, profile } = options;
   const probeBehind = Math.max(2, options.steps);
   const steps = probeBehind + (options.probe > 0 ? 1 : 0);
   const from = options.from === "" ? null : await lastOf(options.from);
-  const own = { store, ...ownOf(store, options), memory, threads };
+  const own = { store, ...ownOf(store, options), memory, threads, profile };
   const course = { steps, lr: modelNamed(model).lr, schedule: "constant" };
   const fromStart = { ...defaults, ...own, ...course, model, batch, momentumType: options.momentumType };
   const dataset = await open(options, batch * steps);

@@ -26,8 +26,9 @@ export class DecodeCache {
     // A trial tells what a step needs, so it uses no spare memory.
     if (engine.trial) return null;
     const bytes = 4 * sizeOf(shape);
-    device.reclaim();
-    if (!device.fitsBelowPeak(bytes) || !device.fits(bytes)) return null;
+    const room = () => device.fitsBelowPeak(bytes) && device.fits(bytes);
+    if (!room()) device.reclaim();
+    if (!room()) return null;
     return new DecodeCache(Tensor.empty(engine, shape, site));
   }
 

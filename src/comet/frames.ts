@@ -145,6 +145,7 @@ export class Frames implements Packed {
   }
 
   #startCache(): void {
+    this.#cache?.drop();
     this.#cache = DecodeCache.start(this.#engine, this.#shape, this.#site);
   }
 

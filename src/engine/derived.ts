@@ -36,6 +36,11 @@ export class Derived implements Packed {
     return this.#recipe.sources.reduce((sum, source) => sum + source.variance, 0);
   }
 
+  /** Gates use the support that a pass over the values has noted. */
+  get silent(): number {
+    return this.#gates;
+  }
+
   get addends(): readonly Addend[] {
     return this.#recipe.sum ? this.#recipe.sources : [];
   }
@@ -51,7 +56,7 @@ export class Derived implements Packed {
 
   range(first: number, count: number, more = false): Tensor {
     if (count > this.images && this.#recipe.sources.length > 1) return this.#assembled(first, count, more);
-    const x = this.#recipe.make(first, count, !more && this.#saved.shares - this.#gates === 1);
+    const x = this.#recipe.make(first, count, !more);
     if (this.#gates > 0 && first === this.#known) {
       const { device, kernels } = x.engine;
       const bits = device.allocate(Math.ceil(x.size / 8), "workspace", x.storage.block.site, "high");

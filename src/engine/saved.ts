@@ -190,9 +190,9 @@ export class SavedTensor implements LastUse {
    * the owner of a share will ask for them again.
    */
   range(first: number, count: number, more = false): Tensor {
-    return this.packed
-      ? this.packed.range(first, count, more || this.shares > 1)
-      : imagesOf(this.#borrow(), first, count);
+    if (!this.packed) return imagesOf(this.#borrow(), first, count);
+    const others = this.shares - 1 - (this.packed.silent ?? 0);
+    return this.packed.range(first, count, more || others > 0);
   }
 
   /** max(x, 0), with the exact support of the original if that was requested. `last`: no other pass will ask for it. */

@@ -19,10 +19,32 @@ import { stopwatch } from "../../src/stores/stopwatch.js";
 const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const comet = (...args: string[]) => execFileSync(process.execPath, [main, ...args], { encoding: "utf8" });
 
-test("the largest batch that fits is found, whatever it is", async () => {
-  for (let limit = 0; limit <= 20; limit++) {
-    assert.equal(await largest(16, async (n) => n <= limit), Math.min(limit, 16), `limit ${limit}`);
+test("the largest batch that fits is found, whatever it is and however the need grows", async () => {
+  const grows = {
+    line: (n: number) => n,
+    curve: (n: number) => n ** 1.5,
+    steps: (n: number) => n - (n % 7) + 7,
+  };
+  for (const [name, need] of Object.entries(grows)) {
+    for (let limit = 0; limit <= 90; limit++) {
+      const memory = need(limit) + 0.5;
+      const fits = (n: number) => need(n) <= memory;
+      const found = await largest(64, async (n) => (fits(n) ? need(n) / memory : null));
+      const expected = Array.from({ length: 65 }, (_, n) => n).findLast((n) => n === 0 || fits(n));
+      assert.equal(found, expected, `${name}, limit ${limit}`);
+    }
   }
+});
+
+test("where the need is a straight line, few batches are tried", async () => {
+  const tried: number[] = [];
+  const use = (n: number) => (290 + 9.3 * n) / 1024;
+  const found = await largest(256, async (n) => {
+    tried.push(n);
+    return use(n) <= 1 ? use(n) : null;
+  });
+  assert.equal(found, 78);
+  assert.deepEqual(tried, [1, 4, 78, 79]);
 });
 
 test("comet memory tells each store's bytes, and says that its input is random", () => {

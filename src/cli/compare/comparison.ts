@@ -125,11 +125,12 @@ function targetOf(equal: Equal, first: StoreComparison): number | null {
 
 /** The same as `tried`, in a process of its own. Returns why there is no result, if there is none. */
 async function triedApart(specification: Specification, options: TrialOptions): Promise<Tried | string> {
-  const { model, image, data, batch, from, memory, threads, steps, batches, points, equal, target } = options;
+  const { model, image, data, batch, from, steps, batches, points, equal, target } = options;
+  const { memory, threads, profile } = options;
   const begun = from === "" ? { model, batch, image, data, warm: 0 } : { from };
   const goal = equal === "accuracy" || Number.isNaN(target) ? {} : { equal, target };
-  const measuring = { memory, threads, steps, batches, points, "max-pixels": options.maxPixels };
-  const given = { ...begun, ...goal, ...measuring, stores: specification.text };
+  const means = { memory, threads, profile, "max-pixels": options.maxPixels };
+  const given = { ...begun, ...goal, ...means, steps, batches, points, stores: specification.text };
   const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const { result, complaint } = await attemptApart<Comparison>(["compare", ...args]);
   if (result === null) return complaint!;
@@ -139,13 +140,15 @@ async function triedApart(specification: Specification, options: TrialOptions): 
 }
 
 /** The settings of runs that are trained to the end: those of the run of --from, if there is one. */
-function courseOf({ from, model, batch, epochs, trainSteps, memory, threads }: Asked): Partial<Settings> {
+function courseOf({ from, model, batch, epochs, trainSteps, ...means }: Asked): Partial<Settings> {
+  const { memory, threads, profile } = means;
   const begun = from === "" ? { model, batch } : withoutStore(readManifest(from).settings);
   return {
     ...begun,
     stopAfter: 0,
     memory,
     threads,
+    profile,
     ...(epochs === undefined ? {} : { epochs }),
     ...(trainSteps === undefined ? {} : { steps: trainSteps }),
   };

@@ -18,9 +18,10 @@ export async function stateAfter(
   steps: number,
   options: NetworkOptions & { batch: number; out: string },
 ): Promise<string> {
-  const { model, batch, memory, threads } = options;
+  const { model, batch, memory, threads, profile } = options;
   const epochs = steps;
-  const settings: Partial<Settings> = { model, batch, memory, threads, store: "plain", steps, epochs };
+  const means = { memory, threads, profile };
+  const settings: Partial<Settings> = { model, batch, ...means, store: "plain", steps, epochs };
   return (await runApart<Result>(argumentsFor(settings, options))).path;
 }
 

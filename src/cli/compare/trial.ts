@@ -44,7 +44,7 @@ const untouched = defaultsOf(storeSettings);
 
 /** Measures a store, with its knob where it stands or, if there is a target, tuned to that. */
 export async function tried(specification: Specification, options: TrialOptions): Promise<Tried> {
-  const { model, memory, threads, batch, from, steps, batches, points, equal, target } = options;
+  const { model, memory, threads, profile, batch, from, steps, batches, points, equal, target } = options;
   const all = steps + batches;
   const dataset = await open(options, batch * all);
   try {
@@ -60,7 +60,7 @@ export async function tried(specification: Specification, options: TrialOptions)
       if (before) return before;
       const turned = turnedTo(specification, value);
       const errors = new GradientErrors();
-      const settings = { ...course, ...untouched, ...turned.own, lr: 0, memory, threads };
+      const settings = { ...course, ...untouched, ...turned.own, lr: 0, memory, threads, profile };
       const found = await measure(settings, dataset, {
         from: checkpoint,
         probeBehind: steps,
