@@ -1,8 +1,8 @@
 /**
- * Decoded values of one tensor that stay until they are asked for again. The backward pass goes from one tensor to the
- * next, so there is one cache at a time. It uses only memory that is spare: the device takes it back before its peak
- * would rise.
+ * Decoded values of one tensor that stay until they are asked for again, and perhaps the places where they are rectified.
+ * They use only memory that is spare: the device takes it back before its peak would rise, what was used longest ago first.
  */
+import type { Block } from "../device/device.js";
 import { type Machine, sizeOf, Tensor } from "../engine/tensor.js";
 
 export class DecodeCache {
@@ -12,6 +12,8 @@ export class DecodeCache {
   readonly #images: number;
   /** Null once it was taken, or given back to the device. */
   #x: Tensor | null;
+  /** One bit a value, 1 where the rectified value is not 0; null if nobody will ask for rectified values. */
+  #signs: Block | null = null;
 
   private constructor(x: Tensor) {
     this.#engine = x.engine;
@@ -20,16 +22,28 @@ export class DecodeCache {
     this.release();
   }
 
-  /** Memory for all images, in place of any other cache; null where that would raise the peak. */
-  static start(engine: Machine, shape: readonly number[], site: string): DecodeCache | null {
+  /** Memory for all images; null where that would raise the peak. */
+  static start(
+    engine: Machine,
+    shape: readonly number[],
+    site: string,
+    withSigns = false,
+  ): DecodeCache | null {
     const { device } = engine;
     // A trial tells what a step needs, so it uses no spare memory.
     if (engine.trial) return null;
-    const bytes = 4 * sizeOf(shape);
-    const room = () => device.fitsBelowPeak(bytes) && device.fits(bytes);
-    if (!room()) device.reclaim();
-    if (!room()) return null;
-    return new DecodeCache(Tensor.empty(engine, shape, site));
+    const size = sizeOf(shape);
+    // The bits of an image begin with a byte.
+    const signBytes = withSigns && (size / shape[0]!) % 8 === 0 ? size / 8 : 0;
+    const bytes = 4 * size + signBytes;
+    device.makeRoom(bytes);
+    if (!device.fitsBelowPeak(bytes) || !device.fits(bytes)) return null;
+    const cache = new DecodeCache(Tensor.empty(engine, shape, site));
+    if (signBytes === 0) return cache;
+    const signs = device.allocate(signBytes, "workspace", site);
+    if (cache.x === null) device.free(signs);
+    else cache.#signs = signs;
+    return cache;
   }
 
   /** The values; null once they are gone. */
@@ -41,22 +55,60 @@ export class DecodeCache {
     return this.#x !== null && this.known === this.#images;
   }
 
+  /** Whether rectified values follow from it, once it is whole. */
+  get signs(): boolean {
+    return this.#signs !== null;
+  }
+
   /** The address of image `first`. */
   addressOf(first: number): number {
-    return this.#x!.data.byteOffset + (4 * this.#x!.size * first) / this.#images;
+    return this.#x!.data.byteOffset + 4 * this.#valueOf(first);
+  }
+
+  #valueOf(first: number): number {
+    return (this.#x!.size * first) / this.#images;
+  }
+
+  /** The bits of `count` values from image `first` on. */
+  #bitsOf(first: number, count: number): Uint8Array {
+    const start = this.#valueOf(first) / 8;
+    return this.#engine.device.glance(this.#signs!).subarray(start, start + count / 8);
+  }
+
+  /** All values were written to their addresses. */
+  filled(): void {
+    this.known = this.#images;
+    // Nothing is known of the signs.
+    this.#dropSigns();
   }
 
   /** Copies decoded images into the cache, if they are the next ones. */
   note(first: number, given: Tensor): void {
     if (this.#x === null || this.known !== first) return;
-    this.#x.data.set(given.data, (this.#x.size * first) / this.#images);
+    this.#dropSigns();
+    this.#x.data.set(given.data, this.#valueOf(first));
     this.known += given.shape[0]!;
+  }
+
+  /** Notes where the rectified images from `first` on are not 0. */
+  noteSigns(first: number, rectified: Tensor): void {
+    if (this.#signs) this.#engine.kernels.packNonZero(this.#bitsOf(first, rectified.size), rectified.data);
   }
 
   /** Copies images from `first` on to a tensor. */
   copy(to: Tensor, first: number): void {
-    const from = (this.#x!.size * first) / this.#images;
-    to.data.set(this.#x!.data.subarray(from, from + to.size));
+    to.data.set(this.#valuesFrom(first, to.size));
+  }
+
+  /** Copies max(x, 0) of images from `first` on to a tensor. */
+  copyRectified(to: Tensor, first: number): void {
+    const bits = this.#bitsOf(first, to.size);
+    this.#engine.kernels.applyMask(to.data, this.#valuesFrom(first, to.size), bits, 1);
+  }
+
+  #valuesFrom(first: number, count: number): Float32Array {
+    const from = this.#valueOf(first);
+    return this.#x!.data.subarray(from, from + count);
   }
 
   /** Keeps the memory until `release`, while it is written to. Gives it up if so much workspace would raise the peak. */
@@ -73,8 +125,14 @@ export class DecodeCache {
   take(): Tensor {
     const x = this.#x!;
     this.#x = null;
+    this.#dropSigns();
     this.#engine.device.releasers.delete(this.drop);
     return x;
+  }
+
+  #dropSigns(): void {
+    if (this.#signs) this.#engine.device.free(this.#signs);
+    this.#signs = null;
   }
 
   readonly drop = (): void => {

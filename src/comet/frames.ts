@@ -7,7 +7,7 @@
  */
 import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
-import { type Bounded, imagesAtOnce, type Packed } from "../engine/packed.js";
+import { type Bounded, imagesAtOnce, type Next, type Packed } from "../engine/packed.js";
 import { type Machine, Tensor } from "../engine/tensor.js";
 import { MemoryError } from "../error.js";
 import { type Coded, type Coding, type DeviceCodec, looseness, type Uncoded } from "./coding.js";
@@ -45,7 +45,7 @@ export class Frames implements Packed {
   readonly #ahead: Decoded[] = [];
   #cache: DecodeCache | null = null;
   /** max(x, 0) by the signs in the integers, not by the decoded values. */
-  readonly rectified?: (first: number, count: number, valuesNext?: boolean) => Tensor;
+  readonly rectified?: (first: number, count: number, next?: Next) => Tensor;
 
   constructor(
     codec: DeviceCodec,
@@ -66,9 +66,9 @@ export class Frames implements Packed {
     const signed = masked || times > 1;
     const quantizer = signed && coding.quantizer === "dithered" ? ("signed" as const) : coding.quantizer;
     if (quantizer === "signed" || quantizer === "support") {
-      this.rectified = (first, count, valuesNext = false) => {
-        if (valuesNext && first === 0) this.#startCache();
-        return this.#next(first, count, true);
+      this.rectified = (first, count, next = null) => {
+        if (next !== null && first === 0 && !this.#cache?.whole) this.#startCache(next === "both");
+        return this.#rectifiedCopy(first, count) ?? this.#next(first, count, true);
       };
     }
     const options = { ...coding, quantizer, ...(signed ? { negativeBound } : {}) };
@@ -106,18 +106,28 @@ export class Frames implements Packed {
     if (more && first === 0 && !this.#cache?.whole) this.#startCache();
     if (whole && this.#cache?.x && this.#cache.known === 0) this.#fillCache();
     if (whole && this.#cache?.whole) return more ? this.#cache.x!.ref : this.#cache.take();
-    if (this.#cache?.whole) {
-      const x = Tensor.empty(this.#engine, [count, ...this.#shape.slice(1)], this.#site);
-      // The device may have taken the cache back to make room for x.
-      if (this.#cache.whole) {
-        this.#cache.copy(x, first);
-        return x;
-      }
-      x.dispose();
-    }
+    const copy = this.#copy(count, (x) => this.#cache!.copy(x, first));
+    if (copy) return copy;
     const x = this.#next(first, count, false);
     this.#cache?.note(first, x);
     return x;
+  }
+
+  #rectifiedCopy(first: number, count: number): Tensor | null {
+    return this.#cache?.signs ? this.#copy(count, (x) => this.#cache!.copyRectified(x, first)) : null;
+  }
+
+  /** Images from the cache; null if it does not have them. */
+  #copy(count: number, copy: (x: Tensor) => void): Tensor | null {
+    if (!this.#cache?.whole) return null;
+    const x = Tensor.empty(this.#engine, [count, ...this.#shape.slice(1)], this.#site);
+    // The device may have taken the cache back to make room for x.
+    if (this.#cache.whole) {
+      copy(x);
+      return x;
+    }
+    x.dispose();
+    return null;
   }
 
   /**
@@ -144,9 +154,11 @@ export class Frames implements Packed {
     return this.#ahead.shift()!.x;
   }
 
-  #startCache(): void {
+  #startCache(withSigns = false): void {
     this.#cache?.drop();
-    this.#cache = DecodeCache.start(this.#engine, this.#shape, this.#site);
+    // The cache gets what is decoded from now on.
+    this.#forget();
+    this.#cache = DecodeCache.start(this.#engine, this.#shape, this.#site, withSigns);
   }
 
   /** Decodes all images at once. */
@@ -158,7 +170,7 @@ export class Frames implements Packed {
       this.#codec.decode(
         this.blocks.map((frame, i) => ({ frame, out: cache.addressOf(this.images * i), rectified: false })),
       );
-      cache.known = this.#shape[0]!;
+      cache.filled();
       cache.release();
     } catch (error) {
       cache.drop();
@@ -178,7 +190,11 @@ export class Frames implements Packed {
         made.push({ first: start, rectified, x });
       }
       this.#cache?.hold(this.#codec.workspaceBytes);
-      this.#codec.decode(made.map((decoded) => this.#coded(decoded)));
+      const coded = made.map((decoded) => this.#coded(decoded));
+      this.#codec.decode(coded);
+      for (const [i, { first: start, x }] of made.entries()) {
+        if (coded[i]!.positive !== undefined) this.#cache?.noteSigns(start, x);
+      }
       this.#cache?.release();
       return made;
     } catch (error) {

@@ -111,7 +111,7 @@ export class Device {
 
   /** Allocates `bytes` for `site`. Throws a MemoryError that prints the ledger if there is no room. */
   allocate(bytes: number, category: Category, site: string, place: "low" | "high" = "low"): Block {
-    if (this.releasers.size > 0 && !this.fitsBelowPeak(bytes)) this.reclaim();
+    this.makeRoom(bytes);
     if (this.restless) this.#compact(bytes);
     let start = this.#allocator.take(taken({ bytes }), place);
     if (start === null && this.releasers.size > 0) {
@@ -138,6 +138,14 @@ export class Device {
   /** Whether `bytes` more leave the peak as it is. */
   fitsBelowPeak(bytes: number): boolean {
     return this.ledger.total + taken({ bytes }) <= this.ledger.peakTotal;
+  }
+
+  /** Releases memory that is held only to save time, the longest held first, until `bytes` more leave the peak as it is. */
+  makeRoom(bytes: number): void {
+    for (const release of this.releasers) {
+      if (this.fitsBelowPeak(bytes)) return;
+      release();
+    }
   }
 
   /** Releases all memory that is held only to save time. */

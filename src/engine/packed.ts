@@ -27,6 +27,9 @@ export interface Bounded {
   readonly below: number;
 }
 
+/** A pass over the values themselves; passes over both, in any order; or nothing that is known. */
+export type Next = "values" | "both" | null;
+
 /** What became of a saved tensor. */
 export type PackedKind = "raw" | "frame" | "mask" | "recipe";
 
@@ -49,10 +52,10 @@ export interface Packed {
   /** The values of `count` images from `first` on. The caller disposes of them. `more`: they will be asked for again. */
   range(first: number, count: number, more?: boolean): Tensor;
   /**
-   * max(x, 0), where this form knows more of the signs than the decoded values tell. `valuesNext`: this is the last pass
-   * over the rectified values, it goes through all images in order, and a pass over the values themselves follows.
+   * max(x, 0), where this form knows more of the signs than the decoded values tell. `next`: what will be asked for when
+   * this pass has gone through all images in order.
    */
-  rectified?(first: number, count: number, valuesNext?: boolean): Tensor;
+  rectified?(first: number, count: number, next?: Next): Tensor;
   /** dx = x ≠ 0 ? dy : 0. Consumes dy. Null where this form does not know the support without the values. */
   gate?(dy: Tensor): Tensor | null;
   /** Of a sum or a difference of saved tensors: these, since it has the errors of all of them. */

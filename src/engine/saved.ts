@@ -197,7 +197,8 @@ export class SavedTensor implements LastUse {
 
   /** max(x, 0), with the exact support of the original if that was requested. `last`: no other pass will ask for it. */
   rectified(first: number, count: number, last = false): Tensor {
-    if (this.packed?.rectified) return this.packed.rectified(first, count, last && this.shares === 2);
+    const next = last ? (this.shares === 2 ? "values" : null) : "both";
+    if (this.packed?.rectified) return this.packed.rectified(first, count, next);
     const x = this.range(first, count);
     const values = x.data;
     const y = x.recycle("rectified");
