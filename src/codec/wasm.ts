@@ -3,7 +3,7 @@
  * of wasm/ do the work; this class checks headers and chooses the mode.
  */
 import { rectifying, twinned } from "./bound.js";
-import { type Choice, suits } from "./dense/choice.js";
+import { type Choice, suits, usualSaving } from "./dense/choice.js";
 import { TablesReader } from "./dense/tables.js";
 import {
   type Header,
@@ -102,18 +102,20 @@ export class WasmCodec {
    * The model and tables with which `encodeAt` would encode these values; null means fast mode. If they are
    * passed back to `encodeAt` as `choice`, with the same mode, quantizer and bound, it skips the search,
    * which takes longer than the rest for small tensors. Parts of one tensor can share one choice. A choice
-   * that fits badly costs bytes; it never breaks the bound.
+   * that fits badly costs bytes; it never breaks the bound. `saving`: the part of fast mode's bytes that dense
+   * mode must save under `auto`.
    */
   chooseAt(
     x: number,
     length: number,
     shape: readonly number[],
     options: Omit<EncodeOptions, "shape">,
+    saving = usualSaving,
   ): Choice | null {
     const header = headerFor(new Float32Array(this.#kernels.memory.buffer, x, length), { ...options, shape });
     this.configure(header);
     return header.mode === "dense"
-      ? chooseDense(this.#kernels, header, () => x, options.mode === "auto")
+      ? chooseDense(this.#kernels, header, () => x, options.mode === "auto" ? saving : null)
       : null;
   }
 
@@ -124,7 +126,8 @@ export class WasmCodec {
   *encodingTo(sink: FrameSink, place: Place, values: Float32Array, options: Guided): Coroutine<number> {
     const header = headerFor(values, options);
     this.configure(header);
-    const search = () => chooseDense(this.#kernels, header, place, options.mode === "auto");
+    const saving = options.mode === "auto" ? usualSaving : null;
+    const search = () => chooseDense(this.#kernels, header, place, saving);
     const choice = header.mode === "fast" ? null : options.choice === undefined ? search() : options.choice;
     const fits = choice !== null && suits(choice, header.quantization);
     const dense = fits ? yield* this.#encodingAs(header, choice, place, sink) : unsuited;

@@ -19,6 +19,8 @@ export interface Coding {
   below: number;
   quantizer: Quantizer;
   mode: Mode;
+  /** The part of fast mode's bytes that dense mode must save under `auto`. */
+  saving: number;
   seed: number;
 }
 
@@ -50,8 +52,8 @@ export interface Coded {
 export interface DeviceCodec {
   /** The most bytes of workspace that it uses. */
   readonly workspaceBytes: number;
-  /** How these values would be encoded. All parts of one tensor use the answer. */
-  choose(part: Uncoded): Choice | null;
+  /** How these values would be encoded. All parts of one tensor use the answer. `saving`: see Coding. */
+  choose(part: Uncoded, saving: number): Choice | null;
   /** The frames of some parts, in order. */
   encode(parts: readonly Uncoded[], category: Category, site: string): Block[];
   decode(parts: readonly Coded[]): void;

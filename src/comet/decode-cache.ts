@@ -55,11 +55,6 @@ export class DecodeCache {
     return this.#x !== null && this.known === this.#images;
   }
 
-  /** Whether rectified values follow from it, once it is whole. */
-  get signs(): boolean {
-    return this.#signs !== null;
-  }
-
   /** The address of image `first`. */
   addressOf(first: number): number {
     return this.#x!.data.byteOffset + 4 * this.#valueOf(first);
@@ -95,15 +90,31 @@ export class DecodeCache {
     if (this.#signs) this.#engine.kernels.packNonZero(this.#bitsOf(first, rectified.size), rectified.data);
   }
 
-  /** Copies images from `first` on to a tensor. */
-  copy(to: Tensor, first: number): void {
-    to.data.set(this.#valuesFrom(first, to.size));
+  /** A copy of some images; null if the cache does not have them. */
+  values(first: number, count: number): Tensor | null {
+    return this.#copy(count, (to) => to.data.set(this.#valuesFrom(first, to.size)));
   }
 
-  /** Copies max(x, 0) of images from `first` on to a tensor. */
-  copyRectified(to: Tensor, first: number): void {
-    const bits = this.#bitsOf(first, to.size);
-    this.#engine.kernels.applyMask(to.data, this.#valuesFrom(first, to.size), bits, 1);
+  /** The same of max(x, 0). */
+  rectified(first: number, count: number): Tensor | null {
+    if (this.#signs === null) return null;
+    return this.#copy(count, (to) => {
+      const bits = this.#bitsOf(first, to.size);
+      this.#engine.kernels.applyMask(to.data, this.#valuesFrom(first, to.size), bits, 1);
+    });
+  }
+
+  #copy(count: number, fill: (to: Tensor) => void): Tensor | null {
+    if (!this.whole) return null;
+    const { shape, storage } = this.#x!;
+    const to = Tensor.empty(this.#engine, [count, ...shape.slice(1)], storage.block.site);
+    // The device may have taken the cache back to make room for the copy.
+    if (this.whole) {
+      fill(to);
+      return to;
+    }
+    to.dispose();
+    return null;
   }
 
   #valuesFrom(first: number, count: number): Float32Array {

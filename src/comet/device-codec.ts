@@ -12,6 +12,9 @@ import type { Block } from "../device/device.js";
 import type { Machine } from "../engine/tensor.js";
 import type { DeviceCodec } from "./coding.js";
 
+/** Dense mode does not save so much of fast mode's bytes, so nothing need be tried. */
+const hopelessSaving = 3 / 4;
+
 const unsealed = { sealed: false };
 
 export function deviceCodec({ device, team }: Machine): DeviceCodec {
@@ -37,8 +40,10 @@ export function deviceCodec({ device, team }: Machine): DeviceCodec {
       : works.map((work, i) => codecs[i]!.run(work));
   return {
     workspaceBytes: (team?.size ?? 1) * scratchBytes,
-    choose: ({ x, length, shape, options }) =>
-      lend(1, ([codec]) => codec!.chooseAt(x, length, shape, options)),
+    choose: ({ x, length, shape, options }, saving) =>
+      options.mode === "auto" && saving >= hopelessSaving
+        ? null
+        : lend(1, ([codec]) => codec!.chooseAt(x, length, shape, options, saving)),
     encode: (parts, category, site) =>
       lend(most(parts.length), (codecs) => {
         const blocks: Block[] = [];

@@ -51,7 +51,7 @@ export class Frames implements Packed {
     codec: DeviceCodec,
     x: Tensor,
     site: string,
-    { below, ...coding }: Coding,
+    { below, saving, ...coding }: Coding,
     { masked, category = "saved" }: FramesOptions,
   ) {
     this.#codec = codec;
@@ -68,7 +68,7 @@ export class Frames implements Packed {
     if (quantizer === "signed" || quantizer === "support") {
       this.rectified = (first, count, next = null) => {
         if (next !== null && first === 0 && !this.#cache?.whole) this.#startCache(next === "both");
-        return this.#rectifiedCopy(first, count) ?? this.#next(first, count, true);
+        return this.#cache?.rectified(first, count) ?? this.#next(first, count, true);
       };
     }
     const options = { ...coding, quantizer, ...(signed ? { negativeBound } : {}) };
@@ -85,7 +85,7 @@ export class Frames implements Packed {
       });
     }
     // The images of a batch are alike, so the choice for the first part serves all.
-    const choice = codec.choose(parts[0]!);
+    const choice = codec.choose(parts[0]!, saving);
     const chosen = parts.map((part) => ({ ...part, options: { ...part.options, choice } }));
     this.blocks = codec.encode(chosen, category, site);
     this.bytes = this.blocks.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -106,28 +106,11 @@ export class Frames implements Packed {
     if (more && first === 0 && !this.#cache?.whole) this.#startCache();
     if (whole && this.#cache?.x && this.#cache.known === 0) this.#fillCache();
     if (whole && this.#cache?.whole) return more ? this.#cache.x!.ref : this.#cache.take();
-    const copy = this.#copy(count, (x) => this.#cache!.copy(x, first));
+    const copy = this.#cache?.values(first, count);
     if (copy) return copy;
     const x = this.#next(first, count, false);
     this.#cache?.note(first, x);
     return x;
-  }
-
-  #rectifiedCopy(first: number, count: number): Tensor | null {
-    return this.#cache?.signs ? this.#copy(count, (x) => this.#cache!.copyRectified(x, first)) : null;
-  }
-
-  /** Images from the cache; null if it does not have them. */
-  #copy(count: number, copy: (x: Tensor) => void): Tensor | null {
-    if (!this.#cache?.whole) return null;
-    const x = Tensor.empty(this.#engine, [count, ...this.#shape.slice(1)], this.#site);
-    // The device may have taken the cache back to make room for x.
-    if (this.#cache.whole) {
-      copy(x);
-      return x;
-    }
-    x.dispose();
-    return null;
   }
 
   /**

@@ -6,7 +6,7 @@
 import type { Category } from "../device/ledger.js";
 import { imagesOf, type Packed, Raw, type SaveRequest } from "../engine/packed.js";
 import type { Site } from "../engine/parameter.js";
-import type { ChooseSegments } from "../engine/plan.js";
+import type { ChainPlan, ChooseSegments } from "../engine/plan.js";
 import type { SavedTensor } from "../engine/saved.js";
 import { Store } from "../engine/store.js";
 import type { Tensor } from "../engine/tensor.js";
@@ -19,6 +19,7 @@ import { Frames } from "./frames.js";
 import { errorVariance } from "./law.js";
 import { Mask } from "./mask.js";
 import type { Bounds } from "./policy.js";
+import { leastSaving, usualSaving } from "./saving.js";
 
 export interface CometStoreOptions {
   /**
@@ -56,6 +57,7 @@ export class CometStore extends Store {
   /** A tensor that none of these sites requests stays as it is. */
   only: (site: Site) => boolean;
   readonly #codec: DeviceCodec;
+  #saving = usualSaving;
 
   constructor(codec: DeviceCodec, controller: Controller, options: CometStoreOptions = {}) {
     super();
@@ -71,6 +73,11 @@ export class CometStore extends Store {
     this.segments = segments;
     this.unpackBytes = codec.workspaceBytes;
     this.only = convOnly ? ({ op }) => op === "conv2d" || op === "linear" : () => true;
+  }
+
+  override planned(plan: ChainPlan): void {
+    // Where a policy plans bytes, they are worth the time.
+    if (this.controller.plan === null) this.#saving = leastSaving(plan, this.only);
   }
 
   override signsOf(saved: SavedTensor): Mask {
@@ -99,6 +106,7 @@ export class CometStore extends Store {
         below: Math.min(...shares.map(({ below }, i) => allowed[below](bounds[i]!))),
         quantizer: this.quantizer,
         mode: this.mode,
+        saving: this.#saving,
         seed: deriveSeed(x.engine.stepSeed, `${site}/${this.draw}`) >>> 0,
       };
       return new Frames(this.#codec, from, site, coding, { masked: masked && positive, category });

@@ -71,3 +71,18 @@ test("a tensor's own choice gives the frame that a search gives", () => {
     }
   }
 });
+
+test("under auto, dense mode is chosen where it saves the part of the bytes that is asked for", () => {
+  const options = { quantizer: "dithered", bound: 0.5, seed } as const;
+  for (const [name, x] of Object.entries(tensors)) {
+    place(x);
+    const sizeAs = (mode: "fast" | "dense") =>
+      codec.encodeAt(x0, length, shape, { ...options, mode }, out, capacity);
+    const saved = 1 - sizeAs("dense") / sizeAs("fast");
+    const chosen = (saving: number) =>
+      codec.chooseAt(x0, length, shape, { ...options, mode: "auto" }, saving) !== null;
+    // The sample foretells the bytes to a few hundredths.
+    if (saved > 0.1) assert.ok(chosen(saved - 0.1), `${name} saves ${saved}`);
+    assert.ok(!chosen(Math.max(0, saved) + 0.1), `${name} saves ${saved}`);
+  }
+});

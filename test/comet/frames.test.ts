@@ -28,7 +28,7 @@ const values = Float32Array.from({ length: 7 * size }, (_, i) => Math.sin(i / 50
 
 function framesOf(engine: Engine, quantizer: Quantizer, below = 0.4): Frames {
   const x = Tensor.from(engine, values, shape, "x");
-  const coding = { bound: 0.1, below, quantizer, mode: "auto", seed } as const;
+  const coding = { bound: 0.1, below, quantizer, mode: "auto", saving: 0.4, seed } as const;
   const frames = new Frames(deviceCodec(engine), x, "x", coding, { masked: true });
   x.dispose();
   return frames;
@@ -143,7 +143,14 @@ test("values that others will ask for are decoded once, where that leaves the pe
       },
     };
     const x = Tensor.from(engine, values, shape, "x");
-    const coding = { bound: 0.1, below: 0.4, quantizer: "dithered", mode: "auto", seed } as const;
+    const coding = {
+      bound: 0.1,
+      below: 0.4,
+      quantizer: "dithered",
+      mode: "auto",
+      saving: 0.4,
+      seed,
+    } as const;
     const frames = new Frames(counting, x, "x", coding, { masked: false });
     const all = taken(frames.range(0, 7));
     decoded = 0;

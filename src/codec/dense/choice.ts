@@ -202,18 +202,22 @@ export function choose(
     : { model, tables: new FrameTables(tablesOf(counts)) };
 }
 
+/** The part of fast mode's bytes that dense mode must save to be chosen by `auto`, unless a caller knows better. */
+export const usualSaving = 2 / 5;
+
 /**
  * The decision of `auto`. Encoding and decoding together, a dense value costs about 2 ns more than a fast
- * one; that is worth it when dense mode saves two fifths of the bytes. `fastBytes` returns the size in fast
+ * one; that is worth it when dense mode saves a part `saving` of the bytes. `fastBytes` returns the size in fast
  * mode of `values` values from `first` on; it is called for two runs of 4096 values.
  */
 export function paysOff(
   bytes: number,
   length: number,
   fastBytes: (first: number, values: number) => number,
+  saving = usualSaving,
 ): boolean {
   const run = Math.min(length, 4096);
   const middle = Math.floor((length - run) / 2);
   const fast = (fastBytes(0, run) + fastBytes(middle, run)) / (2 * run);
-  return bytes * 5 < fast * length * 3;
+  return bytes < (1 - saving) * fast * length;
 }

@@ -9,12 +9,15 @@ import type { CodecKernels } from "./codec-kernels.js";
 import type { Coroutine } from "./coroutine.js";
 import { type FrameSink, type FrameSource, type OnPart, type Place, put, reading } from "./stream.js";
 
-/** The model and tables of least cost; null if fast mode serves the tensor better. */
+/**
+ * The model and tables of least cost; null if fast mode serves the tensor better. `saving`: the part of fast mode's bytes
+ * that dense mode must save; null if it is taken in any case.
+ */
 export function chooseDense(
   kernels: CodecKernels,
   header: Header,
   place: Place,
-  auto: boolean,
+  saving: number | null,
 ): Choice | null {
   const { exports, scratch } = kernels;
   const length = lengthOf(header.shape);
@@ -40,7 +43,7 @@ export function chooseDense(
     return exports.trialFast(scratch, place(first, count) + 4 * first, count, first);
   }
 
-  const pays = (bytes: number) => !auto || paysOff(bytes, length, fastBytes);
+  const pays = (bytes: number) => saving === null || paysOff(bytes, length, fastBytes, saving);
   return choose(tally, layout, header.quantization, pays);
 }
 

@@ -5,6 +5,7 @@
 import { alignUp } from "../../device/allocator.js";
 import { type Keeps, planChains, type TracedStep } from "../../engine/plan.js";
 import type { Segment, Segments, Size } from "../../engine/segment.js";
+import { workOf } from "../../engine/work.js";
 import { gradientBytes, valueBytes } from "./live.js";
 import { type Place, placesOf } from "./places.js";
 
@@ -123,7 +124,7 @@ export class Parts {
     return {
       keptBytes,
       peakBytes: savedBytes + (live ? this.#live(steps, last + 1, exit) : 0),
-      work: steps.slice(0, last + 1).reduce((sum, step) => sum + this.#work(step), 0),
+      work: steps.slice(0, last + 1).reduce((sum, step) => sum + this.#images * workOf(step), 0),
     };
   }
 
@@ -144,12 +145,6 @@ export class Parts {
   #bytes(name: string, share: number): number {
     const { each, once } = this.#sizes.get(name)!;
     return alignUp(share * this.#images * each + once);
-  }
-
-  /** The multiply-adds of a step: each output takes one for each weight of its channel; without weights, one. */
-  #work({ parameter, output, sizes }: TracedStep): number {
-    const values = (this.#images * sizes.get(output)!.each) / 4;
-    return parameter === null ? values : (values * parameter.value.size) / parameter.value.shape[0]!;
   }
 }
 

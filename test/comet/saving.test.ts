@@ -1,0 +1,54 @@
+/** What dense mode must save under `auto`, by a network's work for each stored value. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { leastSaving, usualSaving } from "../../src/comet/saving.js";
+import { randomImages } from "../../src/data/random.js";
+import { planChains } from "../../src/engine/plan.js";
+import { train } from "../../src/training/loop.js";
+import { createSession } from "../../src/training/session.js";
+import { defaults } from "../../src/training/settings.js";
+
+/** The plan of a network's passes under COMET. */
+async function planOf(model: string, image: number) {
+  const { test, ...dataset } = randomImages(2, image);
+  const settings = { ...defaults, model, batch: 2, steps: 1, threads: 1, store: "comet" } as const;
+  const session = createSession(settings, { ...dataset, test: { ...test, length: 0, batch() {} } });
+  try {
+    await train(session);
+    return planChains(session.engine.store.chains.pass.trace, "last");
+  } finally {
+    await session.close();
+  }
+}
+
+const all = () => true;
+
+test("a network that does little work for each value asks for more", async () => {
+  const [resnet18, mobile] = [await planOf("resnet18", 64), await planOf("efficientnet_b0", 64)];
+  assert.equal(leastSaving(resnet18, all), usualSaving);
+  // 0.39 thousand million multiply-adds of the forward pass for each of 7 million values: more than all bytes.
+  assert.ok(leastSaving(mobile, all) > 1);
+});
+
+test("by hand: 60 multiply-adds a value, of three times the forward pass, nine times over", () => {
+  const each = 4 * 1000;
+  const sizes = new Map([
+    ["x", { each, once: 0 }],
+    ["y", { each, once: 0 }],
+  ]);
+  const step = { name: "conv", parameter: { value: { size: 2160, shape: [10, 216] } }, output: "y", sizes };
+  const tensor = (name: string, need: string, made: object | null) => ({
+    name,
+    made,
+    requests: [{ need, site: {} }],
+  });
+  const tensors = [tensor("x", "value", null), tensor("y", "value", {}), tensor("z", "support", null)];
+  const plan = { steps: new Map([["conv", step]]), tensors: new Map(tensors.map((t) => [t.name, t])) };
+  const given = plan as unknown as Parameters<typeof leastSaving>[0];
+  // x alone is stored. Forward: 1000 outputs of 216 multiply-adds.
+  assert.ok(Math.abs(leastSaving(given, all) - (9 * 60 * 1000) / (3 * 216000)) < 1e-12);
+  assert.equal(
+    leastSaving(given, () => false),
+    usualSaving,
+  );
+});
