@@ -131,26 +131,24 @@ export function registerMaxBatch(program: Command): void {
     .addOption(option("--no-fit", "do not also try to make batches fit by looser bounds", "--no-fit", true))
     .addOption(option("--json", "print the rows as JSON", "--store comet --json", false))
     .addHelpText("after", "\nExample:\n  comet max-batch --model resnet50 --memory 1GiB --data ./photos")
-    .action(async (options: MaxBatchOptions, command: Command) => {
-      const { memory, most, threads, profile, json } = options;
+    .action(async (given: MaxBatchOptions, command: Command) => {
+      const options = given.from === "" ? given : { ...given, ...begunAs(given.from, command) };
+      const { model, memory, most, threads, profile, json } = options;
       const from = options.from === "" ? null : atTheStart(await lastOf(options.from));
-      if (from) {
-        const { batch: _, ...begun } = begunAs(options.from, command);
-        Object.assign(options, begun);
-      }
-      const { model, image } = options;
       const dataset = await open(options, 2 * most);
-      if (from) checkData(readManifest(options.from), dataset);
-      const course = from
-        ? behind(from, steps, dataset.train.length)
-        : { ...defaults, model, lr: modelNamed(model).lr };
-      const bytes = parseBytes(memory)!;
       const rows: LargestBatch[] = [];
+      // No batch has more images than the data set.
+      const limit = Math.min(most, dataset.train.length);
       try {
+        if (from) checkData(readManifest(options.from), dataset);
+        const course = from
+          ? behind(from, steps, dataset.train.length)
+          : { ...defaults, model, lr: modelNamed(model).lr };
+        const bytes = parseBytes(memory)!;
         for (const store of asked(options)) {
           for (const fit of ways({ store, fit: options.fit })) {
             let best = null as Best;
-            await largest(most, async (batch) => {
+            await largest(limit, async (batch) => {
               const means = { memory, threads, profile };
               const settings = { ...course, store, batch, ...means, steps, stopAfter: 0, fit };
               const found = await attempt(settings, dataset, from);
@@ -165,12 +163,14 @@ export function registerMaxBatch(program: Command): void {
       } finally {
         await dataset.close();
       }
-      const title = `${model}, ${image} × ${image}, ${memory}, ${dataset.name}`;
-      process.stdout.write(json ? `${JSON.stringify(rows)}\n` : `${title}\n${tableOf(rows)}\n`);
+      const { name, height, width } = dataset;
+      const title = `${model}, ${height} × ${width}, ${memory}, ${name}`;
+      process.stdout.write(json ? `${JSON.stringify(rows)}\n` : `${title}\n${tableOf(rows, limit)}\n`);
     });
 }
 
-function tableOf(rows: readonly LargestBatch[]): string {
+/** `limit`: the largest batch that was tried; more may fit. */
+function tableOf(rows: readonly LargestBatch[], limit: number): string {
   const table = new Table({
     head: ["store", "largest batch", "images a second", "noise ÷ the law's"],
     style: { head: [], border: [] },
@@ -178,7 +178,8 @@ function tableOf(rows: readonly LargestBatch[]): string {
   });
   const told = (value: number | null) => (value === null ? "–" : value.toFixed(2));
   for (const { store, fit, batch, imagesPerSecond, noiseShare } of rows) {
-    table.push([fit ? `${store} --fit` : store, String(batch), told(imagesPerSecond), told(noiseShare)]);
+    const largest = batch === limit ? `${batch}, the most tried` : String(batch);
+    table.push([fit ? `${store} --fit` : store, largest, told(imagesPerSecond), told(noiseShare)]);
   }
   return table.toString();
 }

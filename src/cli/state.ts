@@ -15,12 +15,17 @@ export interface Begun {
   image: number;
 }
 
-/** The options that a run decides, for `--from`: a UsageError if the user typed one of these. */
-export function begunAs(run: string, command: Command): Begun {
+/**
+ * The options that a run decides, for `--from`: a UsageError if the user typed one of these. The run's profile is only the
+ * default.
+ */
+export function begunAs(run: string, command: Command): Begun & Pick<Settings, "profile"> {
   const { settings, data } = readManifest(run);
+  const typedProfile = command.getOptionValueSource("profile") === "cli";
+  const profile = typedProfile ? command.opts().profile : settings.profile;
   const begun = { model: settings.model, batch: settings.batch, data: data.source, image: data.image };
   const typed = Object.keys(begun).find((name) => command.getOptionValueSource(name) === "cli");
-  if (typed === undefined) return begun;
+  if (typed === undefined) return { ...begun, profile };
   throw new UsageError({
     where: `--${typed}`,
     expected: "none with --from: the run's own is taken",

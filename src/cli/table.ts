@@ -54,8 +54,9 @@ export function worstError({
 export function resultTable(results: readonly Result[], titles: readonly string[]): string {
   const table = new Table({ head: ["", ...titles], style: { head: [], border: [] } });
   for (const [label, cell] of rows) {
-    const cells = [label, ...results.map(cell)];
-    table.push(cells);
+    const cells = results.map(cell);
+    // A row in which no run has a value tells nothing.
+    if (cells.some((text) => text !== "–")) table.push([label, ...cells]);
   }
   return table.toString();
 }

@@ -7,8 +7,6 @@ import type { Site } from "../engine/parameter.js";
 import type { ChainPlan } from "../engine/plan.js";
 import { workOf } from "../engine/work.js";
 
-export { usualSaving };
-
 /** The multiply-adds that a thread makes in the 2 ns by which a dense value is slower, at 30 a nanosecond. */
 const surplus = 60;
 /** A step that becomes a hundredth longer must save so many hundredths of the bytes. */

@@ -3,6 +3,7 @@
  * is encoded at the tightest of the bounds and its raw bytes are freed. A tensor of which only the support is needed
  * becomes a mask of one bit an element. A tensor without a bound, or one that must be exact, stays as it is.
  */
+import { usualSaving } from "../codec/dense/choice.js";
 import type { Category } from "../device/ledger.js";
 import { imagesOf, type Packed, Raw, type SaveRequest } from "../engine/packed.js";
 import type { Site } from "../engine/parameter.js";
@@ -19,7 +20,7 @@ import { Frames } from "./frames.js";
 import { errorVariance } from "./law.js";
 import { Mask } from "./mask.js";
 import type { Bounds } from "./policy.js";
-import { leastSaving, usualSaving } from "./saving.js";
+import { leastSaving } from "./saving.js";
 
 export interface CometStoreOptions {
   /**

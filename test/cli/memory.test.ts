@@ -47,6 +47,24 @@ test("where the need is a straight line, few batches are tried", async () => {
   assert.deepEqual(tried, [1, 4, 78, 79]);
 });
 
+test("max-batch names the images that it measured, and says where it stopped before the memory was full", () => {
+  const args = [
+    "max-batch",
+    "--model",
+    "resnet8",
+    "--data",
+    "fashion-mnist",
+    "--store",
+    "plain",
+    "--threads",
+    "1",
+  ];
+  const printed = comet(...args, "--most", "2");
+  assert.match(printed, /^resnet8, 28 × 28, 1GiB, fashion-mnist/);
+  assert.match(printed, /│ +2, the most tried │/);
+  assert.match(comet(...args, "--most", "9", "--memory", "2MiB"), /│ plain │ +[1-8] │/);
+});
+
 test("comet memory tells each store's bytes, and says that its input is random", () => {
   const printed = comet("memory", "--model", "resnet8", "--batch", "2", "--image", "16", "--threads", "1");
   assert.match(printed, /^resnet8, batch 2, 16 × 16, random input/);

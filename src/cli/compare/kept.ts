@@ -7,6 +7,7 @@ import type { Command } from "commander";
 import { DataError, UsageError } from "../../error.js";
 import { writeAtomically } from "../../files/atomic.js";
 import type { Comparison } from "../../runs/comparison.js";
+import { defaults } from "../../training/settings.js";
 import { flagOf } from "../options.js";
 import type { CompareOptions } from "./options.js";
 
@@ -56,7 +57,9 @@ export function readKept(file: string): Kept {
   }
   if (read?.version !== version) throw unusable("other contents, or another version");
   // JSON has no NaN, which stands for no target.
-  return { ...read, asked: { ...read.asked, target: read.asked.target ?? Number.NaN } };
+  // Earlier versions kept no profile, and measured under the default.
+  const { profile = defaults.profile, target } = read.asked;
+  return { ...read, asked: { ...read.asked, profile, target: target ?? Number.NaN } };
 }
 
 /** What may be typed beside --resume; all else is as the comparison began. */
