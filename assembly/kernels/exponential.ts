@@ -1,4 +1,4 @@
-/** The polynomials of src/kernels/reference/exponential.ts, with the same operations in the same order. */
+/** The functions of src/kernels/reference/exponential.ts, with the same roundings in the same order. */
 
 const ln2High: f32 = 0.693359375;
 const ln2Low: f32 = -2.1219444e-4;
@@ -13,7 +13,7 @@ function step(sum: v128, x: v128, coefficient: f32): v128 {
 // @inline
 export function exp(x: v128): v128 {
   const shift = f32x4.splat(rounder);
-  // Its lowest bits are those of the integer n.
+  // Adding the rounder leaves the integer n in the lowest bits of the sum, from where a shift takes it to the exponent.
   const shifted = f32x4.add(f32x4.mul(x, f32x4.splat(log2e)), shift);
   const n = f32x4.sub(shifted, shift);
   const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, f32x4.splat(ln2High))), f32x4.mul(n, f32x4.splat(ln2Low)));

@@ -1,6 +1,6 @@
 /**
  * Decoded values of one tensor that stay until they are asked for again, and perhaps the places where they are rectified.
- * They use only memory that is spare: the device takes it back before its peak would rise, what was used longest ago first.
+ * They use only memory that is spare: the device takes it back before its peak would rise, what was decoded longest ago first.
  */
 import type { Block } from "../device/device.js";
 import { type Machine, sizeOf, Tensor } from "../engine/tensor.js";

@@ -12,7 +12,7 @@ import type { Block } from "../device/device.js";
 import type { Machine } from "../engine/tensor.js";
 import type { DeviceCodec } from "./coding.js";
 
-/** Dense mode does not save so much of fast mode's bytes, so nothing need be tried. */
+/** On real activations dense mode saves about half of fast mode's bytes at the most, so the search for so much is left out. */
 const hopelessSaving = 3 / 4;
 
 const unsealed = { sealed: false };

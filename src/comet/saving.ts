@@ -21,6 +21,8 @@ export function leastSaving(plan: ChainPlan, mayErr: (site: Site) => boolean): n
     if (stored) values += (sizes.get(name)?.each ?? 0) / 4;
   }
   const forward = [...plan.steps.values()].reduce((sum, step) => sum + workOf(step), 0);
+  // Of a pass without a plan nothing is known.
+  if (values === 0 || forward === 0) return usualSaving;
   // Backward computes two gradients of each product.
   const share = (surplus * values) / (3 * forward);
   return Math.max(usualSaving, worth * share);

@@ -58,7 +58,8 @@ export class CometStore extends Store {
   /** A tensor that none of these sites requests stays as it is. */
   only: (site: Site) => boolean;
   readonly #codec: DeviceCodec;
-  #saving = usualSaving;
+  /** By the plan of a pass, since several networks may share an engine. */
+  readonly #savings = new WeakMap<ChainPlan, number>();
 
   constructor(codec: DeviceCodec, controller: Controller, options: CometStoreOptions = {}) {
     super();
@@ -76,9 +77,15 @@ export class CometStore extends Store {
     this.only = convOnly ? ({ op }) => op === "conv2d" || op === "linear" : () => true;
   }
 
-  override planned(plan: ChainPlan): void {
-    // Where a policy plans bytes, they are worth the time.
-    if (this.controller.plan === null) this.#saving = leastSaving(plan, this.only);
+  /** What dense mode must save in this pass. */
+  #saving(): number {
+    // Where a policy plans bytes, they are worth the time. A store that keeps everything has no plan in its first pass, and
+    // a resumed run, which begins with such a pass, must make the same frames.
+    if (this.controller.plan !== null || this.keeps === "all") return usualSaving;
+    const { plan } = this.chains.pass;
+    const known = this.#savings.get(plan) ?? leastSaving(plan, this.only);
+    this.#savings.set(plan, known);
+    return known;
   }
 
   override signsOf(saved: SavedTensor): Mask {
@@ -107,7 +114,7 @@ export class CometStore extends Store {
         below: Math.min(...shares.map(({ below }, i) => allowed[below](bounds[i]!))),
         quantizer: this.quantizer,
         mode: this.mode,
-        saving: this.#saving,
+        saving: this.#saving(),
         seed: deriveSeed(x.engine.stepSeed, `${site}/${this.draw}`) >>> 0,
       };
       return new Frames(this.#codec, from, site, coding, { masked: masked && positive, category });

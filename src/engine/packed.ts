@@ -27,7 +27,7 @@ export interface Bounded {
   readonly below: number;
 }
 
-/** A pass over the values themselves; passes over both, in any order; or nothing that is known. */
+/** What will be read later: the values; both the values and the rectified ones, in any order; null if that is not known. */
 export type Next = "values" | "both" | null;
 
 /** What became of a saved tensor. */

@@ -15,7 +15,7 @@ import { Derived } from "./derived.js";
 import { bitsOf, type Handle, SavedBits, tensorOf } from "./handle.js";
 import { type Need, type Packed, Raw, type SaveRequest, type Signs } from "./packed.js";
 import type { Site } from "./parameter.js";
-import { type ChainPlan, type ChooseSegments, type Keeps, planChains } from "./plan.js";
+import { type ChooseSegments, type Keeps, planChains } from "./plan.js";
 import type { Packer, Recipe, SavedTensor } from "./saved.js";
 import { noSegments } from "./segment.js";
 import type { Tensor } from "./tensor.js";
@@ -150,16 +150,10 @@ export abstract class Store {
   /** Which tensors of chains are packed, and which are made from others. */
   readonly chains = new Chains(
     this.#packer,
-    (steps, images) => {
-      const plan = planChains(steps, this.keeps, this.segments?.(steps, this.keeps, images) ?? noSegments);
-      this.planned(plan);
-      return plan;
-    },
+    (steps, images) =>
+      planChains(steps, this.keeps, this.segments?.(steps, this.keeps, images) ?? noSegments),
     (site, need) => this.controller?.requested?.(site, need),
   );
-
-  /** Passes will follow this plan. */
-  planned(_plan: ChainPlan): void {}
 
   /**
    * Of a tensor of a segment, which is not packed and still there, and which a ReLU reads: where it is above 0. A store keeps
