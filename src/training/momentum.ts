@@ -4,6 +4,7 @@
  * In bfloat16 it is rounded to nearest after each step; the step itself is computed in float32. With u = 2^−8, each rounding
  * is off by at most u·|m|, so the momentum itself by at most u·max|m|/(1 − μ). docs/decisions/transients.md has the law.
  */
+import type { Block } from "../device/device.js";
 import { Tensor } from "../engine/tensor.js";
 import type { Kernels } from "../kernels/kernels.js";
 import { smallFloatBytes } from "../kernels/small-float.js";
@@ -26,6 +27,10 @@ export interface Momentum extends SavedMomentum {
 }
 
 type Engine = Tensor["engine"];
+
+/** The bytes of the momentum of parameters that take so many bytes. */
+export const momentumBytes = (parameterBytes: number, type: MomentumType): number =>
+  type === "bfloat16" ? parameterBytes / 2 : parameterBytes;
 
 /** All zero. */
 export function momentumOf(
@@ -75,16 +80,20 @@ class Narrow implements Momentum {
   readonly #engine: Engine;
   readonly #name: string;
   readonly #size: number;
-  readonly #codes: Uint8Array;
+  readonly #block: Block;
 
   constructor(engine: Engine, shape: readonly number[], name: string) {
     this.shape = shape;
     this.#engine = engine;
     this.#name = name;
     this.#size = shape.reduce((product, extent) => product * extent, 1);
-    const { device } = engine;
-    this.#codes = device.u8(device.allocate(smallFloatBytes(this.#size, "bf16"), "optimiser", name));
+    this.#block = engine.device.allocate(smallFloatBytes(this.#size, "bf16"), "optimiser", name);
     this.#codes.fill(0);
+  }
+
+  /** Valid until the next op begins, as all views are. */
+  get #codes(): Uint8Array {
+    return this.#engine.device.u8(this.#block);
   }
 
   get data(): Float32Array {
@@ -120,9 +129,10 @@ class Narrow implements Momentum {
   ): void {
     const { kernels } = this.#engine;
     const wide = Tensor.empty(this.#engine, [Math.min(count, atOnce)], this.#name, "workspace");
+    const all = this.#codes;
     for (let at = first; at < first + count; at += atOnce) {
       const part = wide.data.subarray(0, Math.min(atOnce, first + count - at));
-      const codes = this.#codes.subarray(2 * at, 2 * at + smallFloatBytes(part.length, "bf16"));
+      const codes = all.subarray(2 * at, 2 * at + smallFloatBytes(part.length, "bf16"));
       kernels.widenFloats(part, codes, "bf16", { first: 0, count: part.length });
       use(part, at, codes);
     }

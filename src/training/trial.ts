@@ -5,6 +5,7 @@ import { abandon } from "../engine/tape.js";
 import { Tensor } from "../engine/tensor.js";
 import { fromGradients, keepingStatistics } from "../stores/probe.js";
 import { type Batch, lossOf } from "./evaluation.js";
+import { momentumBytes } from "./momentum.js";
 import type { Session } from "./session.js";
 import { memoryOf } from "./trial-memory.js";
 
@@ -58,13 +59,13 @@ export function trialOf(session: Session, batch: Batch): Trial {
       });
       return ledger.peak.saved;
     },
-    memory: memoryOf(session, lossOfFirst),
+    memory: memoryOf(session, lossOfFirst, batch.images.storage.block.bytes + labels.storage.block.bytes),
     leftForSaved(count) {
       const { live, peak } = ledger;
       // The first step adds the momentum of all parameters. Gradients are freed as they come, so they count with what
       // grows with the batch.
-      const relative = settings.momentumType === "bfloat16" ? 0.5 : 1;
-      const momentum = settings.momentum > 0 && live.optimiser === 0 ? relative * live.parameters : 0;
+      const begins = settings.momentum > 0 && live.optimiser === 0;
+      const momentum = begins ? momentumBytes(live.parameters, settings.momentumType) : 0;
       const once = ledger.total + momentum + peak.workspace - live.workspace;
       const each = peak.activations - live.activations + peak.gradients;
       const part = count / labels.size;
