@@ -73,7 +73,7 @@ function choiceWithout(excluded: readonly number[], { shape, data }: Named, quan
     counts === null && excluded.includes(model.predictor)
       ? Number.POSITIVE_INFINITY
       : tally(counts, data, layout, sample, model, quantization);
-  return choose(tallyOf, layout, quantization, () => true);
+  return choose(tallyOf, layout, quantization, () => Number.POSITIVE_INFINITY);
 }
 
 /** Frame bytes without each set of predictors ÷ frame bytes with all. */

@@ -86,6 +86,10 @@ function fail(where: string, expected: string, got: string, remedy: string): nev
   throw new FrameError({ where, expected, got, remedy });
 }
 
+/** The same four bytes as an integer and as a number. */
+const oneFloat = new Float32Array(1);
+const oneWord = new Uint32Array(oneFloat.buffer);
+
 /**
  * Reads a frame's header; `payload` is where the payload starts. `bytes` must be the whole frame. `checksum`
  * computes the checksum of all bytes from 8 on, which must equal the stored one.
@@ -144,10 +148,9 @@ export function readHeader(
   if (!(lengthOf(shape) < 2 ** 32)) {
     fail("shape", "fewer than 2^32 values", `[${shape.join(", ")}]`, "encode the tensor in parts");
   }
-  const float = new DataView(new ArrayBuffer(4));
   const boundField = (field: string): number => {
-    float.setUint32(0, input.u32(field));
-    const bound = float.getFloat32(0);
+    oneWord[0] = input.u32(field);
+    const bound = oneFloat[0]!;
     if (!(bound >= smallestBound && bound <= 2 ** 126)) {
       fail(field, "2^-120 to 2^126", String(bound), "encode the tensor again: these bytes are damaged");
     }

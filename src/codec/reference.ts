@@ -7,7 +7,7 @@ import { CountingReader, type Spread, spreadOf } from "./anatomy.js";
 import { rectifying } from "./bound.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
 import { checksum } from "./checksum.js";
-import { choose, paysOff } from "./dense/choice.js";
+import { choose, mostBytes } from "./dense/choice.js";
 import { layoutOf } from "./dense/layout.js";
 import { modelBytes, readModel, writeModel } from "./dense/model.js";
 import { decodeSegment, encodeSegment, tally } from "./dense/segment.js";
@@ -52,7 +52,7 @@ function encodePayload(x: Float32Array, header: Header, auto: boolean): Payload 
     (counts, sample, model) => tally(counts, x, layout, sample, model, quantization),
     layout,
     quantization,
-    (bytes) => !auto || paysOff(bytes, x.length, fastBytes),
+    () => (auto ? mostBytes(x.length, fastBytes) : Number.POSITIVE_INFINITY),
   );
   if (choice === null) return null;
   const out = new ByteWriter(modelBytes);

@@ -39,6 +39,12 @@ interface Guided extends EncodeOptions {
   choice?: Choice | null;
 }
 
+interface Decoding {
+  rectified?: boolean;
+  positive?: number | undefined;
+  sealed?: boolean;
+}
+
 export class WasmCodec {
   readonly #kernels: CodecKernels;
   readonly #tables: TablesReader;
@@ -179,7 +185,7 @@ export class WasmCodec {
     frame: number,
     frameBytes: number,
     out: number,
-    { rectified = false, positive = 0, sealed = true } = {},
+    { rectified = false, positive = 0, sealed = true }: Decoding = {},
   ): Coroutine<void> {
     const sum = sealed ? yield* this.#kernels.summing(frame + 8, Math.max(0, frameBytes - 8)) : 0;
     const header = this.headerOf(this.#kernels.bytes(frame, frameBytes), () => sum);

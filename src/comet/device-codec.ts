@@ -15,8 +15,6 @@ import type { DeviceCodec } from "./coding.js";
 /** On real activations dense mode saves about half of fast mode's bytes at the most, so the search for so much is left out. */
 const hopelessSaving = 3 / 4;
 
-const unsealed = { sealed: false };
-
 export function deviceCodec({ device, team }: Machine): DeviceCodec {
   const { scratchBytes } = WasmCodec;
   const tables = new TablesReader();
@@ -54,7 +52,7 @@ export function deviceCodec({ device, team }: Machine): DeviceCodec {
             const made = device.fill(category, site, { wanted, most: rest.length }, (rooms) => {
               const works = rooms.map(({ address, bytes }, i) => {
                 const { x, length, shape, options } = rest[i]!;
-                return codecs[i]!.encoding(x, length, shape, options, address, bytes, unsealed);
+                return codecs[i]!.encoding(x, length, shape, options, address, bytes, { sealed: false });
               });
               return run(codecs, works);
             });
@@ -71,8 +69,8 @@ export function deviceCodec({ device, team }: Machine): DeviceCodec {
         for (let first = 0; first < parts.length; first += codecs.length) {
           const works = parts
             .slice(first, first + codecs.length)
-            .map(({ frame, out, ...how }, i) =>
-              codecs[i]!.decoding(frame.start, frame.bytes, out, { ...how, ...unsealed }),
+            .map(({ frame, out, rectified, positive }, i) =>
+              codecs[i]!.decoding(frame.start, frame.bytes, out, { rectified, positive, sealed: false }),
             );
           run(codecs, works);
         }

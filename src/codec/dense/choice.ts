@@ -142,15 +142,20 @@ export const suits = ({ model }: Choice, quantization: Quantization): boolean =>
 const leavesZeroOut = ({ quantizer }: Quantization): boolean =>
   quantizer !== "lossless" && quantizer !== "paper";
 
+/** Where the predictor of least residuals costs this many times what dense mode may cost, the others are not tried, */
+const beyond = 9 / 8;
+/** unless the mean of its folded residuals is less than this: then small residuals may cost more than many zeros. */
+const leastTelling = 1;
+
 /**
  * Chooses the model with the least cost, and its tables. Returns null where dense mode does not suit. Also
- * returns null if `pays`, called with the size in bytes that the first sample predicts, returns false.
+ * returns null if the first sample predicts a size of `limit()` bytes or more.
  */
 export function choose(
   tallyOf: Tally,
   layout: Layout,
   quantization: Quantization,
-  pays: (bytes: number) => boolean,
+  limit: () => number,
 ): Choice | null {
   // Sample fewer strips when rows are wide.
   const few = sampleOf(layout, choosing, Math.min(24, Math.ceil((3 * choosing) / (lanes * layout.width))));
@@ -174,14 +179,19 @@ export function choose(
   if (!layout.flat && halvable(quantization) && least < mostHalved) {
     for (const predictor of [5, 6]) consider(predictor, { ...first, gapless: false });
   }
-  const hopeful = candidates.filter(({ mean }) => mean <= hopeless * least);
-  const trials = hopeful.map((candidate) => trial(tallyOf, few, candidate, values));
+  const hopeful = candidates.filter(({ mean }) => mean <= hopeless * least).sort((a, b) => a.mean - b.mean);
+  const trials: ReturnType<typeof trial>[] = [];
+  const mostBits = (8 * limit() * values) / layout.length;
+  for (const candidate of hopeful) {
+    trials.push(trial(tallyOf, few, candidate, values));
+    if (least >= leastTelling && trials[0]!.cost > beyond * mostBits) return null;
+  }
   const {
     model: best,
     counts,
     cost,
   } = trials.reduce((best, found) => (costWithHoles(found) < costWithHoles(best) ? found : best));
-  if (!pays(((cost / values) * layout.length) / 8)) return null;
+  if (!(cost < mostBits)) return null;
   const many = sampleOf(layout, counting, 96);
   // If the residuals of some channels are far above the mean, code more bits as low bits: a segment has room
   // for few symbols without a code.
@@ -206,18 +216,17 @@ export function choose(
 export const usualSaving = 2 / 5;
 
 /**
- * The decision of `auto`. Encoding and decoding together, a dense value costs about 2 ns more than a fast
- * one; that is worth it when dense mode saves a part `saving` of the bytes. `fastBytes` returns the size in fast
+ * The bytes below which `auto` decides for dense mode. Encoding and decoding together, a dense value costs about 2 ns more
+ * than a fast one; that is worth it when dense mode saves a part `saving` of the bytes. `fastBytes` returns the size in fast
  * mode of `values` values from `first` on; it is called for two runs of 4096 values.
  */
-export function paysOff(
-  bytes: number,
+export function mostBytes(
   length: number,
   fastBytes: (first: number, values: number) => number,
   saving = usualSaving,
-): boolean {
+): number {
   const run = Math.min(length, 4096);
   const middle = Math.floor((length - run) / 2);
   const fast = (fastBytes(0, run) + fastBytes(middle, run)) / (2 * run);
-  return bytes < (1 - saving) * fast * length;
+  return (1 - saving) * fast * length;
 }

@@ -41,10 +41,22 @@ export class CodecKernels {
   /** Sets what the following calls encode or decode. */
   configure({ shape, quantization }: Header): void {
     const { quantizer, positive, negative, seed, rectified = false, twin = 0, second = false } = quantization;
-    const sides = [positive, negative].flatMap(({ bound, step, inverse }) => [bound, step, inverse]);
-    const number = quantizersByNumber.indexOf(quantizer);
-    const numbers = [number, ...sides, seed, lagOf(shape), Number(rectified), twin, Number(second)];
-    this.exports.configure(this.scratch, ...numbers);
+    // Every frame needs this call, so it makes no arrays.
+    this.exports.configure(
+      this.scratch,
+      quantizersByNumber.indexOf(quantizer),
+      positive.bound,
+      positive.step,
+      positive.inverse,
+      negative.bound,
+      negative.step,
+      negative.inverse,
+      seed,
+      lagOf(shape),
+      Number(rectified),
+      twin,
+      Number(second),
+    );
   }
 
   /** Sets dense mode's layout and model. */

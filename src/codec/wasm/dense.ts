@@ -1,6 +1,6 @@
 /** Dense mode's payload: the choice of its model, then a segment a call, or two of them in the decoder. */
 import { ByteReader, ByteWriter } from "../bytes.js";
-import { type Choice, choose, paysOff, type Rows } from "../dense/choice.js";
+import { type Choice, choose, mostBytes, type Rows } from "../dense/choice.js";
 import { layoutOf, valuesOf } from "../dense/layout.js";
 import { type DenseModel, modelBytes, readModel, writeModel } from "../dense/model.js";
 import type { TablesReader } from "../dense/tables.js";
@@ -43,8 +43,8 @@ export function chooseDense(
     return exports.trialFast(scratch, place(first, count) + 4 * first, count, first);
   }
 
-  const pays = (bytes: number) => saving === null || paysOff(bytes, length, fastBytes, saving);
-  return choose(tally, layout, header.quantization, pays);
+  const limit = () => (saving === null ? Number.POSITIVE_INFINITY : mostBytes(length, fastBytes, saving));
+  return choose(tally, layout, header.quantization, limit);
 }
 
 /** Returns the payload's bytes, −1 if they do not fit, or `unsuited`. */
