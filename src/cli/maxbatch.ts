@@ -18,10 +18,10 @@ import {
   measure,
   open,
 } from "./measure.js";
-import { numeric, option } from "./options.js";
+import { numeric, option, settingOption } from "./options.js";
 import { begunAs, behind, lastOf } from "./state.js";
 
-interface MaxBatchOptions extends MeasuringOptions {
+interface MaxBatchOptions extends MeasuringOptions, Pick<Settings, "momentumType"> {
   most: number;
   from: string;
   fit: boolean;
@@ -119,6 +119,7 @@ export function registerMaxBatch(program: Command): void {
     .command("max-batch")
     .description("find the largest batch that trains within a budget, under each store");
   addMeasuringOptions(command, "1GiB")
+    .addOption(settingOption("momentumType"))
     .addOption(numeric("--most <N>", "no larger batch is tried", "--most 64", 256))
     .addOption(
       option(
@@ -133,7 +134,7 @@ export function registerMaxBatch(program: Command): void {
     .addHelpText("after", "\nExample:\n  comet max-batch --model resnet50 --memory 1GiB --data ./photos")
     .action(async (given: MaxBatchOptions, command: Command) => {
       const options = given.from === "" ? given : { ...given, ...begunAs(given.from, command) };
-      const { model, memory, most, threads, profile, json } = options;
+      const { model, memory, most, threads, profile, momentumType, json } = options;
       const from = options.from === "" ? null : atTheStart(await lastOf(options.from));
       const dataset = await open(options, 2 * most);
       const rows: LargestBatch[] = [];
@@ -149,7 +150,7 @@ export function registerMaxBatch(program: Command): void {
           for (const fit of ways({ store, fit: options.fit })) {
             let best = null as Best;
             await largest(limit, async (batch) => {
-              const means = { memory, threads, profile };
+              const means = { memory, threads, profile, momentumType };
               const settings = { ...course, store, batch, ...means, steps, stopAfter: 0, fit };
               const found = await attempt(settings, dataset, from);
               if (found && batch > (best?.batch ?? 0)) best = { batch, found };

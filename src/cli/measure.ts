@@ -62,7 +62,10 @@ export const open = ({ data, image, maxPixels }: NetworkOptions, images: number)
 
 export type Errors = Pick<Summary, "sigma" | "worstErrorRatio" | "auditedFrames" | "largestError" | "moved">;
 
-/** The first step is left out: it comes before bounds are known and before the code is compiled. */
+/**
+ * The first step is left out: it comes before bounds are known and before the code is compiled. So is, for times, a step in
+ * which the blocks of the device are counted, unless there is no other.
+ */
 export interface Measured {
   /** The record of the last step. */
   last: StepRecord;
@@ -99,7 +102,7 @@ export async function measure(
   { test, ...dataset }: Dataset,
   { from = null, probeBehind = Number.POSITIVE_INFINITY, draws = 0, gradientErrors }: How = {},
 ): Promise<Measured> {
-  const steps: { record: StepRecord; time: StoreTime }[] = [];
+  const steps: { record: StepRecord; time: StoreTime; counted: boolean }[] = [];
   const summarizer = new Summarizer();
   let residentPeakBytes = 0;
   /** Called before each step. */
@@ -117,10 +120,14 @@ export async function measure(
     const hooks: TrainHooks = {
       onRecord(record) {
         summarizer.add(record);
-        if (record.kind === "memory") occupancy = record.occupancy ?? null;
+        if (record.kind === "memory") {
+          occupancy = record.occupancy ?? null;
+          const step = steps.at(-1);
+          if (step?.record.step === record.step) step.counted = true;
+        }
         if (probing) return;
         if (record.kind === "step") {
-          steps.push({ record, time: elapsed() });
+          steps.push({ record, time: elapsed(), counted: false });
           residentPeakBytes = process.resourceUsage().maxRSS * 1024;
         }
         if (record.kind === "sites") sites = record.sites;
@@ -134,10 +141,11 @@ export async function measure(
   } finally {
     await session.close();
   }
-  const timed = steps.slice(1).map(({ record }) => record.ms);
+  const end = steps.length > 2 && steps.at(-1)!.counted ? steps.at(-2)! : steps.at(-1)!;
+  const timed = steps.slice(1, steps.indexOf(end) + 1).map(({ record }) => record.ms);
   const allMs = timed.reduce((sum, ms) => sum + ms, 0);
-  const [first, end] = [steps[0]!.time, steps.at(-1)!.time];
-  const perStep = (part: keyof StoreTime) => (end[part] - first[part]) / timed.length;
+  const spent = (part: keyof StoreTime) => end.time[part] - steps[0]!.time[part];
+  const perStep = (part: keyof StoreTime) => spent(part) / timed.length;
   return {
     last: steps.at(-1)!.record,
     sites,
@@ -145,7 +153,7 @@ export async function measure(
     chains: chainRows(session.engine.store),
     errors: summarizer.summary,
     ms: timed.reduce((least, ms) => Math.min(least, ms)),
-    storeShare: (totalMs(end) - totalMs(first)) / allMs,
+    storeShare: (totalMs(end.time) - totalMs(steps[0]!.time)) / allMs,
     parts: {
       packMs: perStep("packMs"),
       unpackMs: perStep("unpackMs"),

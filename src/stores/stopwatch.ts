@@ -25,12 +25,14 @@ export function stopwatch(store: Store, now = () => performance.now()): () => St
   let depth = 0;
   const timed = <Args extends unknown[], Result>(part: keyof StoreTime, call: (...args: Args) => Result) => {
     return (...args: Args): Result => {
+      if (depth > 0) return call(...args);
       const start = now();
       depth++;
       try {
         return call(...args);
       } finally {
-        if (--depth === 0) so[part] += now() - start;
+        depth--;
+        so[part] += now() - start;
       }
     };
   };
