@@ -9,9 +9,9 @@ import type { Block } from "../device/device.js";
 import type { Category } from "../device/ledger.js";
 import { type Bounded, imagesAtOnce, type Next, type Packed } from "../engine/packed.js";
 import { type Machine, Tensor } from "../engine/tensor.js";
+import { ValueCache } from "../engine/value-cache.js";
 import { MemoryError } from "../error.js";
 import { type Coded, type Coding, type DeviceCodec, looseness, type Uncoded } from "./coding.js";
-import { DecodeCache } from "./decode-cache.js";
 import { errorVariance } from "./law.js";
 import type { Mask } from "./mask.js";
 
@@ -43,7 +43,7 @@ export class Frames implements Packed {
   #mask: Mask | null = null;
   /** Frames that were decoded ahead. */
   readonly #ahead: Decoded[] = [];
-  #cache: DecodeCache | null = null;
+  #cache: ValueCache | null = null;
   /** max(x, 0) by the signs in the integers, not by the decoded values. */
   readonly rectified?: (first: number, count: number, next?: Next) => Tensor;
 
@@ -97,17 +97,21 @@ export class Frames implements Packed {
     for (const frame of this.blocks) this.#engine.device.recategorise(frame, "saved");
   }
 
+  get whole(): boolean {
+    return this.#cache?.whole === true;
+  }
+
   gate(dy: Tensor): Tensor | null {
     return this.#mask?.gate(dy) ?? null;
   }
 
   range(first: number, count: number, more = false): Tensor {
     const whole = count === this.#shape[0];
-    if (more && first === 0 && !this.#cache?.whole) this.#startCache();
-    if (whole && this.#cache?.x && this.#cache.known === 0) this.#fillCache();
-    if (whole && this.#cache?.whole) return more ? this.#cache.x!.ref : this.#cache.take();
-    const copy = this.#cache?.values(first, count);
-    if (copy) return copy;
+    const starts = more && first === 0 && !this.#cache?.whole;
+    if (starts) this.#startCache();
+    if ((starts || whole) && this.#cache?.x && this.#cache.known === 0) this.#fillCache();
+    const known = this.#cache?.values(first, count, more);
+    if (known) return known;
     const x = this.#next(first, count, false);
     this.#cache?.note(first, x);
     return x;
@@ -141,7 +145,7 @@ export class Frames implements Packed {
     this.#cache?.drop();
     // The cache gets what is decoded from now on.
     this.#forget();
-    this.#cache = DecodeCache.start(this.#engine, this.#shape, this.#site, withSigns);
+    this.#cache = ValueCache.start(this.#engine, this.#shape, this.#site, { withSigns });
   }
 
   /** Decodes all images at once. */

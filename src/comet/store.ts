@@ -95,7 +95,7 @@ export class CometStore extends Store {
     return mask;
   }
 
-  pack(x: Tensor, requests: readonly SaveRequest[], soleReader: boolean): Packed {
+  pack(x: Tensor, requests: readonly SaveRequest[], gated: boolean): Packed {
     // The entry of a segment of which only supports are needed.
     if (requests.length === 0) return new Raw(x.ref);
     const values = requests.filter(({ need }) => need === "value");
@@ -104,8 +104,7 @@ export class CometStore extends Store {
     const exact = requests.some(({ need }) => need === "exact");
     const site = (values[0] ?? requests[0]!).site.name;
     if (!exact && values.length === 0 && !positive) return new Mask(x, site);
-    // Where a ReLU is the only op that reads x, δ = 0 below zero, and values there may be further off.
-    const gated = positive && soleReader;
+    // Where δ = 0 below zero, values there may be further off.
     const shares = values.map((request) => shareOf(request, gated));
     const encode: Encode = (from, bounds, category) => {
       const allowed = { none: () => Number.POSITIVE_INFINITY, gated: looser, bound: tighter };

@@ -1,7 +1,7 @@
 /** One application of an op on the tape, and who may watch its backward. */
 
 import type { Handle } from "./handle.js";
-import type { Op } from "./op.js";
+import type { Op, Preview } from "./op.js";
 import type { Parameter } from "./parameter.js";
 import type { Node, Tensor } from "./tensor.js";
 
@@ -14,6 +14,8 @@ export class Application<A = any> implements Node {
   readonly parents: readonly (Node | null)[];
   readonly handles: ReadonlyMap<string, Handle>;
   gradient: Tensor | null = null;
+  /** See `Backward.preview`. */
+  preview: Preview | null = null;
 
   constructor(
     op: Op<A>,

@@ -8,6 +8,7 @@ import type { Block, Device } from "../device/device.js";
 import { type Addend, imagesAtOnce, type Packed } from "./packed.js";
 import type { Recipe, SavedTensor } from "./saved.js";
 import { Tensor } from "./tensor.js";
+import { ValueCache } from "./value-cache.js";
 
 export class Derived implements Packed {
   readonly kind = "recipe";
@@ -21,6 +22,8 @@ export class Derived implements Packed {
   readonly #supports: { size: number; bits: Block; device: Device }[] = [];
   /** The number of images whose support is noted. */
   #known = 0;
+  /** The values of a dear recipe, while another pass will ask for them. */
+  #cache: ValueCache | null = null;
 
   constructor(saved: SavedTensor, recipe: Recipe) {
     const { shape, requests } = saved;
@@ -54,9 +57,17 @@ export class Derived implements Packed {
     return this.#recipe.sensitivity?.(first, count) ?? null;
   }
 
+  get whole(): boolean {
+    return this.#cache?.whole === true;
+  }
+
   range(first: number, count: number, more = false): Tensor {
+    const known = this.#cache?.values(first, count, more);
+    if (known) return known;
     if (count > this.images && this.#recipe.sources.length > 1) return this.#assembled(first, count, more);
     const x = this.#recipe.make(first, count, !more);
+    if (this.#recipe.dear && more && first === 0) this.#startCache(x);
+    this.#cache?.note(first, x);
     if (this.#gates > 0 && first === this.#known) {
       const { device, kernels } = x.engine;
       const bits = device.allocate(Math.ceil(x.size / 8), "workspace", x.storage.block.site, "high");
@@ -103,6 +114,12 @@ export class Derived implements Packed {
     return dx;
   }
 
+  /** The caches of the sources spare more time, so this one does not take their memory. */
+  #startCache({ engine, storage }: Tensor): void {
+    this.#cache?.drop();
+    this.#cache = ValueCache.start(engine, this.#shape, storage.block.site, { yields: true });
+  }
+
   #forget(): void {
     this.#gates = 0;
     for (const { bits, device } of this.#supports.splice(0)) device.free(bits);
@@ -110,6 +127,7 @@ export class Derived implements Packed {
 
   free(): void {
     this.#forget();
+    this.#cache?.drop();
     for (const source of this.#recipe.sources) source.leave();
   }
 }

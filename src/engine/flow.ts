@@ -2,13 +2,15 @@
  * What flows down the tape. The backward pass is linear in δ, so a `Flow` is gradients, or the errors of gradients, which
  * an observer sends the same way (noise/pass.ts).
  */
-import type { Application } from "./application.js";
+import { Application } from "./application.js";
 import { contribute } from "./contribution.js";
 import { sum } from "./gradients.js";
-import type { Backward, GradientWriter } from "./op.js";
+import { tensorOf } from "./handle.js";
+import type { Backward, GradientWriter, Preview } from "./op.js";
 import type { Parameter } from "./parameter.js";
+import type { SavedTensor } from "./saved.js";
 import type { Store } from "./store.js";
-import { type Machine, type Node, Tensor } from "./tensor.js";
+import { type Machine, type Node, sizeOf, Tensor } from "./tensor.js";
 
 /** Something that flows down the tape and adds up at its nodes. */
 export interface Flow {
@@ -52,17 +54,28 @@ function backwardRun(engine: Storing, application: Application, flow: Flow): Bac
     const before = parent ? flow.arrived(parent) : null;
     if (!parent || before === null || !before.storage.exclusive()) return null;
     flow.arrive(parent, null);
+    parent.preview = null;
     return before;
   };
   const handle = (name: string) => (flow.last ? handles.get(name)! : store.share(handles.get(name)!));
+  /** The tensor that is passed over in parts, and the preview of the op below; undefined until the first part is shown. */
+  let passing: SavedTensor | null = null;
+  let preview: Preview | null | undefined;
   return {
     engine,
     site,
     wants: (input) => parents[input] !== null,
     take: (name) => store.take(handle(name)),
     look: (name) => store.look(handles.get(name)!),
-    takeParts: (name, again = false) =>
-      again ? store.lookParts(handles.get(name)!) : store.takeParts(handle(name)),
+    preview: flow.last ? application.preview : null,
+    show(delta, x) {
+      preview ??= flow.last && passing ? previewOf(engine, parents[0]!, passing, empty) : null;
+      preview?.see(delta, x);
+    },
+    takeParts(name, how = {}) {
+      passing = tensorOf(handles.get(name)!);
+      return how.again ? store.lookParts(handles.get(name)!, how) : store.takeParts(handle(name), how);
+    },
     fitsWhole: (bytes) => engine.device.fitsBelowPeak(bytes + store.unpackBytes),
     gate: (name, dy) => store.gate(handle(name), dy),
     bits: (name) => store.bits(handles.get(name)!),
@@ -84,8 +97,26 @@ function backwardRun(engine: Storing, application: Application, flow: Flow): Bac
   };
 }
 
+/** Begins the preview of an application that is about to get its gradient, if that spares it a pass over `passing`. */
+function previewOf(
+  engine: Storing,
+  below: Node | null,
+  passing: SavedTensor,
+  empty: (shape: readonly number[]) => Tensor,
+): Preview | null {
+  if (!(below instanceof Application) || below.gradient !== null) return null;
+  const { preview } = below.op;
+  if (!preview || tensorOf(below.handles.get(preview.saved)!) !== passing) return null;
+  // Where the tensor is or can be whole in memory, a pass over it costs little.
+  const bytes = 4 * sizeOf(passing.shape) + engine.store.unpackBytes;
+  if (passing.packed?.whole || engine.device.fitsBelowPeak(bytes)) return null;
+  below.preview = preview.begin({ engine, empty }, below.attributes);
+  return below.preview;
+}
+
 /** Adds to what has arrived at a node. Consumes `tensor`. */
 export function deliver(flow: Flow, node: Node, tensor: Tensor): void {
   const before = flow.arrived(node);
+  if (before !== null) node.preview = null;
   flow.arrive(node, before === null ? tensor : sum(before, tensor));
 }

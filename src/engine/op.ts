@@ -29,8 +29,18 @@ export interface Op<A> {
    * it must do nothing but make its output and what it saves.
    */
   readonly recomputable?: Recomputable<A>;
+  /** Whether each output value is one of the input's, and no other input value has a gradient: max pooling. */
+  readonly selects?: boolean;
   /** The same op with a backward that needs its output in place of its input. */
   readonly byOutput?: ByOutput<A>;
+  /**
+   * For a backward that passes over δ and a saved tensor twice: the first pass. The op that makes δ shares its own pass over
+   * that tensor, if it makes one.
+   */
+  readonly preview?: {
+    readonly saved: string;
+    begin(run: Pick<Backward, "engine" | "empty">, attributes: A): Preview;
+  };
   /** How errors in what is saved reach the gradients. Needed if any tensor is saved as "value". */
   readonly noise?: NoiseLaw<A>;
   /** The parameter whose gradient depends on what is saved. */
@@ -61,17 +71,22 @@ export interface Forward {
 /** Writes the gradient of `count` images, or of `count` rows of a parameter, from `first` on to `gradient`. */
 export type GradientWriter = (gradient: Float32Array, first: number, count: number) => void;
 
+/** What an op says of a pass over the parts of a saved tensor. */
+export interface Parts {
+  /** The tensor stays saved, for another pass over it. */
+  readonly again?: boolean;
+  /** The op allocates next to nothing while it has a part, which may therefore hold all images. */
+  readonly light?: boolean;
+}
+
 /** How backward gets what forward saved. */
 export interface Taking {
   /** A saved tensor, within its bound. The op disposes of it. */
   take(name: string): Tensor;
   /** A saved tensor that stays saved, so that others can still be made from it. The op disposes of it. */
   look(name: string): Tensor;
-  /**
-   * A saved tensor in parts along its first axis. The op disposes of each part before it takes the next. `again`: the
-   * tensor stays saved, for another pass over it.
-   */
-  takeParts(name: string, again?: boolean): Iterable<Tensor>;
+  /** A saved tensor in parts along its first axis. The op disposes of each part before it takes the next. */
+  takeParts(name: string, how?: Parts): Iterable<Tensor>;
   /** Whether a saved tensor of so many bytes can be whole in memory and leave the step's peak as it is. */
   fitsWhole(bytes: number): boolean;
   /** dx = saved ≠ 0 ? dy : 0. Consumes dy. */
@@ -80,8 +95,18 @@ export interface Taking {
   bits(name: string): Uint8Array;
 }
 
+/** What an op sees of δ before its backward. */
+export interface Preview {
+  /** The next part of δ, and of the saved tensor. Both are borrowed. */
+  see(delta: Float32Array, x: Tensor): void;
+}
+
 /** What backward works with. */
 export interface Backward extends Taking {
+  /** What this op's preview has seen: all of δ. Null if it has seen none, or if δ has changed since. */
+  readonly preview: Preview | null;
+  /** Shows the op that put out the first input the next part of its δ, beside the part of the saved tensor taken last. */
+  show(delta: Float32Array, x: Tensor): void;
   readonly engine: Machine;
   readonly site: string;
   /** Whether the gradient of input i is wanted. */
@@ -124,6 +149,8 @@ export interface Recomputable<A> {
   sensitivity?(run: Recomputation, inputs: readonly Tensor[], attributes: A, first: number): Tensor;
   /** Whether y = max(x, 0). */
   readonly rectifies?: boolean;
+  /** Whether recomputing takes much longer than copying the result, so that a copy in spare memory pays. */
+  readonly dear?: boolean;
 }
 
 export interface ByOutput<A> {

@@ -47,6 +47,8 @@ export interface Packed {
   readonly blocks?: Block[];
   /** The number of images that `range` gives at once most cheaply. */
   readonly images: number;
+  /** Whether all images are in memory already, so that `range` need not copy them if it is asked for all. */
+  readonly whole?: boolean;
   /** The number of shares in it that will not ask for values; absent if all may. */
   readonly silent?: number;
   /** The values of `count` images from `first` on. The caller disposes of them. `more`: they will be asked for again. */

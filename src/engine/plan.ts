@@ -31,6 +31,7 @@ export interface TracedOp {
   readonly saves: Readonly<Record<string, Need | "bits">>;
   // biome-ignore lint/suspicious/noExplicitAny: the attributes' type belongs to the op; a plan does not read them.
   readonly recomputable?: Recomputable<any>;
+  readonly selects?: boolean;
 }
 
 /** One application of an op. A tensor has the name of the step that put it out. */
@@ -70,6 +71,8 @@ export interface PlannedTensor {
   readonly requests: SaveRequest[];
   /** The names of the steps that read it. */
   readonly readers: string[];
+  /** Whether its gradient is 0 wherever its value is not above 0: a ReLU alone reads it, or what max pooling selects of it. */
+  gated: boolean;
 }
 
 export interface ChainPlan {
@@ -99,7 +102,13 @@ export function planChains(
 ): ChainPlan {
   const tensors = new Map<string, PlannedTensor>();
   const tensor = (name: string): PlannedTensor => {
-    const known = tensors.get(name) ?? { name, made: null, requests: [], readers: [] };
+    const known = tensors.get(name) ?? {
+      name,
+      made: null,
+      requests: [],
+      readers: [],
+      gated: false,
+    };
     tensors.set(name, known);
     return known;
   };
@@ -146,6 +155,10 @@ export function planChains(
     }
   }
   const rectifies = (name: string) => byName.get(name)!.op.recomputable?.rectifies === true;
+  for (const { name, inputs, op } of [...steps].reverse()) {
+    const gates = rectifies(name) || (op.selects === true && tensor(name).gated);
+    for (const input of inputs) tensor(input).gated = gates && tensor(input).readers.length === 1;
+  }
   const entering = (asked: SaveRequest, entry: string): SaveRequest => {
     const positive = tensor(entry).readers.every(rectifies);
     return { ...asked, share: share * asked.share, positive, derived: true };

@@ -26,10 +26,11 @@ export function multiply(x: Float32Array, factors: Float32Array): void {
 
 /** The output from the inputs, which are the sources. */
 export function recomputed<A>({ op, attributes, run }: Applied<A>, sources: readonly SavedTensor[]): Recipe {
-  const { recompute, rectifies = false, sensitivity: own } = op.recomputable!;
+  const { recompute, rectifies = false, dear = false, sensitivity: own } = op.recomputable!;
   return {
     sources,
     sum: false,
+    dear,
     make: (first, count, last) =>
       rectifies
         ? sources[0]!.rectified(first, count, last)

@@ -6,6 +6,8 @@
  * While it waits, ops may add requests to those that the plan knows (plan.ts). Then the store packs it, once. A tensor
  * with a recipe needs no bytes: it is replaced by the recipe as soon as there is a share in it.
  */
+
+import type { Parts } from "./op.js";
 import { type Addend, imagesOf, type Need, type Packed, type SaveRequest, type Signs } from "./packed.js";
 import type { Site } from "./parameter.js";
 import type { PlannedTensor } from "./plan.js";
@@ -16,6 +18,8 @@ export interface Recipe {
   readonly sources: readonly SavedTensor[];
   /** Whether the tensor is a mere sum or difference of the sources. */
   readonly sum: boolean;
+  /** See `Recomputable.dear`. */
+  readonly dear?: boolean;
   /** Makes images [first, first + count) from those of the sources. `last`: no other pass will ask for them. */
   make(first: number, count: number, last?: boolean): Tensor;
   /** See `Packed.sensitivity`; the errors are those of the first source. */
@@ -168,10 +172,10 @@ export class SavedTensor implements LastUse {
     if (planned) this.#readers.planned++;
   }
 
-  /** Whether one op alone reads it: if it is planned, the one that the plan knows. */
-  get soleReader(): boolean {
+  /** Whether the gradient is 0 wherever the value is not above 0: the plan says so, and the one op that it knows reads it. */
+  get gated(): boolean {
     const { all, planned } = this.#readers;
-    return all === 1 && (this.promise === null || (planned === 1 && this.promise.readers.length === 1));
+    return all === 1 && planned === 1 && this.promise?.gated === true;
   }
 
   get unread(): boolean {
@@ -211,9 +215,9 @@ export class SavedTensor implements LastUse {
   }
 
   /** The values, some images after the other. The caller disposes of each part before it takes the next. */
-  *parts(more = false): Iterable<Tensor> {
+  *parts({ again: more = false, light = false }: Parts = {}): Iterable<Tensor> {
     const images = this.shape[0] ?? 1;
-    const most = this.packed?.images ?? images;
+    const most = light && this.packed?.whole ? images : (this.packed?.images ?? images);
     for (let first = 0; first < images; first += most) {
       yield this.range(first, Math.min(most, images - first), more);
     }
@@ -226,7 +230,7 @@ export class SavedTensor implements LastUse {
     const values = dy.data;
     const dx = dy.recycle("gate");
     let start = 0;
-    for (const x of this.parts()) {
+    for (const x of this.parts({ light: true })) {
       const range = [start, start + x.size] as const;
       this.engine.kernels.reluBackward(dx.data.subarray(...range), values.subarray(...range), x.data);
       start += x.size;

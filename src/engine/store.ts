@@ -13,6 +13,7 @@ import { Chains } from "./chain.js";
 import type { StoreController } from "./controller.js";
 import { Derived } from "./derived.js";
 import { bitsOf, type Handle, SavedBits, tensorOf } from "./handle.js";
+import type { Parts } from "./op.js";
 import { type Need, type Packed, Raw, type SaveRequest, type Signs } from "./packed.js";
 import type { Site } from "./parameter.js";
 import { type ChooseSegments, type Keeps, planChains } from "./plan.js";
@@ -72,9 +73,9 @@ export abstract class Store {
 
   /**
    * Packs `tensor`, which is borrowed: `tensor.ref` keeps it as it is. All requests for it are known.
-   * `soleReader`: one op alone has read it in the forward pass.
+   * `gated`: its gradient is 0 wherever its value is not above 0.
    */
-  abstract pack(tensor: Tensor, requests: readonly SaveRequest[], soleReader: boolean): Packed;
+  abstract pack(tensor: Tensor, requests: readonly SaveRequest[], gated: boolean): Packed;
 
   /** Registers what an op saves. The tensor is borrowed. */
   put(tensor: Tensor, site: Site, need: Need): Handle {
@@ -95,8 +96,8 @@ export abstract class Store {
   }
 
   /** Like `take`, in parts along the first axis, so that only one part need be in memory at a time. */
-  *takeParts(handle: Handle): Iterable<Tensor> {
-    yield* tensorOf(handle).parts();
+  *takeParts(handle: Handle, how?: Parts): Iterable<Tensor> {
+    yield* tensorOf(handle).parts(how);
     this.drop(handle);
   }
 
@@ -106,8 +107,8 @@ export abstract class Store {
   }
 
   /** Like `look`, in parts along the first axis. The values will be asked for again. */
-  lookParts(handle: Handle): Iterable<Tensor> {
-    return tensorOf(handle).parts(true);
+  lookParts(handle: Handle, how?: Parts): Iterable<Tensor> {
+    return tensorOf(handle).parts({ ...how, again: true });
   }
 
   /** dx = saved ≠ 0 ? dy : 0. Consumes dy. */
@@ -137,13 +138,13 @@ export abstract class Store {
 
   /** Packs, and reports what was packed. */
   readonly #packer: Packer = {
-    pack: ({ requests, soleReader }, tensor) => {
-      const packed = this.pack(tensor, requests, soleReader);
+    pack: ({ requests, gated }, tensor) => {
+      const packed = this.pack(tensor, requests, gated);
       this.onPack?.({ packed, requests, rawBytes: 4 * tensor.size, tensor });
       return packed;
     },
     derive: (saved, recipe) => this.derive(saved, recipe),
-    repack: ({ requests, soleReader }, tensor) => this.pack(tensor, requests, soleReader),
+    repack: ({ requests, gated }, tensor) => this.pack(tensor, requests, gated),
     signsOf: (saved) => this.signsOf(saved),
   };
 
@@ -176,7 +177,7 @@ export abstract class Store {
 export class PlainStore extends Store {
   readonly name: string = "plain";
 
-  pack(tensor: Tensor, _requests?: readonly SaveRequest[], _soleReader?: boolean): Packed {
+  pack(tensor: Tensor, _requests?: readonly SaveRequest[], _gated?: boolean): Packed {
     return new Raw(tensor.ref);
   }
 }

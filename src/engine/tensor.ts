@@ -31,6 +31,8 @@ export interface Node {
   readonly parents: readonly (Node | null)[];
   /** The sum of the gradients that have arrived in this backward pass. */
   gradient: Tensor | null;
+  /** What has been seen of that gradient before it arrived; null once more is added. */
+  preview: object | null;
 }
 
 /** Someone who needs the values of a storage and who is told before these are freed or overwritten. */

@@ -1,12 +1,13 @@
 /**
- * Decoded values of one tensor that stay until they are asked for again, and perhaps the places where they are rectified.
- * They use only memory that is spare: the device takes it back before its peak would rise, what was decoded longest ago first.
+ * Decoded or recomputed values of one tensor that stay until they are asked for again, and perhaps the places where they are
+ * rectified. They use only memory that is spare: the device takes it back before its peak would rise, what was made longest
+ * ago first.
  */
 import type { Block } from "../device/device.js";
-import { type Machine, sizeOf, Tensor } from "../engine/tensor.js";
+import { type Machine, sizeOf, Tensor } from "./tensor.js";
 
-export class DecodeCache {
-  /** The number of images that are decoded, from the first on. */
+export class ValueCache {
+  /** The number of images whose values are known, from the first on. */
   known = 0;
   readonly #engine: Machine;
   readonly #images: number;
@@ -22,13 +23,13 @@ export class DecodeCache {
     this.release();
   }
 
-  /** Memory for all images; null where that would raise the peak. */
+  /** Memory for all images; null where that would raise the peak. `yields`: even if other caches could make room. */
   static start(
     engine: Machine,
     shape: readonly number[],
     site: string,
-    withSigns = false,
-  ): DecodeCache | null {
+    { withSigns = false, yields = false } = {},
+  ): ValueCache | null {
     const { device } = engine;
     // A trial tells what a step needs, so it uses no spare memory.
     if (engine.trial) return null;
@@ -36,9 +37,9 @@ export class DecodeCache {
     // The bits of an image begin with a byte.
     const signBytes = withSigns && (size / shape[0]!) % 8 === 0 ? size / 8 : 0;
     const bytes = 4 * size + signBytes;
-    device.makeRoom(bytes);
+    if (!yields) device.makeRoom(bytes);
     if (!device.fitsBelowPeak(bytes) || !device.fits(bytes)) return null;
-    const cache = new DecodeCache(Tensor.empty(engine, shape, site));
+    const cache = new ValueCache(Tensor.empty(engine, shape, site));
     if (signBytes === 0) return cache;
     const signs = device.allocate(signBytes, "workspace", site);
     if (cache.x === null) device.free(signs);
@@ -77,7 +78,7 @@ export class DecodeCache {
     this.#dropSigns();
   }
 
-  /** Copies decoded images into the cache, if they are the next ones. */
+  /** Copies images into the cache, if they are the next ones. */
   note(first: number, given: Tensor): void {
     if (this.#x === null || this.known !== first) return;
     this.#dropSigns();
@@ -90,8 +91,12 @@ export class DecodeCache {
     if (this.#signs) this.#engine.kernels.packNonZero(this.#bitsOf(first, rectified.size), rectified.data);
   }
 
-  /** A copy of some images; null if the cache does not have them. */
-  values(first: number, count: number): Tensor | null {
+  /**
+   * Some images, of which all are known, or null: a copy, or the memory itself if these are all images, which the cache
+   * hands over unless `more` will be asked for.
+   */
+  values(first: number, count: number, more = false): Tensor | null {
+    if (this.whole && count === this.#images) return more ? this.#x!.ref : this.take();
     return this.#copy(count, (to) => to.data.set(this.#valuesFrom(first, to.size)));
   }
 

@@ -1,4 +1,5 @@
 /** The layers that networks are built from: modules around the ops. */
+import { engineOf } from "../engine/tape.js";
 import { sizeOf, type Tensor } from "../engine/tensor.js";
 import { sigmoid, silu } from "../ops/activation.js";
 import { adaptiveAvgPool2d } from "../ops/adaptive.js";
@@ -189,6 +190,22 @@ export class Sequential extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return Object.values(this.children).reduce((y, module) => module.forward(y), x);
+    const modules = Object.values(this.children);
+    const order = engineOf(x).store.keeps === "all" ? modules : poolingFirst(modules);
+    return order.reduce((y, module) => module.forward(y), x);
   }
+}
+
+/**
+ * Max pooling and a ReLU commute, in values and in gradients. Behind the pooling, a ReLU has a part of the values, and where
+ * they are above 0 follows from what the next layer saves. Before it, that takes a bit for each value of a tensor which
+ * nobody else saves, or its values again.
+ */
+function poolingFirst(modules: readonly Module[]): Module[] {
+  const order = [...modules];
+  for (let i = 1; i < order.length; i++) {
+    const [before, after] = [order[i - 1]!, order[i]!];
+    if (before instanceof ReLU && after instanceof MaxPool2d) order.splice(i - 1, 2, after, before);
+  }
+  return order;
 }

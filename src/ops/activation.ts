@@ -42,15 +42,17 @@ export const siluOp: Op<null> = {
     const incoming = dy.data;
     const dx = dy.recycle(run.site);
     let first = 0;
-    for (const x of run.takeParts("x")) {
+    for (const x of run.takeParts("x", { light: true })) {
       const range = [first, first + x.size] as const;
       run.engine.kernels.siluBackward(dx.data.subarray(...range), incoming.subarray(...range), x.data);
+      run.show(dx.data.subarray(...range), x);
       first += x.size;
       x.dispose();
     }
     return [dx];
   },
   recomputable: {
+    dear: true,
     recompute: (run, [x]) => siluOf(run, x!),
     sensitivity(run, [x]) {
       const { kernels } = run.engine;

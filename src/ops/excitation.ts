@@ -35,7 +35,7 @@ export const squeezeExcitationOp: Op<null> = {
     const s = run.take("s");
     const ds = run.empty(s.shape);
     let first = 0;
-    for (const x of run.takeParts("x")) {
+    for (const x of run.takeParts("x", { light: true })) {
       const part = planesOf(x.shape);
       const delta = dy.data.subarray(first * part.size, (first + part.planes) * part.size);
       kernels.dotPlanes(ds.data.subarray(first, first + part.planes), delta, x.data, part);

@@ -12,7 +12,7 @@
  * noise/norm.ts has the noise law of both.
  */
 
-import type { Backward, Op } from "../engine/op.js";
+import type { Backward, Op, Preview } from "../engine/op.js";
 import type { Parameter } from "../engine/parameter.js";
 import { apply } from "../engine/tape.js";
 import type { Tensor } from "../engine/tensor.js";
@@ -41,11 +41,17 @@ const byInput: FormOf = (_run, { weight }, mean, invStd) => ({
 
 const byOutput: FormOf = (run, { weight, bias }, _mean, invStd) => {
   const gamma = weight.value.data;
-  const [slope, gain] = [run.empty([gamma.length]), run.empty([gamma.length])];
-  slope.data.set(gamma.map((g) => 1 / g));
+  const gain = run.empty([gamma.length]);
   gain.data.set(gamma.map((g, c) => g * Math.fround(g * invStd.data[c]!)));
-  return { centre: bias.value.data, slope, gain };
+  return { centre: bias.value.data, slope: inverse(run, weight), gain };
 };
+
+/** 1/γ */
+function inverse(run: Pick<Backward, "empty">, { value }: Parameter): Tensor {
+  const slope = run.empty(value.shape);
+  slope.data.set(value.data.map((g) => 1 / g));
+  return slope;
+}
 
 /** An error in y is one of 1/γ times its size in x̂: too much where |γ| is below this part of the largest. */
 const smallest = 1 / 64;
@@ -108,14 +114,18 @@ const batchNorm = (saved: "x" | "y", formOf: FormOf): Op<BatchNormState> => ({
     const [dgamma, dbeta] = [run.empty(mean.shape), run.empty(mean.shape)];
     const passed = { run, dy, form, dgamma: dgamma.data, dbeta: dbeta.data };
     let dx: Tensor;
+    const sums = () => new GradientSums(mean.size, () => ({ centre: form.centre, slope: form.slope.ref }));
     if (!training) {
-      gradientSums(passed, run.takeParts(saved));
+      sums()
+        .over(dy, run.takeParts(saved, { light: true }))
+        .write(passed);
       dx = scaled(run, dy, state, invStd);
     } else if (dy.storage.shared || run.fitsWhole(4 * dy.size)) {
       dx = wholeGradient(passed, run.take(saved));
     } else {
-      gradientSums(passed, run.takeParts(saved, true));
-      dx = gradientOfParts(passed, run.takeParts(saved));
+      const seen = run.preview instanceof GradientSums ? run.preview : null;
+      (seen ?? sums().over(dy, run.takeParts(saved, { again: true, light: true }))).write(passed);
+      dx = gradientOfParts(passed, run.takeParts(saved, { light: true }));
     }
     for (const tensor of [mean, invStd, form.slope, form.gain]) tensor.dispose();
     run.accumulate(weight, dgamma);
@@ -156,22 +166,45 @@ function wholeGradient({ run, dy, form, dgamma, dbeta }: Passed, values: Tensor)
   return dx;
 }
 
-/** ∇γ and ∇β from the saved values, which come in parts. */
-function gradientSums({ run, dy, form, dgamma, dbeta }: Passed, parts: Iterable<Tensor>): void {
-  const { C, size } = channelsOf(dy.shape);
-  const totals = new Float64Array(2 * C);
-  let first = 0;
-  for (const x of parts) {
-    const part = { N: x.shape[0]!, C, size };
-    const delta = dy.data.subarray(first, first + x.size);
-    const sums = run.engine.kernels.batchNormSums(delta, x.data, form.centre, form.slope.data, part);
-    for (let i = 0; i < sums.length; i++) totals[i % (2 * C)]! += sums[i]!;
-    first += x.size;
-    x.dispose();
+/** How x̂ = (saved − centre)·slope. */
+type Scale = Pick<NormForm, "centre" | "slope">;
+
+/** ∇γ and ∇β from δ and the saved values, which come in parts. */
+class GradientSums implements Preview {
+  readonly #totals: Float64Array;
+  readonly #scale: () => Scale;
+
+  /** `scale`: makes the scale, for one part. */
+  constructor(channels: number, scale: () => Scale) {
+    this.#totals = new Float64Array(2 * channels);
+    this.#scale = scale;
   }
-  for (let c = 0; c < C; c++) {
-    dbeta[c] = totals[2 * c]!;
-    dgamma[c] = totals[2 * c + 1]!;
+
+  see(delta: Float32Array, x: Tensor): void {
+    const { centre, slope } = this.#scale();
+    // The op that saved x may have had it in another shape, but for the images.
+    const [N, C] = [x.shape[0]!, centre.length];
+    const shape = { N, C, size: x.size / (N * C) };
+    const sums = x.engine.kernels.batchNormSums(delta, x.data, centre, slope.data, shape);
+    for (let i = 0; i < sums.length; i++) this.#totals[i % this.#totals.length]! += sums[i]!;
+    slope.dispose();
+  }
+
+  over(dy: Tensor, parts: Iterable<Tensor>): this {
+    let first = 0;
+    for (const x of parts) {
+      this.see(dy.data.subarray(first, first + x.size), x);
+      first += x.size;
+      x.dispose();
+    }
+    return this;
+  }
+
+  write({ dgamma, dbeta }: Pick<Passed, "dgamma" | "dbeta">): void {
+    for (let c = 0; c < dbeta.length; c++) {
+      dbeta[c] = this.#totals[2 * c]!;
+      dgamma[c] = this.#totals[2 * c + 1]!;
+    }
   }
 }
 
@@ -207,7 +240,20 @@ function scaled(run: Backward, dy: Tensor, { weight }: BatchNormState, invStd: T
 
 export const batchNorm2dOp: Op<BatchNormState> = {
   ...batchNorm("x", byInput),
-  byOutput: { op: batchNorm("y", byOutput), applies: invertible },
+  byOutput: {
+    op: {
+      ...batchNorm("y", byOutput),
+      preview: {
+        saved: "y",
+        begin: (run, { weight, bias }) =>
+          new GradientSums(weight.value.size, () => ({
+            centre: bias.value.data,
+            slope: inverse(run, weight),
+          })),
+      },
+    },
+    applies: invertible,
+  },
 };
 
 /** x: N × C × H × W. Weight, bias and running statistics: C. */

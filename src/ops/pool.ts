@@ -63,6 +63,7 @@ const indexBits = ({ R, S }: PoolShape): number => Math.max(1, 32 - Math.clz32(R
 export const maxPool2dOp: Op<PoolAttributes> = {
   name: "maxPool2d",
   saves: { index: "bits" },
+  selects: true,
   forward(run, [x], { pool, output }) {
     const { kernels, device } = run.engine;
     const y = run.empty(output);

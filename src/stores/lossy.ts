@@ -26,7 +26,7 @@ export abstract class LossyStore extends Store {
   /** The frame of a tensor, in the device's memory; null to keep the tensor as it is. One that cannot `gate` gets a mask. */
   abstract encode(subject: Subject): Packed | null;
 
-  pack(x: Tensor, requests: readonly SaveRequest[], _soleReader?: boolean): Packed {
+  pack(x: Tensor, requests: readonly SaveRequest[], _gated?: boolean): Packed {
     const values = requests.filter(({ need }) => need === "value");
     if (requests.some(({ need }) => need === "exact")) return new Raw(x.ref);
     const site = requests[0]!.site.name;

@@ -77,9 +77,9 @@ export class OffloadStore extends Store {
     this.random = inner.random;
   }
 
-  pack(x: Tensor, requests: readonly SaveRequest[], soleReader: boolean): Packed {
+  pack(x: Tensor, requests: readonly SaveRequest[], gated: boolean): Packed {
     this.#inner.draw = this.draw;
-    const packed = this.#inner.pack(x, requests, soleReader);
+    const packed = this.#inner.pack(x, requests, gated);
     if (!this.#moves(x, requests)) return packed;
     if (packed.kind === "raw") {
       packed.free();

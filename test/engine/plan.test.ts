@@ -255,8 +255,8 @@ test("the noise law's ReLU bound is not promised to a tensor that another op rea
   const other = lines.map((each) => (each.kind === "relu" ? { ...each, kind: "silu" as const } : each));
   const told: boolean[] = [];
   class Told extends Keeping {
-    override pack(tensor: Tensor, requests: readonly SaveRequest[] = [], soleReader = false): Packed {
-      if (requests.some(({ positive }) => positive)) told.push(soleReader);
+    override pack(tensor: Tensor, requests: readonly SaveRequest[] = [], gated = false): Packed {
+      if (requests.some(({ positive }) => positive)) told.push(gated);
       return super.pack(tensor, requests);
     }
   }

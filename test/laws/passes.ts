@@ -195,8 +195,8 @@ export function keepsPromises({ store, tape }: Engine): void {
       if (saved instanceof SavedTensor) reaches(saved, site.name, 1);
     }
   }
-  for (const { name, requests, soleReader } of tensors) {
-    if (!soleReader || !requests.some(({ positive }) => positive)) continue;
+  for (const { name, gated } of tensors) {
+    if (!gated) continue;
     const readers = trace.filter(({ inputs }) => inputs.includes(name)).map(({ op }) => op.name);
     assert.deepEqual(
       readers,
