@@ -80,8 +80,11 @@ function reachOf([a, b]: readonly Point[]): number {
 /** Enough to see bounds: the first step of a run has none. */
 const fewSteps = 2;
 
-/** The steps that tell the time of a batch: the first and the last are not timed, and small batches vary more. */
-const timedSteps = (batch: number): number => 2 + Math.min(10, Math.max(2, Math.ceil(64 / batch)));
+/**
+ * The steps that tell the time of a batch: the first and the last are not timed, a controller collects in the second and the
+ * third, and small batches vary more.
+ */
+const timedSteps = (batch: number): number => 2 + Math.min(10, Math.max(3, Math.ceil(64 / batch)));
 
 /** Its weights and momentum, for batches of another size, which begin a new epoch. */
 const atTheStart = ({ state, ...checkpoint }: Checkpoint): Checkpoint => ({
@@ -114,7 +117,7 @@ function rowOf(store: string, fit: boolean, best: Best): LargestBatch {
   const { batch, found } = best;
   const { noise, lawNoise } = found.last;
   const noiseShare = noise === undefined || lawNoise === undefined ? null : noise / lawNoise;
-  return { store, fit, batch, imagesPerSecond: (1000 * batch) / found.ms, noiseShare };
+  return { store, fit, batch, imagesPerSecond: (1000 * batch) / found.longMs, noiseShare };
 }
 
 export function registerMaxBatch(program: Command): void {
