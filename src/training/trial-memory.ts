@@ -7,11 +7,11 @@ import { momentumBytes } from "./momentum.js";
 import type { Session } from "./session.js";
 
 /**
- * A part of the device that a step leaves free, by the law of docs/decisions/placement.md, and room for workspaces: twice as
- * much, but no more than they need. Workspaces are not profiled, because their bytes depend on the number of threads,
+ * A part of the device that a step leaves free, by the law of docs/decisions/placement.md, and room for workspaces: as
+ * much again, but no more than they need. Workspaces are not profiled, because their bytes depend on the number of threads,
  * and what a run computes must not.
  */
-const slack = 1 / 48;
+const slack = 1 / 24;
 const scratchBytes = 2 ** 23;
 
 type Moment = MemoryProfile[number];
@@ -24,7 +24,7 @@ export function memoryOf(
 ): TrialMemory {
   const { device } = engine;
   const { ledger, budget } = device;
-  const limit = Math.floor((1 - slack) * budget - Math.min(2 * slack * budget, scratchBytes));
+  const limit = Math.floor((1 - slack) * budget - Math.min(slack * budget, scratchBytes));
   const profile = (count: number): MemoryProfile => {
     const first = device.ops;
     const held: { highest: Moment; fullest: Moment }[] = [];

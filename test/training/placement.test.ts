@@ -57,7 +57,7 @@ for (const [model, size, store, memory, from, to] of [
 }
 
 /** The slack of the law: the part of the live bytes by which the memory is larger. */
-const slack = 1 / 48;
+const slack = 1 / 24;
 /** It is at least the codec's workspace, which is one block. */
 const leastSlackBytes = 2 ** 19;
 
@@ -70,7 +70,7 @@ for (const [model, size, batch] of [
   ["efficientnet_b0", 32, 2],
 ] as const) {
   for (const store of ["plain", "comet"] as const) {
-    test(`what ${model} allocates under ${store} fits where its live bytes fit with a slack of 1/48`, async () => {
+    test(`what ${model} allocates under ${store} fits where its live bytes fit with a slack of 1/24`, async () => {
       const { events, peak } = await recorded({ model, store, batch, steps: 2 }, size);
       replay(events, peak + Math.max(slack * peak, leastSlackBytes));
     });
