@@ -98,7 +98,7 @@ interface How {
   gradientErrors?: GradientErrors;
 }
 
-/** Infinite: there was no such step. */
+/** `usual`, `collecting`: milliseconds, infinite where no step of the kind was timed. `every`: W. */
 const longRun = (usual: number, collecting: number, every: number): number =>
   Math.max(usual, collecting) < Infinity
     ? ((every - 1) * usual + collecting) / every

@@ -69,7 +69,10 @@ function backwardRun(engine: Storing, application: Application, flow: Flow): Bac
     look: (name) => store.look(handles.get(name)!),
     preview: flow.last ? application.preview : null,
     show(delta, x) {
-      preview ??= flow.last && passing ? previewOf(engine, parents[0]!, passing, empty) : null;
+      // Decided at the first part: sums that began later would lack the parts before.
+      if (preview === undefined) {
+        preview = flow.last && passing ? previewOf(engine, parents[0]!, passing, empty) : null;
+      }
       preview?.see(delta, x);
     },
     takeParts(name, how = {}) {

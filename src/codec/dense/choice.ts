@@ -142,9 +142,9 @@ export const suits = ({ model }: Choice, quantization: Quantization): boolean =>
 const leavesZeroOut = ({ quantizer }: Quantization): boolean =>
   quantizer !== "lossless" && quantizer !== "paper";
 
-/** Where the predictor of least residuals costs this many times what dense mode may cost, the others are not tried, */
+/** Where the predictor of least residuals costs this many times what dense mode may cost, the others are not tried. */
 const beyond = 9 / 8;
-/** unless the mean of its folded residuals is less than this: then small residuals may cost more than many zeros. */
+/** That rule needs this mean of the folded residuals at least: below it, small residuals may cost more than many zeros. */
 const leastTelling = 1;
 
 /**
