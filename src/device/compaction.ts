@@ -30,7 +30,10 @@ interface Gap extends Range {
   before: { block: Block; start: number }[];
 }
 
-/** `taken`: the bytes that a block occupies. `wanted`: the bytes that one piece should have, if that can be. */
+/**
+ * `blocks`: ascending. `taken`: the bytes that a block occupies. `wanted`: the bytes that one piece should have, if that
+ * can be.
+ */
 export function compaction(
   blocks: readonly Block[],
   taken: (block: Block) => number,
@@ -41,7 +44,7 @@ export function compaction(
   const gaps: Gap[] = [];
   let end = whole.start;
   let before: Gap["before"] = [];
-  for (const block of [...blocks].sort((a, b) => a.start - b.start)) {
+  for (const block of blocks) {
     const start = block.movable ? end : block.start;
     if (start > end) gaps.push({ start: end, end: start, before });
     if (start < block.start) moves.push({ block, from: block.start, to: start });

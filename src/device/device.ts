@@ -9,6 +9,7 @@ import { type MemoryError, UsageError } from "../error.js";
 import { Allocator, alignment, alignUp, type Range } from "./allocator.js";
 import { Block } from "./block.js";
 import { compaction } from "./compaction.js";
+import { gathering } from "./gathering.js";
 import { Growth } from "./growth.js";
 import {
   checkFusing,
@@ -106,7 +107,7 @@ export class Device {
     this.#clock.op++;
     this.op = op;
     const wanted = this.#growth.begin(op, images, this.ledger.total) ?? 2 * this.#largestBlock;
-    if (this.#allocator.largest().bytes < Math.min(wanted, this.#allocator.freeBytes)) this.#compact(0);
+    if (this.#allocator.largest().bytes < Math.min(wanted, this.#allocator.freeBytes)) this.#compact(wanted);
   }
 
   /** Allocates `bytes` for `site`. Throws a MemoryError that prints the ledger if there is no room. */
@@ -153,9 +154,14 @@ export class Device {
     for (const release of this.releasers) release();
   }
 
-  /** Moves blocks together, but those whose addresses are in use, for a piece of `wanted` bytes. */
+  /**
+   * Moves blocks together, but those whose addresses are in use, for a piece of `wanted` bytes: as few as will do, or all
+   * if these bytes are too many or the device is restless.
+   */
   #compact(wanted: number): void {
-    const { moves, free } = compaction([...this.#blocks], taken, this.#allocator.whole, alignUp(wanted));
+    const blocks = [...this.#blocks].sort((a, b) => a.start - b.start);
+    const request = [blocks, taken, this.#allocator.whole, alignUp(wanted)] as const;
+    const { moves, free } = (this.restless ? null : gathering(...request)) ?? compaction(...request);
     const bytes = this.bytes();
     for (const { block, from, to } of moves) {
       bytes.copyWithin(to, from, from + block.bytes);

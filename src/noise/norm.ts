@@ -94,7 +94,7 @@ function incomingTerms(run: NoiseRun, name: string, dy: Tensor, shape: ChannelSh
   const total = addends.reduce((sum, { variance }) => sum + variance, 0);
   const zeros = nonZero(run, dy.data, shape).map((share) => 1 - share);
   if (total === 0) {
-    return { zeros, squares: moments(run, dy.data, shape).squares, errs: zeros.map(() => 1) };
+    return { zeros, squares: squaresOf(run, dy.data, shape), errs: zeros.map(() => 1) };
   }
   const [squares, errs] = [new Float32Array(shape.C), new Float32Array(shape.C)];
   for (const addend of addends) {
@@ -105,7 +105,7 @@ function incomingTerms(run: NoiseRun, name: string, dy: Tensor, shape: ChannelSh
       // An addend errs where it is not 0, and only there a δ meets its error.
       const met = run.empty(x.shape);
       run.engine.kernels.reluBackward(met.data, dy.data.subarray(first, first + x.size), x.data);
-      const found = moments(run, met.data, part).squares;
+      const found = squaresOf(run, met.data, part);
       const support = nonZero(run, x.data, part);
       for (let c = 0; c < shape.C; c++) {
         squares[c]! += weight * found[c]!;
@@ -120,30 +120,31 @@ function incomingTerms(run: NoiseRun, name: string, dy: Tensor, shape: ChannelSh
 
 /** The share of each channel's values that are not 0. */
 function nonZero(run: NoiseRun, x: Float32Array, { N, C, size }: ChannelShape): Float32Array {
-  const image = { N: 1, C, size };
-  const ones = run.empty([C * size]);
+  const { kernels } = run.engine;
+  const image = C * size;
+  const [ones, kept] = [run.empty([image]), run.empty([image])];
+  kernels.fill(ones.data, 1);
   const counts = new Float64Array(C);
   for (let n = 0; n < N; n++) {
-    run.engine.kernels.fill(ones.data, 1);
-    run.engine.kernels.reluBackward(ones.data, ones.data, x.subarray(n * C * size, (n + 1) * C * size));
-    const { mean } = moments(run, ones.data, image);
-    for (let c = 0; c < C; c++) counts[c]! += Math.round(mean[c]! * size);
+    kernels.reluBackward(kept.data, ones.data, x.subarray(n * image, (n + 1) * image));
+    squaresOf(run, kept.data, { N: 1, C, size }).forEach((count, c) => {
+      counts[c]! += count;
+    });
   }
-  ones.dispose();
+  for (const tensor of [ones, kept]) tensor.dispose();
   return Float32Array.from(counts, (count) => count / (N * size));
 }
 
-/** The mean and the sum of squares of each channel. */
-function moments(run: NoiseRun, x: Float32Array, shape: ChannelShape) {
-  const [mean, variance] = [run.empty([shape.C]), run.empty([shape.C])];
-  run.engine.kernels.channelMoments(mean.data, variance.data, x, shape);
-  const M = shape.N * shape.size;
-  const found = {
-    mean: mean.data.slice(),
-    squares: variance.data.map((v, c) => M * (v + mean.data[c]! ** 2)),
-  };
-  for (const tensor of [mean, variance]) tensor.dispose();
-  return found;
+/** The sum of squares of each channel. */
+function squaresOf(run: NoiseRun, x: Float32Array, { N, C, size }: ChannelShape): Float32Array {
+  const planes = run.empty([N * C]);
+  run.engine.kernels.dotPlanes(planes.data, x, x, { planes: N * C, size });
+  const sums = new Float64Array(C);
+  planes.data.forEach((square, plane) => {
+    sums[plane % C]! += square;
+  });
+  planes.dispose();
+  return Float32Array.from(sums);
 }
 
 interface Seen extends Incoming, NormForm<Float32Array> {

@@ -38,6 +38,8 @@ export class NoisePass implements BackwardObserver {
   tracer: Tracer | null = null;
   readonly #noise = new Map<Node, Map<string, number>>();
   readonly #errors = new Map<Node, Tensor>();
+  /** The mean square of what has arrived at a node from one application alone; null if others have sent to it too. */
+  readonly #powers = new Map<Node, number | null>();
 
   constructor(listener: NoiseListener) {
     this.#listener = listener;
@@ -47,13 +49,15 @@ export class NoisePass implements BackwardObserver {
     for (const error of this.#errors.values()) error.dispose();
     this.#errors.clear();
     this.#noise.clear();
+    this.#powers.clear();
   }
 
   visit(application: Application, dy: Tensor): Visit | null {
     const engine = engineOf(dy);
     if (!this.#listener.collecting) return null;
     this.#passError(engine, application);
-    const power = meanSquare(dy);
+    const power = this.#powers.get(application) ?? meanSquare(dy);
+    this.#powers.delete(application);
     const shared = new Map<string, Handle>();
     const senders: Sender[] = [];
     const run = this.#run(engine, application, shared, senders);
@@ -67,7 +71,9 @@ export class NoisePass implements BackwardObserver {
         gradients.forEach((gradient, input) => {
           const parent = application.parents[input];
           if (!gradient || !parent) return;
-          const gain = power > 0 ? (own?.get(input) ?? meanSquare(gradient)) / power : 0;
+          const passed = own?.get(input) ?? meanSquare(gradient);
+          this.#powers.set(parent, this.#powers.has(parent) ? null : passed);
+          const gain = power > 0 ? passed / power : 0;
           const sent = senders.filter((sender) => sender.input === input).map(({ site }) => site);
           this.#passNoise(application, parent, gain, sent);
         });

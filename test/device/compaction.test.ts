@@ -2,62 +2,109 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { alignUp } from "../../src/device/allocator.js";
+import { alignUp, type Range } from "../../src/device/allocator.js";
 import { Block } from "../../src/device/block.js";
-import { compaction } from "../../src/device/compaction.js";
+import { type Compaction, compaction } from "../../src/device/compaction.js";
 import { Device } from "../../src/device/device.js";
+import { gathering } from "../../src/device/gathering.js";
 import { seed } from "../arbitrary/seed.js";
 
 const taken = ({ bytes }: { bytes: number }): number => alignUp(bytes);
 
-test("after the moves all blocks are disjoint and whole, fixed ones are where they were, and the rest is free", () => {
-  const piece = fc.record({ gap: fc.nat(3), units: fc.integer({ min: 1, max: 4 }), fixed: fc.boolean() });
+/** Blocks with free units between and around them; some must stay where they are. */
+const layout = fc
+  .array(fc.record({ gap: fc.nat(3), units: fc.integer({ min: 1, max: 4 }), fixed: fc.boolean() }), {
+    maxLength: 20,
+  })
+  .map((pieces) => {
+    let end = 0;
+    const blocks = pieces.map(({ gap, units, fixed }, i) => {
+      const block = new Block({ op: 0 }, end + 64 * gap, 64 * units, "saved", String(i));
+      if (fixed) block.pin();
+      end = block.start + block.bytes;
+      return block;
+    });
+    return { blocks, whole: { start: 0, end: end + 128 } };
+  });
+
+type Make = (...args: Parameters<typeof gathering>) => Compaction | null;
+
+/** Makes the moves of what `make` finds, if it finds any, and checks what the law below says. */
+function checkMoves(make: Make, { blocks, whole }: { blocks: Block[]; whole: Range }, wanted: number): void {
+  const memory = new Int32Array(whole.end / 64).fill(-1);
+  const fill = (to: number, bytes: number, id: number) => memory.fill(id, to / 64, (to + bytes) / 64);
+  for (const [i, { start, bytes }] of blocks.entries()) fill(start, bytes, i);
+  const found = make(blocks, taken, whole, wanted);
+  if (found === null) return;
+  const { moves, free } = found;
+  const places = new Map(blocks.map((block) => [block, block.start]));
+  for (const { block, from, to } of moves) {
+    assert.ok(block.movable);
+    assert.equal(places.get(block), from);
+    memory.copyWithin(to / 64, from / 64, (from + block.bytes) / 64);
+    places.set(block, to);
+  }
+  const used = new Uint8Array(memory.length);
+  for (const [i, block] of blocks.entries()) {
+    const [from, to] = [places.get(block)! / 64, (places.get(block)! + block.bytes) / 64];
+    assert.ok(
+      memory.subarray(from, to).every((id) => id === i),
+      "a block has lost bytes",
+    );
+    assert.ok(
+      used.subarray(from, to).every((n) => n === 0),
+      "two blocks overlap",
+    );
+    used.fill(1, from, to);
+  }
+  for (const [i, { start, end }] of free.entries()) {
+    assert.ok(end > start && (i === 0 || start > free[i - 1]!.end), "ascending, none empty, none adjacent");
+    assert.ok(used.subarray(start / 64, end / 64).every((n) => n === 0));
+    used.fill(1, start / 64, end / 64);
+  }
+  assert.ok(
+    used.every((n) => n === 1),
+    "every byte is taken or free",
+  );
+}
+
+for (const [name, make] of Object.entries({ compaction, gathering })) {
+  test(`${name}: after the moves all blocks are disjoint and whole, fixed ones where they were, the rest free`, () => {
+    fc.assert(
+      fc.property(layout, fc.nat(9), (at, wanted) => checkMoves(make, at, 64 * wanted)),
+      { seed, numRuns: 500 },
+    );
+  });
+}
+
+/** The fewest bytes that lie between free ranges of `wanted` bytes in all with no fixed block between; null if none do. */
+function fewestBetween({ blocks, whole }: { blocks: Block[]; whole: Range }, wanted: number): number | null {
+  let fewest: number | null = null;
+  for (let i = 0; i <= blocks.length; i++) {
+    let start = i === 0 ? whole.start : blocks[i - 1]!.start + blocks[i - 1]!.bytes;
+    for (let [j, free, between] = [i, 0, 0]; j <= blocks.length; j++) {
+      free += (blocks[j]?.start ?? whole.end) - start;
+      if (free >= wanted && (fewest === null || between < fewest)) fewest = between;
+      if (j === blocks.length || !blocks[j]!.movable) break;
+      between += blocks[j]!.bytes;
+      start = blocks[j]!.start + blocks[j]!.bytes;
+    }
+  }
+  return fewest;
+}
+
+test("gathering makes a piece of the wanted size wherever neighbouring ranges have one, by the fewest bytes moved", () => {
   fc.assert(
-    fc.property(fc.array(piece, { maxLength: 20 }), fc.nat(6), (pieces, wanted) => {
-      const clock = { op: 0 };
-      let end = 0;
-      const blocks = pieces.map(({ gap, units, fixed }, i) => {
-        const block = new Block(clock, end + 64 * gap, 64 * units, "saved", String(i));
-        if (fixed) block.pin();
-        end = block.start + block.bytes;
-        return block;
-      });
-      const whole = { start: 0, end: end + 128 };
-      const memory = new Int32Array(whole.end / 64).fill(-1);
-      const fill = (to: number, bytes: number, id: number) => memory.fill(id, to / 64, (to + bytes) / 64);
-      for (const [i, { start, bytes }] of blocks.entries()) fill(start, bytes, i);
-      const { moves, free } = compaction(blocks, taken, whole, 64 * wanted);
-      const places = new Map(blocks.map((block) => [block, block.start]));
-      for (const { block, from, to } of moves) {
-        assert.ok(block.movable);
-        assert.equal(places.get(block), from);
-        memory.copyWithin(to / 64, from / 64, (from + block.bytes) / 64);
-        places.set(block, to);
-      }
-      const used = new Uint8Array(memory.length);
-      for (const [i, block] of blocks.entries()) {
-        const [from, to] = [places.get(block)! / 64, (places.get(block)! + block.bytes) / 64];
-        assert.ok(
-          memory.subarray(from, to).every((id) => id === i),
-          "a block has lost bytes",
-        );
-        assert.ok(
-          used.subarray(from, to).every((n) => n === 0),
-          "two blocks overlap",
-        );
-        used.fill(1, from, to);
-      }
-      for (const [i, { start, end }] of free.entries()) {
-        assert.ok(
-          end > start && (i === 0 || start > free[i - 1]!.end),
-          "ascending, none empty, none adjacent",
-        );
-        assert.ok(used.subarray(start / 64, end / 64).every((n) => n === 0));
-        used.fill(1, start / 64, end / 64);
-      }
-      assert.ok(
-        used.every((n) => n === 1),
-        "every byte is taken or free",
+    fc.property(layout, fc.integer({ min: 1, max: 30 }), (at, units) => {
+      const wanted = 64 * units;
+      const found = gathering(at.blocks, taken, at.whole, wanted);
+      const fewest = fewestBetween(at, wanted);
+      assert.equal(found === null, fewest === null);
+      if (found === null) return;
+      assert.ok(found.free.some(({ start, end }) => end - start >= wanted));
+      assert.equal(
+        found.moves.reduce((sum, { block }) => sum + block.bytes, 0),
+        fewest,
       );
     }),
     { seed, numRuns: 500 },
