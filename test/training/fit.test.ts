@@ -4,11 +4,14 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { extrapolated, mostSaved, savedWithin } from "../../src/comet/budget/memory.js";
 import { randomImages } from "../../src/data/random.js";
+import type { MemoryProfile } from "../../src/engine/controller.js";
 import { BudgetError, MemoryError, UsageError } from "../../src/error.js";
+import { loadBatch } from "../../src/training/evaluation.js";
 import { train } from "../../src/training/loop.js";
 import type { StepRecord } from "../../src/training/records.js";
 import { createSession } from "../../src/training/session.js";
 import type { Settings } from "../../src/training/settings.js";
+import { trialOf } from "../../src/training/trial.js";
 import { seed } from "../arbitrary/seed.js";
 
 async function run(settings: Partial<Settings>) {
@@ -72,6 +75,24 @@ test("a run that is made to fit has the same weights on two threads, and again",
   );
   assert.equal((await run(settings)).weights, weights);
   assert.equal((await run({ ...settings, threads: 2 })).weights, weights);
+});
+
+test("what a trial on some images counts does not depend on how many others the batch has, since a step consumes them", async () => {
+  const counts: { profile: MemoryProfile; fitting: number }[] = [];
+  for (const images of [16, 32]) {
+    const session = createSession({ model: "resnet8", threads: 1, memory }, randomImages(images, 24));
+    const batch = await loadBatch(
+      session,
+      session.dataset.train,
+      Uint32Array.from({ length: images }, (_, i) => i),
+      null,
+    );
+    const { memory: counted } = trialOf(session, batch);
+    counts.push({ profile: counted.profile(2), fitting: counted.fitting() });
+    await session.close();
+  }
+  assert.ok(counts[0]!.profile.some(({ other }) => other > 0));
+  assert.deepEqual(counts[0], counts[1]);
 });
 
 test("only the policy law is made to fit", async () => {
