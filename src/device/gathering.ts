@@ -1,10 +1,10 @@
 /**
- * Gathering makes one free piece of a wanted size by the fewest moves: of neighbouring free ranges whose sum is large
- * enough, those with the fewest bytes between them are joined. Blocks slide away from the largest of these ranges, so
- * that tensors stay at the low end and frames at the high one. Blocks outside stay.
+ * Gathering makes one free piece of a wanted size by moving the fewest bytes: of neighbouring free ranges whose sum is
+ * large enough, those with the fewest bytes between them are joined. Blocks slide away from the largest of these ranges,
+ * so that tensors stay at the low end and frames at the high one. All other blocks stay where they are.
  *
- *   before   | a |  | b |      | c |  | d | e |
- *   after    | a | b |            | c | d | e |        if the piece between b and c is to have one unit more on each side
+ *   before   | a |  | b |      | c |  | d |  | e |     a piece of ten units is wanted: the three ranges from b's left
+ *   after    | a | b |          | c | d |  | e |       to d's left have them together, so b and c move
  */
 import type { Range } from "./allocator.js";
 import type { Block } from "./block.js";
@@ -18,7 +18,10 @@ interface Hole extends Range {
   readonly parted: boolean;
 }
 
-/** `blocks`: ascending. Null if no neighbouring ranges have `wanted` bytes, without a block between them that must stay. */
+/**
+ * `blocks`: ascending. `taken`: the bytes that a block occupies. Null if no neighbouring ranges have `wanted` bytes together,
+ * counting as neighbours only ranges without a block between them that must stay.
+ */
 export function gathering(
   blocks: readonly Block[],
   taken: (block: Block) => number,
@@ -54,18 +57,18 @@ export function gathering(
 function holesOf(blocks: readonly Block[], taken: (block: Block) => number, whole: Range): Hole[] {
   const holes: Hole[] = [];
   let [end, between, parted] = [whole.start, 0, false];
-  const seek = (start: number, next: number) => {
+  const endHole = (start: number, next: number) => {
     if (start === end) return;
     holes.push({ start: end, end: start, next, between, parted });
     [between, parted] = [0, false];
   };
   for (const [i, block] of blocks.entries()) {
-    seek(block.start, i);
+    endHole(block.start, i);
     end = block.start + taken(block);
     between += taken(block);
     parted ||= !block.movable;
   }
-  seek(whole.end, blocks.length);
+  endHole(whole.end, blocks.length);
   return holes;
 }
 

@@ -105,7 +105,8 @@ export function readSweep(path: string): Sweep {
     return parseSweep(readFileSync(path, "utf8"), path);
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
-    const got = String((cause as NodeJS.ErrnoException).code);
+    const { code } = cause as NodeJS.ErrnoException;
+    const got = code === "ENOENT" ? "nothing there" : String(code);
     throw new DataError({ where: path, expected: "a sweep’s file", got, remedy: "name a .json file" });
   }
 }

@@ -126,6 +126,7 @@ function nonZero(run: NoiseRun, x: Float32Array, { N, C, size }: ChannelShape): 
   kernels.fill(ones.data, 1);
   const counts = new Float64Array(C);
   for (let n = 0; n < N; n++) {
+    // The ones that stay are counted by their squares.
     kernels.reluBackward(kept.data, ones.data, x.subarray(n * image, (n + 1) * image));
     squaresOf(run, kept.data, { N: 1, C, size }).forEach((count, c) => {
       counts[c]! += count;

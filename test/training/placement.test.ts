@@ -42,7 +42,7 @@ async function fitting(
 }
 
 for (const [model, size, store, memory, from, to] of [
-  ["resnet8", 16, "comet", "6MiB", 70, 100],
+  ["resnet8", 16, "comet", "6MiB", 66, 100],
   ["resnet8", 16, "plain", "4MiB", 8, 24],
   ["lenet", 28, "comet", "2MiB", 20, 60],
 ] as const) {

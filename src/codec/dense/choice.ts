@@ -144,7 +144,7 @@ const leavesZeroOut = ({ quantizer }: Quantization): boolean =>
 
 /** Where the predictor of least residuals costs this many times what dense mode may cost, the others are not tried. */
 const beyond = 9 / 8;
-/** That rule needs this mean of the folded residuals at least: below it, small residuals may cost more than many zeros. */
+/** All are tried where the mean of the folded residuals is below this: small residuals may then cost more than many zeros. */
 const leastTelling = 1;
 
 /**
