@@ -82,9 +82,9 @@ const fewSteps = 2;
 
 /**
  * The steps that tell the time of a batch: the first and the last are not timed, a controller collects in the second and the
- * third, and small batches vary more.
+ * third, and there are four others at least.
  */
-const timedSteps = (batch: number): number => 2 + Math.min(10, Math.max(3, Math.ceil(64 / batch)));
+const timedSteps = (batch: number): number => 4 + Math.min(8, Math.max(4, Math.ceil(64 / batch)));
 
 /** Its weights and momentum, for batches of another size, which begin a new epoch. */
 const atTheStart = ({ state, ...checkpoint }: Checkpoint): Checkpoint => ({

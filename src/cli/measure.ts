@@ -78,7 +78,7 @@ export interface Measured {
   errors: Errors;
   /** The time of the fastest step. */
   ms: number;
-  /** The mean time of a step in a long training, of which every W-th step collects, by the fastest steps of both kinds. */
+  /** The mean time of a step in a long training. See `longRun`. */
   longMs: number;
   /** The time of packing, unpacking and recomputing as a share of the time of all steps. */
   storeShare: number;
@@ -98,11 +98,25 @@ interface How {
   gradientErrors?: GradientErrors;
 }
 
-/** `usual`, `collecting`: milliseconds, infinite where no step of the kind was timed. `every`: W. */
-const longRun = (usual: number, collecting: number, every: number): number =>
-  Math.max(usual, collecting) < Infinity
+/** Infinite where there are none. */
+function median(times: readonly number[]): number {
+  const sorted = [...times].sort((a, b) => a - b);
+  const [lower, upper] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return lower === undefined || upper === undefined ? Infinity : (lower + upper) / 2;
+}
+
+/**
+ * The mean time of a step in a long training, of which every `every`-th step collects, by the median steps of both kinds:
+ * among many short steps the fastest has had more luck than among few long ones.
+ */
+export function longRun(steps: readonly { ms: number; collects: boolean }[], every: number): number {
+  const medianOf = (kind: boolean) =>
+    median(steps.filter(({ collects }) => collects === kind).map(({ ms }) => ms));
+  const [usual, collecting] = [medianOf(false), medianOf(true)];
+  return Math.max(usual, collecting) < Infinity
     ? ((every - 1) * usual + collecting) / every
     : Math.min(usual, collecting);
+}
 
 /** Runs a few steps under one store, without evaluation. */
 export async function measure(
@@ -156,8 +170,6 @@ export async function measure(
   const among = steps.slice(1, steps.indexOf(end) + 1);
   const timed = among.map(({ record }) => record.ms);
   const allMs = timed.reduce((sum, ms) => sum + ms, 0);
-  const least = (collects: boolean) =>
-    among.reduce((ms, step) => (step.collects === collects ? Math.min(ms, step.record.ms) : ms), Infinity);
   const spent = (part: keyof StoreTime) => end.time[part] - steps[0]!.time[part];
   const perStep = (part: keyof StoreTime) => spent(part) / timed.length;
   return {
@@ -166,8 +178,11 @@ export async function measure(
     occupancy,
     chains: chainRows(session.engine.store),
     errors: summarizer.summary,
-    ms: Math.min(least(false), least(true)),
-    longMs: longRun(least(false), least(true), settings.every),
+    ms: Math.min(...timed),
+    longMs: longRun(
+      among.map(({ record: { ms }, collects }) => ({ ms, collects })),
+      settings.every,
+    ),
     storeShare: (totalMs(end.time) - totalMs(steps[0]!.time)) / allMs,
     parts: {
       packMs: perStep("packMs"),

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { largest } from "../../src/cli/maxbatch.js";
+import { longRun } from "../../src/cli/measure.js";
 import type { Row } from "../../src/cli/memory.js";
 import type { Packed } from "../../src/engine/packed.js";
 import type { Recipe, SavedTensor } from "../../src/engine/saved.js";
@@ -45,6 +46,17 @@ test("where the need is a straight line, few batches are tried", async () => {
   });
   assert.equal(found, 78);
   assert.deepEqual(tried, [1, 4, 78, 79]);
+});
+
+test("a long training takes the median steps of both kinds, one of W of which collects", () => {
+  const steps = [
+    ...[7, 1, 4, 2].map((ms) => ({ ms, collects: false })),
+    ...[13, 23].map((ms) => ({ ms, collects: true })),
+  ];
+  assert.equal(longRun(steps, 10), 0.9 * 3 + 0.1 * 18);
+  assert.equal(longRun([...steps, { ms: 100, collects: false }], 10), 0.9 * 4 + 0.1 * 18);
+  assert.equal(longRun(steps.slice(0, 4), 10), 3);
+  assert.equal(longRun(steps.slice(4), 10), 18);
 });
 
 test("max-batch names the images that it measured, and says where it stopped before the memory was full", () => {
