@@ -81,10 +81,10 @@ function reachOf([a, b]: readonly Point[]): number {
 const fewSteps = 2;
 
 /**
- * The steps that tell the time of a batch: the first and the last are not timed, a controller collects in the second and the
- * third, and there are four others at least.
+ * The steps that tell the time of a batch. The first and the last are not timed, and a controller collects in the second, the
+ * third and the fifth; four others are left, or more where batches are small and vary more.
  */
-const timedSteps = (batch: number): number => 4 + Math.min(8, Math.max(4, Math.ceil(64 / batch)));
+const timedSteps = (batch: number): number => 5 + Math.min(8, Math.max(4, Math.ceil(64 / batch)));
 
 /** Its weights and momentum, for batches of another size, which begin a new epoch. */
 const atTheStart = ({ state, ...checkpoint }: Checkpoint): Checkpoint => ({
@@ -110,7 +110,31 @@ async function attempt(
   }
 }
 
+/** Trains a batch for some steps; null if they do not fit. */
+export type Tried = (batch: number, steps: number) => Promise<Measured | null>;
+
 type Best = { batch: number; found: Measured } | null;
+
+/** The largest batch that trains for all steps that tell its time; null if not even one image does. */
+export async function largestOf(limit: number, tried: Tried, bytes: number, told: string): Promise<Best> {
+  const peaks = new Map<number, number | null>();
+  for (let most = limit; ; ) {
+    const batch = await largest(most, async (n) => {
+      if (!peaks.has(n)) {
+        const peak = (await tried(n, fewSteps))?.last.devicePeakBytes ?? null;
+        peaks.set(n, peak);
+        process.stderr.write(`${told}, batch ${n}: ${peak === null ? "does not fit" : formatBytes(peak)}\n`);
+      }
+      const peak = peaks.get(n)!;
+      return peak === null ? null : peak / bytes;
+    });
+    if (batch === 0) return null;
+    const found = await tried(batch, timedSteps(batch));
+    if (found) return { batch, found };
+    process.stderr.write(`${told}, batch ${batch}: does not fit for ${timedSteps(batch)} steps\n`);
+    most = batch - 1;
+  }
+}
 
 function rowOf(store: string, fit: boolean, best: Best): LargestBatch {
   if (best === null) return { store, fit, batch: 0, imagesPerSecond: null, noiseShare: null };
@@ -158,20 +182,10 @@ export function registerMaxBatch(program: Command): void {
         const bytes = parseBytes(memory)!;
         for (const store of asked(options)) {
           for (const fit of ways({ store, fit: options.fit })) {
-            let best = null as Best;
             const means = { memory, threads, profile, momentumType };
-            const tried = (batch: number, steps: number) =>
+            const tried: Tried = (batch, steps) =>
               attempt({ ...courseOf(steps), store, batch, ...means, fit }, dataset, from);
-            await largest(limit, async (batch) => {
-              const found = await tried(batch, fewSteps);
-              if (found && batch > (best?.batch ?? 0)) best = { batch, found };
-              const told = found ? formatBytes(found.last.devicePeakBytes) : "does not fit";
-              process.stderr.write(`${store}${fit ? " --fit" : ""}, batch ${batch}: ${told}\n`);
-              return found && found.last.devicePeakBytes / bytes;
-            });
-            // A batch that has trained for two steps trains on, but for frames that grow; then the two steps tell the time.
-            if (best)
-              best = { ...best, found: (await tried(best.batch, timedSteps(best.batch))) ?? best.found };
+            const best = await largestOf(limit, tried, bytes, `${store}${fit ? " --fit" : ""}`);
             rows.push(rowOf(store, fit, best));
           }
         }

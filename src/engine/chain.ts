@@ -152,6 +152,7 @@ export class Chains {
           parameter,
           inputs: sources.map((source) => source.name),
           output: out!.name,
+          work: op.work?.(applied.attributes),
           saves: savesOf(op.saves, handles),
           current: applied.current,
         };

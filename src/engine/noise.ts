@@ -32,6 +32,8 @@ export interface NoiseRun {
   look(name: string): Tensor;
   /** A saved tensor in parts along its first axis. The law disposes of each part before it takes the next. */
   parts(name: string): Iterable<Tensor>;
+  /** Saved bits, valid until `watch` returns. */
+  bits(name: string): Uint8Array;
   /** The tensors of which a saved tensor is the sum or the difference: each has an error of its own. */
   addends(name: string): readonly Addend[];
   /**

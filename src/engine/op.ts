@@ -50,6 +50,8 @@ export interface Op<A> {
    * optimiser may update it.
    */
   parameters?(attributes: A): readonly Parameter[];
+  /** The multiply-adds of one image, where the size of the output does not tell them: see work.ts. */
+  work?(attributes: A): number;
   /** Reads its inputs; may recycle those that it does not save. `apply` disposes of the rest. */
   forward(run: Forward, inputs: readonly Tensor[], attributes: A): { y: Tensor; saved?: Saved };
   /** Consumes dy. Returns a gradient for each input, null where none is wanted or none exists. */

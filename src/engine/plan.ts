@@ -46,6 +46,8 @@ export interface TracedStep {
   readonly saves: readonly { readonly tensor: string; readonly site: Site; readonly need: Need }[];
   /** The size of each tensor that it reads, puts out or saves. */
   readonly sizes: ReadonlyMap<string, Size>;
+  /** See `Op.work`; absent where the size of the output tells it. */
+  readonly work?: number | undefined;
   /** The bytes of packed bits that it saves of each image. */
   readonly bitsBytes: number;
   /** Whether the op would still be applied in this form: by its input, or by its output. */

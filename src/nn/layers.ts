@@ -4,6 +4,7 @@ import { sizeOf, type Tensor } from "../engine/tensor.js";
 import { sigmoid, silu } from "../ops/activation.js";
 import { adaptiveAvgPool2d } from "../ops/adaptive.js";
 import { type Conv2dOptions, conv2d, conv2dWeightShape, linear } from "../ops/conv.js";
+import { conv2dPool } from "../ops/conv-pool.js";
 import { stochasticDepth } from "../ops/depth.js";
 import { batchNorm2d } from "../ops/norm.js";
 import { dropout, flatten, relu } from "../ops/pointwise.js";
@@ -35,7 +36,14 @@ export class Conv2d extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return conv2d(x, this.parameters.weight!, this.parameters.bias ?? null, this.#options, this.path);
+    const { weight, bias = null } = this.parameters;
+    return conv2d(x, weight!, bias, this.#options, this.path);
+  }
+
+  /** What `pool` puts out behind this layer. Consumes x. */
+  pooled(x: Tensor, { options }: MaxPool2d): Tensor {
+    const { weight, bias = null } = this.parameters;
+    return conv2dPool(x, weight!, bias, this.#options, options, this.path);
   }
 }
 
@@ -137,15 +145,15 @@ export class StochasticDepth extends Module {
 }
 
 export class MaxPool2d extends Module {
-  readonly #options: PoolOptions;
+  readonly options: PoolOptions;
 
   constructor(options: PoolOptions) {
     super();
-    this.#options = options;
+    this.options = options;
   }
 
   forward(x: Tensor): Tensor {
-    return maxPool2d(x, this.#options, this.path);
+    return maxPool2d(x, this.options, this.path);
   }
 }
 
@@ -191,15 +199,20 @@ export class Sequential extends Module {
 
   forward(x: Tensor): Tensor {
     const modules = Object.values(this.children);
-    const order = engineOf(x).store.keeps === "all" ? modules : poolingFirst(modules);
-    return order.reduce((y, module) => module.forward(y), x);
+    if (engineOf(x).store.keeps === "all") return modules.reduce((y, module) => module.forward(y), x);
+    return poolingFirst(modules).reduce((y, module, i, order) => {
+      const [before, after] = [order[i - 1], order[i + 1]];
+      if (before instanceof Conv2d && module instanceof MaxPool2d) return y;
+      if (module instanceof Conv2d && after instanceof MaxPool2d) return module.pooled(y, after);
+      return module.forward(y);
+    }, x);
   }
 }
 
 /**
  * Max pooling and a ReLU commute, in values and in gradients. Behind the pooling, a ReLU has a part of the values, and where
- * they are above 0 follows from what the next layer saves. Before it, that takes a bit for each value of a tensor which
- * nobody else saves, or its values again.
+ * they are above 0 follows from what the next layer saves. Before it, that takes a bit for each value of a tensor which no
+ * other op saves, or its values again. A convolution right before a pooling also never needs its whole output.
  */
 function poolingFirst(modules: readonly Module[]): Module[] {
   const order = [...modules];

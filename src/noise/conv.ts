@@ -12,26 +12,56 @@
 import type { NoiseLaw, NoiseRun, Observation } from "../engine/noise.js";
 import type { Parameter } from "../engine/parameter.js";
 import { multiply } from "../engine/recipe.js";
-import type { Tensor } from "../engine/tensor.js";
+import { Tensor } from "../engine/tensor.js";
 import type { Conv2dShape } from "../kernels/kernels.js";
 
 type Terms = Omit<Observation, "signal" | "arrived">;
 
-export const conv2dNoise: NoiseLaw<{ shape: Conv2dShape; weight: Parameter }> = {
-  watch(run, dy, { shape, weight }) {
+interface Convolution {
+  shape: Conv2dShape;
+  weight: Parameter;
+}
+
+/** How the law of a convolution gets its δ. */
+interface Delta<A> {
+  /**
+   * The gradient of images [first, first + count) of the convolution's output. The law disposes of it, if it is a tensor.
+   */
+  of(run: NoiseRun, dy: Float32Array, attributes: A, first: number, count: number): Float32Array | Tensor;
+  /** The most images that it may be asked for at a time. */
+  most(attributes: A): number;
+}
+
+/** The law of a convolution that is an op, or a part of one. */
+export const convolutionNoise = <A extends Convolution>(delta: Delta<A>): NoiseLaw<A> => ({
+  watch(run, dy, attributes) {
+    const { shape, weight } = attributes;
+    const most = delta.most(attributes);
+    const image = shape.C * shape.H * shape.W;
     const found: Terms[] = [];
-    let first = 0;
+    let before = 0;
     for (const x of run.parts("x")) {
-      const part = { ...shape, N: x.shape[0]! };
-      const size = shape.K * shape.P * shape.Q;
-      const delta = dy.data.subarray(first * size, (first + part.N) * size);
-      found.push(terms(run, delta, x, part, run.sensitivity("x", first, part.N)));
-      first += part.N;
+      const images = x.shape[0]!;
+      for (let first = 0; first < images; first += most) {
+        const part = { ...shape, N: Math.min(most, images - first) };
+        const dc = delta.of(run, dy.data, attributes, before + first, part.N);
+        const values = x.data.subarray(first * image, (first + part.N) * image);
+        const sensitivity = run.sensitivity("x", before + first, part.N);
+        found.push(terms(run, dc instanceof Tensor ? dc.data : dc, values, part, sensitivity));
+        if (dc instanceof Tensor) dc.dispose();
+      }
+      before += images;
       x.dispose();
     }
     return reporting(run, whole(found), weight);
   },
-};
+});
+
+export const conv2dNoise = convolutionNoise({
+  of: (_run, dy, { shape: { K, P, Q } }, first, count) =>
+    dy.subarray(first * K * P * Q, (first + count) * K * P * Q),
+  most: () => Number.POSITIVE_INFINITY,
+});
 
 /** A linear layer is a convolution of 1 × 1 images. */
 export const linearNoise: NoiseLaw<{ weight: Parameter }> = {
@@ -39,7 +69,7 @@ export const linearNoise: NoiseLaw<{ weight: Parameter }> = {
     const [K, C] = weight.value.shape as [number, number];
     const ones = { H: 1, W: 1, R: 1, S: 1, P: 1, Q: 1, stride: 1, padding: 0, groups: 1 };
     const x = run.look("x");
-    const found = terms(run, dy.data, x, { N: dy.shape[0]!, C, K, ...ones }, null);
+    const found = terms(run, dy.data, x.data, { N: dy.shape[0]!, C, K, ...ones }, null);
     x.dispose();
     return reporting(run, found, weight);
   },
@@ -61,20 +91,20 @@ function reporting(run: NoiseRun, found: Terms, weight: Parameter) {
 function terms(
   run: NoiseRun,
   dy: Float32Array,
-  x: Tensor,
+  x: Float32Array,
   shape: Conv2dShape,
   sensitivity: Tensor | null,
 ): Terms {
   const { kernels } = run.engine;
   const energy = run.empty([shape.K]);
   if (sensitivity) weightedEnergy(run, energy.data, dy, sensitivity, shape);
-  else kernels.conv2dNoiseEnergy(energy.data, dy, x.data, shape);
+  else kernels.conv2dNoiseEnergy(energy.data, dy, x, shape);
   const found: Terms = {
     energy: energy.data.slice(),
     meanLoss: kernels.sumAbs(dy) / dy.length,
-    nonZero: kernels.countNonZero(x.data) / x.size,
+    nonZero: kernels.countNonZero(x) / x.length,
     batch: shape.N,
-    deltaGain: (shape.N * shape.P * shape.Q * kernels.sumSquares(x.data)) / x.size,
+    deltaGain: (shape.N * shape.P * shape.Q * kernels.sumSquares(x)) / x.length,
     upstream: null,
   };
   energy.dispose();

@@ -136,6 +136,7 @@ export class NoisePass implements BackwardObserver {
       empty: (shape) => Tensor.empty(engine, shape, site, "gradients"),
       look: (name) => store.look(handle(name)),
       parts: (name) => store.lookParts(handle(name)),
+      bits: (name) => store.bits(handles.get(name)!),
       addends: (name) => tensorOf(handle(name)).addends,
       sensitivity: (name, first, count) => tensorOf(handle(name)).sensitivity(first, count),
       record: (name, observation, input = 0) => {

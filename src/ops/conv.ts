@@ -30,9 +30,9 @@ interface Weights {
   bias: Parameter | null;
 }
 
-const parameters = ({ weight, bias }: Weights): Parameter[] => (bias ? [weight, bias] : [weight]);
+export const parameters = ({ weight, bias }: Weights): Parameter[] => (bias ? [weight, bias] : [weight]);
 
-interface Conv2dAttributes extends Weights {
+export interface Conv2dAttributes extends Weights {
   shape: Conv2dShape;
 }
 
@@ -144,6 +144,17 @@ export const conv2dOp: Op<Conv2dAttributes> = {
   },
 };
 
+/** Throws a ShapeError that names the layer. */
+export function conv2dAttributes(
+  x: Tensor,
+  weight: Parameter,
+  bias: Parameter | null,
+  options: Conv2dOptions,
+  where: string,
+): Conv2dAttributes {
+  return { weight, bias, shape: conv2dShape(where, x.shape, weight.value.shape, options) };
+}
+
 /** x: N × C × H × W, weight: K × C/groups × R × S, bias: K. */
 export function conv2d(
   x: Tensor,
@@ -152,8 +163,7 @@ export function conv2d(
   options: Conv2dOptions = {},
   site?: string,
 ): Tensor {
-  const shape = conv2dShape(site ?? "conv2d", x.shape, weight.value.shape, options);
-  return apply(conv2dOp, [x], { weight, bias, shape }, site);
+  return apply(conv2dOp, [x], conv2dAttributes(x, weight, bias, options, site ?? "conv2d"), site);
 }
 
 export const linearOp: Op<Weights> = {

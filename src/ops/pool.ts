@@ -36,29 +36,32 @@ export function pooledExtent(
   return ceil && reaches ? whole + 1 : whole;
 }
 
-function poolAttributes(where: string, x: Tensor, options: PoolOptions): PoolAttributes {
+/** The pooling of an N × C × H × W input. Throws a ShapeError that names the layer. */
+export function poolShape(where: string, input: readonly number[], options: PoolOptions): PoolShape {
   const { kernel, stride = kernel, padding = 0 } = options;
   checkWhole(where, { kernel: [kernel, 1], stride: [stride, 1], padding: [padding, 0] });
-  const [N, C, H, W] = imageExtents(where, x.shape);
+  const [N, C, H, W] = imageExtents(where, input);
   const P = pooledExtent(H, options);
   const Q = pooledExtent(W, options);
   if (!(P >= 1 && Q >= 1) || 2 * padding > kernel) {
     throw new ShapeError({
       where,
       expected: `H and W of at least ${kernel - 2 * padding}, padding at most half the window`,
-      got: `[${x.shape}], window ${kernel}, padding ${padding}`,
+      got: `[${input}], window ${kernel}, padding ${padding}`,
       remedy: "use larger images or a smaller window",
     });
   }
-  return {
-    pool: { planes: N * C, H, W, R: kernel, S: kernel, P, Q, stride, padding },
-    input: x.shape,
-    output: [N, C, P, Q],
-  };
+  return { planes: N * C, H, W, R: kernel, S: kernel, P, Q, stride, padding };
+}
+
+function poolAttributes(where: string, { shape }: Tensor, options: PoolOptions): PoolAttributes {
+  const pool = poolShape(where, shape, options);
+  return { pool, input: shape, output: [shape[0]!, shape[1]!, pool.P, pool.Q] };
 }
 
 /** The number of bits for a position in a window. */
-const indexBits = ({ R, S }: PoolShape): number => Math.max(1, 32 - Math.clz32(R * S - 1));
+export const indexBits = ({ R, S }: Pick<PoolShape, "R" | "S">): number =>
+  Math.max(1, 32 - Math.clz32(R * S - 1));
 
 export const maxPool2dOp: Op<PoolAttributes> = {
   name: "maxPool2d",

@@ -124,19 +124,22 @@ type Gradients = Map<Parameter, Float32Array>;
 
 /** Back-propagates once and copies the gradients of the parameters. Nothing else is changed. */
 export const weightGradients = (model: Module, forward: () => Tensor): Gradients =>
-  fromGradients(model, forward, ({ data }) => data.slice());
+  fromGradients(model, forward, { whole: true, of: ({ data }) => data.slice() });
 
-/** Back-propagates once and reduces the gradient of each parameter to what `of` makes of it. Nothing else is changed. */
+/**
+ * Back-propagates once and reduces the gradient of each parameter to what `of` makes of it. Unless `whole`, the gradient may
+ * come in pieces; then `before` is what `of` has made of those before. Nothing else is changed.
+ */
 export function fromGradients<T>(
   model: Module,
   forward: () => Tensor,
-  of: (gradient: Tensor) => T,
+  { whole, of }: { whole: boolean; of: (gradient: Tensor, before: T | undefined) => T },
 ): Map<Parameter, T> {
   const found = new Map<Parameter, T>();
   const receiver: GradientReceiver = {
-    whole: true,
+    whole,
     receive(parameter, gradient) {
-      found.set(parameter, of(gradient));
+      found.set(parameter, of(gradient, found.get(parameter)));
       gradient.dispose();
     },
   };

@@ -60,8 +60,7 @@ export function memoryOf(
     fitting() {
       const base = ledger.total - ledger.live.workspace - batchBytes;
       const most = profile(1).reduce((bytes, { saved, other }) => Math.max(bytes, saved + other), 0);
-      // A trial keeps the gradients of all parameters.
-      return Math.max(1, Math.floor((limit - base - ledger.live.parameters) / (most - base)));
+      return Math.max(1, Math.floor((limit - base) / (most - base)));
     },
   };
 }

@@ -45,11 +45,11 @@ export function trialOf(session: Session, batch: Batch): Trial {
     images: labels.size,
     backPropagate(count) {
       ledger.resetPeak();
-      return fromGradients(
-        model,
-        () => lossOfFirst(count),
-        ({ data }) => data.reduce((sum, g) => sum + Math.abs(g), 0) / data.length,
-      );
+      const sums = fromGradients(model, () => lossOfFirst(count), {
+        whole: false,
+        of: ({ data }, before: number | undefined) => data.reduce((sum, g) => sum + Math.abs(g), before ?? 0),
+      });
+      return new Map([...sums].map(([parameter, sum]) => [parameter, sum / parameter.value.size]));
     },
     forward(count) {
       ledger.resetPeak();

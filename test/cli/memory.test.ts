@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { largest } from "../../src/cli/maxbatch.js";
-import { longRun } from "../../src/cli/measure.js";
+import { largest, largestOf, type Tried } from "../../src/cli/maxbatch.js";
+import { longRun, type Measured } from "../../src/cli/measure.js";
 import type { Row } from "../../src/cli/memory.js";
 import type { Packed } from "../../src/engine/packed.js";
 import type { Recipe, SavedTensor } from "../../src/engine/saved.js";
@@ -46,6 +46,20 @@ test("where the need is a straight line, few batches are tried", async () => {
   });
   assert.equal(found, 78);
   assert.deepEqual(tried, [1, 4, 78, 79]);
+});
+
+test("a batch that fits for few steps only is not the largest", async () => {
+  for (const holds of [0, 1, 7, 9, 10]) {
+    let long = 0;
+    const tried: Tried = async (batch, steps) => {
+      if (steps > 2) long++;
+      const fits = batch <= (steps > 2 ? holds : 10);
+      return fits ? ({ last: { devicePeakBytes: batch } } as Measured) : null;
+    };
+    const best = await largestOf(64, tried, 10, "test");
+    assert.equal(best?.batch ?? 0, holds);
+    assert.equal(long, Math.min(10, 11 - holds));
+  }
 });
 
 test("a long training takes the median steps of both kinds, one of W of which collects", () => {
