@@ -124,7 +124,7 @@ test("every seventh of a thousand values NaN: smaller than the bytes of the valu
   }
 });
 
-test("a frame has version 2 only if it has a mask", () => {
+test("of a smooth field, a frame has version 2 only if it has a mask", () => {
   for (const mode of ["fast", "dense"] as const) {
     const options: EncodeOptions = { bound: 1e-2, shape: [side, side], mode };
     assert.equal(encode(smooth, options)[3], 1);
