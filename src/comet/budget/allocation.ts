@@ -4,7 +4,7 @@
  *
  *   minimise Σ c_l·eb_l²/3 + price·Σ R_l(eb_l),
  *
- * every tensor pays the same price for the next byte. With s_l the bytes that twice the bound saves,
+ * the next byte costs the same noise in every tensor. With s_l the bytes that twice the bound saves,
  *
  *   (10)  c_l·eb_l² = water · s_l,        water = 3·price / (2·ln 2)
  *

@@ -1,7 +1,7 @@
 /**
  * How many bytes a step may save, by what its ops hold beside saved tensors. Saved tensors are few bytes where an op of an
- * early layer holds most, and many at the end of the forward pass, where ops hold little; so the limit is asked of every
- * op for itself. With S and O the saved and the other bytes of a moment, all bounds together may let the saved bytes be f
+ * early layer holds most, and many at the end of the forward pass, where ops hold little; so the limit must hold at each
+ * op by itself. With S and O the saved and the other bytes of a moment, all bounds together may let the saved bytes be f
  * times what they were,
  *
  *   f = min over moments of (limit − O) ÷ S
