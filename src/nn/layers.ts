@@ -202,12 +202,18 @@ export class Sequential extends Module {
     if (engineOf(x).store.keeps === "all") return modules.reduce((y, module) => module.forward(y), x);
     return poolingFirst(modules).reduce((y, module, i, order) => {
       const [before, after] = [order[i - 1], order[i + 1]];
-      if (before instanceof Conv2d && module instanceof MaxPool2d) return y;
-      if (module instanceof Conv2d && after instanceof MaxPool2d) return module.pooled(y, after);
+      if (isJust(before, Conv2d) && isJust(module, MaxPool2d)) return y;
+      if (isJust(module, Conv2d) && isJust(after, MaxPool2d)) return module.pooled(y, after);
       return module.forward(y);
     }, x);
   }
 }
+
+/** Whether a module is of this class, with the forward of the class: not that of a subclass, nor one of its own. */
+const isJust = <M extends Module>(
+  module: Module | undefined,
+  type: { new (...args: never[]): M; prototype: M },
+): module is M => module instanceof type && module.forward === type.prototype.forward;
 
 /**
  * Max pooling and a ReLU commute, in values and in gradients. Behind the pooling, a ReLU has a part of the values, and where
@@ -218,7 +224,7 @@ function poolingFirst(modules: readonly Module[]): Module[] {
   const order = [...modules];
   for (let i = 1; i < order.length; i++) {
     const [before, after] = [order[i - 1]!, order[i]!];
-    if (before instanceof ReLU && after instanceof MaxPool2d) order.splice(i - 1, 2, after, before);
+    if (isJust(before, ReLU) && isJust(after, MaxPool2d)) order.splice(i - 1, 2, after, before);
   }
   return order;
 }

@@ -8,7 +8,7 @@ import { backward } from "../../src/engine/tape.js";
 import { Tensor } from "../../src/engine/tensor.js";
 import { BatchNorm2d, build, Conv2d, MaxPool2d, name, ReLU, Sequential } from "../../src/nn/index.js";
 import { crossEntropy } from "../../src/ops/loss.js";
-import { flatten } from "../../src/ops/pointwise.js";
+import { add, flatten } from "../../src/ops/pointwise.js";
 import { createRng } from "../../src/rng.js";
 import { seed } from "../arbitrary/seed.js";
 
@@ -98,4 +98,39 @@ test("what is pooled for a ReLU alone is told to have no gradient below zero, an
   y.forEach((value, i) => {
     if (value <= 0) assert.equal(Math.abs(dy[i]!), 0, `value ${i}`);
   });
+});
+
+test("layers with a forward of their own are applied as they stand", () => {
+  /** Twice a convolution. */
+  class Doubled extends Conv2d {
+    override forward(x: Tensor): Tensor {
+      const y = super.forward(x);
+      return add(y.ref, y);
+    }
+  }
+  /** Three times a ReLU, by three ops. */
+  class Tripled extends ReLU {
+    override forward(x: Tensor): Tensor {
+      const y = x.ref;
+      return add(super.forward(x), super.forward(add(y.ref, y)));
+    }
+  }
+  const outputs = (keeps: "all" | "last") => {
+    const engine = createEngine({ memory: "8MiB", threads: 1, store: new Told(keeps) });
+    const b = build(engine, seed);
+    const sites: string[] = [];
+    engine.onOutput = (site) => sites.push(site);
+    const network = name(
+      new Sequential({
+        doubled: new Doubled(b, 3, 4, 3),
+        pool: new MaxPool2d({ kernel: 2 }),
+        conv: new Conv2d(b, 4, 2, 1),
+        tripled: new Tripled(),
+        again: new MaxPool2d({ kernel: 2 }),
+      }),
+    );
+    const y = network.forward(Tensor.from(engine, values, [images, 3, 9, 9]));
+    return { values: y.data.slice(), sites };
+  };
+  assert.deepEqual(outputs("last"), outputs("all"));
 });

@@ -130,15 +130,17 @@ test("one op has the bits of a convolution and a pooling, in values, gradients a
   assert.ok(compared >= 40);
 });
 
-test("the convolution's output is never whole in memory, nor its gradient", () => {
-  // 4 MiB of output an image, of which a sixteenth is left.
-  const shape = { N: 6, C: 1, H: 256, W: 256, K: 16, R: 3, S: 3, P: 256, Q: 256 };
-  const one: Case = {
-    shape: { ...shape, stride: 1, padding: 1, groups: 1 },
-    pool: { kernel: 4 },
-    bias: true,
+/** Convolutions of 3 × 3 with 4 MiB of output an image. */
+const large = (N: number, C: number): Pick<Case, "shape" | "kernels"> => {
+  const extents = { H: 256, W: 256, P: 256, Q: 256 };
+  return {
+    shape: { N, C, K: 16, ...extents, R: 3, S: 3, stride: 1, padding: 1, groups: 1 },
     kernels: "simd",
   };
+};
+
+test("the convolution's output is never whole in memory, nor its gradient", () => {
+  const one = { ...large(6, 1), pool: { kernel: 4 }, bias: true };
   const two = step(one, { form: "two", store: new PlainStore(), memory: "128MiB" });
   for (const store of [new PlainStore(), new ByImage()]) {
     const merged = step(one, { form: "one", store, memory: "14MiB" });
@@ -150,15 +152,8 @@ test("the convolution's output is never whole in memory, nor its gradient", () =
 });
 
 test("the gradient of an input with a second use is added image by image", () => {
-  // 4 MiB an image, so that each image is added by itself.
-  const shape = { N: 3, C: 16, H: 256, W: 256, K: 16, R: 1, S: 1, P: 256, Q: 256 };
-  const one: Case = {
-    shape: { ...shape, stride: 1, padding: 0, groups: 1 },
-    pool: { kernel: 2 },
-    bias: false,
-    kernels: "simd",
-    twice: true,
-  };
+  // The input has 4 MiB an image too, so each image of its gradient is added by itself.
+  const one = { ...large(3, 16), pool: { kernel: 2 }, bias: false, twice: true };
   const [two, merged] = (["two", "one"] as const).map((form) =>
     step(one, { form, store: new PlainStore(), memory: "128MiB" }),
   );
