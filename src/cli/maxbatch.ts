@@ -82,7 +82,8 @@ const fewSteps = 2;
 
 /**
  * The steps that tell the time of a batch. The first and the last are not timed, and a controller collects in the second, the
- * third and the fifth; four others are left, or more where batches are small and vary more.
+ * third, the fifth and, where there are so many, the ninth and the eleventh. Four others are left, or more where batches are
+ * small and vary more.
  */
 const timedSteps = (batch: number): number => 5 + Math.min(8, Math.max(4, Math.ceil(64 / batch)));
 

@@ -107,7 +107,7 @@ function median(times: readonly number[]): number {
 
 /**
  * The mean time of a step in a long training, of which every `every`-th step collects, by the median steps of both kinds:
- * among many short steps the fastest has had more luck than among few long ones.
+ * the fastest of many short steps was disturbed less by other work of the machine than the fastest of few long ones.
  */
 export function longRun(steps: readonly { ms: number; collects: boolean }[], every: number): number {
   const medianOf = (kind: boolean) =>

@@ -138,16 +138,16 @@ export const conv2dPoolOp: Op<Attributes> = {
   },
 };
 
-/** Adds the sum of each plane to that of its channel, in binary64 and in the order of the images. */
+/** Adds the sum of each plane to that of its channel, in binary64 and in the order of the images, as `biasGradient` does. */
 function addPlaneSums({ engine, empty }: Backward, sums: Float64Array, delta: Tensor, size: number): void {
-  const planes = delta.size / size;
-  const found = empty([planes]);
-  // A plane is a channel of one image here.
-  engine.kernels.biasGradient(found.data, delta.data, { N: 1, C: planes, size });
-  found.data.forEach((sum, plane) => {
-    sums[plane % sums.length]! += sum;
-  });
-  found.dispose();
+  const K = sums.length;
+  const zero = empty([K]);
+  engine.kernels.fill(zero.data, 0);
+  const shape = { N: delta.size / (K * size), C: K, size };
+  // Σδ and Σδ·x̂ of each plane, of which the second is not needed.
+  const found = engine.kernels.batchNormSums(delta.data, delta.data, zero.data, zero.data, shape);
+  for (let plane = 0; 2 * plane < found.length; plane++) sums[plane % K]! += found[2 * plane]!;
+  zero.dispose();
 }
 
 function accumulateSums(run: Backward, bias: Parameter, sums: Float64Array): void {
