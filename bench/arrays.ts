@@ -8,6 +8,7 @@
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { decode, decodeInto, encode, encodeInto, frameCapacity } from "../src/codec/index.js";
+import { median } from "../src/experiments/statistics.js";
 import { createRng } from "../src/rng.js";
 
 const shape = [16, 64, 32, 32];
@@ -40,8 +41,7 @@ export async function bench(args: string[]): Promise<void> {
   }
   const table = new Table({ head: ["", "fastest", "median"], style: { head: [], border: [] } });
   for (const [name, found] of times) {
-    const sorted = found.toSorted((a, b) => a - b);
-    table.push([name, ...[sorted[0]!, sorted[sorted.length >> 1]!].map((ms) => ms.toFixed(2))]);
+    table.push([name, ...[Math.min(...found), median(found)].map((ms) => ms.toFixed(2))]);
   }
   process.stdout.write(`${table.toString()}\n`);
 }

@@ -10,6 +10,7 @@
 import { parseArgs } from "node:util";
 import { Device } from "../src/device/device.js";
 import type { Kernel } from "../src/device/kernel-module.js";
+import { median } from "../src/experiments/statistics.js";
 import type { Kernels } from "../src/kernels/kernels.js";
 import { referenceKernels } from "../src/kernels/reference.js";
 import { simdKernels } from "../src/kernels/simd.js";
@@ -23,8 +24,6 @@ const measureMs = 12;
  * shapes.
  */
 const mostChecked = 40e6;
-
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 /** Milliseconds per call; the call is repeated until the time is measurable. */
 function time(call: () => unknown, clock: () => number): number {

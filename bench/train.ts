@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { createEngine, type EngineOptions } from "../src/engine/engine.js";
 import { backward, type Engine } from "../src/engine/tape.js";
 import { Tensor } from "../src/engine/tensor.js";
+import { median } from "../src/experiments/statistics.js";
 import type { ChannelShape, Kernels } from "../src/kernels/kernels.js";
 import type { SimdKernels } from "../src/kernels/simd.js";
 import { createModel } from "../src/models/models.js";
@@ -92,8 +93,6 @@ interface Row {
 }
 
 type Times = Map<string, number>;
-
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 const cpuMs = (): number => {
   const { user, system } = process.cpuUsage();

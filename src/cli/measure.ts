@@ -6,6 +6,7 @@ import { mostPixels } from "../data/picture.js";
 import { randomImages } from "../data/random.js";
 import type { OccupancyRecord } from "../device/occupancy.js";
 import { type ChainRow, chainRows } from "../engine/chain-rows.js";
+import { median } from "../experiments/statistics.js";
 import { type Checkpoint, restoreNetwork } from "../runs/checkpoint.js";
 import { Summarizer, type Summary } from "../runs/summary.js";
 import type { GradientErrors } from "../stores/gradient-error.js";
@@ -98,24 +99,16 @@ interface How {
   gradientErrors?: GradientErrors;
 }
 
-/** Infinite where there are none. */
-function median(times: readonly number[]): number {
-  const sorted = [...times].sort((a, b) => a - b);
-  const [lower, upper] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
-  return lower === undefined || upper === undefined ? Infinity : (lower + upper) / 2;
-}
-
 /**
  * The mean time of a step in a long training, of which every `every`-th step collects, by the median steps of both kinds:
  * the fastest of many short steps was disturbed less by other work of the machine than the fastest of few long ones.
  */
 export function longRun(steps: readonly { ms: number; collects: boolean }[], every: number): number {
-  const medianOf = (kind: boolean) =>
-    median(steps.filter(({ collects }) => collects === kind).map(({ ms }) => ms));
-  const [usual, collecting] = [medianOf(false), medianOf(true)];
-  return Math.max(usual, collecting) < Infinity
-    ? ((every - 1) * usual + collecting) / every
-    : Math.min(usual, collecting);
+  const [usual, collecting] = [false, true].map((kind) =>
+    steps.filter(({ collects }) => collects === kind).map(({ ms }) => ms),
+  ) as [number[], number[]];
+  if (usual.length === 0 || collecting.length === 0) return median([...usual, ...collecting]);
+  return ((every - 1) * median(usual) + median(collecting)) / every;
 }
 
 /** Runs a few steps under one store, without evaluation. */

@@ -41,9 +41,9 @@ export class Conv2d extends Module {
   }
 
   /** What `pool` puts out behind this layer. Consumes x. */
-  pooled(x: Tensor, { options }: MaxPool2d): Tensor {
+  pooled(x: Tensor, pool: MaxPool2d): Tensor {
     const { weight, bias = null } = this.parameters;
-    return conv2dPool(x, weight!, bias, this.#options, options, this.path);
+    return conv2dPool(x, weight!, bias, this.#options, pool.options, this.path, pool.path);
   }
 }
 

@@ -40,8 +40,8 @@ function pooledImage({ planes, P, Q, ...pool }: PoolShape): { size: number; inde
   return { size, indexBytes: Math.ceil((size * indexBits(pool)) / 8) };
 }
 
-/** Some images of an array that holds `size` values of each. */
-const imagesOf = <Values extends Float32Array | Uint8Array>(
+/** A view of some images of an array that holds `size` values of each. */
+const cut = <Values extends Float32Array | Uint8Array>(
   values: Values,
   size: number,
   first: number,
@@ -62,10 +62,10 @@ function gradientBeforePool(
   const places = device.allocate(count * size, "gradients", run.site);
   const index = run.bits("index");
   for (let i = 0; i < count; i++) {
-    const bits = imagesOf(index, indexBytes, first + i, 1);
-    kernels.unpackBits(imagesOf(device.u8(places), size, i, 1), bits, indexBits(pool));
+    const bits = cut(index, indexBytes, first + i, 1);
+    kernels.unpackBits(cut(device.u8(places), size, i, 1), bits, indexBits(pool));
   }
-  const incoming = imagesOf(dy, size, first, count);
+  const incoming = cut(dy, size, first, count);
   kernels.maxPoolBackward(delta.data, incoming, device.u8(places), { ...pool, planes: count * shape.K });
   device.free(places);
   return delta;
@@ -87,17 +87,17 @@ export const conv2dPoolOp: Op<Attributes> = {
     const inputs = shape.C * shape.H * shape.W;
     for (const { first, count } of slices(shape, shape.N)) {
       const c = run.empty([count, shape.K, shape.P, shape.Q]);
-      const images = imagesOf(x!.data, inputs, first, count);
+      const images = cut(x!.data, inputs, first, count);
       kernels.conv2dForward(c.data, images, weight.value.data, bias?.value.data ?? null, {
         ...shape,
         N: count,
       });
       const places = device.allocate(count * size, "activations", run.site);
-      const to = imagesOf(y.data, size, first, count);
+      const to = cut(y.data, size, first, count);
       kernels.maxPool(to, device.u8(places), c.data, { ...pool, planes: count * shape.K });
       for (let i = 0; run.recording && i < count; i++) {
-        const bits = imagesOf(device.u8(index), indexBytes, first + i, 1);
-        kernels.packBits(bits, imagesOf(device.u8(places), size, i, 1), indexBits(pool));
+        const bits = cut(device.u8(index), indexBytes, first + i, 1);
+        kernels.packBits(bits, cut(device.u8(places), size, i, 1), indexBits(pool));
       }
       device.free(places);
       c.dispose();
@@ -114,7 +114,7 @@ export const conv2dPoolOp: Op<Attributes> = {
     for (const x of run.takeParts("x")) {
       for (const { first, count } of slices(shape, x.shape[0]!)) {
         const delta = gradientBeforePool(run, dy.data, attributes, before + first, count);
-        const images = imagesOf(x.data, C * H * W, first, count);
+        const images = cut(x.data, C * H * W, first, count);
         kernels.conv2dWeightGradient(dw.data, delta.data, images, { ...shape, N: count }, before + first > 0);
         if (bias) addPlaneSums(run, sums, delta, P * Q);
         delta.dispose();
@@ -127,7 +127,7 @@ export const conv2dPoolOp: Op<Attributes> = {
     const write: GradientWriter = (dx, from, images) => {
       for (const { first, count } of slices(shape, images)) {
         const delta = gradientBeforePool(run, dy.data, attributes, from + first, count);
-        const to = imagesOf(dx, C * H * W, first, count);
+        const to = cut(dx, C * H * W, first, count);
         kernels.conv2dInputGradient(to, delta.data, weight.value.data, { ...shape, N: count });
         delta.dispose();
       }
@@ -156,7 +156,7 @@ function accumulateSums(run: Backward, bias: Parameter, sums: Float64Array): voi
   run.accumulate(bias, db);
 }
 
-/** As `conv2d`, then `maxPool2d` with `pool`. */
+/** As `conv2d` at `site`, then `maxPool2d` with `pool` at `poolSite`. Throws a ShapeError that names the layer at fault. */
 export function conv2dPool(
   x: Tensor,
   weight: Parameter,
@@ -164,8 +164,10 @@ export function conv2dPool(
   options: Conv2dOptions,
   pool: PoolOptions,
   site: string,
+  poolSite: string,
 ): Tensor {
   const attributes = conv2dAttributes(x, weight, bias, options, site);
-  const { K, P, Q } = attributes.shape;
-  return apply(conv2dPoolOp, [x], { ...attributes, pool: poolShape(site, [1, K, P, Q], pool) }, site);
+  const { N, K, P, Q } = attributes.shape;
+  const batch = poolShape(poolSite, [N, K, P, Q], pool);
+  return apply(conv2dPoolOp, [x], { ...attributes, pool: { ...batch, planes: K } }, site);
 }

@@ -9,7 +9,7 @@ import type { Parameter } from "../../src/engine/parameter.js";
 import { PlainStore, type Store } from "../../src/engine/store.js";
 import { backward } from "../../src/engine/tape.js";
 import { sizeOf, Tensor } from "../../src/engine/tensor.js";
-import { MemoryError } from "../../src/error.js";
+import { MemoryError, ShapeError } from "../../src/error.js";
 import type { Conv2dShape } from "../../src/kernels/kernels.js";
 import { NoisePass } from "../../src/noise/pass.js";
 import { conv2d, linear } from "../../src/ops/conv.js";
@@ -82,7 +82,7 @@ function step({ shape, pool, bias, kernels, twice = false }: Case, { form, store
   const input = twice ? x.ref : x;
   const pooled =
     form === "one"
-      ? conv2dPool(input, weight, added, options, pool, "c")
+      ? conv2dPool(input, weight, added, options, pool, "c", "pool")
       : maxPool2d(conv2d(input, weight, added, options, "c"), pool, "pool");
   const output = pooled.data.slice();
   const y = twice ? add(pooled, maxPool2d(x, pool, "second use")) : pooled;
@@ -163,4 +163,21 @@ test("the gradient of an input with a second use is added image by image", () =>
     step(one, { form, store: new PlainStore(), memory: "128MiB" }),
   );
   assert.deepEqual(merged!.gradients, two!.gradients);
+});
+
+test("a window that does not fit is an error of the pooling, as it is of the op alone", () => {
+  const kernels = "reference" as const;
+  const extents = { N: 2, C: 1, H: 3, W: 3, K: 1, R: 1, S: 1, P: 3, Q: 3, stride: 1, padding: 0, groups: 1 };
+  const one = { shape: extents, pool: { kernel: 5 }, bias: false, kernels };
+  const messages = (["one", "two"] as const).map((form) => {
+    try {
+      step(one, { form, store: new PlainStore(), memory: "1MiB" });
+    } catch (error) {
+      assert.ok(error instanceof ShapeError);
+      return error.message;
+    }
+    throw new Error("it was no error");
+  });
+  assert.match(messages[0]!, /^pool: /);
+  assert.equal(messages[0], messages[1]);
 });
