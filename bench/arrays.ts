@@ -8,6 +8,7 @@
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { decode, decodeInto, encode, encodeInto, frameCapacity } from "../src/codec/index.js";
+import { UsageError } from "../src/error.js";
 import { median } from "../src/experiments/statistics.js";
 import { createRng } from "../src/rng.js";
 
@@ -18,6 +19,11 @@ const calls = 6;
 
 export async function bench(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { rounds: { type: "string", default: "9" } } });
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1) {
+    const [expected, got] = ["a whole number above 0", values.rounds];
+    throw new UsageError({ where: "--rounds", expected, got, remedy: "give for example 9" });
+  }
   const rng = createRng(1).fork("arrays");
   const x = Float32Array.from({ length: count }, (_, i) =>
     Math.max(0, Math.sin(i / 37) + 0.3 * (rng.uniform() - 0.5)),
@@ -32,7 +38,7 @@ export async function bench(args: string[]): Promise<void> {
     decodeInto: () => decodeInto(frame, y),
   };
   const times = new Map(Object.keys(ways).map((name) => [name, [] as number[]]));
-  for (let round = 0; round < Number(values.rounds); round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const [name, way] of Object.entries(ways)) {
       const start = performance.now();
       for (let i = 0; i < calls; i++) way();
