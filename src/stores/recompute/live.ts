@@ -1,6 +1,7 @@
 /**
  * The bytes that the device holds for the moment, beside what is saved, while a part of a pass is back-propagated or run
- * again: an estimate from the shapes in the trace. Ops that are cheap to compute again write in place.
+ * again: an estimate from the shapes in the trace. Ops that are cheap to compute again write in place. What an op holds only
+ * while it runs is left out, such as the slice of a pooled convolution (ops/conv-pool.ts): 4 MiB, or one image if that is more.
  */
 import type { TracedStep } from "../../engine/plan.js";
 
