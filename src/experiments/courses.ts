@@ -10,6 +10,17 @@ export const stepsOf = ({ records }: Run): StepRecord[] =>
 export const epochsOf = ({ records }: Run): EpochRecord[] =>
   records.filter((record): record is EpochRecord => record.kind === "epoch");
 
+/**
+ * The mean time of a step in milliseconds, without audited steps, if there are others, and without the slowest hundredth, or
+ * at least one: in those, code was compiled, or the machine was suspended or did something else.
+ */
+export function stepMs(run: Run): number {
+  const all = stepsOf(run);
+  const undisturbed = all.filter(({ audited }) => !audited);
+  const times = (undisturbed.length > 0 ? undisturbed : all).map(({ ms }) => ms).sort((a, b) => a - b);
+  return mean(times.slice(0, Math.max(1, times.length - Math.ceil(times.length / 100))));
+}
+
 /** The conv-input ratio of some steps together; null where nothing was packed. */
 export function convRatio(steps: readonly StepRecord[]): number | null {
   const sum = (key: "convRawBytes" | "convPackedBytes") =>

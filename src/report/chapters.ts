@@ -1,5 +1,5 @@
 /** The sections of a report with plots: their captions, their tables, and the empty boxes that client/ fills. */
-import { figure, type Section, table } from "./document.js";
+import { figure, foldedTable, type Section } from "./document.js";
 import type { PageData, RunData } from "./series.js";
 import { measurable } from "./summary.js";
 
@@ -70,7 +70,7 @@ const peakTables = (runs: readonly RunData[]): string =>
     .filter(({ holders }) => holders !== null)
     .map(({ label, holders }) => {
       const { bytes: all, holders: rows, op } = holders!.peak;
-      return table(
+      return foldedTable(
         `${label}: what lives at the peak, in ${op}`,
         ["Site", "Category", "Blocks", "Bytes", "Share"],
         rows.map(({ site, category, blocks, bytes }) => [
@@ -88,7 +88,7 @@ function layers(runs: readonly RunData[]): Section {
   const tables = runs
     .filter(({ sites }) => sites.length > 0)
     .map(({ label, sites }) =>
-      table(
+      foldedTable(
         `${label}: layers at their last collection`,
         ["Layer", "Bound", "Zeros", "Ratio"],
         sites.map(({ name, bound, zeros, ratio }) => [
@@ -129,7 +129,7 @@ function gradients(runs: readonly RunData[]): Section {
   const tables = runs
     .filter(({ probes }) => probes.length > 0)
     .map(({ label, probes }) =>
-      table(
+      foldedTable(
         `${label}: error of each weight gradient`,
         [
           "Weight",

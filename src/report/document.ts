@@ -65,13 +65,17 @@ export const figure = (name: string, title: string, caption: string, after = "")
 <figcaption>${caption}</figcaption>
 ${after}</figure>`;
 
-/** A collapsed table with the numbers of the plot above it. */
+/** A table whose first column names the rows. */
 export const table = (
   caption: string,
   head: readonly string[],
   body: readonly (readonly string[])[],
 ): string =>
-  `<details><summary>${html(caption)}</summary>
-<div class="scroll" tabindex="0"><table><caption>${html(caption)}</caption><thead><tr>${head.map((cell, i) => `<th scope="col"${i > 0 ? ' class="number"' : ""}>${html(cell)}</th>`).join("")}</tr></thead><tbody>
+  `<div class="scroll" tabindex="0"><table><caption>${html(caption)}</caption><thead><tr>${head.map((cell, i) => `<th scope="col"${i > 0 ? ' class="number"' : ""}>${html(cell)}</th>`).join("")}</tr></thead><tbody>
 ${body.map(([first, ...rest]) => `<tr><th scope="row">${html(first!)}</th>${rest.map((cell) => `<td class="number">${html(cell)}</td>`).join("")}</tr>`).join("\n")}
-</tbody></table></div></details>`;
+</tbody></table></div>`;
+
+/** A table that is closed until the reader opens it: the numbers of the figure above it. */
+export const foldedTable = (...[caption, head, body]: Parameters<typeof table>): string =>
+  `<details><summary>${html(caption)}</summary>
+${table(caption, head, body)}</details>`;

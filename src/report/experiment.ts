@@ -41,23 +41,24 @@ const claim = ({ claim, words, difference }: Result): Section => ({
     `<h3>Where they differ, and why</h3>\n${paragraphs([difference])}`,
 });
 
-/** A table that is open, unlike those below figures. */
-const openTable = ({ title, head, rows }: ResultTable): string =>
-  table(title, head, rows).replace("<details>", "<details open>");
+const tableOf = ({ title, head, rows }: ResultTable): string => table(title, head, rows);
 
 const tables = ({ tables: all }: Result): Section => ({
   id: "tables",
   title: "Tables",
-  body: all.map(openTable).join("\n"),
+  body: all.map(tableOf).join("\n"),
 });
 
-const figures = ({ figures: all, name }: Result): Section => ({
+/** The variants in their order, which is that of their colours. */
+const labelsOf = (runs: readonly ResultRun[]): string[] => [...new Set(runs.map(({ label }) => label))];
+
+const figures = ({ figures: all, name, runs }: Result): Section => ({
   id: "figures",
   title: "Figures",
   body: all
     .map(
       (each) =>
-        `<figure id="figure-${each.name}">\n${drawFigure(each)}\n<figcaption>${html(each.caption)} Data: ${html(name)}/${html(each.name)}.csv.</figcaption></figure>`,
+        `<figure id="figure-${each.name}">\n${drawFigure(each, labelsOf(runs))}\n<figcaption>${html(each.caption)} Data: ${html(name)}/${html(each.name)}.csv.</figcaption></figure>`,
     )
     .join("\n"),
 });
@@ -80,7 +81,7 @@ const runs = ({ runs: all }: Result): Section => ({
   body:
     all.length === 0
       ? ""
-      : openTable({
+      : tableOf({
           title: "Every run; equal code and settings give equal weights on any machine",
           head: ["", "seed", "status", "steps", "test accuracy", "weights, SHA-256", "code (commit)"],
           rows: all.map(runRow),
@@ -103,6 +104,6 @@ function origin({ machine, code, command, written, data, seeds, settings }: Resu
   return {
     id: "origin",
     title: "Origin",
-    body: openTable({ title: "What is needed to repeat this", head: ["", ""], rows }),
+    body: tableOf({ title: "What is needed to repeat this", head: ["", ""], rows }),
   };
 }

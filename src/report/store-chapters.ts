@@ -1,6 +1,6 @@
 /** The sections with plots of a page that compares stores. */
 import type { Comparison } from "../runs/comparison.js";
-import { figure, type Section, table } from "./document.js";
+import { figure, foldedTable, type Section } from "./document.js";
 
 const scientific = (value: number | null): string => (value === null ? "–" : value.toExponential(2));
 
@@ -20,7 +20,7 @@ function layers({ stores }: Comparison): Section {
   const tables = stores
     .filter(({ noise }) => noise > 0)
     .map(({ store, layers }) =>
-      table(
+      foldedTable(
         `${store}: error of each parameter’s gradient`,
         ["Parameter", "Values", "Gradient", "Bias", "σ", "Signal ÷ noise"],
         layers.map(({ parameter, weights, gradient, bias, sigma, error }) => [

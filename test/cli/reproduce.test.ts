@@ -108,6 +108,35 @@ for (const [out, who] of [
   });
 }
 
+test("another command in the same folder takes no run from the first one", async () => {
+  const begin = (name: string) => {
+    const [, , ...rest] = argumentsFor("shared", []);
+    const child = spawn(process.execPath, [main, "reproduce", name, ...rest, "--jobs", "1"], {
+      stdio: "ignore",
+    });
+    return { child, ended: new Promise<number | null>((resolve) => child.once("close", resolve)) };
+  };
+  put("third", {
+    scales: { ...smallExperiment.scales, smoke: { ...smallExperiment.scales.smoke, seeds: [3] } },
+  });
+  const first = begin("small");
+  const begun = () => {
+    try {
+      return runsOf("shared").length > 0;
+    } catch {
+      return false;
+    }
+  };
+  while (!begun() && first.child.exitCode === null) await setTimeout(5);
+  const second = begin("third");
+  assert.deepEqual(await Promise.all([first.ended, second.ended]), [0, 0]);
+  assert.deepEqual(found("shared"), found("whole"));
+  assert.deepEqual(
+    readdirSync(join(folder, "shared")).filter((name) => name.startsWith("plan")),
+    [],
+  );
+});
+
 test("a full disk loses nothing", () => {
   // 64 KiB hold the first records and not the weights. Node itself writes no larger files.
   const command = `ulimit -f 128; exec "${process.execPath}" "${main}" ${argumentsFor("full", [])

@@ -9,6 +9,7 @@ import { reZeroed } from "../../src/experiments/answers/own-choices.js";
 import { layerRatios } from "../../src/experiments/answers/ratios.js";
 import { answers } from "../../src/experiments/answers/registry.js";
 import { peakOf } from "../../src/experiments/answers/whole-memory.js";
+import { stepMs, stepsOf } from "../../src/experiments/courses.js";
 import type { ProbeRow } from "../../src/stores/probe.js";
 import { planned, runOf, smallExperiment } from "./small-experiment.js";
 
@@ -36,6 +37,16 @@ test("accuracies, their paired difference, and the ratios of the whole run and o
     figures.map(({ name }) => name),
     ["accuracy", "test-accuracy", "ratio"],
   );
+});
+
+test("the time of a step leaves out audited steps and pauses", () => {
+  const run = runOf(planned(), 0.8);
+  const [first, second] = stepsOf(run);
+  const timed = (ms: number, audited = false) => ({ ...first!, ms, audited });
+  const records = [...Array.from({ length: 198 }, () => second!), timed(5000), timed(9000), timed(70, true)];
+  assert.equal(stepMs({ ...run, records }), 10);
+  assert.ok(stepMs({ ...run, records: [...records, timed(5000), timed(5000)] }) > 10);
+  assert.equal(stepMs({ ...run, records: [timed(70, true)] }), 70);
 });
 
 test("the time to an accuracy is that of the steps up to the first epoch that has it", () => {

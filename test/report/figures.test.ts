@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { decode } from "fast-png";
-import type { Figure } from "../../src/experiments/figure.js";
+import type { BandFigure, Figure } from "../../src/experiments/figure.js";
 import { csvOf } from "../../src/report/figures/csv.js";
 import { drawFigure } from "../../src/report/figures/draw.js";
 import { writeFigures } from "../../src/report/figures/files.js";
@@ -66,6 +66,16 @@ test("every kind of figure has its marks, its title and its legend", () => {
   assert.ok(count(drawn.get("stack")!, /fill="var\(--saved\)"/g) >= 3, "two bars and the legend");
 });
 
+test("a series has the colour of its place among all variants, and its own one if it is none of them", () => {
+  const [bands, layers] = figures;
+  const alone = { ...bands!, bands: (bands as BandFigure).bands.slice(1) } as Figure;
+  const order = ["plain", "COMET & more"];
+  const colours = (svg: string) => [...new Set(svg.match(/var\(--run-\d\)/g))];
+  assert.deepEqual(colours(drawFigure(alone, order)), ["var(--run-2)"]);
+  assert.deepEqual(colours(drawFigure(bands!, order)), ["var(--run-1)", "var(--run-2)"]);
+  assert.deepEqual(drawFigure(layers!, order), drawFigure(layers!));
+});
+
 test("outside a page a figure has literal colours, other ones in the dark", () => {
   for (const figure of figures) {
     const svg = drawFigure(figure);
@@ -87,7 +97,10 @@ test("a figure's data has a line for each value", () => {
 test("a bundle holds every figure twice as SVG, twice as PNG, with data and captions", async () => {
   const folder = mkdtempSync(join(tmpdir(), "comet-figures-"));
   try {
-    await writeFigures({ name: "mine", question: "Is it?", figures, origin: ["Seeds 1, 2"] }, folder);
+    await writeFigures(
+      { name: "mine", question: "Is it?", figures, labels: [], origin: ["Seeds 1, 2"] },
+      folder,
+    );
     const files = readdirSync(folder);
     assert.equal(files.length, 5 * figures.length + 1);
     for (const { name } of figures) {

@@ -2,6 +2,8 @@
  * `comet reproduce`: the paper's evaluation. Runs what is missing, goes on with what was interrupted, leaves out what is
  * done with equal settings and code, and writes for each experiment a result and a page with claim beside measurement.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
@@ -129,11 +131,9 @@ async function reproduce(names: readonly string[], options: ReproduceOptions): P
     return;
   }
   makeFolder(folders[0]!);
-  const plan = join(out, "plan.json");
-  writePlan(plan, { out: folders[0]!, adopt, anyCode, runs: open });
   const measurements = new Map(planned.flatMap((each) => each.measurements.map((one) => [one.key, one])));
   const measuring = [...measurements.values()].filter((each) => keptMeasurement(out, each) === undefined);
-  const whole = !options.run || (await computeAll(open, measuring, plan, options));
+  const whole = !options.run || (await computeAll(open, measuring, options));
   const after = findRuns(folders);
   const command = ["comet", ...process.argv.slice(2)].join(" ");
   // What draws figures takes a while to load, and no other command needs it.
@@ -172,9 +172,13 @@ function withData(
 async function computeAll(
   runs: readonly PlannedRun[],
   measuring: readonly PlannedMeasurement[],
-  plan: string,
-  { jobs: most, out }: ReproduceOptions,
+  { jobs: most, out, adopt, anyCode }: ReproduceOptions,
 ): Promise<boolean> {
+  if (runs.length + measuring.length === 0) return true;
+  // The plan is not in OUT, since another command may work there at the same time.
+  const folder = mkdtempSync(join(tmpdir(), "comet-plan-"));
+  const plan = join(folder, "plan.json");
+  writePlan(plan, { out: join(out, "runs"), adopt, anyCode, runs: [...runs] });
   const training = runs.map(
     (run, i): Job => ({
       title: `${run.label}, seed ${run.seed}`,
@@ -200,7 +204,6 @@ async function computeAll(
   );
   // The longest runs first, so that no long one is left at the end; measurements have the machine for themselves.
   const jobs = [...training.sort((a, b) => b.steps - a.steps), ...measured.keys()];
-  if (jobs.length === 0) return true;
   const here = roomOfThis();
   const room = most === undefined ? here : { ...here, cores: most };
   const table = liveTable(jobs, room);
@@ -215,6 +218,7 @@ async function computeAll(
     });
   } finally {
     table.stop();
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -57,7 +57,7 @@ export async function writeResult(
   };
   const page = join(out, `${name}.html`);
   writeAtomically(join(out, `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
-  await writeFigures({ ...result, origin: originOf(result) }, join(out, name));
+  await writeFigures({ ...result, labels, origin: originOf(result) }, join(out, name));
   writeAtomically(page, experimentHtml(result));
   return { result, page };
 }

@@ -2,7 +2,7 @@
 import type { Run } from "../../runs/run.js";
 import { Summarizer, type Summary } from "../../runs/summary.js";
 import type { Answer, Evidence, ResultTable, VariantRuns } from "../answer.js";
-import { accuracyBand, band, convRatio, epochRatios } from "../courses.js";
+import { accuracyBand, band, convRatio, epochRatios, stepMs } from "../courses.js";
 import type { Figure } from "../figure.js";
 import { bytes, count, percent, points, spreadPercent, times } from "../formats.js";
 import { type BySeed, type Difference, deviation, difference, mean } from "../statistics.js";
@@ -24,7 +24,8 @@ export interface Measured {
   lowestRatio: number | null;
   savedPeakBytes: number;
   devicePeakBytes: number;
-  seconds: number;
+  /** The mean over the seeds of a step's time. */
+  stepMs: number;
   difference: Difference | null;
 }
 
@@ -57,7 +58,7 @@ export function measuredOf(variants: readonly VariantRuns[]): Measured[] {
       lowestRatio: Number.isFinite(lowest) ? lowest : null,
       savedPeakBytes: largest("savedPeakBytes"),
       devicePeakBytes: largest("devicePeakBytes"),
-      seconds: mean(each.map(({ stepSeconds }) => stepSeconds)),
+      stepMs: mean([...runs.values()].map(stepMs)),
       difference: first && accuracies.size > 0 ? difference(first.accuracies, accuracies) : null,
     });
   }
@@ -77,7 +78,7 @@ export function accuracyTable(measured: readonly Measured[]): ResultTable {
       "its lowest epoch",
       "saved, peak",
       "device, peak",
-      "seconds in steps",
+      "ms a step",
     ],
     rows: measured.map((each) => [
       each.label,
@@ -89,7 +90,7 @@ export function accuracyTable(measured: readonly Measured[]): ResultTable {
       times(each.lowestRatio),
       bytes(each.savedPeakBytes),
       bytes(each.devicePeakBytes),
-      each.seconds.toFixed(1),
+      each.stepMs.toFixed(1),
     ]),
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { Run } from "../../runs/run.js";
 import type { Answer, Evidence, ResultTable } from "../answer.js";
-import { epochsOf, stepsOf } from "../courses.js";
+import { epochsOf, stepMs, stepsOf } from "../courses.js";
 import { count, digits, percent } from "../formats.js";
 import { mean } from "../statistics.js";
 import { accuracyTable, courseFigures, differenceWords, measuredOf } from "./accuracy.js";
@@ -17,21 +17,19 @@ interface Largest {
   imagesPerSecond: number | null;
 }
 
-/** The seconds of training until an epoch ends with this test accuracy; null if none does. */
+/**
+ * The seconds of training until an epoch ends with this test accuracy: its steps times the mean time of a step. Null if no
+ * epoch does.
+ */
 export function secondsTo(run: Run, accuracy: number): number | null {
-  const steps = stepsOf(run);
   const reached = epochsOf(run).find(({ testAccuracy }) => testAccuracy >= accuracy);
   if (!reached) return null;
-  const before = steps.filter(({ epoch }) => epoch <= reached.epoch);
-  return before.reduce((sum, { ms }) => sum + ms, 0) / 1000;
+  const before = stepsOf(run).filter(({ epoch }) => epoch <= reached.epoch);
+  return (before.length * stepMs(run)) / 1000;
 }
 
-/** Images a second over all steps of a run but the first. */
-export function speedOf(run: Run): number | null {
-  const steps = stepsOf(run).slice(1);
-  const ms = steps.reduce((sum, step) => sum + step.ms, 0);
-  return ms > 0 ? (1000 * steps.length * run.manifest.settings.batch) / ms : null;
-}
+/** Images a second in the steps of a run. */
+export const speedOf = (run: Run): number => (1000 * run.manifest.settings.batch) / stepMs(run);
 
 export function largerBatch({ variants, measurements }: Evidence): Answer {
   const measured = measuredOf(variants);
@@ -63,19 +61,19 @@ export function largerBatch({ variants, measurements }: Evidence): Answer {
   if (goal !== null) {
     const times: ResultTable = {
       title: `Time to ${percent(goal)}, the mean accuracy at which ${measured[0]!.label} ends`,
-      head: ["", "batch", "device, peak, MiB", "images a second", "seconds in steps to that accuracy"],
+      head: ["", "batch", "device, peak, MiB", "images a second", "seconds of steps to that accuracy"],
       rows: [],
     };
     for (const { label, runs } of variants.filter(({ runs }) => runs.size > 0)) {
       const all = [...runs.values()];
-      const speeds = all.flatMap((run) => speedOf(run) ?? []);
+      const speeds = all.map(speedOf);
       const reached = all.flatMap((run) => secondsTo(run, goal) ?? []);
       const peak = measured.find((each) => each.label === label)!.devicePeakBytes;
       times.rows.push([
         label,
         String(all[0]!.manifest.settings.batch),
         (peak / 2 ** 20).toFixed(1),
-        speeds.length > 0 ? mean(speeds).toFixed(1) : "–",
+        mean(speeds).toFixed(1),
         reached.length > 0
           ? `${mean(reached).toFixed(1)} (${reached.length} of ${count(all.length, "seed")})`
           : "not reached",

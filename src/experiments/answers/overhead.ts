@@ -3,7 +3,6 @@
  * collections of statistics costs and gives, from whole runs.
  */
 import type { Answer, Evidence } from "../answer.js";
-import { stepsOf } from "../courses.js";
 import { bytes, percent } from "../formats.js";
 import { accuracyTable, courseFigures, differenceWords, measuredOf, ratioWords } from "./accuracy.js";
 
@@ -58,16 +57,6 @@ export function overhead({ variants, measurements }: Evidence): Answer {
     }
   }
   if (measured.length > 0) {
-    answer.tables.push({
-      title: "Whole runs: time of a step, mean of all but the first",
-      head: ["", "milliseconds"],
-      rows: variants
-        .filter(({ runs }) => runs.size > 0)
-        .map(({ label, runs }) => {
-          const steps = [...runs.values()].flatMap((run) => stepsOf(run).slice(1));
-          return [label, (steps.reduce((sum, { ms }) => sum + ms, 0) / Math.max(1, steps.length)).toFixed(1)];
-        }),
-    });
     answer.tables.push(accuracyTable(measured));
     answer.words = [...answer.words, ...differenceWords(measured), ...ratioWords(measured)];
   }

@@ -11,26 +11,34 @@ import { escapeHtml } from "../escape.js";
 const width = 760;
 const font = "DejaVu Sans, system-ui, sans-serif";
 
-/** The figure as an SVG element, with a legend above the plot. */
-export function drawFigure(figure: Figure): string {
-  const drawn = drawnBy(figure);
-  return withLegend(figure, drawn);
+/**
+ * The figure as an SVG element, with a legend above the plot. A series named in `order` has the colour of its place there, so
+ * that it has the same one in all figures of a page.
+ */
+export function drawFigure(figure: Figure, order: readonly string[] = []): string {
+  return withLegend(figure, drawnBy(figure, order));
+}
+
+interface Series {
+  label: string;
+  colour: string;
+  symbol: "circle" | "triangle";
 }
 
 interface Drawn {
   svg: string;
   height: number;
-  legend: readonly { label: string; colour: string }[];
+  legend: readonly Series[];
 }
 
-function drawnBy(figure: Figure): Drawn {
+function drawnBy(figure: Figure, order: readonly string[]): Drawn {
   switch (figure.kind) {
     case "bands":
-      return bands(figure);
+      return bands(figure, order);
     case "layers":
-      return layers(figure);
+      return layers(figure, order);
     case "pareto":
-      return pareto(figure);
+      return pareto(figure, order);
     case "stack":
       return stack(figure);
   }
@@ -39,15 +47,18 @@ function drawnBy(figure: Figure): Drawn {
 /** There are so many colours that all eyes can tell apart; after these, the shape differs. */
 const colours = 6;
 
-const colourOf = (i: number): string => `var(--run-${(i % colours) + 1})`;
+function seriesOf(labels: readonly string[], order: readonly string[]): Series[] {
+  const ordered = labels.every((label) => order.includes(label));
+  return [...new Set(labels)].map((label, i) => {
+    const place = ordered ? order.indexOf(label) : i;
+    const colour = `var(--run-${(place % colours) + 1})`;
+    return { label, colour, symbol: place < colours ? "circle" : "triangle" };
+  });
+}
 
-const symbolOf = (i: number): "circle" | "triangle" => (i < colours ? "circle" : "triangle");
-
-const legendOf = (labels: readonly string[]) => labels.map((label, i) => ({ label, colour: colourOf(i) }));
-
-const coloured = (labels: readonly string[]) => ({
-  domain: [...labels],
-  range: labels.map((_, i) => colourOf(i)),
+const coloured = (series: readonly Series[]) => ({
+  domain: series.map(({ label }) => label),
+  range: series.map(({ colour }) => colour),
 });
 
 /** Plot's options of all figures. Only what an SVG viewer without a page needs is set here. */
@@ -66,8 +77,11 @@ const textOf = (plot: (SVGSVGElement | HTMLElement) & Plot.Plot, height: number)
   height,
 });
 
-function bands({ x, y, bands }: BandFigure): Drawn {
-  const labels = bands.map(({ label }) => label);
+function bands({ x, y, bands }: BandFigure, order: readonly string[]): Drawn {
+  const legend = seriesOf(
+    bands.map(({ label }) => label),
+    order,
+  );
   const points = bands.flatMap(({ label, points }) => points.map((point) => ({ ...point, label })));
   const height = 380;
   const plot = Plot.plot({
@@ -76,13 +90,13 @@ function bands({ x, y, bands }: BandFigure): Drawn {
     grid: true,
     x: across(x),
     y: { label: y, nice: true },
-    color: coloured(labels),
+    color: coloured(legend),
     marks: [
       Plot.areaY(points, { x: "x", y1: "low", y2: "high", z: "label", fill: "label", fillOpacity: 0.2 }),
       Plot.line(points, { x: "x", y: "mean", z: "label", stroke: "label" }),
     ],
   });
-  return { ...textOf(plot, height), legend: legendOf(labels) };
+  return { ...textOf(plot, height), legend };
 }
 
 /** A legible number on a logarithmic axis. */
@@ -102,9 +116,12 @@ const logarithmic = (values: readonly number[]) => {
   } as const;
 };
 
-function layers({ x, dots }: LayerFigure): Drawn {
+function layers({ x, dots }: LayerFigure, order: readonly string[]): Drawn {
   const names = [...new Set(dots.map(({ layer }) => layer))];
-  const series = [...new Set(dots.map(({ series }) => series))];
+  const legend = seriesOf(
+    dots.map(({ series }) => series),
+    order,
+  );
   const height = 70 + 16 * names.length;
   const longest = greatestOf(names.map((name) => name.length));
   const plot = Plot.plot({
@@ -113,14 +130,17 @@ function layers({ x, dots }: LayerFigure): Drawn {
     grid: true,
     x: { ...logarithmic(dots.map(({ value }) => value)), ...across(x) },
     y: { label: null, domain: names },
-    color: coloured(series),
+    color: coloured(legend),
     marks: [Plot.dot(dots, { x: "value", y: "layer", stroke: "series", r: 4 })],
   });
-  return { ...textOf(plot, height), legend: legendOf(series) };
+  return { ...textOf(plot, height), legend };
 }
 
-function pareto({ x, y, logX, logY, points }: ParetoFigure): Drawn {
-  const series = [...new Set(points.map((point) => point.series))];
+function pareto({ x, y, logX, logY, points }: ParetoFigure, order: readonly string[]): Drawn {
+  const legend = seriesOf(
+    points.map(({ series }) => series),
+    order,
+  );
   const height = 420;
   const axis = (log: boolean, values: readonly number[]) =>
     log ? logarithmic(values) : { nice: true, inset: 8 };
@@ -142,14 +162,14 @@ function pareto({ x, y, logX, logY, points }: ParetoFigure): Drawn {
       ),
       label: y,
     },
-    color: coloured(series),
-    symbol: { domain: series, range: series.map((_, i) => symbolOf(i)) },
+    color: coloured(legend),
+    symbol: { domain: coloured(legend).domain, range: legend.map(({ symbol }) => symbol) },
     marks: [
       Plot.line(points, { x: "x", y: "y", z: "series", stroke: "series" }),
       Plot.dot(points, { x: "x", y: "y", fill: "series", symbol: "series", r: 4 }),
     ],
   });
-  return { ...textOf(plot, height), legend: legendOf(series) };
+  return { ...textOf(plot, height), legend };
 }
 
 const mebibyte = 2 ** 20;
@@ -159,7 +179,7 @@ function stack({ bars }: StackFigure): Drawn {
   const categories = [...new Set(bars.map(({ category }) => category))];
   const height = 80 + 44 * labels.length;
   const longest = greatestOf(labels.map((label) => label.length));
-  const legend = categories.map((category) => ({ label: category, colour: `var(--${category})` }));
+  const legend = categories.map((label): Series => ({ label, colour: `var(--${label})`, symbol: "circle" }));
   const plot = Plot.plot({
     ...frame(height),
     marginLeft: Math.min(width / 2, 20 + 7.2 * longest),
@@ -183,11 +203,11 @@ function stack({ bars }: StackFigure): Drawn {
 function withLegend({ title }: Figure, { svg, height, legend }: Drawn): string {
   const rows: string[] = [];
   let [left, top] = [10, 40];
-  for (const [i, { label, colour }] of legend.entries()) {
+  for (const { label, colour, symbol } of legend) {
     const wide = 30 + 7.4 * label.length;
     if (left + wide > width && left > 10) [left, top] = [10, top + 20];
     rows.push(
-      `<path d="M${left} ${top + 1}${symbolOf(i) === "circle" ? "h11v-11h-11z" : "l5.5 -11l5.5 11z"}" fill="${colour}"/><text x="${left + 17}" y="${top}">${escapeHtml(label)}</text>`,
+      `<path d="M${left} ${top + 1}${symbol === "circle" ? "h11v-11h-11z" : "l5.5 -11l5.5 11z"}" fill="${colour}"/><text x="${left + 17}" y="${top}">${escapeHtml(label)}</text>`,
     );
     left += wide;
   }

@@ -15,6 +15,8 @@ interface Bundle {
   name: string;
   question: string;
   figures: readonly Figure[];
+  /** Labels in the order of their colours. */
+  labels: readonly string[];
   /** Where the figures are from: machine, commit, seeds and so on, a line each. */
   origin: readonly string[];
 }
@@ -23,7 +25,7 @@ const bothThemes: readonly Theme[] = ["light", "dark"];
 
 /** Writes the bundle of a result into `folder`. Without the packages that draw PNG, the captions say so. */
 export async function writeFigures(
-  { name, question, figures, origin }: Bundle,
+  { name, question, figures, labels, origin }: Bundle,
   folder: string,
 ): Promise<void> {
   if (figures.length === 0) return;
@@ -31,7 +33,7 @@ export async function writeFigures(
   const png = await rasterizer();
   const captions = [`# ${name}`, "", question, "", ...origin.map((line) => `- ${line}`), ""];
   for (const figure of figures) {
-    const svg = drawFigure(figure);
+    const svg = drawFigure(figure, labels);
     for (const theme of bothThemes) {
       const image = themed(svg, theme);
       writeAtomically(join(folder, `${figure.name}-${theme}.svg`), `${image}\n`);
