@@ -7,6 +7,8 @@ export interface ResultTable {
   title: string;
   head: string[];
   rows: string[][];
+  /** What a reader of the table must know. */
+  note?: string;
 }
 
 export interface Answer {

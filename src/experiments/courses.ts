@@ -2,7 +2,7 @@
 import type { Run } from "../runs/run.js";
 import type { EpochRecord, StepRecord } from "../training/records.js";
 import type { BandPoint } from "./figure.js";
-import { deviation, mean } from "./statistics.js";
+import { deviation, mean, median } from "./statistics.js";
 
 export const stepsOf = ({ records }: Run): StepRecord[] =>
   records.filter((record): record is StepRecord => record.kind === "step");
@@ -11,14 +11,29 @@ export const epochsOf = ({ records }: Run): EpochRecord[] =>
   records.filter((record): record is EpochRecord => record.kind === "epoch");
 
 /**
- * The mean time of a step in milliseconds, without audited steps, if there are others, and without the slowest hundredth, or
- * at least one: in those, code was compiled, or the machine was suspended or did something else.
+ * The steps whose times tell something: neither the first, in which code is compiled, nor audited ones, nor those that took
+ * ten times as long as usual, because the machine was suspended meanwhile.
  */
-export function stepMs(run: Run): number {
+function timedSteps(run: Run): StepRecord[] {
   const all = stepsOf(run);
-  const undisturbed = all.filter(({ audited }) => !audited);
-  const times = (undisturbed.length > 0 ? undisturbed : all).map(({ ms }) => ms).sort((a, b) => a - b);
-  return mean(times.slice(0, Math.max(1, times.length - Math.ceil(times.length / 100))));
+  const undisturbed = all.slice(1).filter(({ audited }) => !audited);
+  const some = undisturbed.length > 0 ? undisturbed : all;
+  const usual = median(some.map(({ ms }) => ms));
+  return some.filter(({ ms }) => ms <= 10 * usual);
+}
+
+/** The mean time of a step in milliseconds. */
+export const stepMs = (run: Run): number => mean(timedSteps(run).map(({ ms }) => ms));
+
+/** The median times of steps that collect statistics and of others, and the number of the former; null if there are none. */
+export function collecting(run: Run): { steps: number; collectingMs: number; otherMs: number } | null {
+  const collects = new Set(run.records.flatMap((each) => (each.kind === "sites" ? [each.step] : [])));
+  const timed = timedSteps(run);
+  const times = (kind: boolean) =>
+    timed.filter(({ step }) => collects.has(step) === kind).map(({ ms }) => ms);
+  const [yes, no] = [times(true), times(false)];
+  if (yes.length === 0 || no.length === 0) return null;
+  return { steps: collects.size, collectingMs: median(yes), otherMs: median(no) };
 }
 
 /** The conv-input ratio of some steps together; null where nothing was packed. */

@@ -36,7 +36,17 @@ export interface ParetoFigure extends Described {
   y: string;
   logX: boolean;
   logY: boolean;
-  points: { series: string; x: number; y: number; label: string }[];
+  points: ParetoPoint[];
+}
+
+export interface ParetoPoint {
+  series: string;
+  x: number;
+  y: number;
+  /** The spread of y, where it is known. */
+  low?: number;
+  high?: number;
+  label: string;
 }
 
 /** Bytes by category at one moment, a bar for each variant. */

@@ -1,7 +1,7 @@
 /** Where planned runs stand: what of them is found in folders of runs, finished or not. */
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { DataError } from "../error.js";
+import { DataError, UsageError } from "../error.js";
 import { isLocked } from "../files/lock.js";
 import type { Code } from "../runs/code.js";
 import { type Manifest, readManifest } from "../runs/manifest.js";
@@ -18,12 +18,15 @@ export type Standing =
   /** `busy`: another process computes it. `foreign`: other code began it. */
   | ({ kind: "done" | "interrupted" | "failed" | "busy" | "foreign" } & FoundRun);
 
-/** All runs below some folders, by their keys. A folder that is no run is left out, and so is a missing folder. */
+/**
+ * All runs below some folders, by their keys: a folder may hold runs, may be a run, or may hold results with their runs in
+ * `runs`. What is no run is left out, and so is a missing folder.
+ */
 export function findRuns(folders: readonly string[]): Map<string, FoundRun[]> {
   const found = new Map<string, FoundRun[]>();
   for (const folder of folders) {
-    for (const name of namesIn(folder)) {
-      const path = join(folder, name);
+    const places = [folder, ...[folder, join(folder, "runs")].flatMap(within)];
+    for (const path of new Set(places)) {
       try {
         const manifest = readManifest(path);
         const key = keyOfManifest(manifest);
@@ -36,18 +39,33 @@ export function findRuns(folders: readonly string[]): Map<string, FoundRun[]> {
   return found;
 }
 
-function namesIn(folder: string): string[] {
+function within(folder: string): string[] {
   try {
-    return readdirSync(folder).sort();
+    return readdirSync(folder)
+      .sort()
+      .map((name) => join(folder, name));
   } catch {
     return [];
+  }
+}
+
+/** Throws a UsageError for the first folder that does not exist: a mistyped one would be no reason to train again. */
+export function checkFolders(folders: readonly string[]): void {
+  for (const folder of folders) {
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) continue;
+    throw new UsageError({
+      where: "--adopt",
+      expected: "a folder of runs, of results, or of one run",
+      got: `${folder}, which is none`,
+      remedy: "correct the path, or leave it out",
+    });
   }
 }
 
 /** Best first. */
 const order: readonly Standing["kind"][] = ["done", "busy", "interrupted", "failed", "foreign"];
 
-/** `anyCode`: runs of other code count as if this code had computed them. */
+/** `anyCode`: runs of other code count too, behind those of this code. */
 export function standingOf(
   planned: PlannedRun,
   found: ReadonlyMap<string, readonly FoundRun[]>,
@@ -57,7 +75,9 @@ export function standingOf(
   const standings = (found.get(planned.key) ?? [])
     .filter(({ manifest }) => measuresEnough(planned, manifest))
     .map((run) => ({ ...run, kind: kindOf(run, code, anyCode) }));
-  const [best] = standings.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+  const rank = ({ kind, manifest }: (typeof standings)[number]) =>
+    2 * order.indexOf(kind) + (codesOf(manifest).some((other) => other !== code) ? 1 : 0);
+  const [best] = standings.sort((a, b) => rank(a) - rank(b));
   return best ?? { kind: "missing" };
 }
 

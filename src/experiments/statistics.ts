@@ -20,8 +20,10 @@ export function deviation(values: readonly number[]): number | null {
 
 export interface Difference {
   mean: number;
-  /** Standard error; null where one side has fewer than two values. */
+  /** Standard error; null where one pair, or one value of a side, tells none. */
   error: number | null;
+  /** The 95 % interval of the mean by Student's t; null without an error. */
+  interval: readonly [number, number] | null;
   /** The number of seeds that both sides have; 0 if the sides were not paired. */
   pairs: number;
 }
@@ -31,20 +33,39 @@ export type BySeed = ReadonlyMap<number, number>;
 
 /**
  * b − a. Runs of one seed begin with the same weights and see the same batches, so they are paired, and the standard error
- * is that of the differences of pairs. With fewer than two common seeds, it is that of the difference of two means.
+ * is that of the differences of pairs; other seeds do not count then. Without common seeds it is the difference of two means.
  */
 export function difference(a: BySeed, b: BySeed): Difference {
   const common = [...a.keys()].filter((seed) => b.has(seed));
-  if (common.length >= 2) {
+  if (common.length > 0) {
     const differences = common.map((seed) => b.get(seed)! - a.get(seed)!);
-    const error = deviation(differences)! / Math.sqrt(differences.length);
-    return { mean: mean(differences), error, pairs: common.length };
+    const spread = deviation(differences);
+    const error = spread === null ? null : spread / Math.sqrt(differences.length);
+    return withInterval(mean(differences), error, common.length - 1, common.length);
   }
   const [first, second] = [[...a.values()], [...b.values()]];
   const [sdA, sdB] = [deviation(first), deviation(second)];
   const error =
     sdA === null || sdB === null ? null : Math.sqrt(sdA ** 2 / first.length + sdB ** 2 / second.length);
-  return { mean: mean(second) - mean(first), error, pairs: 0 };
+  // Welch's degrees of freedom are never fewer than those of the smaller side.
+  const freedom = Math.min(first.length, second.length) - 1;
+  return withInterval(mean(second) - mean(first), error, freedom, 0);
+}
+
+function withInterval(middle: number, error: number | null, freedom: number, pairs: number): Difference {
+  const half = error === null ? null : studentQuantile(freedom) * error;
+  return { mean: middle, error, interval: half === null ? null : [middle - half, middle + half], pairs };
+}
+
+/** The 97.5 % quantiles of Student's t with 1, 2, … 10 degrees of freedom. */
+const quantiles = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
+
+/** The 97.5 % quantile; above ten degrees of freedom by the first terms of its series around the normal quantile. */
+export function studentQuantile(freedom: number): number {
+  const known = quantiles[freedom - 1];
+  if (known !== undefined) return known;
+  const z = 1.959964;
+  return z + (z ** 3 + z) / (4 * freedom) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2);
 }
 
 /** The standard normal distribution, by Abramowitz and Stegun 7.1.26: off by 1.5·10⁻⁷ at most. */

@@ -41,7 +41,8 @@ const claim = ({ claim, words, difference }: Result): Section => ({
     `<h3>Where they differ, and why</h3>\n${paragraphs([difference])}`,
 });
 
-const tableOf = ({ title, head, rows }: ResultTable): string => table(title, head, rows);
+const tableOf = ({ title, head, rows, note }: ResultTable): string =>
+  `${table(title, head, rows)}${note ? `\n<p class="quiet">${html(note)}</p>` : ""}`;
 
 const tables = ({ tables: all }: Result): Section => ({
   id: "tables",

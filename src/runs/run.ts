@@ -12,7 +12,7 @@
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { type CometError, DiskError, UsageError } from "../error.js";
+import { type CometError, DataError, DiskError, UsageError } from "../error.js";
 import { writeAtomically } from "../files/atomic.js";
 import { makeNewFolder } from "../files/folder.js";
 import { takeLock } from "../files/lock.js";
@@ -120,9 +120,17 @@ export interface Run {
   records: TrainRecord[];
 }
 
-/** A run as it is on disk, finished or not. */
-export const readRun = (path: string): Run => ({
-  path,
-  manifest: readManifest(path),
-  records: readLog(join(path, "metrics.jsonl")),
-});
+/** A run as it is on disk, finished or not. Throws a DataError for a finished run whose records were cut off. */
+export function readRun(path: string): Run {
+  const manifest = readManifest(path);
+  const file = join(path, "metrics.jsonl");
+  const records = readLog(file);
+  const steps = records.filter(({ kind }) => kind === "step").length;
+  if (manifest.status !== "done" || steps >= manifest.steps) return { path, manifest, records };
+  throw new DataError({
+    where: file,
+    expected: `the records of ${manifest.steps} steps, as manifest.json says`,
+    got: `those of ${steps}`,
+    remedy: "restore the file, or remove the run's folder and run it again",
+  });
+}

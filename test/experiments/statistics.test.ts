@@ -7,6 +7,7 @@ import {
   mean,
   normalDistribution,
   normality,
+  studentQuantile,
 } from "../../src/experiments/statistics.js";
 import { createRng } from "../../src/rng.js";
 import { seed } from "../arbitrary/seed.js";
@@ -31,6 +32,33 @@ test("runs of equal seeds are paired, so what a seed does to both cancels", () =
   const { mean, error, pairs } = difference(a, b);
   assert.ok(Math.abs(mean - 0.01) < 1e-12 && error! < 1e-12);
   assert.equal(pairs, 3);
+});
+
+test("seeds that one side lacks do not count, be it all but one", () => {
+  const a = new Map([
+    [1, 0.5],
+    [2, 0.7],
+  ]);
+  const { mean, error, pairs } = difference(a, new Map([[1, 0.51]]));
+  assert.ok(Math.abs(mean - 0.01) < 1e-12);
+  assert.deepEqual([error, pairs], [null, 1]);
+});
+
+test("the interval of a mean is as wide as Student's t says", () => {
+  const zero = new Map([1, 2, 3].map((seed) => [seed, 0]));
+  const { interval, error } = difference(zero, new Map([1, 2, 3].map((seed) => [seed, seed])));
+  assert.ok(Math.abs(interval![0] - (2 - 4.303 * error!)) < 1e-12);
+  assert.ok(Math.abs(interval![1] - (2 + 4.303 * error!)) < 1e-12);
+  // From tables.
+  for (const [freedom, expected] of [
+    [1, 12.706],
+    [10, 2.228],
+    [11, 2.201],
+    [30, 2.042],
+    [1000, 1.962],
+  ] as const) {
+    assert.ok(Math.abs(studentQuantile(freedom) - expected) < 3e-3, `${freedom}`);
+  }
 });
 
 test("the standard error of a paired difference is the deviation of the differences ÷ √n", () => {

@@ -1,10 +1,11 @@
 /** A lock belongs to a living process, and to one of its name. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { holds, ownHolder, silence } from "../../src/files/holder.js";
 import { isLocked, takeLock } from "../../src/files/lock.js";
 import { isLiving, ownProcess } from "../../src/files/process.js";
 
@@ -32,6 +33,43 @@ test("the lock of a process that has ended, or of an earlier one of its number, 
     assert.ok(!isLocked(path));
     writeFileSync(path, `${process.pid} 1`);
     assert.ok(!existsSync("/proc/self/stat") || !isLocked(path));
+    takeLock(path)();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("of another machine or container, a lock is held while it is touched", () => {
+  const own = { ...ownHolder(), job: "", restart: 0 };
+  const gone = { ...own, pid: spawnSync("true").pid };
+  assert.ok(holds(own, 0, own));
+  assert.ok(!holds(gone, 0, own), "of this machine, the system knows");
+  for (const elsewhere of [{ host: "other" }, { namespace: "pid:[1]" }]) {
+    const other = { ...gone, ...elsewhere };
+    assert.ok(holds(other, silence - 1, own));
+    assert.ok(!holds(other, silence, own));
+  }
+  assert.ok(!holds({ ...own, boot: "before" }, 0, own), "this machine has started again since");
+});
+
+test("a task that Slurm starts again takes over from itself, on whatever machine, and from no other task", () => {
+  const own = { ...ownHolder(), job: "7", restart: 1 };
+  const first = { ...own, host: "other", restart: 0 };
+  assert.ok(!holds(first, 0, own));
+  assert.ok(holds(first, 0, first));
+  assert.ok(holds({ ...first, job: "8" }, 0, own));
+});
+
+test("a lock of another machine is refused by name, and taken over after its silence", () => {
+  const folder = mkdtempSync(join(tmpdir(), "comet-lock-"));
+  const path = join(folder, "lock");
+  try {
+    writeFileSync(path, JSON.stringify({ ...ownHolder(), host: "node7" }));
+    assert.throws(() => takeLock(path), /got process \d+ on node7.*wait ten minutes/);
+    const before = new Date(Date.now() - silence);
+    utimesSync(path, before, before);
+    takeLock(path)();
+    writeFileSync(path, "{ cut off");
     takeLock(path)();
   } finally {
     rmSync(folder, { recursive: true });

@@ -2,12 +2,15 @@
  * `comet task PLAN INDEX`: computes one planned run, or what is left of it. It may be ended and started again at any
  * moment, so it serves a pool of processes on one machine as well as an array of tasks on a cluster.
  */
+import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.js";
 import { mostPixels } from "../../data/picture.js";
 import { DataError, UsageError } from "../../error.js";
 import type { PlannedRun } from "../../experiments/planned-run.js";
 import { findRuns, foreignRun, standingOf } from "../../experiments/standing.js";
+import { makeFolder } from "../../files/folder.js";
+import { takeLock } from "../../files/lock.js";
 import { codeOfThis } from "../../runs/code.js";
 import { resumeTraining, runTraining } from "../training.js";
 import { type Plan, readPlan } from "./plan-file.js";
@@ -44,7 +47,20 @@ function endWithPool(): void {
   process.channel?.unref();
 }
 
-async function computed(run: PlannedRun, { out, adopt, anyCode }: Plan): Promise<string> {
+/** Another process that was given the same run at the same time finds the lock, or the run folder. */
+async function computed(run: PlannedRun, plan: Plan): Promise<string> {
+  const locks = join(dirname(plan.out), ".locks");
+  makeFolder(locks);
+  const { probeEvery, auditEvery } = run.measured;
+  const unlock = takeLock(join(locks, `${run.key}-${probeEvery}-${auditEvery}`));
+  try {
+    return await computedHere(run, plan);
+  } finally {
+    unlock();
+  }
+}
+
+async function computedHere(run: PlannedRun, { out, adopt, anyCode }: Plan): Promise<string> {
   const code = codeOfThis();
   const standing = standingOf(run, findRuns([out, ...adopt]), code, anyCode);
   const { threads, memory } = run.settings;

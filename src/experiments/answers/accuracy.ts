@@ -24,6 +24,9 @@ export interface Measured {
   lowestRatio: number | null;
   savedPeakBytes: number;
   devicePeakBytes: number;
+  /** The most bytes that waited outside the device; 0 where nothing was moved out. */
+  hostPeakBytes: number;
+  residentPeakBytes: number;
   /** The mean over the seeds of a step's time. */
   stepMs: number;
   difference: Difference | null;
@@ -58,6 +61,11 @@ export function measuredOf(variants: readonly VariantRuns[]): Measured[] {
       lowestRatio: Number.isFinite(lowest) ? lowest : null,
       savedPeakBytes: largest("savedPeakBytes"),
       devicePeakBytes: largest("devicePeakBytes"),
+      hostPeakBytes: each.reduce((most, { moved }) => Math.max(most, moved?.hostPeakBytes ?? 0), 0),
+      residentPeakBytes: [...runs.values()].reduce(
+        (most, { manifest }) => Math.max(most, manifest.residentPeakBytes),
+        0,
+      ),
       stepMs: mean([...runs.values()].map(stepMs)),
       difference: first && accuracies.size > 0 ? difference(first.accuracies, accuracies) : null,
     });
@@ -68,6 +76,7 @@ export function measuredOf(variants: readonly VariantRuns[]): Measured[] {
 export function accuracyTable(measured: readonly Measured[]): ResultTable {
   return {
     title: "Accuracy and bytes; ± is the standard deviation over seeds",
+    note: "The difference is that of common seeds. The ratio of a whole run is that of all its bytes, and the mean over the seeds stands here; the lowest epoch is that of any seed. Peaks are the largest of all seeds. The time of a step is that of all but the first, audited ones and those in which the machine was suspended; runs of one command share the machine, so it is rough.",
     head: [
       "",
       "seeds",
@@ -105,15 +114,20 @@ export function differenceWords(measured: readonly Measured[]): string[] {
   const [first] = measured;
   return measured.flatMap(({ label, difference: found, seeds }) => {
     if (!found || !first) return [];
-    const size = `${points(found.mean)} points`;
-    const sentence = `The test accuracy of “${label}” differs from that of “${first.label}” by ${size} over ${count(seeds, "seed")}`;
-    if (found.error === null) return [`${sentence}; one seed has no standard error, so this says little.`];
-    const error = (100 * found.error).toFixed(2);
-    const beyond = Math.abs(found.mean) > 2 * found.error;
-    const verdict = beyond
-      ? "which is more than twice its standard error"
-      : "so these seeds show no difference beyond chance";
-    return [`${sentence}, with a standard error of ${error}, ${verdict}.`];
+    const { pairs, interval, error } = found;
+    const over =
+      pairs > 0 ? count(pairs, "common seed") : `${count(first.seeds, "seed")} and ${seeds} others`;
+    const sentence = `The test accuracy of “${label}” differs from that of “${first.label}” by ${points(found.mean)} points over ${over}`;
+    if (error === null || interval === null) {
+      return [`${sentence}; one seed has no standard error, so this says little.`];
+    }
+    const verdict =
+      interval[0] <= 0 && interval[1] >= 0
+        ? "which holds 0: these seeds show no difference beyond chance"
+        : "which does not hold 0";
+    return [
+      `${sentence}, with a standard error of ${(100 * error).toFixed(2)}. Its 95 % interval by Student’s t goes from ${points(interval[0])} to ${points(interval[1])}, ${verdict}.`,
+    ];
   });
 }
 
@@ -179,17 +193,23 @@ export function accuracyPareto(measured: readonly Measured[]): Figure[] {
       name: "bytes-accuracy",
       title: "Bytes against accuracy",
       caption:
-        "The peak of all saved tensors’ bytes in a step against the mean test accuracy over the seeds. Higher and further left is better.",
+        "The peak of all saved tensors’ bytes in a step against the mean test accuracy over the seeds, with ± one standard deviation where there are several. Higher and further left is better.",
       x: "saved, peak, MiB",
       y: "test accuracy",
       logX: true,
       logY: false,
-      points: known.map(({ label, savedPeakBytes, accuracies }) => ({
-        series: label,
-        x: savedPeakBytes / 2 ** 20,
-        y: mean([...accuracies.values()]),
-        label: percent(mean([...accuracies.values()])),
-      })),
+      points: known.map(({ label, savedPeakBytes, accuracies }) => {
+        const values = [...accuracies.values()];
+        const [y, half] = [mean(values), deviation(values) ?? 0];
+        return {
+          series: label,
+          x: savedPeakBytes / 2 ** 20,
+          y,
+          low: y - half,
+          high: y + half,
+          label: percent(y),
+        };
+      }),
     },
   ];
 }

@@ -6,8 +6,8 @@ import { isPredicted, type PredictedRow } from "../../stores/probe.js";
 import type { ProbeRecord } from "../../training/records.js";
 import type { Answer, Evidence, VariantRuns } from "../answer.js";
 import type { BandFigure, BandPoint, Figure } from "../figure.js";
-import { count, digits } from "../formats.js";
-import { mean, normality } from "../statistics.js";
+import { count, digits, percent } from "../formats.js";
+import { mean, median, normality } from "../statistics.js";
 import { accuracyTable, measuredOf } from "./accuracy.js";
 
 /** The paper's fitted constant, as recalled. */
@@ -53,6 +53,7 @@ const oneInAHundred = 1.63;
 export function gradientErrors({ variants }: Evidence): Answer {
   const answer: Answer = { tables: [], words: [], figures: [] };
   const courses: BandFigure["bands"] = [];
+  const normal: BandFigure["bands"] = [];
   for (const variant of variants) {
     const { label } = variant;
     const probes = probesOf(variant);
@@ -95,13 +96,23 @@ export function gradientErrors({ variants }: Evidence): Answer {
     if (paper) {
       const constants = ratios.map((ratio) => recalledConstant / ratio);
       answer.words.push(
-        `With the form and the constant 0.32 that are recalled of the paper, a right prediction would have needed constants from ${digits(constants.at(-1)!)} to ${digits(constants[0]!)}, so no one constant fits all layers.`,
+        `With the form and the constant 0.32 that are recalled of the paper, a right prediction would have needed constants from ${digits(constants.at(-1)!)} to ${digits(constants[0]!)}: the best single one would be off by ${percent(Math.sqrt(constants[0]! / constants.at(-1)!) - 1)} in some layer.`,
       );
     }
     answer.figures = [...answer.figures, ...figuresOf(variant, probes, layers)];
     courses.push({ label, points: courseOf(probes) });
+    normal.push({ label, points: normalCourse(probes) });
   }
   if (courses.some(({ points }) => points.length > 1)) {
+    answer.figures.unshift({
+      kind: "bands",
+      name: "normality",
+      title: "Kolmogorov’s distance from the normal distribution along the training, × √n",
+      caption: `The errors of each weight at one probed step, divided by their predicted σ. The line is the mean over all weights, the band goes from the least to the largest. Independent normal errors exceed ${oneInAHundred} in one of a hundred cases.`,
+      x: "step",
+      y: "distance × √n",
+      bands: normal,
+    });
     answer.figures.unshift({
       kind: "bands",
       name: "prediction",
@@ -118,19 +129,29 @@ export function gradientErrors({ variants }: Evidence): Answer {
 }
 
 /** Predicted ÷ measured σ at each probed step: mean, least and largest of all weights of all seeds. */
-export function courseOf(probes: readonly ProbeRecord[]): BandPoint[] {
+export const courseOf = (probes: readonly ProbeRecord[]): BandPoint[] =>
+  alongSteps(probes, ({ predicted, measured }) => predicted / measured);
+
+function alongSteps(probes: readonly ProbeRecord[], of: (row: PredictedRow) => number | null): BandPoint[] {
   const steps = [...new Set(probes.map(({ step }) => step))].sort((a, b) => a - b);
   return steps.flatMap((x) => {
-    const ratios = probes
+    const values = probes
       .filter(({ step }) => step === x)
       .flatMap(({ rows }) => rows.filter(isPredicted))
       .filter(({ measured }) => measured > 0)
-      .map(({ predicted, measured }) => predicted / measured);
-    if (ratios.length === 0) return [];
-    const low = ratios.reduce((a, b) => Math.min(a, b));
-    const high = ratios.reduce((a, b) => Math.max(a, b));
-    return [{ x, mean: mean(ratios), low, high }];
+      .flatMap((row) => of(row) ?? []);
+    if (values.length === 0) return [];
+    const low = values.reduce((a, b) => Math.min(a, b));
+    const high = values.reduce((a, b) => Math.max(a, b));
+    return [{ x, mean: mean(values), low, high }];
   });
+}
+
+/** √n times Kolmogorov’s distance at each probed step: mean, least and largest of all weights of all seeds. */
+export function normalCourse(probes: readonly ProbeRecord[]): BandPoint[] {
+  return alongSteps(probes, ({ standardized }) =>
+    standardized.length > 0 ? normality(standardized).scaled : null,
+  );
 }
 
 function normalWords(
@@ -167,7 +188,7 @@ function figuresOf(
   const middles = [...bounds].map(([layer, values]) => ({
     layer,
     series: "bound",
-    value: [...values].sort((a, b) => a - b)[values.length >> 1]!,
+    value: median(values),
   }));
   return [
     {

@@ -15,6 +15,7 @@ interface Largest {
   fit: boolean;
   batch: number;
   imagesPerSecond: number | null;
+  noiseShare: number | null;
 }
 
 /**
@@ -34,25 +35,34 @@ export const speedOf = (run: Run): number => (1000 * run.manifest.settings.batch
 export function largerBatch({ variants, measurements }: Evidence): Answer {
   const measured = measuredOf(variants);
   const answer: Answer = { tables: [], words: [], figures: courseFigures(variants) };
-  const rows = measurements.flatMap(({ label, found }) =>
-    (found as Largest[]).map((row) => ({ ...row, label: row.fit ? `${label}, --fit` : label })),
+  const rows = measurements.flatMap(({ label, command, found }) =>
+    (found as Largest[]).map((row) => ({
+      ...row,
+      label: row.fit ? `${label}, --fit` : label,
+      // Where the largest batch that was tried trained, a larger one may too.
+      capped: row.batch === Number(command[command.indexOf("--most") + 1]),
+    })),
   );
   const [first, ...others] = rows;
   if (first) {
     answer.tables.push({
       title: "The largest batch in a budget of memory",
-      head: ["", "store", "largest batch", "images a second"],
-      rows: rows.map(({ label, store, batch, imagesPerSecond }) => [
+      head: ["", "store", "largest batch", "images a second", "gradient noise ÷ the law’s"],
+      note: "≥: no larger batch was tried. With --fit, bounds become looser than the law’s until a batch fits.",
+      rows: rows.map(({ label, store, batch, capped, imagesPerSecond, noiseShare }) => [
         label,
         store,
-        String(batch),
+        `${capped ? "≥ " : ""}${batch}`,
         imagesPerSecond === null ? "–" : imagesPerSecond.toFixed(2),
+        noiseShare === null ? "–" : digits(noiseShare),
       ]),
     });
-    for (const { label, batch, imagesPerSecond } of others) {
+    for (const { label, batch, capped, imagesPerSecond, noiseShare } of others) {
       if (first.imagesPerSecond === null || imagesPerSecond === null) continue;
+      const size = `${capped ? "at least " : ""}${digits(batch / first.batch)}`;
+      const noise = noiseShare === null ? "" : `, with ${digits(noiseShare)} times the law’s gradient noise`;
       answer.words.push(
-        `“${label}” trains batches ${digits(batch / first.batch)} times as large as “${first.label}”, at ${digits(imagesPerSecond / first.imagesPerSecond)} times its images a second.`,
+        `“${label}” trains batches ${size} times as large as “${first.label}”, at ${digits(imagesPerSecond / first.imagesPerSecond)} times its images a second${noise}.`,
       );
     }
   }
@@ -80,7 +90,24 @@ export function largerBatch({ variants, measurements }: Evidence): Answer {
       ]);
     }
     answer.tables.push(times, accuracyTable(measured));
+    answer.words.push(...timeWords(variants, goal));
     answer.words = [...answer.words, ...differenceWords(measured)];
   }
   return answer;
+}
+
+/** How long each variant takes to the accuracy of the first, which takes its whole run. */
+function timeWords(variants: Evidence["variants"], goal: number): string[] {
+  const timesOf = ({ runs }: (typeof variants)[number]) =>
+    [...runs.values()].flatMap((run) => secondsTo(run, goal) ?? []);
+  const [first, ...others] = variants.filter(({ runs }) => runs.size > 0);
+  if (!first) return [];
+  const base = mean([...first.runs.values()].map((run) => (stepsOf(run).length * stepMs(run)) / 1000));
+  return others.map((variant) => {
+    const found = timesOf(variant);
+    const to = `${percent(goal)}, the accuracy at which “${first.label}” ends`;
+    return found.length === 0
+      ? `“${variant.label}” does not reach ${to}.`
+      : `“${variant.label}” takes ${digits(mean(found) / base)} times the whole time of “${first.label}” to ${to}.`;
+  });
 }

@@ -7,6 +7,13 @@ import { accuracyPareto, accuracyTable, courseFigures, differenceWords, measured
 
 const noiseText = (noise: number): string => (noise === 0 ? "exact" : noise.toExponential(2));
 
+function knobText(knob: Comparison["stores"][number]["knob"]): string {
+  if (!knob) return "–";
+  const { setting, value } = knob;
+  if (setting === "actnnBits" && value === 0) return "actnnBits 0, which stands for the level’s own";
+  return `${setting} ${typeof value === "number" ? digits(value) : value}`;
+}
+
 function comparisonTable(label: string, { stores }: Comparison): ResultTable {
   return {
     title: label,
@@ -21,9 +28,7 @@ function comparisonTable(label: string, { stores }: Comparison): ResultTable {
     ],
     rows: stores.map((store) => [
       store.store,
-      store.knob
-        ? `${store.knob.setting} ${typeof store.knob.value === "number" ? digits(store.knob.value) : store.knob.value}`
-        : "–",
+      knobText(store.knob),
       bytes(store.savedBytes),
       bytes(store.devicePeakBytes),
       times(store.convRatio),
@@ -65,7 +70,7 @@ function pareto(comparisons: readonly Comparison[]): Figure[] {
       name: "bytes-noise",
       title: "Bytes against gradient noise",
       caption:
-        "Each position of a store’s knob that was measured. Lower and further left is better. Exact stores have no place on a logarithmic axis.",
+        "Gradient noise is ‖error of the gradient‖ ÷ ‖exact gradient‖ over all weights together. Each position of a store’s knob that was measured. Lower and further left is better. Exact stores have no place on a logarithmic axis.",
       x: "saved an image, MiB",
       y: "gradient noise",
       logX: true,

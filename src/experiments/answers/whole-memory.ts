@@ -1,6 +1,7 @@
 /** The whole memory of a step by category, and not the inputs of convolutions alone. */
 import type { MemoryRecord } from "../../training/records.js";
 import type { Answer, Evidence, VariantRuns } from "../answer.js";
+import { stepsOf } from "../courses.js";
 import type { Figure } from "../figure.js";
 import { bytes, digits } from "../formats.js";
 import { accuracyTable, measuredOf } from "./accuracy.js";
@@ -9,8 +10,11 @@ import { accuracyTable, measuredOf } from "./accuracy.js";
 export function peakOf({ runs }: VariantRuns): Record<string, number> | null {
   let best: Record<string, number> | null = null;
   let most = -1;
-  for (const { records } of runs.values()) {
-    for (const { timeline } of records.filter((record): record is MemoryRecord => record.kind === "memory")) {
+  for (const run of runs.values()) {
+    const audited = new Set(stepsOf(run).flatMap(({ step, audited }) => (audited ? [step] : [])));
+    const recorded = run.records.filter((record): record is MemoryRecord => record.kind === "memory");
+    // An audit decodes everything, so the steps with one say nothing.
+    for (const { timeline } of recorded.filter(({ step }) => !audited.has(step))) {
       for (const live of timeline) {
         const total = Object.values(live).reduce((sum, n) => sum + n, 0);
         if (total > most) [best, most] = [{ ...live }, total];
@@ -44,18 +48,33 @@ export function wholeMemory({ variants }: Evidence): Answer {
   if (first) {
     answer.tables.push({
       title: "Peaks of a step over the whole run",
-      head: ["", "saved", `${first.label} ÷ this`, "device", `${first.label} ÷ this`],
-      rows: measured.map(({ label, savedPeakBytes, devicePeakBytes }) => [
+      head: [
+        "",
+        "saved",
+        `${first.label} ÷ this`,
+        "device",
+        `${first.label} ÷ this`,
+        "outside the device",
+        "process, resident (OS)",
+      ],
+      note: "The process holds Node and the data set as well. What was moved out of the device is in the sixth column alone.",
+      rows: measured.map(({ label, savedPeakBytes, devicePeakBytes, hostPeakBytes, residentPeakBytes }) => [
         label,
         bytes(savedPeakBytes),
         savedPeakBytes > 0 ? `${digits(first.savedPeakBytes / savedPeakBytes)}x` : "–",
         bytes(devicePeakBytes),
         `${digits(first.devicePeakBytes / devicePeakBytes)}x`,
+        hostPeakBytes > 0 ? bytes(hostPeakBytes) : "–",
+        bytes(residentPeakBytes),
       ]),
     });
-    for (const { label, savedPeakBytes, devicePeakBytes } of others) {
+    for (const { label, savedPeakBytes, devicePeakBytes, hostPeakBytes } of others) {
+      const moved =
+        hostPeakBytes > 0
+          ? ` Up to ${bytes(hostPeakBytes)} of “${label}” lie outside the device besides.`
+          : "";
       answer.words.push(
-        `“${first.label}” saves ${digits(first.savedPeakBytes / savedPeakBytes)} times the bytes of “${label}” for the backward pass; its device’s peak, with weights, gradients and workspaces, is ${digits(first.devicePeakBytes / devicePeakBytes)} times that of “${label}”.`,
+        `“${first.label}” saves ${digits(first.savedPeakBytes / savedPeakBytes)} times the bytes of “${label}” for the backward pass; its device’s peak, with weights, gradients and workspaces, is ${digits(first.devicePeakBytes / devicePeakBytes)} times that of “${label}”.${moved}`,
       );
     }
   }

@@ -25,11 +25,17 @@ function tableOf(figure: Figure): { head: Cell[]; rows: Cell[][] } {
         head: ["layer", "series", figure.x],
         rows: figure.dots.map(({ layer, series, value }) => [layer, series, value]),
       };
-    case "pareto":
+    case "pareto": {
+      const spread = figure.points.some(({ low }) => low !== undefined);
       return {
-        head: ["series", figure.x, figure.y, "label"],
-        rows: figure.points.map(({ series, x, y, label }) => [series, x, y, label]),
+        head: ["series", figure.x, figure.y, ...(spread ? ["low", "high"] : []), "label"],
+        rows: figure.points.map(({ series, x, y, low, high, label }) => [
+          ...[series, x, y],
+          ...(spread ? [low ?? "", high ?? ""] : []),
+          label,
+        ]),
       };
+    }
     case "stack":
       return {
         head: ["variant", "category", "bytes"],

@@ -82,6 +82,7 @@ function bands({ x, y, bands }: BandFigure, order: readonly string[]): Drawn {
     bands.map(({ label }) => label),
     order,
   );
+  const again = new Set(legend.filter(({ symbol }) => symbol === "triangle").map(({ label }) => label));
   const points = bands.flatMap(({ label, points }) => points.map((point) => ({ ...point, label })));
   const height = 380;
   const plot = Plot.plot({
@@ -93,7 +94,13 @@ function bands({ x, y, bands }: BandFigure, order: readonly string[]): Drawn {
     color: coloured(legend),
     marks: [
       Plot.areaY(points, { x: "x", y1: "low", y2: "high", z: "label", fill: "label", fillOpacity: 0.2 }),
-      Plot.line(points, { x: "x", y: "mean", z: "label", stroke: "label" }),
+      // Behind the last colour, the same ones come again as dashed lines.
+      ...[false, true].map((dashed) =>
+        Plot.line(
+          points.filter(({ label }) => dashed === again.has(label)),
+          { x: "x", y: "mean", z: "label", stroke: "label", ...(dashed ? { strokeDasharray: "5,3" } : {}) },
+        ),
+      ),
     ],
   });
   return { ...textOf(plot, height), legend };
@@ -165,6 +172,10 @@ function pareto({ x, y, logX, logY, points }: ParetoFigure, order: readonly stri
     color: coloured(legend),
     symbol: { domain: coloured(legend).domain, range: legend.map(({ symbol }) => symbol) },
     marks: [
+      Plot.ruleX(
+        points.filter(({ low, high }) => low !== undefined && high !== undefined && high > low),
+        { x: "x", y1: "low", y2: "high", stroke: "series" },
+      ),
       Plot.line(points, { x: "x", y: "y", z: "series", stroke: "series" }),
       Plot.dot(points, { x: "x", y: "y", fill: "series", symbol: "series", r: 4 }),
     ],
