@@ -53,6 +53,14 @@ const known = (words: readonly string[]) => (typed: string) => {
 export const numeric = (flags: string, text: string, example: string, value: number | undefined) =>
   option(flags, text, example, value).argParser(number);
 
+/** A whole number of at least 1. */
+export const wholeNumber = (flags: string, text: string, example: string, value: number | undefined) =>
+  option(flags, text, example, value).argParser((typed) => {
+    const read = number(typed);
+    if (Number.isSafeInteger(read) && read > 0) return read;
+    throw new InvalidArgumentError("It is not a whole number above 0.");
+  });
+
 /** `weightDecay` → `--weight-decay`. */
 export const flagOf = (setting: string): string =>
   `--${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;

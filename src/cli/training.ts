@@ -1,5 +1,6 @@
 /** Runs one training, new or resumed: its folder, its progress line and its end. */
 import { existsSync, readFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import type { Dataset } from "../data/dataset.js";
 import { openDataset } from "../data/open.js";
@@ -45,6 +46,7 @@ const versions = (): Manifest["versions"] => ({
   comet: version,
   node: process.version,
   arch: process.arch,
+  processor: cpus()[0]?.model.trim() ?? "unknown",
   ...codeOfThis(),
 });
 

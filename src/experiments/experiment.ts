@@ -35,8 +35,9 @@ export interface Measurement {
 export interface ScaleOf {
   /** What `--data` takes; null if the user must name it. */
   data: string | null;
-  /** The number of classes that the data must have. */
+  /** The number of classes that the data must have, and, where other data has as many, their names. */
   classes: number;
+  classNames?: string[];
   image?: number;
   settings: GivenSettings;
   seeds: number[];
@@ -63,8 +64,8 @@ export interface Experiment {
   scales: Record<Scale, ScaleOf>;
 }
 
-/** Settings that a file may not hold: each run has its own, or they change no result. */
-const reserved: ReadonlySet<string> = new Set(["seed", "threads", "stopAfter"]);
+/** Settings that a file may not hold: each run has a seed of its own, and ends where its steps or epochs end. */
+const reserved: ReadonlySet<string> = new Set(["seed", "stopAfter"]);
 
 export const givenSettings: is.Shape<GivenSettings> = {
   find(value) {
@@ -93,12 +94,13 @@ const some = <T>(item: is.Shape<T>, what: string): is.Shape<T[]> => ({
 
 const seed = is.one<number>("a whole number of 32 bits", (value) => value === ((value as number) | 0));
 
-const measurement = is.object<Measurement>({ label: is.text, command: some(is.text, "word") });
+const measurement = is.exact<Measurement>({ label: is.text, command: some(is.text, "word") });
 
-const scaleShape = is.object<ScaleOf>(
+const scaleShape = is.exact<ScaleOf>(
   {
     data: is.nullable(is.text),
     classes: is.count,
+    classNames: is.list(is.text),
     image: is.count,
     settings: givenSettings,
     seeds: is.list(seed),
@@ -108,18 +110,18 @@ const scaleShape = is.object<ScaleOf>(
     checkpointEvery: is.count,
     measurements: is.list(measurement),
   },
-  ["image", "only", "probeEvery", "auditEvery", "checkpointEvery", "measurements"],
+  ["classNames", "image", "only", "probeEvery", "auditEvery", "checkpointEvery", "measurements"],
 );
 
-const experimentShape = is.object<Experiment>({
+const experimentShape = is.exact<Experiment>({
   name: is.text,
   question: is.text,
-  claim: is.object<Experiment["claim"]>({ text: is.text, source: is.oneOf(...sources) }),
+  claim: is.exact<Experiment["claim"]>({ text: is.text, source: is.oneOf(...sources) }),
   difference: is.text,
   answer: is.oneOf(...answerNames) as is.Shape<Experiment["answer"]>,
   settings: givenSettings,
-  variants: is.list(is.object<Variant>({ label: is.text, settings: givenSettings })),
-  scales: is.object<Experiment["scales"]>({ smoke: scaleShape, laptop: scaleShape, paper: scaleShape }),
+  variants: is.list(is.exact<Variant>({ label: is.text, settings: givenSettings })),
+  scales: is.exact<Experiment["scales"]>({ smoke: scaleShape, laptop: scaleShape, paper: scaleShape }),
 });
 
 /** `where` names the file in errors. Throws a DataError that names the first place that is wrong. */

@@ -1,5 +1,7 @@
 /** results/NAME.json: what an experiment found, with all that is needed to judge and to repeat it. */
+import { existsSync, readFileSync } from "node:fs";
 import { cpus, platform, release, totalmem } from "node:os";
+import { isRecord } from "../files/shape.js";
 import type { Code } from "../runs/code.js";
 import type { Manifest } from "../runs/manifest.js";
 import type { Answer } from "./answer.js";
@@ -29,6 +31,17 @@ export function machineOfThis(): Machine {
   };
 }
 
+/** A measurement as a result names it. */
+export interface ResultMeasurement {
+  label: string;
+  command: string[];
+  /** Of the machine and the code that measured it; null if it has not been measured. */
+  machine: Machine | null;
+  code: string | null;
+  commit: string | null;
+  written: string | null;
+}
+
 /** A run as a result names it. */
 export interface ResultRun {
   label: string;
@@ -43,6 +56,9 @@ export interface ResultRun {
   codes: string[];
   commit: string | null;
   error: string | null;
+  /** The processors that computed it, and its threads; null where the run does not say. */
+  processors: string[] | null;
+  threads: number | null;
 }
 
 export interface Result extends Pick<Experiment, "name" | "question" | "claim" | "difference">, Answer {
@@ -54,16 +70,21 @@ export interface Result extends Pick<Experiment, "name" | "question" | "claim" |
   code: Code;
   written: string;
   command: string;
+  /** Those of the runs that have ended. */
   seeds: number[];
   settings: Record<string, unknown>;
   runs: ResultRun[];
+  measurements: ResultMeasurement[];
   /** What is missing or not as planned, as sentences. */
   notices: string[];
 }
 
 export function resultRun({ label, seed, key, steps }: PlannedRun, standing: Standing): ResultRun {
   if (standing.kind === "missing") {
-    const unknown = { path: null, testAccuracy: null, weights: null, codes: [], commit: null, error: null };
+    const unknown = {
+      ...{ path: null, testAccuracy: null, weights: null, codes: [], commit: null, error: null },
+      ...{ processors: null, threads: null },
+    };
     return { label, seed, key, steps, status: "missing", ...unknown };
   }
   const { path, manifest } = standing;
@@ -73,7 +94,25 @@ export function resultRun({ label, seed, key, steps }: PlannedRun, standing: Sta
     ...{ label, seed, key, path, status, testAccuracy, weights, error, commit },
     steps: manifest.steps,
     codes: codesOf(manifest),
+    processors: processorsOf(manifest),
+    threads: manifest.threads,
   };
+}
+
+function processorsOf({ versions, resumed = [] }: Manifest): string[] | null {
+  const all = [versions, ...resumed.map((part) => part.versions)].flatMap(({ processor }) => processor ?? []);
+  return all.length > 0 ? [...new Set(all)] : null;
+}
+
+/** The scale of the result in a file; null if the file is none. */
+export function scaleOfResult(file: string): string | null {
+  if (!existsSync(file)) return null;
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+    return isRecord(value) && typeof value.scale === "string" ? value.scale : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Sentences on what of the plan is missing, failed, or of other code. */

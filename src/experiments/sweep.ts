@@ -62,7 +62,7 @@ const gridShape: is.Shape<NonNullable<Sweep["grid"]>> = {
   },
 };
 
-const sweepShape = is.object<Sweep>(
+const sweepShape = is.exact<Sweep>(
   {
     name: plainName,
     data: is.text,
@@ -82,19 +82,6 @@ const remedy = "mend the file; docs/sweeps.md describes its form";
 /** `where` names the file in errors. Throws a DataError that names the first place that is wrong. */
 export function parseSweep(text: string, where: string): Sweep {
   const value = is.parseJson(text, where, remedy);
-  const known = [
-    ...["name", "data", "image", "settings", "grid", "runs"],
-    ...["probeEvery", "auditEvery", "checkpointEvery"],
-  ];
-  const unknown = is.isRecord(value) ? Object.keys(value).find((key) => !known.includes(key)) : undefined;
-  if (unknown !== undefined) {
-    throw new DataError({
-      where: `${where}: ${unknown}`,
-      expected: `one of ${known.join(", ")}`,
-      got: unknown,
-      remedy,
-    });
-  }
   const sweep = is.check(value, sweepShape, where, remedy);
   if (combinations(sweep).length > 0) return sweep;
   throw new DataError({ where: `${where}: runs`, expected: "at least one run", got: "none", remedy });

@@ -92,6 +92,21 @@ export const object = <T extends object>(
   },
 });
 
+/** The same without other entries: a mistyped name in a file that users write is an error. */
+export const exact = <T extends object>(
+  entries: Parameters<typeof object<T>>[0],
+  optional: readonly OptionalKeys<T>[] = [],
+): Shape<T> => {
+  const known = Object.keys(entries);
+  return {
+    find(value) {
+      const other = isRecord(value) ? Object.keys(value).find((key) => !known.includes(key)) : undefined;
+      if (other === undefined) return object(entries, optional).find(value);
+      return { place: `.${other}`, expected: `one of ${known.join(", ")}`, got: other };
+    },
+  };
+};
+
 /** An object with any keys. */
 export const recordOf = <T>(entry: Shape<T>): Shape<Record<string, T>> => ({
   find(value) {

@@ -20,9 +20,9 @@ export function experimentHtml(result: Result): string {
     title: question,
     about: `Experiment ${name} at scale ${scale}, on ${data.name}.`,
     notices,
-    sections: [claim(result), tables(result), figures(result), runs(result), origin(result)].filter(
-      ({ body }) => body !== "",
-    ),
+    sections: [claim, tables, figures, runs, measurements, origin]
+      .map((part) => part(result))
+      .filter(({ body }) => body !== ""),
     data: { runs: [], stride: 1, horizon: 1 },
     libraries: [],
     client: "",
@@ -64,7 +64,8 @@ const figures = ({ figures: all, name, runs }: Result): Section => ({
     .join("\n"),
 });
 
-function runRow({ label, seed, status, steps, testAccuracy, weights, commit, codes }: ResultRun): string[] {
+function runRow(run: ResultRun): string[] {
+  const { label, seed, status, steps, testAccuracy, weights, commit, codes, processors, threads } = run;
   return [
     label,
     String(seed),
@@ -73,6 +74,8 @@ function runRow({ label, seed, status, steps, testAccuracy, weights, commit, cod
     testAccuracy === null ? "–" : `${(100 * testAccuracy).toFixed(2)} %`,
     weights === null ? "–" : weights.slice(0, 16),
     codes.length === 0 ? "–" : `${codes.join(", ")}${commit ? ` (${commit})` : ""}`,
+    processors === null ? "not recorded" : processors.join(", "),
+    threads === null ? "–" : String(threads),
   ];
 }
 
@@ -84,8 +87,40 @@ const runs = ({ runs: all }: Result): Section => ({
       ? ""
       : tableOf({
           title: "Every run; equal code and settings give equal weights on any machine",
-          head: ["", "seed", "status", "steps", "test accuracy", "weights, SHA-256", "code (commit)"],
+          head: [
+            "",
+            "seed",
+            "status",
+            "steps",
+            "test accuracy",
+            "weights, SHA-256",
+            "code (commit)",
+            "processor",
+            "threads",
+          ],
           rows: all.map(runRow),
+        }),
+});
+
+const machineText = ({ processor, cores, memoryBytes, system, node }: Result["machine"]): string =>
+  `${processor}, ${cores} cores, ${formatBytes(memoryBytes)}, ${system}, Node ${node}`;
+
+const measurements = ({ measurements: all }: Result): Section => ({
+  id: "measurements",
+  title: "Measurements",
+  body:
+    all.length === 0
+      ? ""
+      : tableOf({
+          title: "Every measurement; it had the machine for itself",
+          head: ["", "command", "machine", "code (commit)", "measured"],
+          rows: all.map(({ label, command, machine, code, commit, written }) => [
+            label,
+            `comet ${command.join(" ")}`,
+            machine ? machineText(machine) : "–",
+            code === null ? "–" : `${code}${commit ? ` (${commit})` : ""}`,
+            written ?? "not yet",
+          ]),
         }),
 });
 
@@ -94,10 +129,7 @@ function origin({ machine, code, command, written, data, seeds, settings }: Resu
     ["command", command],
     ["written", written],
     ["code, commit", `${code.code}, ${code.commit ?? "unknown"}`],
-    [
-      "machine that wrote this page",
-      `${machine.processor}, ${machine.cores} cores, ${formatBytes(machine.memoryBytes)}, ${machine.system}, Node ${machine.node}`,
-    ],
+    ["machine that wrote this page", machineText(machine)],
     ["data", `${data.name} (${data.source}), SHA-256 ${data.hash}`],
     ["seeds", seeds.join(", ") || "–"],
     ["settings of all runs, beside the defaults", JSON.stringify(settings)],

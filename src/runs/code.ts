@@ -20,19 +20,32 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 /** What reads and shows runs, and computes none. */
 const readers = /^(cli|report|experiments)\//;
 
-let known: Code | null = null;
+let known: { runs: Code; measurements: Code } | null = null;
 
-export function codeOfThis(): Code {
-  known ??= { code: sumOfCode(), commit: commitOfThis() };
+/** The code that computes runs. */
+export const codeOfThis = (): Code => both().runs;
+
+/** All code: a command that measures is itself a part of the command line. */
+export const measuringCode = (): Code => both().measurements;
+
+function both(): { runs: Code; measurements: Code } {
+  if (!known) {
+    const commit = commitOfThis();
+    known = {
+      runs: { code: sumOfCode(readers), commit },
+      measurements: { code: sumOfCode(/^(report|experiments)\//), commit },
+    };
+  }
   return known;
 }
 
-function sumOfCode(): string {
+/** `without`: the names of files that are left out. */
+function sumOfCode(without: RegExp): string {
   const hash = createHash("sha256");
   const folder = join(root, "dist", "src");
   const compiled = readdirSync(folder, { recursive: true, encoding: "utf8" })
     .map((name) => name.replaceAll("\\", "/"))
-    .filter((name) => name.endsWith(".js") && !readers.test(name))
+    .filter((name) => name.endsWith(".js") && !without.test(name))
     .sort();
   for (const name of compiled) hash.update(name).update(readFileSync(join(folder, name)));
   for (const name of ["comet.wasm", "comet.fused.wasm"]) hash.update(readFileSync(join(root, "build", name)));

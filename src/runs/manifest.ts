@@ -25,10 +25,10 @@ export interface Manifest {
   version: typeof manifestVersion;
   id: string;
   /**
-   * The versions of comet-ts and Node, the machine's architecture, and the code by its sum and its commit (see Code), which
-   * runs of earlier versions lack.
+   * The versions of comet-ts and Node, the machine's architecture and processor, and the code by its sum and its commit (see
+   * Code); runs of earlier versions lack the processor, or the code too.
    */
-  versions: { comet: string; node: string; arch: string } & Partial<Code>;
+  versions: { comet: string; node: string; arch: string; processor?: string } & Partial<Code>;
   /** The profile and the number of threads that the run really had. */
   profile: Profile;
   threads: number;
@@ -79,8 +79,11 @@ export function withStoreDefaults(value: unknown): unknown {
 }
 
 const versions = is.object<Manifest["versions"]>(
-  { comet: is.text, node: is.text, arch: is.text, code: is.text, commit: is.nullable(is.text) },
-  ["code", "commit"],
+  {
+    ...{ comet: is.text, node: is.text, arch: is.text, processor: is.text, code: is.text },
+    commit: is.nullable(is.text),
+  },
+  ["processor", "code", "commit"],
 );
 
 export const manifestShape = is.object<Manifest>(

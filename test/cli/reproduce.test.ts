@@ -1,7 +1,7 @@
 /** `comet reproduce` on an experiment of a few steps: it ends, goes on after anything, and refuses what would mislead. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -137,6 +137,35 @@ test("another command in the same folder takes no run from the first one", async
   );
 });
 
+test("of two commands that begin together, one computes each run", async () => {
+  const begin = () => {
+    const child = spawn(process.execPath, [main, ...argumentsFor("twins", [])], { stdio: "ignore" });
+    return new Promise<number | null>((resolve) => child.once("close", resolve));
+  };
+  await Promise.all([begin(), begin()]);
+  assert.equal(runsOf("twins").length, 2);
+  assert.equal(reproduce("twins").status, 0);
+  assert.deepEqual(found("twins"), found("whole"));
+});
+
+test("a measurement that fails or prints no JSON is told, and the command fails", () => {
+  const measurement = (label: string, command: string[]) => ({ label, command });
+  const measurements = [
+    measurement("mistyped", ["memory", "--modle", "resnet8"]),
+    measurement("no JSON", ["memory", "--help"]),
+  ];
+  const { smoke } = smallExperiment.scales;
+  put("measured", { scales: { ...smallExperiment.scales, smoke: { ...smoke, seeds: [1], measurements } } });
+  const [, , ...rest] = argumentsFor("whole", []);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, "reproduce", "measured", ...rest], {
+    encoding: "utf8",
+  });
+  assert.equal(status, 1);
+  assert.match(stdout, /“mistyped” has not been measured/);
+  assert.match(stderr, /“measured: no JSON” was measured and not kept: .*add --json/);
+  assert.doesNotMatch(stderr, /\n {4}at /, "no stack");
+});
+
 test("a full disk loses nothing", () => {
   // 64 KiB hold the first records and not the weights. Node itself writes no larger files.
   const command = `ulimit -f 128; exec "${process.execPath}" "${main}" ${argumentsFor("full", [])
@@ -168,7 +197,7 @@ test("data with other classes than the experiment needs is refused", () => {
   const { status, stderr } = reproduce("whole", "other");
   assert.equal(status, 1);
   assert.match(stderr, /expected 7 classes, which experiment other needs at scale smoke, got 10/);
-  const paper = reproduce("whole", "--scale", "paper");
+  const paper = reproduce("paper", "--scale", "paper");
   assert.match(
     paper.stderr,
     /experiment small, scale paper: expected --data, a folder of images with 1000 classes/,
@@ -183,6 +212,37 @@ test("a result can be written before its runs have ended, and says so", () => {
     resultOf("early").notices.join(),
     /have not ended and are left out: plain, seed 1; COMET, seed 1/,
   );
+});
+
+test("what contradicts itself or replaces other results is refused before anything runs", () => {
+  const refusals: [string[], RegExp][] = [
+    [["--no-run", "--on", "slurm"], /--no-run: expected it without --on slurm/],
+    [["--adopt", join(folder, "nowhere")], /--adopt: expected a folder of runs.*nowhere, which is none/],
+    [["--jobs", "1.5"], /whole number above 0/],
+    [
+      ["--scale", "laptop"],
+      /--out: expected a folder for results of scale laptop, got .*small at scale smoke/,
+    ],
+  ];
+  for (const [more, message] of refusals) {
+    const { status, stderr } = reproduce("whole", ...more);
+    assert.equal(status, 1, String(more));
+    assert.match(stderr, message);
+  }
+  const dry = reproduce("dry", "--dry-run");
+  assert.match(dry.stdout, /missing/);
+  assert.throws(() => runsOf("dry"), /ENOENT/);
+});
+
+test("a finished run whose records were cut is an error, and no figure", () => {
+  const run = join(folder, "adopted", "runs");
+  mkdirSync(run, { recursive: true });
+  cpSync(join(folder, "whole", "runs"), run, { recursive: true });
+  const metrics = join(run, runsOf("adopted")[0]!, "metrics.jsonl");
+  writeFileSync(metrics, readFileSync(metrics, "utf8").slice(0, 700));
+  const { status, stderr } = reproduce("adopted");
+  assert.equal(status, 1);
+  assert.match(stderr, /metrics\.jsonl: expected the records of \d+ steps, .*got those of \d/);
 });
 
 test("the runs can be a job array of Slurm", () => {

@@ -159,5 +159,5 @@ test("the runs of an experiment may be an array too; the same command then finds
   const { status, stdout, stderr } = reproduce();
   assert.equal(status, 0, stderr);
   assert.doesNotMatch(stderr, /seed/, "nothing is left to run");
-  assert.match(stdout, /over 2 seeds/);
+  assert.match(stdout, /over 2 common seeds/);
 });

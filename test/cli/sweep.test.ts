@@ -1,7 +1,7 @@
 /** Sweeps as files, their cost, the script of their array, and a local one to its end. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -119,5 +119,53 @@ test("without Slurm there is one clear error, and a dry run still prints the scr
   writeFileSync(join(folder, "new.json"), readFileSync(file, "utf8").replace('"small"', '"new"'));
   const { status, stderr } = sweep(join(folder, "new.json"), "--on", "slurm");
   assert.equal(status, 1);
-  assert.match(stderr, /expected Slurm's command sbatch|expected Slurm’s command sbatch/);
+  assert.match(stderr, /Slurm: expected its command sbatch/);
+});
+
+test("while tasks wait, the runs that they will read by their numbers cannot change", () => {
+  const tools = join(folder, "tools");
+  mkdirSync(tools);
+  // A queue in which run 1 waits, on a cluster that keeps no accounting and refuses to cancel.
+  writeFileSync(join(tools, "squeue"), `#!/bin/sh\n[ -e '${tools}/empty' ] || echo '1|PENDING|Resources'\n`);
+  writeFileSync(join(tools, "sbatch"), "#!/bin/sh\necho 7\n");
+  writeFileSync(join(tools, "scancel"), "#!/bin/sh\necho 'scancel: error: Access denied' >&2; exit 1\n");
+  for (const name of ["squeue", "sbatch", "scancel"]) chmodSync(join(tools, name), 0o755);
+  const own = join(folder, "queued.json");
+  const write = (shares: number[]) =>
+    writeFileSync(
+      own,
+      JSON.stringify({
+        ...{ name: "queued", data: "fashion-mnist", settings: { model: "lenet", store: "comet", steps: 4 } },
+        grid: { share: shares },
+      }),
+    );
+  const asked = (...args: string[]) =>
+    spawnSync(process.execPath, [main, "sweep", ...args, "--out", join(folder, "out")], {
+      encoding: "utf8",
+      env: { ...process.env, PATH: `${tools}:/bin` },
+    });
+  write([0.01, 0.02]);
+  assert.match(asked(own, "--on", "slurm").stderr, /submitted job 7 with 2 tasks/);
+  write([0.005, 0.01, 0.02]);
+  const refused = asked(own, "--on", "slurm");
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /queued\.json: expected the runs with which .* while 1 of its tasks wait/);
+  const status = asked("status", own);
+  assert.equal(status.status, 0, status.stderr);
+  assert.match(status.stderr, /has changed since this sweep was begun[\s\S]*keeps no accounting/);
+  assert.match(asked("cancel", own).stderr, /scancel: expected Slurm to accept it, got .*Access denied/);
+  writeFileSync(join(tools, "empty"), "");
+  assert.match(asked(own, "--on", "slurm", "--dry-run").stdout, /#SBATCH --array=0-2/);
+});
+
+test("a cost has a count of tasks and a time", () => {
+  for (const [option, value, message] of [
+    ["--per-node", "0", /whole number above 0/],
+    ["--per-node", "1.5", /whole number above 0/],
+    ["--start-seconds", "-1", /--start-seconds: expected a number of at least 0/],
+  ] as const) {
+    const { status, stderr } = sweep("cost", file, "--step-ms", "5", option, value);
+    assert.equal(status, 1, option);
+    assert.match(stderr, message);
+  }
 });

@@ -8,6 +8,7 @@ import { indexHtml } from "../../src/report/experiment-index.js";
 const run = (changes: Partial<ResultRun> = {}): ResultRun => ({
   ...{ label: "COMET", seed: 1, key: "00", path: "runs/x", status: "done", steps: 40, testAccuracy: 0.5 },
   ...{ weights: "f".repeat(64), codes: ["c0de"], commit: "abc", error: null },
+  ...{ processors: ["A processor"], threads: 1 },
   ...changes,
 });
 
@@ -19,6 +20,12 @@ const result: Result = {
   code: { code: "c0de", commit: "abc" },
   ...{ written: "2026", command: "comet reproduce mine", seeds: [1], settings: { batch: 8 } },
   runs: [run()],
+  measurements: [
+    {
+      ...{ label: "Some bytes", command: ["memory", "--json"], machine: machineOfThis() },
+      ...{ code: "c0de", commit: "abc", written: "2026" },
+    },
+  ],
   notices: ["A caveat."],
   tables: [{ title: "T", head: ["", "value"], rows: [["<i>", "1"]] }],
   words: ["It was measured."],
@@ -44,6 +51,8 @@ test("claim, its source, the measurement and the reasons stand on the page, with
     "A caveat.",
     "comet reproduce mine",
     "c0de, abc",
+    "A processor",
+    "comet memory --json",
   ]) {
     assert.ok(page.includes(part), part);
   }

@@ -113,6 +113,15 @@ test("a bundle holds every figure twice as SVG, twice as PNG, with data and capt
     assert.match(captions, /^# mine\n\nIs it\?\n\n- Seeds 1, 2\n/);
     for (const { title, name } of figures)
       assert.match(captions, new RegExp(`## ${title}[\\s\\S]*${name}\\.csv`));
+    await writeFigures(
+      { name: "mine", question: "Is it?", figures: figures.slice(0, 1), labels: [], origin: [] },
+      folder,
+    );
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => !name.startsWith(figures[0]!.name)),
+      ["captions.md"],
+      "what an earlier result drew is gone",
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }

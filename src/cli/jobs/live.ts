@@ -37,6 +37,13 @@ export class Pace {
 
   doneOf = (job: Job): number => (this.#ended.has(job) ? job.steps : (this.#done.get(job) ?? 0));
 
+  /** In words: the time left in steps, and how many jobs are left whose steps are not known. */
+  get left(): string {
+    const unknown = this.#jobs.filter((job) => job.steps === 0 && !this.#ended.has(job)).length;
+    const measurements = unknown === 0 ? "" : ` and ${unknown} measurement${unknown === 1 ? "" : "s"}`;
+    return `${duration(this.msLeft)}${measurements}`;
+  }
+
   /** Null until the first steps are known. Jobs that have not begun count with the mean of the others. */
   get msLeft(): number | null {
     const rates = [...this.#msPerStep.values()];
@@ -79,9 +86,8 @@ function lines(jobs: readonly Job[], pace: Pace): PoolWatch & { stop(): void } {
     step: (job, done) => pace.step(job, done),
     ended(job, end) {
       pace.end(job);
-      const left = duration(pace.msLeft);
       process.stderr.write(
-        `comet: ${pace.ended} of ${jobs.length}: ${job.title}: ${outcome(end)}, ${end.seconds.toFixed(1)} s; time left ${left}\n`,
+        `comet: ${pace.ended} of ${jobs.length}: ${job.title}: ${outcome(end)}, ${end.seconds.toFixed(1)} s; time left ${pace.left}\n`,
       );
     },
     stop() {},
@@ -110,7 +116,7 @@ function bars(jobs: readonly Job[], pace: Pace): PoolWatch & { stop(): void } {
   };
   // As many as the terminal has rows for; the others get a bar when they begin.
   for (const job of jobs.slice(0, Math.max(0, (process.stderr.rows ?? 24) - 4))) barOf(job, "waits");
-  const tell = () => all.update(pace.ended, { state: `time left ${duration(pace.msLeft)}` });
+  const tell = () => all.update(pace.ended, { state: `time left ${pace.left}` });
   return {
     started: (job) => barOf(job, "").update(0, { state: "runs" }),
     step(job, done) {

@@ -1,8 +1,10 @@
 /** The runs of an evaluation as a job array of Slurm, in place of a pool on this machine. */
 import { createHash } from "node:crypto";
+import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { UsageError } from "../../error.js";
 import type { PlannedRun } from "../../experiments/planned-run.js";
-import { writePlan } from "../jobs/plan-file.js";
+import { readPlan, writePlan } from "../jobs/plan-file.js";
 import { addJob, jobsOf, makeSweepFolder, type SweepFolder } from "../sweep/folder.js";
 import { type SlurmFlags, scriptOf } from "../sweep/script.js";
 import { queued, submit } from "../sweep/slurm.js";
@@ -18,22 +20,54 @@ interface ArrayOptions extends SlurmFlags {
 function folderOf(runs: readonly PlannedRun[], out: string): SweepFolder {
   const keys = JSON.stringify(runs.map(({ key, measured }) => [key, measured]));
   const name = createHash("sha256").update(keys).digest("hex").slice(0, 8);
-  const path = resolve(out, "slurm", name);
+  return folderAt(resolve(out, "slurm", name), out);
+}
+
+function folderAt(path: string, out: string): SweepFolder {
   return { path, plan: join(path, "plan.json"), runs: resolve(out, "runs"), logs: join(path, "logs") };
 }
 
-/** Submits those of `runs` that are `open` and that no earlier job still has. Returns a sentence on what it did. */
+/** What identifies a run in a queue: two runs of one key may measure different things. */
+export const queueKey = ({ key, measured }: PlannedRun): string => JSON.stringify([key, measured]);
+
+/**
+ * The runs that wait or run in jobs of earlier commands with the same OUT. Where Slurm cannot be asked, none is known, and a
+ * run folder's lock alone tells what is computed.
+ */
+export function queuedRuns(out: string): Set<string> {
+  const all = resolve(out, "slurm");
+  if (!existsSync(all)) return new Set();
+  const waiting = readdirSync(all).flatMap((name) => {
+    const folder = folderAt(join(all, name), out);
+    const jobs = jobsOf(folder);
+    if (jobs.length === 0) return [];
+    const { runs } = readPlan(folder.plan);
+    return [...queuedIfKnown(jobs).keys()].flatMap((i) => (runs[i] ? [queueKey(runs[i])] : []));
+  });
+  return new Set(waiting);
+}
+
+function queuedIfKnown(jobs: readonly string[]): ReadonlyMap<number, unknown> {
+  try {
+    return queued(jobs);
+  } catch (cause) {
+    if (!(cause instanceof UsageError)) throw cause;
+    process.stderr.write(`comet: whether jobs ${jobs.join(", ")} still run is not known: ${cause.message}\n`);
+    return new Map();
+  }
+}
+
+/** Submits those of `runs` that are `open`; `waiting` others are in the queue. Returns a sentence on what it did. */
 export function submitRuns(
   runs: readonly PlannedRun[],
   open: ReadonlySet<PlannedRun>,
+  waiting: number,
   options: ArrayOptions,
 ): string {
   const { out, adopt, anyCode, dryRun } = options;
   const folder = folderOf(runs, out);
-  const jobs = jobsOf(folder);
-  const waiting = jobs.length > 0 ? queued(jobs) : new Map();
-  const indices = runs.flatMap((run, i) => (open.has(run) && !waiting.has(i) ? [i] : []));
-  if (indices.length === 0) return `nothing to submit; ${waiting.size} tasks wait or run`;
+  const indices = runs.flatMap((run, i) => (open.has(run) ? [i] : []));
+  if (indices.length === 0) return `nothing to submit; ${waiting} tasks wait or run`;
   const script = scriptOf(runs, indices, {
     ...options,
     name: "reproduce",

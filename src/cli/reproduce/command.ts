@@ -2,12 +2,11 @@
  * `comet reproduce`: the paper's evaluation. Runs what is missing, goes on with what was interrupted, leaves out what is
  * done with equal settings and code, and writes for each experiment a result and a page with claim beside measurement.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
 import type { Command } from "commander";
+import { UsageError } from "../../error.js";
 import {
   choose,
   type Experiment,
@@ -15,18 +14,17 @@ import {
   type Scale,
   scales,
 } from "../../experiments/experiment.js";
-import { distinctRuns, type PlannedRun } from "../../experiments/planned-run.js";
-import { findRuns, foreignRun, standingOf } from "../../experiments/standing.js";
+import { distinctRuns } from "../../experiments/planned-run.js";
+import { scaleOfResult } from "../../experiments/result.js";
+import { checkFolders, findRuns, foreignRun, standingOf } from "../../experiments/standing.js";
 import { makeFolder } from "../../files/folder.js";
+import { refusal } from "../../files/refusal.js";
 import { type Code, codeOfThis } from "../../runs/code.js";
-import { liveTable } from "../jobs/live.js";
-import { memoryOf } from "../jobs/memory.js";
-import { writePlan } from "../jobs/plan-file.js";
-import { type Job, roomOfThis, runPool } from "../jobs/pool.js";
-import { choice, numeric, option } from "../options.js";
+import { choice, option, wholeNumber } from "../options.js";
 import { addSlurmOptions, type SlurmFlags } from "../sweep/script.js";
-import { submitRuns } from "./array.js";
-import { keepMeasurement, keptMeasurement } from "./measurements.js";
+import { queuedRuns, queueKey, submitRuns } from "./array.js";
+import { computeAll } from "./compute.js";
+import { keptMeasurement } from "./measurements.js";
 import { type PlannedExperiment, type PlannedMeasurement, planExperiments } from "./plan.js";
 
 interface ReproduceOptions extends SlurmFlags {
@@ -86,7 +84,12 @@ export function registerReproduce(program: Command): void {
     )
     .addOption(option("--retry-failed", "run again what failed", "--retry-failed", false))
     .addOption(
-      numeric("--jobs <n>", "processes at once (as many as cores and memory allow)", "--jobs 1", undefined),
+      wholeNumber(
+        "--jobs <n>",
+        "processes at once (as many as cores and memory allow)",
+        "--jobs 1",
+        undefined,
+      ),
     )
     .addOption(
       option("--no-run", "run nothing, and write the results of what has ended", "accuracy --no-run", true),
@@ -102,61 +105,114 @@ export function registerReproduce(program: Command): void {
 }
 
 async function reproduce(names: readonly string[], options: ReproduceOptions): Promise<void> {
-  const { scale, out, adopt, anyCode, retryFailed, list } = options;
+  const { scale, out, adopt, anyCode, retryFailed } = options;
+  if (options.on === "slurm" && !options.run) throw contradiction("--no-run", "--on slurm");
+  checkFolders(adopt);
   const experiments = choose(readExperiments(options.experiments), names);
   const code = codeOfThis();
   const data = options.data === "" ? null : options.data;
   const wanted = withData(experiments, { scale, data, named: names.length > 0 });
+  checkScale(out, wanted, scale);
   const folders = [join(out, "runs"), ...adopt];
-  const asked = { scale, data, named: names.length > 0, code: code.code, runs: folders[0]! };
+  // Data of the user's own is for those experiments that need it; where none does, it takes the place of the data of all.
+  const every = names.length > 0 && wanted.every((each) => each.scales[scale].data !== null);
+  const asked = { scale, data, every, runs: folders[0]! };
   const planned = await planExperiments(wanted, asked);
-  if (list) {
+  if (options.list || (options.dryRun && options.on === "local")) {
     process.stdout.write(`${listing(planned, folders, code, options)}\n`);
     return;
   }
   const runs = distinctRuns(planned.flatMap((each) => each.runs));
   const found = findRuns(folders);
+  const waiting = queuedRuns(out);
+  if (waiting.size > 0) say(`${waiting.size} runs wait or run in Slurm’s queue and are left to it`);
   const open = runs.filter((run) => {
     const standing = standingOf(run, found, code, anyCode);
     if (standing.kind === "foreign") throw foreignRun(standing, code);
     if (standing.kind === "busy") say(`${standing.path} is computed by another process and left to it`);
-    return (
-      standing.kind === "missing" ||
-      standing.kind === "interrupted" ||
-      (standing.kind === "failed" && retryFailed)
-    );
+    const starts = standing.kind === "missing" || standing.kind === "interrupted";
+    return (starts || (standing.kind === "failed" && retryFailed)) && !waiting.has(queueKey(run));
   });
   if (options.on === "slurm") {
-    process.stdout.write(`${submitRuns(runs, new Set(open), options)}\n`);
+    process.stdout.write(`${submitRuns(runs, new Set(open), waiting.size, options)}\n`);
     return;
   }
-  makeFolder(folders[0]!);
+  makePlace(folders[0]!);
+  const kept = (each: PlannedMeasurement) => keptMeasurement([out, ...adopt], each, anyCode);
   const measurements = new Map(planned.flatMap((each) => each.measurements.map((one) => [one.key, one])));
-  const measuring = [...measurements.values()].filter((each) => keptMeasurement(out, each) === undefined);
-  const whole = !options.run || (await computeAll(open, measuring, options));
+  const measuring = [...measurements.values()].filter((each) => kept(each) === undefined);
+  const { whole, problems } = options.run
+    ? await computeAll(open, measuring, options, namesOf(planned))
+    : { whole: true, problems: [] };
   const after = findRuns(folders);
   const command = ["comet", ...process.argv.slice(2)].join(" ");
   // What draws figures takes a while to load, and no other command needs it.
   const { writeIndex, writeResult } = await import("./written.js");
   for (const each of planned) {
-    const { result, page } = await writeResult(each, after, { out, anyCode, code, command });
+    const { result, page } = await writeResult(each, after, kept, { out, anyCode, code, command });
     process.stdout.write(
       `${[result.name, ...result.notices, ...result.words, `page ${page}`].join("\n  ")}\n`,
     );
   }
   writeIndex(out);
   process.stdout.write(`all results ${join(out, "index.html")}\n`);
+  for (const problem of problems) say(problem);
   if (!whole) {
     say("interrupted; the same command goes on");
     process.exitCode = 130;
-  } else if (
-    planned.some(({ runs }) => runs.some((run) => standingOf(run, after, code, anyCode).kind !== "done"))
-  ) {
-    process.exitCode = 1;
+    return;
   }
+  const unfinished = planned.some(
+    (each) =>
+      each.runs.some((run) => standingOf(run, after, code, anyCode).kind !== "done") ||
+      each.measurements.some((one) => kept(one) === undefined),
+  );
+  if (unfinished) process.exitCode = 1;
 }
 
 const say = (text: string) => process.stderr.write(`comet: ${text}\n`);
+
+function contradiction(one: string, other: string): UsageError {
+  return new UsageError({
+    where: one,
+    expected: `it without ${other}`,
+    got: "both",
+    remedy: `leave one of them out`,
+  });
+}
+
+/** Makes the folder of the runs and, with it, that of the results. */
+function makePlace(path: string): void {
+  try {
+    makeFolder(path);
+  } catch (cause) {
+    throw refusal(path, cause);
+  }
+}
+
+/** Throws a UsageError if the folder holds a result of another scale, which this one would replace. */
+function checkScale(out: string, experiments: readonly Experiment[], scale: Scale): void {
+  for (const { name } of experiments) {
+    const before = scaleOfResult(join(out, `${name}.json`));
+    if (before === null || before === scale) continue;
+    throw new UsageError({
+      where: "--out",
+      expected: `a folder for results of scale ${scale}`,
+      got: `${out}, which holds ${name} at scale ${before}`,
+      remedy: `give another one, such as --out ${out}-${scale}; with --adopt ${out} its runs count all the same`,
+    });
+  }
+}
+
+/** The name of the first experiment that needs a run, by the run’s key. */
+const namesOf = (planned: readonly PlannedExperiment[]): Map<string, string> =>
+  new Map(
+    planned
+      .toReversed()
+      .flatMap(({ experiment, runs, measurements }) =>
+        [...runs, ...measurements].map(({ key }) => [key, experiment.name] as const),
+      ),
+  );
 
 /** Of all experiments, those whose data is known; of named ones, all: `planExperiments` complains. */
 function withData(
@@ -169,64 +225,11 @@ function withData(
   return experiments.filter((each) => !open.includes(each));
 }
 
-async function computeAll(
-  runs: readonly PlannedRun[],
-  measuring: readonly PlannedMeasurement[],
-  { jobs: most, out, adopt, anyCode }: ReproduceOptions,
-): Promise<boolean> {
-  if (runs.length + measuring.length === 0) return true;
-  // The plan is not in OUT, since another command may work there at the same time.
-  const folder = mkdtempSync(join(tmpdir(), "comet-plan-"));
-  const plan = join(folder, "plan.json");
-  writePlan(plan, { out: join(out, "runs"), adopt, anyCode, runs: [...runs] });
-  const training = runs.map(
-    (run, i): Job => ({
-      title: `${run.label}, seed ${run.seed}`,
-      args: ["task", plan, String(i)],
-      threads: run.settings.threads,
-      memoryBytes: memoryOf(run),
-      alone: false,
-      steps: run.steps,
-    }),
-  );
-  const measured = new Map(
-    measuring.map((each): [Job, PlannedMeasurement] => [
-      {
-        title: each.label,
-        args: each.command,
-        threads: 1,
-        memoryBytes: 0,
-        alone: true,
-        steps: 1,
-      },
-      each,
-    ]),
-  );
-  // The longest runs first, so that no long one is left at the end; measurements have the machine for themselves.
-  const jobs = [...training.sort((a, b) => b.steps - a.steps), ...measured.keys()];
-  const here = roomOfThis();
-  const room = most === undefined ? here : { ...here, cores: most };
-  const table = liveTable(jobs, room);
-  try {
-    return await runPool(jobs, room, {
-      ...table,
-      ended(job, end) {
-        const measurement = measured.get(job);
-        if (measurement && end.code === 0) keepMeasurement(out, measurement, end.output);
-        table.ended?.(job, end);
-      },
-    });
-  } finally {
-    table.stop();
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
 function listing(
   planned: readonly PlannedExperiment[],
   folders: readonly string[],
   code: Code,
-  { out, anyCode }: ReproduceOptions,
+  { out, adopt, anyCode }: ReproduceOptions,
 ): string {
   const found = findRuns(folders);
   const table = new Table({
@@ -240,7 +243,7 @@ function listing(
       table.push([experiment.name, run.label, String(run.seed), String(run.steps), where]);
     }
     for (const each of measurements) {
-      const done = keptMeasurement(out, each) !== undefined;
+      const done = keptMeasurement([out, ...adopt], each, anyCode) !== undefined;
       table.push([experiment.name, each.label, "–", "–", done ? "done" : "missing"]);
     }
   }

@@ -11,7 +11,7 @@ interface Known {
   source: string;
   name: string;
   hash: string;
-  classes: number;
+  classes: readonly string[];
   train: number;
 }
 
@@ -33,9 +33,8 @@ export interface Asked {
   scale: Scale;
   /** What `--data` names; null if it was not given. */
   data: string | null;
-  /** Whether the experiments were named, so that `data` serves all of them. */
-  named: boolean;
-  code: string;
+  /** Whether `data` serves all experiments, and not those alone that leave it open. */
+  every: boolean;
   /** Where commands write runs of their own. */
   runs: string;
 }
@@ -58,11 +57,11 @@ export async function planExperiments(
 }
 
 async function opened(source: string, image: number): Promise<Known> {
-  if (source === "random") return { source, name: source, hash: "", classes: 0, train: 0 };
+  if (source === "random") return { source, name: source, hash: "", classes: [], train: 0 };
   const dataset = await openDataset(source, { size: image, skipBad: false, maxPixels: mostPixels });
   try {
     const { name, hash, classes, train } = dataset;
-    return { source, name, hash, classes: classes.length, train: train.length };
+    return { source, name, hash, classes, train: train.length };
   } finally {
     await dataset.close();
   }
@@ -80,14 +79,18 @@ async function planOne(
   const { image = usualImage } = scale;
   const source = sourceOf(name, scale, asked);
   const found = await look(source, image);
-  if (scale.classes > 0 && found.classes !== scale.classes) {
-    throw new DataError({
+  const wrong = (expected: string, got: string) =>
+    new DataError({
       where: `--data ${source}`,
-      expected: `${scale.classes} classes, which experiment ${name} needs at scale ${asked.scale}`,
-      got: `${found.classes}`,
+      expected: `${expected}, which experiment ${name} needs at scale ${asked.scale}`,
+      got,
       remedy: "name other data, or another scale",
     });
+  if (scale.classes > 0 && found.classes.length !== scale.classes) {
+    throw wrong(`${scale.classes} classes`, String(found.classes.length));
   }
+  const foreign = found.classes.find((each) => !(scale.classNames ?? [each]).includes(each));
+  if (foreign !== undefined) throw wrong(`the classes ${scale.classNames!.join(", ")}`, foreign);
   const data = { source, image, skipBad: false, maxPixels: mostPixels };
   const chosen = variants.filter(({ label }) => scale.only?.includes(label) ?? true);
   const runs = scale.seeds.flatMap((seed) =>
@@ -96,7 +99,7 @@ async function planOne(
   const measurements = (scale.measurements ?? []).map(({ label, command }) => {
     // Neither the place of the data nor that of the results is in the key.
     const key = createHash("sha256")
-      .update(JSON.stringify([command, found.hash, asked.code]))
+      .update(JSON.stringify([command, found.hash]))
       .digest("hex");
     const words = command.map((word) => word.replaceAll("{data}", source).replaceAll("{out}", asked.runs));
     return { label, command: words, key: key.slice(0, 16) };
@@ -134,8 +137,8 @@ function planVariant(
   }
 }
 
-function sourceOf(name: string, scale: ScaleOf, { scale: size, data, named }: Asked): string {
-  const source = data !== null && (named || scale.data === null) ? data : scale.data;
+function sourceOf(name: string, scale: ScaleOf, { scale: size, data, every }: Asked): string {
+  const source = data !== null && (every || scale.data === null) ? data : scale.data;
   if (source !== null) return source;
   throw new UsageError({
     where: `experiment ${name}, scale ${size}`,

@@ -1,19 +1,20 @@
 /** Writes what an experiment found: results/NAME.json, its page, and a folder of its figures with captions and data. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { VariantRuns } from "../../experiments/answer.js";
+import { DataError } from "../../error.js";
+import type { Answer, Evidence, VariantRuns } from "../../experiments/answer.js";
 import { answers } from "../../experiments/answers/registry.js";
 import { machineOfThis, noticesOf, type Result, resultRun, resultVersion } from "../../experiments/result.js";
 import { type FoundRun, standingOf } from "../../experiments/standing.js";
 import { writeAtomically } from "../../files/atomic.js";
-import { isRecord, parseJson } from "../../files/shape.js";
+import { isRecord } from "../../files/shape.js";
 import { experimentHtml } from "../../report/experiment.js";
 import { type Indexed, indexHtml } from "../../report/experiment-index.js";
 import { writeFigures } from "../../report/figures/files.js";
-import type { Code } from "../../runs/code.js";
+import { type Code, measuringCode } from "../../runs/code.js";
 import { readRun } from "../../runs/run.js";
-import { keptMeasurement } from "./measurements.js";
-import type { PlannedExperiment } from "./plan.js";
+import type { KeptMeasurement } from "./measurements.js";
+import type { PlannedExperiment, PlannedMeasurement } from "./plan.js";
 
 export interface WriteOptions {
   out: string;
@@ -26,6 +27,7 @@ export interface WriteOptions {
 export async function writeResult(
   planned: PlannedExperiment,
   found: ReadonlyMap<string, readonly FoundRun[]>,
+  kept: (each: PlannedMeasurement) => KeptMeasurement | undefined,
   { out, anyCode, code, command }: WriteOptions,
 ): Promise<{ result: Result; page: string }> {
   const { experiment, scale, data } = planned;
@@ -37,21 +39,33 @@ export async function writeResult(
     );
     return { label, seeds: done.map(([seed]) => seed), runs: new Map(done) };
   });
-  const measurements = planned.measurements.map((each) => ({ ...each, found: keptMeasurement(out, each) }));
-  const measured = measurements.filter(({ found }) => found !== undefined);
+  const measurements = planned.measurements.map((each) => ({ each, kept: kept(each) }));
+  const measured = measurements.flatMap(({ each, kept }) => (kept ? [{ ...each, found: kept.found }] : []));
   const runs = standings.map(({ run, standing }) => resultRun(run, standing));
   const notices = noticesOf(runs, code);
-  for (const { label } of measurements.filter(({ found }) => found === undefined)) {
-    notices.push(`“${label}” has not been measured.`);
+  for (const { each, kept } of measurements) {
+    if (!kept) notices.push(`“${each.label}” has not been measured.`);
+    else if (kept.code !== measuringCode().code)
+      notices.push(
+        `Other code than this result’s (${kept.commit ?? "an unknown commit"}) measured “${each.label}”.`,
+      );
   }
-  const answer = answers[experiment.answer]({ experiment, variants, measurements: measured });
+  const own = experiment.scales[scale].data;
+  if (own !== null && own !== data.source)
+    notices.push(`This experiment’s texts are about ${own}, and its data here is ${data.name}.`);
+  const answer = answered({ experiment, variants, measurements: measured });
   const { name, question, claim, difference } = experiment;
   const result: Result = {
     version: resultVersion,
     ...{ name, question, claim, difference, scale, data, code, command, runs, notices },
+    measurements: measurements.map(({ each, kept }) => ({
+      ...{ label: each.label, command: each.command },
+      ...{ machine: kept?.machine ?? null, code: kept?.code ?? null },
+      ...{ commit: kept?.commit ?? null, written: kept?.written ?? null },
+    })),
     machine: machineOfThis(),
     written: new Date().toISOString(),
-    seeds: [...new Set(planned.runs.map(({ seed }) => seed))],
+    seeds: [...new Set(variants.flatMap(({ seeds }) => seeds))].sort((a, b) => a - b),
     settings: { ...experiment.settings, ...experiment.scales[scale].settings },
     ...answer,
   };
@@ -60,6 +74,23 @@ export async function writeResult(
   await writeFigures({ ...result, labels, origin: originOf(result) }, join(out, name));
   writeAtomically(page, experimentHtml(result));
   return { result, page };
+}
+
+/** Throws a DataError if a measurement printed something else than the answer reads. */
+function answered(evidence: Evidence): Answer {
+  const { name, answer } = evidence.experiment;
+  try {
+    return answers[answer](evidence);
+  } catch (cause) {
+    if (!(cause instanceof TypeError) || evidence.measurements.length === 0) throw cause;
+    const commands = [...new Set(evidence.measurements.map(({ command }) => command[0]))].join(", ");
+    throw new DataError({
+      where: `experiment ${name}: measurements`,
+      expected: `what the answer “${answer}” reads`,
+      got: `the output of comet ${commands} (${cause.message})`,
+      remedy: "measure by the commands that the experiments of bench/experiments with this answer have",
+    });
+  }
 }
 
 /** What a figure outside its page must carry. */
@@ -78,7 +109,17 @@ export function writeIndex(out: string): void {
   const results = readdirSync(out)
     .filter((name) => name.endsWith(".json"))
     .sort()
-    .map((name) => parseJson(readFileSync(join(out, name), "utf8"), join(out, name), "remove the file"))
-    .filter((value) => isRecord(value) && value.version === resultVersion && "question" in value);
-  writeAtomically(join(out, "index.html"), indexHtml(results as Indexed[]));
+    .flatMap((name) => indexedIn(join(out, name)));
+  writeAtomically(join(out, "index.html"), indexHtml(results));
+}
+
+/** The result in a file; none if it holds something else. */
+function indexedIn(file: string): Indexed[] {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+    const is = isRecord(value) && value.version === resultVersion && "question" in value;
+    return is ? [value as unknown as Indexed] : [];
+  } catch {
+    return [];
+  }
 }

@@ -1,9 +1,10 @@
 /** `comet sweep`: a grid or a list of settings as runs, on this machine or as a job array of Slurm. */
+import { existsSync } from "node:fs";
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { openDataset } from "../../data/open.js";
 import { mostPixels } from "../../data/picture.js";
-import { DataError } from "../../error.js";
+import { DataError, UsageError } from "../../error.js";
 import { type PlannedRun, planRun } from "../../experiments/planned-run.js";
 import { foreignRun, type Standing } from "../../experiments/standing.js";
 import { readSweep, runsOf, type Sweep } from "../../experiments/sweep.js";
@@ -13,10 +14,18 @@ import { liveTable } from "../jobs/live.js";
 import { memoryOf } from "../jobs/memory.js";
 import { type Plan, readPlan, writePlan } from "../jobs/plan-file.js";
 import { type Job, roomOfThis, runPool } from "../jobs/pool.js";
-import { choice, numeric, option } from "../options.js";
+import { choice, numeric, option, wholeNumber } from "../options.js";
 import { collect, standingsOf } from "./collected.js";
 import { type CostOptions, costTable } from "./cost.js";
-import { addJob, checkBegun, folderOf, jobsOf, makeSweepFolder, type SweepFolder } from "./folder.js";
+import {
+  addJob,
+  checkBegun,
+  folderOf,
+  forgetJobs,
+  jobsOf,
+  makeSweepFolder,
+  type SweepFolder,
+} from "./folder.js";
 import { addSlurmOptions, type SlurmFlags, scriptOf } from "./script.js";
 import { accounted, cancel, queued, submit } from "./slurm.js";
 
@@ -46,7 +55,7 @@ export function registerSweep(program: Command): void {
         .addOption(choice("--on <where>", "this machine or Slurm", "--on slurm", ["local", "slurm"], "local"))
         .addOption(option("--dry-run", "print what would be run or submitted", "--on slurm --dry-run", false))
         .addOption(
-          numeric(
+          wholeNumber(
             "--jobs <n>",
             "local: processes at once (as many as cores and memory allow)",
             "--jobs 1",
@@ -70,7 +79,7 @@ export function registerSweep(program: Command): void {
       numeric("--step-ms <ms>", "a step's time (that of the runs so far)", "--step-ms 350", undefined),
     )
     .addOption(option("--nodes <list>", "numbers of nodes", "--nodes 1,1000", "1,10,100,1000"))
-    .addOption(numeric("--per-node <n>", "tasks at once on a node", "--per-node 8", 1))
+    .addOption(wholeNumber("--per-node <n>", "tasks at once on a node", "--per-node 8", 1))
     .addOption(
       numeric("--start-seconds <s>", "from a task's start to its first step", "--start-seconds 60", 30),
     )
@@ -120,7 +129,12 @@ async function begun(
   const sweep = readSweep(file);
   const folder = folderOf(out, sweep.name);
   checkBegun(folder, file);
-  return { folder, plan: readPlan(folder.plan), sweep };
+  const plan = readPlan(folder.plan);
+  const now = runsOf(sweep).map(({ label }) => label);
+  if (now.length !== plan.runs.length || plan.runs.some(({ label }, i) => label !== now[i])) {
+    say(`${file} has changed since this sweep was begun; comet sweep ${file} takes the change over`);
+  }
+  return { folder, plan, sweep };
 }
 
 /** Of runs that are not done, those to start. `again`: also those that failed. */
@@ -138,9 +152,10 @@ async function run(file: string, options: RunOptions, retry: unknown = false): P
   const folder = folderOf(options.out, sweep.name);
   const runs = await planned(sweep);
   const plan = { version: 1, out: folder.runs, adopt: [], anyCode: false, runs } as const satisfies Plan;
-  const jobs = jobsOf(folder);
+  const changed = existsSync(folder.plan) && !sameRuns(readPlan(folder.plan).runs, runs);
   // Tasks that wait or run must not be started a second time.
-  const states = jobs.length > 0 ? queued(jobs) : new Map();
+  const states = queued(jobsOf(folder));
+  if (changed && states.size > 0) throw renumbered(file, folder, states.size);
   const indices = open(standingsOf(plan, codeOfThis()), retry === true, new Set(states.keys()));
   if (indices.length === 0) {
     say(states.size > 0 ? `${states.size} tasks wait or run; nothing else is left` : "every run is done");
@@ -153,6 +168,7 @@ async function run(file: string, options: RunOptions, retry: unknown = false): P
     return;
   }
   makeSweepFolder(folder);
+  if (changed) forgetJobs(folder);
   writePlan(folder.plan, plan);
   if (options.on === "slurm") {
     const job = submit(scriptOf(runs, indices, slurm));
@@ -167,6 +183,18 @@ async function run(file: string, options: RunOptions, retry: unknown = false): P
   }
   told(collect(plan, folder, codeOfThis()), folder);
 }
+
+/** Tasks of a job read the plan when they begin, each by the number of its run. */
+const sameRuns = (before: readonly PlannedRun[], now: readonly PlannedRun[]): boolean =>
+  before.length === now.length && before.every(({ key }, i) => key === now[i]!.key);
+
+const renumbered = (file: string, { path }: SweepFolder, tasks: number): UsageError =>
+  new UsageError({
+    where: file,
+    expected: `the runs with which ${path} was begun, while ${tasks} of its tasks wait or run`,
+    got: "other ones",
+    remedy: `wait for them, end them with comet sweep cancel ${file}, or give the file another name inside`,
+  });
 
 const localText = (runs: readonly PlannedRun[], indices: readonly number[]): string =>
   indices.map((i) => `${i}: ${runs[i]!.label}, ${runs[i]!.steps} steps\n`).join("");

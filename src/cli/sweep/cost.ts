@@ -31,6 +31,14 @@ export function costTable(
       remedy: "give for example --step-ms 350, or run a part of the sweep first",
     });
   }
+  if (!(startSeconds >= 0)) {
+    throw new UsageError({
+      where: "--start-seconds",
+      expected: "a number of at least 0",
+      got: String(startSeconds),
+      remedy: "give for example --start-seconds 30",
+    });
+  }
   const seconds = runs.map(({ key, steps }) => (steps * (stepMs ?? measured.get(key) ?? usual)) / 1000);
   const table = new Table({
     head: ["nodes", "tasks at once", "until all have ended", "node hours", "starts", "time in steps"],

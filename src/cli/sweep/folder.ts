@@ -1,5 +1,5 @@
 /** The folder of a sweep: OUT/NAME with plan.json, runs/, logs/ and, on a cluster, the numbers of its jobs. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UsageError } from "../../error.js";
 import { writeAtomically } from "../../files/atomic.js";
@@ -46,3 +46,6 @@ export function jobsOf(folder: SweepFolder): string[] {
 
 export const addJob = (folder: SweepFolder, job: string): void =>
   writeAtomically(jobsFile(folder), `${JSON.stringify([...jobsOf(folder), job])}\n`);
+
+/** After a change of the plan, the tasks of earlier jobs have other numbers than the runs. */
+export const forgetJobs = (folder: SweepFolder): void => rmSync(jobsFile(folder), { force: true });

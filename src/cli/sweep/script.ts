@@ -105,8 +105,8 @@ while :; do
 done
 # A task that was told to end before it listened for signals is ended by TERM itself (128 + 15), and has lost nothing.
 if [ -n "$again" ] && { [ "$code" -eq ${interruptedCode} ] || [ "$code" -eq 143 ]; }; then
-  scontrol requeue "\${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
-  exit 0
+  scontrol requeue "\${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID" && exit 0
+  echo "comet: Slurm gave no other turn; the same command goes on from the checkpoint" >&2
 fi
 exit "$code"
 `;

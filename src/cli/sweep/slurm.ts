@@ -6,15 +6,15 @@ import { UsageError } from "../../error.js";
 function ask(
   command: string,
   args: readonly string[],
-  input = "",
+  { input = "", remedy = "run this where Slurm is installed, or take --on local" } = {},
 ): { code: number; out: string; problem: string } {
   const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", input });
   if (error) {
     throw new UsageError({
-      where: "--on slurm",
-      expected: `Slurm’s command ${command}`,
+      where: "Slurm",
+      expected: `its command ${command}`,
       got: String((error as NodeJS.ErrnoException).code),
-      remedy: "run this where Slurm is installed, or take --on local",
+      remedy,
     });
   }
   return { code: status ?? 1, out: stdout.trim(), problem: stderr.trim().split("\n").at(-1) ?? "" };
@@ -31,7 +31,7 @@ function refused(command: string, problem: string): UsageError {
 
 /** Submits a script. Returns the number of the job. */
 export function submit(script: string): string {
-  const { code, out, problem } = ask("sbatch", ["--parsable"], script);
+  const { code, out, problem } = ask("sbatch", ["--parsable"], { input: script });
   if (code !== 0) throw refused("sbatch", problem);
   // A federation adds the name of the cluster.
   return out.split(";")[0]!;
@@ -46,7 +46,9 @@ export interface TaskState {
 export function queued(jobs: readonly string[]): Map<number, TaskState> {
   const states = new Map<number, TaskState>();
   if (jobs.length === 0) return states;
-  const { code, out, problem } = ask("squeue", ["-h", "-r", "-o", "%K|%T|%r", "-j", jobs.join(",")]);
+  const { code, out, problem } = ask("squeue", ["-h", "-r", "-o", "%K|%T|%r", "-j", jobs.join(",")], {
+    remedy: "run this where Slurm is installed, or remove jobs.json there if its jobs have ended",
+  });
   // Slurm forgets jobs that have ended, and takes their numbers for invalid.
   if (code !== 0 && /Invalid job id/i.test(problem)) {
     return jobs.length === 1 ? states : new Map(jobs.flatMap((job) => [...queued([job])]));
@@ -65,10 +67,14 @@ export function queued(jobs: readonly string[]): Map<number, TaskState> {
  */
 export function accounted(jobs: readonly string[]): Map<number, TaskState> | null {
   if (jobs.length === 0) return new Map();
-  const { code, out } = ask("sacct", ["-X", "-n", "-P", "-o", "JobID,State,ExitCode", "-j", jobs.join(",")]);
-  if (code !== 0) return null;
+  const { error, status, stdout } = spawnSync(
+    "sacct",
+    ["-X", "-n", "-P", "-o", "JobID,State,ExitCode", "-j", jobs.join(",")],
+    { encoding: "utf8" },
+  );
+  if (error || status !== 0) return null;
   const states = new Map<number, TaskState>();
-  for (const line of out.split("\n")) {
+  for (const line of stdout.trim().split("\n")) {
     const [id = "", state = "", reason = ""] = line.split("|");
     const [, index] = /_(\d+)$/.exec(id) ?? [];
     if (index !== undefined) states.set(Number(index), { state, reason: `exit code ${reason}` });
@@ -76,11 +82,18 @@ export function accounted(jobs: readonly string[]): Map<number, TaskState> | nul
   return states;
 }
 
-/** Ends the tasks that wait or run. Each that runs writes a checkpoint first. */
+/** Ends the tasks that wait or run. Each that runs writes a checkpoint first. Throws a UsageError if Slurm refuses. */
 export function cancel(jobs: readonly string[]): void {
   for (const job of jobs) {
     // TERM for the batch script first, which passes it on; what is left is cancelled after the checkpoints.
-    ask("scancel", ["--state=PENDING", job]);
-    ask("scancel", ["--signal=TERM", "--batch", job]);
+    for (const args of [
+      ["--state=PENDING", job],
+      ["--signal=TERM", "--batch", job],
+    ]) {
+      const { code, problem } = ask("scancel", args);
+      // A job that ended meanwhile needs no end.
+      if (code !== 0 && !/Invalid job id|already completing or completed/i.test(problem))
+        throw refused("scancel", problem);
+    }
   }
 }

@@ -2,6 +2,7 @@
  * A bundle of figures: for each one NAME-light.svg, NAME-dark.svg, the same as PNG, NAME.csv with its data, and captions.md
  * with the captions of all.
  */
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Figure } from "../../experiments/figure.js";
 import { writeAtomically } from "../../files/atomic.js";
@@ -21,6 +22,9 @@ interface Bundle {
   origin: readonly string[];
 }
 
+/** The files of a bundle. */
+const ours = /(-(light|dark)\.(svg|png)|\.csv)$|^captions\.md$/;
+
 const bothThemes: readonly Theme[] = ["light", "dark"];
 
 /** Writes the bundle of a result into `folder`. Without the packages that draw PNG, the captions say so. */
@@ -28,20 +32,27 @@ export async function writeFigures(
   { name, question, figures, labels, origin }: Bundle,
   folder: string,
 ): Promise<void> {
-  if (figures.length === 0) return;
-  makeFolder(folder);
+  const before = existsSync(folder) ? readdirSync(folder).filter((name) => ours.test(name)) : [];
+  const written = new Set<string>();
+  const write = (name: string, content: string | Uint8Array) => {
+    writeAtomically(join(folder, name), content);
+    written.add(name);
+  };
+  if (figures.length > 0) makeFolder(folder);
   const png = await rasterizer();
   const captions = [`# ${name}`, "", question, "", ...origin.map((line) => `- ${line}`), ""];
   for (const figure of figures) {
     const svg = drawFigure(figure, labels);
     for (const theme of bothThemes) {
       const image = themed(svg, theme);
-      writeAtomically(join(folder, `${figure.name}-${theme}.svg`), `${image}\n`);
-      if (png) writeAtomically(join(folder, `${figure.name}-${theme}.png`), png(image));
+      write(`${figure.name}-${theme}.svg`, `${image}\n`);
+      if (png) write(`${figure.name}-${theme}.png`, png(image));
     }
-    writeAtomically(join(folder, `${figure.name}.csv`), csvOf(figure));
+    write(`${figure.name}.csv`, csvOf(figure));
     captions.push(`## ${figure.title}`, "", figure.caption, "", `Data: ${figure.name}.csv`, "");
   }
   if (!png) captions.push("PNG images need `npm install --no-save @resvg/resvg-wasm dejavu-fonts-ttf`.", "");
-  writeAtomically(join(folder, "captions.md"), captions.join("\n"));
+  if (figures.length > 0) write("captions.md", captions.join("\n"));
+  // Figures of an earlier result would contradict this one.
+  for (const name of before) if (!written.has(name)) rmSync(join(folder, name));
 }
