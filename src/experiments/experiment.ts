@@ -53,7 +53,8 @@ export interface Experiment {
   /** As the file is called. */
   name: string;
   question: string;
-  claim: { text: string; source: (typeof sources)[number] };
+  /** `ratio`: the number of times that the claim names, where it names one. */
+  claim: { text: string; source: (typeof sources)[number]; ratio?: number };
   /** Why a measurement here may differ from the claim. */
   difference: string;
   /** How the question is answered: see answers/. */
@@ -116,7 +117,9 @@ const scaleShape = is.exact<ScaleOf>(
 const experimentShape = is.exact<Experiment>({
   name: is.text,
   question: is.text,
-  claim: is.exact<Experiment["claim"]>({ text: is.text, source: is.oneOf(...sources) }),
+  claim: is.exact<Experiment["claim"]>({ text: is.text, source: is.oneOf(...sources), ratio: is.number }, [
+    "ratio",
+  ]),
   difference: is.text,
   answer: is.oneOf(...answerNames) as is.Shape<Experiment["answer"]>,
   settings: givenSettings,

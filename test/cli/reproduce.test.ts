@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { list } from "tar";
 import type { Result } from "../../src/experiments/result.js";
 import { isLocked } from "../../src/files/lock.js";
 import { smallExperiment } from "../experiments/small-experiment.js";
@@ -212,6 +213,26 @@ test("a result can be written before its runs have ended, and says so", () => {
     resultOf("early").notices.join(),
     /have not ended and are left out: plain, seed 1; COMET, seed 1/,
   );
+});
+
+test("a bundle holds pages, figures, and of each run its manifest and metrics", async () => {
+  const bundle = join(folder, "results.tar.gz");
+  const { status, stdout, stderr } = reproduce("whole", "--no-run", "--bundle", bundle);
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /with 2 runs/);
+  const names: string[] = [];
+  await list({ file: bundle, onReadEntry: ({ path }) => names.push(path) });
+  const [run] = runsOf("whole");
+  for (const name of [
+    "results/index.html",
+    "results/small.json",
+    "results/small/captions.md",
+    `results/runs/${run}/manifest.json`,
+    `results/runs/${run}/metrics.jsonl`,
+  ]) {
+    assert.ok(names.includes(name), name);
+  }
+  assert.ok(!names.some((name) => name.includes("checkpoints")));
 });
 
 test("what contradicts itself or replaces other results is refused before anything runs", () => {

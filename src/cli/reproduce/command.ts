@@ -41,6 +41,8 @@ interface ReproduceOptions extends SlurmFlags {
   run: boolean;
   jobs: number | undefined;
   list: boolean;
+  /** The archive of all results; "" for none. */
+  bundle: string;
 }
 
 const ownExperiments = fileURLToPath(new URL("../../../../bench/experiments", import.meta.url));
@@ -93,6 +95,9 @@ export function registerReproduce(program: Command): void {
     )
     .addOption(
       option("--no-run", "run nothing, and write the results of what has ended", "accuracy --no-run", true),
+    )
+    .addOption(
+      option("--bundle <file>", "write all results into one archive too", "--bundle results.tar.gz", ""),
     )
     .addOption(option("--list", "say what is done and what is left, and run nothing", "--list", false))
     .addOption(choice("--on <where>", "this machine or Slurm", "--on slurm", ["local", "slurm"], "local"))
@@ -156,6 +161,15 @@ async function reproduce(names: readonly string[], options: ReproduceOptions): P
   }
   writeIndex(out);
   process.stdout.write(`all results ${join(out, "index.html")}\n`);
+  if (options.bundle !== "") {
+    const { writeBundle } = await import("./bundle.js");
+    const paths = runs.flatMap((run) => {
+      const standing = standingOf(run, after, code, anyCode);
+      return standing.kind === "done" ? [standing.path] : [];
+    });
+    const count = await writeBundle(options.bundle, out, paths);
+    process.stdout.write(`bundle ${options.bundle}, with ${count} runs\n`);
+  }
   for (const problem of problems) say(problem);
   if (!whole) {
     say("interrupted; the same command goes on");

@@ -131,15 +131,21 @@ export function differenceWords(measured: readonly Measured[]): string[] {
   });
 }
 
-/** One sentence on the ratios. */
-export const ratioWords = (measured: readonly Measured[]): string[] =>
+/** One sentence on the ratios of each variant, beside that of the claim. */
+export const ratioWords = (measured: readonly Measured[], claimed?: number): string[] =>
   measured.flatMap(({ label, ratio, lowestRatio }) =>
     ratio === null || lowestRatio === null
       ? []
       : [
-          `The inputs of convolutions have ${ratio.toFixed(2)} times the bytes in float32 that “${label}” stores for them over the whole run, and ${lowestRatio.toFixed(2)} times in its lowest epoch.`,
+          `The inputs of convolutions have ${ratio.toFixed(2)} times the bytes in float32 that “${label}” stores for them over the whole run, and ${lowestRatio.toFixed(2)} times in its lowest epoch.${claimWords(ratio, claimed)}`,
         ],
   );
+
+/** How a ratio stands to that of the claim. */
+export const claimWords = (ratio: number, claimed?: number): string =>
+  claimed === undefined
+    ? ""
+    : ` That is ${(ratio / claimed).toFixed(2)} of the ${claimed} times of the claim.`;
 
 export function courseFigures(variants: readonly VariantRuns[]): Figure[] {
   const some = variants.filter(({ runs }) => runs.size > 0);

@@ -39,7 +39,7 @@ export function layerRatios({ runs }: VariantRuns): LayerRatio[] {
   }));
 }
 
-export function ratios({ variants }: Evidence): Answer {
+export function ratios({ experiment, variants }: Evidence): Answer {
   const measured = measuredOf(variants);
   const layered = variants
     .map((variant) => ({ label: variant.label, layers: layerRatios(variant) }))
@@ -74,7 +74,7 @@ export function ratios({ variants }: Evidence): Answer {
       })),
     ],
     words: [
-      ...ratioWords(measured),
+      ...ratioWords(measured, experiment.claim.ratio),
       ...layered.map(({ label, layers }) => {
         const low = layers.reduce((a, b) => (b.ratio < a.ratio ? b : a));
         const high = layers.reduce((a, b) => (b.ratio > a.ratio ? b : a));

@@ -4,7 +4,7 @@ import type { Answer, Evidence, VariantRuns } from "../answer.js";
 import { stepsOf } from "../courses.js";
 import type { Figure } from "../figure.js";
 import { bytes, digits } from "../formats.js";
-import { accuracyTable, measuredOf } from "./accuracy.js";
+import { accuracyTable, claimWords, measuredOf } from "./accuracy.js";
 
 /** The live bytes by category at the moment of the largest sum in all recorded steps. */
 export function peakOf({ runs }: VariantRuns): Record<string, number> | null {
@@ -24,7 +24,7 @@ export function peakOf({ runs }: VariantRuns): Record<string, number> | null {
   return best;
 }
 
-export function wholeMemory({ variants }: Evidence): Answer {
+export function wholeMemory({ experiment, variants }: Evidence): Answer {
   const measured = measuredOf(variants);
   const peaks = variants.flatMap((variant) => {
     const peak = peakOf(variant);
@@ -74,7 +74,7 @@ export function wholeMemory({ variants }: Evidence): Answer {
           ? ` Up to ${bytes(hostPeakBytes)} of “${label}” lie outside the device besides.`
           : "";
       answer.words.push(
-        `“${first.label}” saves ${digits(first.savedPeakBytes / savedPeakBytes)} times the bytes of “${label}” for the backward pass; its device’s peak, with weights, gradients and workspaces, is ${digits(first.devicePeakBytes / devicePeakBytes)} times that of “${label}”.${moved}`,
+        `“${first.label}” saves ${digits(first.savedPeakBytes / savedPeakBytes)} times the bytes of “${label}” for the backward pass; its device’s peak, with weights, gradients and workspaces, is ${digits(first.devicePeakBytes / devicePeakBytes)} times that of “${label}”.${claimWords(first.devicePeakBytes / devicePeakBytes, experiment.claim.ratio)}${moved}`,
       );
     }
   }
