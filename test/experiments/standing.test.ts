@@ -1,10 +1,10 @@
 /** Where planned runs stand, by what lies in folders. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { findRuns, foreignRun, standingOf } from "../../src/experiments/standing.js";
+import { checkFolders, findRuns, foreignRun, standingOf } from "../../src/experiments/standing.js";
 import { takeLock } from "../../src/files/lock.js";
 import type { Manifest } from "../../src/runs/manifest.js";
 import { manifestOf, planned } from "./small-experiment.js";
@@ -70,7 +70,22 @@ test("a run of other code is told apart, also if only a later part of it was com
       error.message,
       /expected a run of this code, c0de \(commit abc\), got one of 0ther \(commit def\)/,
     );
-    put("own");
+    const own = put("younger");
     assert.equal(stands(folder), "done");
+    const counted = standingOf(planned(), findRuns([folder]), code, true);
+    assert.equal(counted.kind !== "missing" && counted.path, own, "that of this code, where any code counts");
+  });
+});
+
+test("a folder of results, and a run itself, may be named; one that is not there is an error", () => {
+  within((folder, put) => {
+    const path = put("run");
+    assert.equal(stands(path), "done");
+    renameSync(path, join(folder, "aside"));
+    mkdirSync(join(folder, "runs"));
+    renameSync(join(folder, "aside"), join(folder, "runs", "run"));
+    assert.equal(stands(folder), "done");
+    checkFolders([folder, join(folder, "runs")]);
+    assert.throws(() => checkFolders([join(folder, "ruins")]), /--adopt: .*ruins, which is none/);
   });
 });

@@ -16,7 +16,8 @@ export const experimentMutants: Mutant[] = [
     ["counts runs of other code", "if (!anyCode && codesOf", "if (false && codesOf"],
     ["looks at the code of a run's beginning alone", "...resumed.map((part) => part.versions)", ""],
     ["takes over a run that another process computes", "if (isLocked", "if (false && isLocked"],
-    ["takes the least advanced folder", "order.indexOf(a.kind) - order", "-order.indexOf(a.kind) + order"],
+    ["takes the least advanced folder", "rank(a) - rank(b)", "rank(b) - rank(a)"],
+    ["prefers no code", "(codesOf(manifest).some((other) => other !== code) ? 1 : 0)", "0"],
     [
       "begins a failed run again",
       'manifest.status === "done" || manifest.status === "failed"',
@@ -25,11 +26,12 @@ export const experimentMutants: Mutant[] = [
   ]),
   ...of("experiments/statistics", [
     ["divides by n", "squares / (values.length - 1)", "squares / values.length"],
-    ["pairs nothing", "common.length >= 2", "false"],
+    ["pairs nothing", "common.length > 0", "false"],
+    ["takes the normal quantile for Student’s", "quantiles[freedom - 1]", "undefined"],
     [
       "tells the deviation for the standard error",
-      "deviation(differences) / Math.sqrt(differences.length)",
-      "deviation(differences)",
+      "spread / Math.sqrt(differences.length)",
+      "spread",
     ],
     ["subtracts the wrong way round", "b.get(seed) - a.get(seed)", "a.get(seed) - b.get(seed)"],
     ["forgives any bias", "mean: middle,\n        deviation", "mean: 0,\n        deviation"],
@@ -38,6 +40,15 @@ export const experimentMutants: Mutant[] = [
       "normalDistribution(z);\n        return",
       "normalDistribution(z / Math.sqrt(square));\n        return",
     ],
+  ]),
+  ...of("experiments/courses", [
+    ["counts a pause as work", "ms <= 10 * usual", "true"],
+    ["counts the first step", "all.slice(1)", "all"],
+  ]),
+  ...of("files/holder", [
+    ["asks this machine for a process of another", "holder.namespace === own.namespace", "true"],
+    ["keeps the lock of a machine that is silent", "silentMs < silence", "true"],
+    ["takes over from another task of Slurm", "holder.job === own.job && holder", "holder"],
   ]),
   ...of("experiments/schedule", [
     ["gives every run to the first task", "if (free[i] < free[earliest])", "if (false)"],
