@@ -28,11 +28,7 @@ export const experimentMutants: Mutant[] = [
     ["divides by n", "squares / (values.length - 1)", "squares / values.length"],
     ["pairs nothing", "common.length > 0", "false"],
     ["takes the normal quantile for Student’s", "quantiles[freedom - 1]", "undefined"],
-    [
-      "tells the deviation for the standard error",
-      "spread / Math.sqrt(differences.length)",
-      "spread",
-    ],
+    ["tells the deviation for the standard error", "spread / Math.sqrt(differences.length)", "spread"],
     ["subtracts the wrong way round", "b.get(seed) - a.get(seed)", "a.get(seed) - b.get(seed)"],
     ["forgives any bias", "mean: middle,\n        deviation", "mean: 0,\n        deviation"],
     [

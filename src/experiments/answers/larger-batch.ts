@@ -90,8 +90,7 @@ export function largerBatch({ variants, measurements }: Evidence): Answer {
       ]);
     }
     answer.tables.push(times, accuracyTable(measured));
-    answer.words.push(...timeWords(variants, goal));
-    answer.words = [...answer.words, ...differenceWords(measured)];
+    answer.words = [...answer.words, ...timeWords(variants, goal), ...differenceWords(measured)];
   }
   return answer;
 }

@@ -1,0 +1,50 @@
+/** The committed results: whole, of experiments that exist, and the documents tell their figures. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type Result, resultVersion } from "../../src/experiments/result.js";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const folder = join(root, "bench", "results");
+const files = readdirSync(folder);
+const results = files
+  .filter((name) => name.endsWith(".json"))
+  .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as Result);
+
+test("a committed result is one of an experiment, with its page, its figures and where it is from", () => {
+  const experiments = readdirSync(join(root, "bench", "experiments"));
+  assert.ok(results.length > 0);
+  for (const { name, version, scale, command, figures, runs } of results) {
+    assert.equal(version, resultVersion, name);
+    assert.equal(scale, "laptop", name);
+    assert.ok(experiments.includes(`${name}.json`), name);
+    assert.ok(command.startsWith("comet reproduce "), name);
+    assert.doesNotMatch(command, /\s\//, `${name}: a command without absolute paths`);
+    for (const { path } of runs) assert.ok(path === null || !path.startsWith("/"), `${name}: ${path}`);
+    assert.ok(files.includes(`${name}.html`), name);
+    const drawn = readdirSync(join(folder, name));
+    for (const figure of figures) {
+      for (const end of ["-light.svg", "-dark.svg", ".csv"])
+        assert.ok(drawn.includes(`${figure.name}${end}`), `${name}/${figure.name}${end}`);
+    }
+  }
+});
+
+test("docs/results.md tells the accuracies and ratios of the committed results", () => {
+  const text = readFileSync(join(root, "docs", "results.md"), "utf8");
+  for (const { name, tables } of results) {
+    const table = tables.find(({ head }) => head.includes("test accuracy"));
+    if (!table) continue;
+    const columns = ["test accuracy", "conv-input ratio, whole run", "its lowest epoch"].map((title) =>
+      table.head.indexOf(title),
+    );
+    for (const row of table.rows) {
+      for (const column of columns) {
+        const cell = row[column]!;
+        assert.ok(cell === "–" || text.includes(cell), `${name}: ${row[0]}: ${cell}`);
+      }
+    }
+  }
+});
