@@ -10,20 +10,12 @@ export const stepsOf = ({ records }: Run): StepRecord[] =>
 export const epochsOf = ({ records }: Run): EpochRecord[] =>
   records.filter((record): record is EpochRecord => record.kind === "epoch");
 
-/**
- * The steps whose times tell something: neither the first, in which code is compiled, nor audited ones, nor those that took
- * ten times as long as usual, because the machine was suspended meanwhile.
- */
+/** The steps whose times tell something: neither the first, in which code is compiled, nor audited ones, if there are others. */
 function timedSteps(run: Run): StepRecord[] {
   const all = stepsOf(run);
   const undisturbed = all.slice(1).filter(({ audited }) => !audited);
-  const some = undisturbed.length > 0 ? undisturbed : all;
-  const usual = median(some.map(({ ms }) => ms));
-  return some.filter(({ ms }) => ms <= 10 * usual);
+  return undisturbed.length > 0 ? undisturbed : all;
 }
-
-/** The mean time of a step in milliseconds. */
-export const stepMs = (run: Run): number => mean(timedSteps(run).map(({ ms }) => ms));
 
 /** The median times of steps that collect statistics and of others, and the number of the former; null if there are none. */
 export function collecting(run: Run): { steps: number; collectingMs: number; otherMs: number } | null {
@@ -34,6 +26,17 @@ export function collecting(run: Run): { steps: number; collectingMs: number; oth
   const [yes, no] = [times(true), times(false)];
   if (yes.length === 0 || no.length === 0) return null;
   return { steps: collects.size, collectingMs: median(yes), otherMs: median(no) };
+}
+
+/**
+ * The time of a step in milliseconds: the medians of steps that collect and of others, by their numbers. A machine that was
+ * suspended, or busy with something else for less than half of the run, changes neither.
+ */
+export function stepMs(run: Run): number {
+  const found = collecting(run);
+  if (!found) return median(timedSteps(run).map(({ ms }) => ms));
+  const { steps, collectingMs, otherMs } = found;
+  return otherMs + (steps * (collectingMs - otherMs)) / stepsOf(run).length;
 }
 
 /** The conv-input ratio of some steps together; null where nothing was packed. */

@@ -39,14 +39,15 @@ test("accuracies, their paired difference, and the ratios of the whole run and o
   );
 });
 
-test("the time of a step leaves out the first, audited ones and those that were suspended, and no other", () => {
+test("the time of a step leaves out the first, audited ones and pauses, and has its share of collecting ones", () => {
   const run = runOf(planned(), 0.8);
   const [first] = stepsOf(run);
-  const timed = (ms: number, audited = false) => ({ ...first!, ms, audited });
-  const records = [timed(40), timed(10), timed(10), timed(10), timed(5000), timed(70, true)];
+  const timed = (step: number, ms: number, audited = false) => ({ ...first!, step, ms, audited });
+  const records = [timed(0, 40), timed(1, 10), timed(2, 10), timed(3, 5000), timed(4, 70, true)];
   assert.equal(stepMs({ ...run, records }), 10);
-  assert.equal(stepMs({ ...run, records: [...records, timed(30)] }), 15);
-  assert.equal(stepMs({ ...run, records: [timed(70, true)] }), 70);
+  const sites = { kind: "sites" as const, step: 5, sites: [] };
+  assert.equal(stepMs({ ...run, records: [...records.slice(0, 3), timed(5, 30), sites] }), 15);
+  assert.equal(stepMs({ ...run, records: [timed(0, 70, true)] }), 70);
 });
 
 test("what collecting costs is the difference of the steps that do it", () => {

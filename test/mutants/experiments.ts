@@ -38,7 +38,7 @@ export const experimentMutants: Mutant[] = [
     ],
   ]),
   ...of("experiments/courses", [
-    ["counts a pause as work", "ms <= 10 * usual", "true"],
+    ["forgets that some steps collect", "steps * (collectingMs - otherMs)", "0"],
     ["counts the first step", "all.slice(1)", "all"],
   ]),
   ...of("files/holder", [
