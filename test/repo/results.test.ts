@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { type Result, resultVersion } from "../../src/experiments/result.js";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-const folder = join(root, "bench", "results");
+const folder = join(root, "docs", "results");
 const files = readdirSync(folder);
 const results = files
   .filter((name) => name.endsWith(".json"))

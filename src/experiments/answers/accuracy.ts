@@ -76,7 +76,7 @@ export function measuredOf(variants: readonly VariantRuns[]): Measured[] {
 export function accuracyTable(measured: readonly Measured[]): ResultTable {
   return {
     title: "Accuracy and bytes; ± is the standard deviation over seeds",
-    note: "The difference is that of common seeds. The ratio of a whole run is that of all its bytes, and the mean over the seeds stands here; the lowest epoch is that of any seed. Peaks are the largest of all seeds. The time of a step is made of the medians of steps that collect statistics and of others; runs of one command share the machine, so it is rough.",
+    note: "The difference is that of common seeds. The ratio of a whole run is that of all its bytes, and the mean over the seeds stands here; the lowest epoch is that of any seed. Peaks are the largest of all seeds. The time of a step is made of the medians of steps that collect statistics and of others; runs of one command share the machine, so it compares no variants: the experiment overhead measures times.",
     head: [
       "",
       "seeds",
