@@ -30,7 +30,7 @@ export function collecting(run: Run): { steps: number; collectingMs: number; oth
 
 /**
  * The time of a step in milliseconds: the medians of steps that collect and of others, by their numbers. A machine that was
- * suspended, or busy with something else for less than half of the run, changes neither.
+ * suspended, or busy with something else in less than half of the steps of each kind, changes neither.
  */
 export function stepMs(run: Run): number {
   const found = collecting(run);

@@ -70,9 +70,9 @@ export function planRun(run: RunToPlan): PlannedRun {
   };
 }
 
-/** Whether a run on disk has measured what is planned, or more. */
-export const measuresEnough = ({ measured }: PlannedRun, manifest: Manifest): boolean =>
-  names.every((name) => measured[name] === 0 || measured[name] === manifest.measured[name]);
+/** Whether a run, on disk or in a queue, measures what is planned, or more. */
+export const measuresEnough = ({ measured }: PlannedRun, run: Pick<Manifest, "measured">): boolean =>
+  names.every((name) => measured[name] === 0 || measured[name] === run.measured[name]);
 
 /**
  * Each run once, though several experiments may plan it. Where these measure different things of one run, it measures them

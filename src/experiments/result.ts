@@ -7,7 +7,7 @@ import type { Manifest } from "../runs/manifest.js";
 import type { Answer } from "./answer.js";
 import type { Experiment, Scale } from "./experiment.js";
 import type { PlannedRun } from "./planned-run.js";
-import { codesOf, type Standing } from "./standing.js";
+import { codesOf, partsOf, type Standing } from "./standing.js";
 
 /** This number grows when older versions could not read the file. */
 export const resultVersion = 1;
@@ -52,9 +52,9 @@ export interface ResultRun {
   steps: number;
   testAccuracy: number | null;
   weights: string | null;
-  /** The sums of the code that computed it, and its commit. */
+  /** The sums and the commits of the code that computed it, or a part of it. */
   codes: string[];
-  commit: string | null;
+  commits: string[];
   error: string | null;
   /** The processors that computed it, and its threads; null where the run does not say. */
   processors: string[] | null;
@@ -82,25 +82,25 @@ export interface Result extends Pick<Experiment, "name" | "question" | "claim" |
 export function resultRun({ label, seed, key, steps }: PlannedRun, standing: Standing): ResultRun {
   if (standing.kind === "missing") {
     const unknown = {
-      ...{ path: null, testAccuracy: null, weights: null, codes: [], commit: null, error: null },
+      ...{ path: null, testAccuracy: null, weights: null, codes: [], commits: [], error: null },
       ...{ processors: null, threads: null },
     };
     return { label, seed, key, steps, status: "missing", ...unknown };
   }
   const { path, manifest } = standing;
-  const { status, testAccuracy, weights, error, versions } = manifest;
-  const commit = versions.commit ?? null;
+  const { status, testAccuracy, weights, error } = manifest;
   return {
-    ...{ label, seed, key, path, status, testAccuracy, weights, error, commit },
+    ...{ label, seed, key, path, status, testAccuracy, weights, error },
     steps: manifest.steps,
     codes: codesOf(manifest),
+    commits: [...new Set(partsOf(manifest).flatMap(({ commit }) => commit ?? []))],
     processors: processorsOf(manifest),
     threads: manifest.threads,
   };
 }
 
-function processorsOf({ versions, resumed = [] }: Manifest): string[] | null {
-  const all = [versions, ...resumed.map((part) => part.versions)].flatMap(({ processor }) => processor ?? []);
+function processorsOf(manifest: Manifest): string[] | null {
+  const all = partsOf(manifest).flatMap(({ processor }) => processor ?? []);
   return all.length > 0 ? [...new Set(all)] : null;
 }
 
@@ -130,7 +130,8 @@ export function noticesOf(runs: readonly ResultRun[], { code }: Code): string[] 
   }
   const foreign = runs.filter(({ codes }) => codes.some((other) => other !== code));
   if (foreign.length > 0) {
-    const commits = [...new Set(foreign.map(({ commit }) => commit ?? "an unknown commit"))].join(", ");
+    const known = [...new Set(foreign.flatMap(({ commits }) => commits))];
+    const commits = known.length > 0 ? known.join(", ") : "unknown commits";
     notices.push(`Other code than this result’s computed these runs (${commits}): ${named(foreign)}.`);
   }
   return notices;

@@ -65,7 +65,7 @@ export function checkFolders(folders: readonly string[]): void {
 /** Best first. */
 const order: readonly Standing["kind"][] = ["done", "busy", "interrupted", "failed", "foreign"];
 
-/** `anyCode`: runs of other code count too, behind those of this code. */
+/** `anyCode`: runs of other code count too; of equally advanced ones, that of this code counts. */
 export function standingOf(
   planned: PlannedRun,
   found: ReadonlyMap<string, readonly FoundRun[]>,
@@ -91,8 +91,14 @@ function kindOf({ path, manifest }: FoundRun, code: string, anyCode: boolean): F
 type FoundKind = Exclude<Standing["kind"], "missing">;
 
 /** The sums of all code that computed a part of a run; "unknown" where the run does not say. */
-export const codesOf = ({ versions, resumed = [] }: Manifest): string[] => [
-  ...new Set([versions, ...resumed.map((part) => part.versions)].map(({ code = "unknown" }) => code)),
+export const codesOf = (manifest: Manifest): string[] => [
+  ...new Set(partsOf(manifest).map(({ code = "unknown" }) => code)),
+];
+
+/** The versions of a run's beginning and of each part that was resumed. */
+export const partsOf = ({ versions, resumed = [] }: Manifest): Manifest["versions"][] => [
+  versions,
+  ...resumed.map((part) => part.versions),
 ];
 
 /** The error for runs that other code began. */

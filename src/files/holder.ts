@@ -13,6 +13,8 @@ export interface Holder extends ProcessName {
   /** The start of the system, and the namespace of process numbers; "" where there is no /proc. */
   boot: string;
   namespace: string;
+  /** The number that the system was given when it was installed; "" where there is none. */
+  machine: string;
   /** The Slurm job and how often it was requeued; "" and 0 outside one. */
   job: string;
   restart: number;
@@ -29,6 +31,7 @@ export const ownHolder = (): Holder => ({
   host: hostname(),
   boot: orEmpty(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()),
   namespace: orEmpty(() => readlinkSync("/proc/self/ns/pid")),
+  machine: orEmpty(() => readFileSync("/etc/machine-id", "utf8").trim()),
   job: process.env.SLURM_JOB_ID ?? "",
   restart: Number(process.env.SLURM_RESTART_COUNT ?? 0),
 });
@@ -53,9 +56,13 @@ export function holderOf(text: string): Holder {
 export function holds(holder: Holder, silentMs: number, own = ownHolder()): boolean {
   // Slurm starts a task again only after its former process has ended, perhaps on another machine.
   if (holder.job !== "" && holder.job === own.job && holder.restart < own.restart) return false;
-  if (holder.host === own.host) {
-    if (holder.boot !== own.boot) return false;
-    if (holder.namespace === own.namespace) return isLiving(holder);
+  if (holder.host === own.host && holder.namespace === own.namespace && holder.machine === own.machine) {
+    if (holder.boot === own.boot) return isLiving(holder);
+    // This system was started again since. Containers are left out: those of one image may have one number.
+    if (own.machine !== "" && own.namespace === outermost) return false;
   }
   return silentMs < silence;
 }
+
+/** Linux gives this number to the namespace of all processes. */
+const outermost = "pid:[4026531836]";

@@ -65,7 +65,7 @@ const figures = ({ figures: all, name, runs }: Result): Section => ({
 });
 
 function runRow(run: ResultRun): string[] {
-  const { label, seed, status, steps, testAccuracy, weights, commit, codes, processors, threads } = run;
+  const { label, seed, status, steps, testAccuracy, weights, commits, codes, processors, threads } = run;
   return [
     label,
     String(seed),
@@ -73,7 +73,7 @@ function runRow(run: ResultRun): string[] {
     String(steps),
     testAccuracy === null ? "–" : `${(100 * testAccuracy).toFixed(2)} %`,
     weights === null ? "–" : weights.slice(0, 16),
-    codes.length === 0 ? "–" : `${codes.join(", ")}${commit ? ` (${commit})` : ""}`,
+    codes.length === 0 ? "–" : `${codes.join(", ")}${commits.length > 0 ? ` (${commits.join(", ")})` : ""}`,
     processors === null ? "not recorded" : processors.join(", "),
     threads === null ? "–" : String(threads),
   ];
@@ -112,7 +112,7 @@ const measurements = ({ measurements: all }: Result): Section => ({
     all.length === 0
       ? ""
       : tableOf({
-          title: "Every measurement; it had the machine for itself",
+          title: "Every measurement; nothing else of the same command ran beside it",
           head: ["", "command", "machine", "code (commit)", "measured"],
           rows: all.map(({ label, command, machine, code, commit, written }) => [
             label,

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { type CometError, DataError, DiskError, UsageError } from "../error.js";
 import { writeAtomically } from "../files/atomic.js";
 import { makeNewFolder } from "../files/folder.js";
-import { takeLock } from "../files/lock.js";
+import { type Lock, takeLock } from "../files/lock.js";
 import { removeAbandoned } from "../files/part.js";
 import { refusal } from "../files/refusal.js";
 import { reserve } from "../files/reserve.js";
@@ -28,7 +28,7 @@ import { type Manifest, readManifest } from "./manifest.js";
 export class RunFolder {
   readonly path: string;
   manifest: Manifest;
-  readonly #unlock: () => void;
+  readonly #lock: Lock;
   #log: Log | null = null;
   #giveBack = () => {};
 
@@ -64,7 +64,7 @@ export class RunFolder {
   private constructor(path: string, manifest: Manifest) {
     this.path = path;
     this.manifest = manifest;
-    this.#unlock = takeLock(join(path, "lock"));
+    this.#lock = takeLock(join(path, "lock"));
   }
 
   /** `kept`: the first bytes of metrics.jsonl, which a resumed run keeps; the rest is cut off. */
@@ -74,7 +74,16 @@ export class RunFolder {
     this.update(changes);
   }
 
+  /** Throws a UsageError if another process has taken the run over. */
   append(record: TrainRecord): void {
+    if (!this.#lock.held()) {
+      throw new UsageError({
+        where: this.path,
+        expected: "this process alone to work on the run",
+        got: "another one, which took it over while this one was suspended",
+        remedy: "leave the run to it",
+      });
+    }
     this.#log!.append(record);
   }
 
@@ -94,10 +103,10 @@ export class RunFolder {
     this.#log = null;
     try {
       this.#giveBack();
-      if (log) this.update({ ended: new Date().toISOString(), ...changes });
+      if (log && this.#lock.held()) this.update({ ended: new Date().toISOString(), ...changes });
     } finally {
       log?.close();
-      this.#unlock();
+      this.#lock();
     }
   }
 }

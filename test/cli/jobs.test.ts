@@ -18,6 +18,7 @@ test("jobs run beside each other as far as cores and memory go", () => {
   const room = { cores: 2, memoryBytes: 250 };
   assert.ok(fits(job(), [job()], room));
   assert.ok(!fits(job(), [job(), job()], { ...room, memoryBytes: 1e9 }), "two cores");
+  assert.ok(!fits(job(), [job()], { ...room, processes: 1 }), "one process");
   assert.ok(!fits(job({ memoryBytes: 200 }), [job()], room), "memory");
   assert.ok(fits(job({ memoryBytes: 1000, threads: 9 }), [], room), "one alone may always try");
 });

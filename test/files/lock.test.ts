@@ -1,7 +1,7 @@
 /** A lock belongs to a living process, and to one of its name. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -49,7 +49,10 @@ test("of another machine or container, a lock is held while it is touched", () =
     assert.ok(holds(other, silence - 1, own));
     assert.ok(!holds(other, silence, own));
   }
-  assert.ok(!holds({ ...own, boot: "before" }, 0, own), "this machine has started again since");
+  const outside = { ...own, machine: "1", namespace: "pid:[4026531836]" };
+  assert.ok(!holds({ ...outside, boot: "before" }, 0, outside), "this machine has started again since");
+  const container = { ...outside, namespace: "pid:[2]" };
+  assert.ok(holds({ ...container, boot: "before" }, 0, container), "another container of the same image");
 });
 
 test("a task that Slurm starts again takes over from itself, on whatever machine, and from no other task", () => {
@@ -58,6 +61,29 @@ test("a task that Slurm starts again takes over from itself, on whatever machine
   assert.ok(!holds(first, 0, own));
   assert.ok(holds(first, 0, first));
   assert.ok(holds({ ...first, job: "8" }, 0, own));
+});
+
+test("a holder touches its lock until another one has it, and leaves it to that one", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "comet-lock-"));
+  const path = join(folder, "lock");
+  try {
+    const lock = takeLock(path, 10);
+    const before = new Date(Date.now() - silence);
+    const silent = () => Date.now() - statSync(path).mtimeMs >= silence;
+    utimesSync(path, before, before);
+    for (let i = 0; i < 500 && silent(); i++) await new Promise((r) => setTimeout(r, 10));
+    assert.ok(!silent(), "touched");
+    assert.ok(lock.held());
+    const successor = JSON.stringify({ ...ownHolder(), host: "other" });
+    writeFileSync(path, successor);
+    utimesSync(path, before, before);
+    await new Promise((r) => setTimeout(r, 100));
+    assert.ok(silent() && !lock.held());
+    lock();
+    assert.equal(readFileSync(path, "utf8"), successor);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("a lock of another machine is refused by name, and taken over after its silence", () => {

@@ -8,7 +8,7 @@ export const experimentMutants: Mutant[] = [
     ["makes settings that nothing reads a part of the key", "&& reads(settings, name)", ""],
     ["leaves the data out of the key", "[deciding, hash, image]", "[deciding, image]"],
     ["leaves the size of images out of the key", "[deciding, hash, image]", "[deciding, hash]"],
-    ["counts a run that measured less", "measured[name] === manifest.measured[name]", "true"],
+    ["counts a run that measured less", "measured[name] === run.measured[name]", "true"],
     ["lets a run measure for one experiment alone", "Math.max(measured[name]", "Math.min(measured[name]"],
     ["merges runs that are probed at other steps", "agree(measured[name], run.measured[name])", "true"],
   ]),
@@ -42,9 +42,17 @@ export const experimentMutants: Mutant[] = [
     ["counts the first step", "all.slice(1)", "all"],
   ]),
   ...of("files/holder", [
-    ["asks this machine for a process of another", "holder.namespace === own.namespace", "true"],
+    [
+      "asks this machine for a process of another",
+      "holder.namespace === own.namespace && holder.machine",
+      "holder.machine",
+    ],
     ["keeps the lock of a machine that is silent", "silentMs < silence", "true"],
     ["takes over from another task of Slurm", "holder.job === own.job && holder", "holder"],
+  ]),
+  ...of("files/lock", [
+    ["never touches a lock", "setInterval(touch, every).unref()", "0"],
+    ["removes the lock of its successor", "if (isOwn())\n            rmSync", "rmSync"],
   ]),
   ...of("experiments/schedule", [
     ["gives every run to the first task", "if (free[i] < free[earliest])", "if (false)"],

@@ -46,7 +46,7 @@ const laws: Suite[] = [
   { file: "experiments/statistics", pattern: ".", of: ["experiments/statistics"] },
   { file: "experiments/answers", pattern: ".", of: ["experiments/courses"] },
   { file: "experiments/sweep", pattern: ".", of: ["experiments/schedule"] },
-  { file: "files/lock", pattern: ".", of: ["files/holder"] },
+  { file: "files/lock", pattern: ".", of: ["files/holder", "files/lock"] },
   { file: "cli/jobs", pattern: ".", of: ["cli/jobs/"] },
   { file: "engine/store", pattern: ".", of: ["engine/"] },
   { file: "engine/chain", pattern: ".", of: ["engine/"] },

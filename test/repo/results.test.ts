@@ -1,4 +1,4 @@
-/** The committed results: whole, of experiments that exist, and the documents tell their figures. */
+/** The committed results: whole, of experiments that exist, and with the figures that README and results.md tell. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,8 +32,23 @@ test("a committed result is one of an experiment, with its page, its figures and
   }
 });
 
+const documents = ["README.md", "docs/results.md"].map((name) => readFileSync(join(root, name), "utf8"));
+
+test("README and results.md tell the difference, the ratios and the peaks of the whole trainings", () => {
+  const { tables, words } = results.find(({ name }) => name === "accuracy")!;
+  const { rows } = tables.find(({ head }) => head.includes("test accuracy"))!;
+  const [, , accuracy, difference, error, ratio, lowest, saved, device] = rows[1]!;
+  const [low, high] = words[0]!.match(/from (\S+) to (\S+),/)!.slice(1);
+  for (const text of documents) {
+    for (const figure of [rows[0]![2], accuracy, difference, error, ratio, lowest, low, high])
+      assert.ok(text.includes(figure!), figure);
+    for (const bytes of [rows[0]![7], rows[0]![8], saved, device])
+      assert.ok(text.includes(bytes!.replace(" MiB", "")), bytes);
+  }
+});
+
 test("docs/results.md tells the accuracies and ratios of the committed results", () => {
-  const text = readFileSync(join(root, "docs", "results.md"), "utf8");
+  const [, text] = documents as [string, string];
   for (const { name, tables } of results) {
     const table = tables.find(({ head }) => head.includes("test accuracy"));
     if (!table) continue;

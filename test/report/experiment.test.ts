@@ -7,7 +7,7 @@ import { indexHtml } from "../../src/report/experiment-index.js";
 
 const run = (changes: Partial<ResultRun> = {}): ResultRun => ({
   ...{ label: "COMET", seed: 1, key: "00", path: "runs/x", status: "done", steps: 40, testAccuracy: 0.5 },
-  ...{ weights: "f".repeat(64), codes: ["c0de"], commit: "abc", error: null },
+  ...{ weights: "f".repeat(64), codes: ["c0de"], commits: ["abc"], error: null },
   ...{ processors: ["A processor"], threads: 1 },
   ...changes,
 });
@@ -77,11 +77,11 @@ test("what is missing, failed or of other code is said in sentences", () => {
     [
       run({ status: "missing", label: "a", codes: [] }),
       run({ status: "failed", label: "b", error: "step 3: a loss of NaN" }),
-      run({ label: "c", codes: ["c0de", "0ther"], commit: "def" }),
+      run({ label: "c", codes: ["c0de", "0ther"], commits: ["abc", "def"] }),
     ],
     code,
   );
   assert.match(found[0]!, /have not ended and are left out: a, seed 1/);
   assert.match(found[1]!, /b, seed 1, failed and is left out: step 3: a loss of NaN/);
-  assert.match(found[2]!, /Other code .*\(def\): c, seed 1/);
+  assert.match(found[2]!, /Other code .*\(abc, def\): c, seed 1/);
 });

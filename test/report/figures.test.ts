@@ -116,6 +116,7 @@ test("a bundle holds every figure twice as SVG, twice as PNG, with data and capt
     await writeFigures(
       { name: "mine", question: "Is it?", figures: figures.slice(0, 1), labels: [], origin: [] },
       folder,
+      figures,
     );
     assert.deepEqual(
       readdirSync(folder).filter((name) => !name.startsWith(figures[0]!.name)),

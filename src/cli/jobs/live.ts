@@ -76,8 +76,11 @@ const outcome = ({ code, lastLine }: JobEnd): string =>
       : lastLine.replace(/^comet: /, "") || "killed";
 
 /** Writes the progress of a pool to stderr. Call `stop` at the end. */
-export function liveTable(jobs: readonly Job[], { cores }: Room): PoolWatch & { stop(): void } {
-  const pace = new Pace(jobs, cores);
+export function liveTable(
+  jobs: readonly Job[],
+  { cores, processes = cores }: Room,
+): PoolWatch & { stop(): void } {
+  const pace = new Pace(jobs, Math.min(cores, processes));
   return process.stderr.isTTY ? bars(jobs, pace) : lines(jobs, pace);
 }
 

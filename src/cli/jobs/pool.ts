@@ -41,6 +41,9 @@ export interface PoolWatch {
 }
 
 export interface Room {
+  /** The most processes at once; undefined: as many as the rest allows. */
+  processes?: number | undefined;
+  /** For the threads of all processes together. */
   cores: number;
   memoryBytes: number;
 }
@@ -49,8 +52,10 @@ export interface Room {
 export const roomOfThis = (): Room => ({ cores: availableParallelism(), memoryBytes: freemem() });
 
 /** Whether a job fits beside others. One job alone always may run: it will say itself if memory is short. */
-export function fits(job: Job, running: readonly Job[], { cores, memoryBytes }: Room): boolean {
+export function fits(job: Job, running: readonly Job[], room: Room): boolean {
+  const { processes = Number.POSITIVE_INFINITY, cores, memoryBytes } = room;
   if (running.length === 0) return true;
+  if (running.length >= processes) return false;
   if (job.alone || running.some(({ alone }) => alone)) return false;
   const all = [...running, job];
   const total = (key: "threads" | "memoryBytes") => all.reduce((sum, each) => sum + each[key], 0);

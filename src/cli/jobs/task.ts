@@ -11,6 +11,7 @@ import type { PlannedRun } from "../../experiments/planned-run.js";
 import { findRuns, foreignRun, standingOf } from "../../experiments/standing.js";
 import { makeFolder } from "../../files/folder.js";
 import { takeLock } from "../../files/lock.js";
+import { refusal } from "../../files/refusal.js";
 import { codeOfThis } from "../../runs/code.js";
 import { resumeTraining, runTraining } from "../training.js";
 import { type Plan, readPlan } from "./plan-file.js";
@@ -50,13 +51,20 @@ function endWithPool(): void {
 /** Another process that was given the same run at the same time finds the lock, or the run folder. */
 async function computed(run: PlannedRun, plan: Plan): Promise<string> {
   const locks = join(dirname(plan.out), ".locks");
-  makeFolder(locks);
-  const { probeEvery, auditEvery } = run.measured;
-  const unlock = takeLock(join(locks, `${run.key}-${probeEvery}-${auditEvery}`));
+  const unlock = lockOf(run, locks);
   try {
     return await computedHere(run, plan);
   } finally {
     unlock();
+  }
+}
+
+function lockOf({ key, measured: { probeEvery, auditEvery } }: PlannedRun, folder: string): () => void {
+  try {
+    makeFolder(folder);
+    return takeLock(join(folder, `${key}-${probeEvery}-${auditEvery}`));
+  } catch (cause) {
+    throw refusal(folder, cause);
   }
 }
 

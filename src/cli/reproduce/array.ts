@@ -27,31 +27,27 @@ function folderAt(path: string, out: string): SweepFolder {
   return { path, plan: join(path, "plan.json"), runs: resolve(out, "runs"), logs: join(path, "logs") };
 }
 
-/** What identifies a run in a queue: two runs of one key may measure different things. */
-export const queueKey = ({ key, measured }: PlannedRun): string => JSON.stringify([key, measured]);
-
 /**
- * The runs that wait or run in jobs of earlier commands with the same OUT. Where Slurm cannot be asked, none is known, and a
- * run folder's lock alone tells what is computed.
+ * The runs that wait or run in jobs of earlier commands with the same OUT. Where Slurm cannot be asked and nothing is `submitted`
+ * either, none is known, and the lock of a run alone tells what is computed.
  */
-export function queuedRuns(out: string): Set<string> {
+export function queuedRuns(out: string, submitted: boolean): PlannedRun[] {
   const all = resolve(out, "slurm");
-  if (!existsSync(all)) return new Set();
-  const waiting = readdirSync(all).flatMap((name) => {
+  if (!existsSync(all)) return [];
+  return readdirSync(all).flatMap((name) => {
     const folder = folderAt(join(all, name), out);
-    const jobs = jobsOf(folder);
-    if (jobs.length === 0) return [];
+    const tasks = [...queuedIfKnown(jobsOf(folder), submitted).keys()];
+    if (tasks.length === 0) return [];
     const { runs } = readPlan(folder.plan);
-    return [...queuedIfKnown(jobs).keys()].flatMap((i) => (runs[i] ? [queueKey(runs[i])] : []));
+    return tasks.flatMap((i) => runs[i] ?? []);
   });
-  return new Set(waiting);
 }
 
-function queuedIfKnown(jobs: readonly string[]): ReadonlyMap<number, unknown> {
+function queuedIfKnown(jobs: readonly string[], submitted: boolean): ReadonlyMap<number, unknown> {
   try {
     return queued(jobs);
   } catch (cause) {
-    if (!(cause instanceof UsageError)) throw cause;
+    if (submitted || !(cause instanceof UsageError)) throw cause;
     process.stderr.write(`comet: whether jobs ${jobs.join(", ")} still run is not known: ${cause.message}\n`);
     return new Map();
   }

@@ -1,37 +1,50 @@
 /**
- * One archive of all results, for the supplement of a paper: pages, figures with their data, measurements, and of each run
- * the manifest and the metrics. Weights are not in it; the manifest has their SHA-256.
+ * One archive of all results of a folder, for the supplement of a paper: pages, figures with their data, measurements, and of
+ * each run that a result names the manifest and the metrics. Weights are not in it; the manifest has their SHA-256.
  */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { create } from "tar";
+import type { ResultRun } from "../../experiments/result.js";
 import { writeAtomically } from "../../files/atomic.js";
+import { resultsIn } from "./written.js";
 
 /** What of OUT is no result. */
 const apart = /^(runs|slurm)$|^\.|\.part$/;
 
-/** Writes `file` (.tar.gz) from the results in `out` and the folders of their runs. Returns the number of runs. */
-export async function writeBundle(file: string, out: string, runs: readonly string[]): Promise<number> {
+/** Writes `file` (.tar.gz) from the results in `out` and their runs. Returns the number of runs. */
+export async function writeBundle(file: string, out: string): Promise<number> {
   const stage = mkdtempSync(join(tmpdir(), "comet-bundle-"));
   try {
     const root = join(stage, "results");
     mkdirSync(root);
     for (const name of readdirSync(out).filter((name) => !apart.test(name))) {
-      if (join(out, name) !== file) cpSync(join(out, name), join(root, name), { recursive: true });
+      const from = join(out, name);
+      if (resolve(from) !== resolve(file)) cpSync(from, join(root, name), { recursive: true });
     }
-    for (const run of runs) {
-      const place = join(root, "runs", basename(run));
-      mkdirSync(place, { recursive: true });
-      for (const name of ["manifest.json", "metrics.jsonl"]) {
-        if (existsSync(join(run, name))) cpSync(join(run, name), join(place, name));
-      }
-    }
+    const runs = new Map(
+      resultsIn(out)
+        .flatMap(({ runs }) => runs)
+        .flatMap(({ key, path, status }) =>
+          path !== null && status === "done" ? [[path, key] as const] : [],
+        ),
+    );
+    for (const [path, key] of runs) copyRun(path, key, join(root, "runs"));
     const packed = join(stage, "packed");
     await create({ gzip: true, portable: true, file: packed, cwd: stage }, ["results"]);
     writeAtomically(file, readFileSync(packed));
-    return runs.length;
+    return runs.size;
   } finally {
     rmSync(stage, { recursive: true, force: true });
+  }
+}
+
+/** Runs of several folders may have one name; the key tells them apart. */
+function copyRun(path: string, key: ResultRun["key"], into: string): void {
+  const name = existsSync(join(into, basename(path))) ? `${basename(path)}-${key}` : basename(path);
+  mkdirSync(join(into, name), { recursive: true });
+  for (const part of ["manifest.json", "metrics.jsonl"]) {
+    if (existsSync(join(path, part))) cpSync(join(path, part), join(into, name, part));
   }
 }

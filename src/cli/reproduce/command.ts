@@ -14,7 +14,7 @@ import {
   type Scale,
   scales,
 } from "../../experiments/experiment.js";
-import { distinctRuns } from "../../experiments/planned-run.js";
+import { distinctRuns, measuresEnough, type PlannedRun } from "../../experiments/planned-run.js";
 import { scaleOfResult } from "../../experiments/result.js";
 import { checkFolders, findRuns, foreignRun, standingOf } from "../../experiments/standing.js";
 import { makeFolder } from "../../files/folder.js";
@@ -22,7 +22,7 @@ import { refusal } from "../../files/refusal.js";
 import { type Code, codeOfThis } from "../../runs/code.js";
 import { choice, option, wholeNumber } from "../options.js";
 import { addSlurmOptions, type SlurmFlags } from "../sweep/script.js";
-import { queuedRuns, queueKey, submitRuns } from "./array.js";
+import { queuedRuns, submitRuns } from "./array.js";
 import { computeAll } from "./compute.js";
 import { keptMeasurement } from "./measurements.js";
 import { type PlannedExperiment, type PlannedMeasurement, planExperiments } from "./plan.js";
@@ -45,6 +45,9 @@ interface ReproduceOptions extends SlurmFlags {
   bundle: string;
 }
 
+/** What is typed: the place of the results depends on the scale unless it is named. */
+type GivenOptions = Omit<ReproduceOptions, "out"> & { out?: string };
+
 const ownExperiments = fileURLToPath(new URL("../../../../bench/experiments", import.meta.url));
 
 export function registerReproduce(program: Command): void {
@@ -64,7 +67,14 @@ export function registerReproduce(program: Command): void {
         "",
       ),
     )
-    .addOption(option("--out <folder>", "where results and runs are written", "--out results", "results"))
+    .addOption(
+      option(
+        "--out <folder>",
+        "where results and runs are written (results/SCALE)",
+        "--out results",
+        undefined,
+      ),
+    )
     .addOption(
       option("--experiments <folder>", "experiments of your own", "--experiments ./mine", ownExperiments),
     )
@@ -106,18 +116,18 @@ export function registerReproduce(program: Command): void {
     );
   addSlurmOptions(command)
     .addHelpText("after", "\nExample:\n  comet reproduce accuracy --scale laptop")
-    .action(async (names: string[], options: ReproduceOptions) => reproduce(names, options));
+    .action(async (names: string[], options: GivenOptions) => reproduce(names, options));
 }
 
-async function reproduce(names: readonly string[], options: ReproduceOptions): Promise<void> {
-  const { scale, out, adopt, anyCode, retryFailed } = options;
+async function reproduce(names: readonly string[], given: GivenOptions): Promise<void> {
+  const { scale, out = join("results", scale), adopt, anyCode, retryFailed } = given;
+  const options = { ...given, out };
   if (options.on === "slurm" && !options.run) throw contradiction("--no-run", "--on slurm");
   checkFolders(adopt);
   const experiments = choose(readExperiments(options.experiments), names);
   const code = codeOfThis();
   const data = options.data === "" ? null : options.data;
   const wanted = withData(experiments, { scale, data, named: names.length > 0 });
-  checkScale(out, wanted, scale);
   const folders = [join(out, "runs"), ...adopt];
   // Data of the user's own is for those experiments that need it; where none does, it takes the place of the data of all.
   const every = names.length > 0 && wanted.every((each) => each.scales[scale].data !== null);
@@ -127,19 +137,22 @@ async function reproduce(names: readonly string[], options: ReproduceOptions): P
     process.stdout.write(`${listing(planned, folders, code, options)}\n`);
     return;
   }
+  checkScale(out, wanted, scale);
   const runs = distinctRuns(planned.flatMap((each) => each.runs));
   const found = findRuns(folders);
-  const waiting = queuedRuns(out);
-  if (waiting.size > 0) say(`${waiting.size} runs wait or run in Slurm’s queue and are left to it`);
+  const queue = queuedRuns(out, options.on === "slurm");
+  const waits = (run: PlannedRun) => queue.some((each) => each.key === run.key && measuresEnough(run, each));
+  const waiting = runs.filter(waits).length;
+  if (waiting > 0) say(`${waiting} runs wait or run in Slurm’s queue and are left to it`);
   const open = runs.filter((run) => {
     const standing = standingOf(run, found, code, anyCode);
     if (standing.kind === "foreign") throw foreignRun(standing, code);
     if (standing.kind === "busy") say(`${standing.path} is computed by another process and left to it`);
     const starts = standing.kind === "missing" || standing.kind === "interrupted";
-    return (starts || (standing.kind === "failed" && retryFailed)) && !waiting.has(queueKey(run));
+    return (starts || (standing.kind === "failed" && retryFailed)) && !waits(run);
   });
   if (options.on === "slurm") {
-    process.stdout.write(`${submitRuns(runs, new Set(open), waiting.size, options)}\n`);
+    process.stdout.write(`${submitRuns(runs, new Set(open), waiting, options)}\n`);
     return;
   }
   makePlace(folders[0]!);
@@ -163,11 +176,7 @@ async function reproduce(names: readonly string[], options: ReproduceOptions): P
   process.stdout.write(`all results ${join(out, "index.html")}\n`);
   if (options.bundle !== "") {
     const { writeBundle } = await import("./bundle.js");
-    const paths = runs.flatMap((run) => {
-      const standing = standingOf(run, after, code, anyCode);
-      return standing.kind === "done" ? [standing.path] : [];
-    });
-    const count = await writeBundle(options.bundle, out, paths);
+    const count = await writeBundle(options.bundle, out);
     process.stdout.write(`bundle ${options.bundle}, with ${count} runs\n`);
   }
   for (const problem of problems) say(problem);

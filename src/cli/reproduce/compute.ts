@@ -65,7 +65,7 @@ export async function computeAll(
   // The longest runs first, so that no long one is left at the end; measurements have the machine for themselves.
   const jobs = [...training.sort((a, b) => b.steps - a.steps), ...measured.keys()];
   const here = roomOfThis();
-  const room = most === undefined ? here : { ...here, cores: most };
+  const room = { ...here, processes: most };
   const table = liveTable(jobs, room);
   try {
     const whole = await runPool(jobs, room, {

@@ -8,6 +8,7 @@ import { DataError } from "../../error.js";
 import { type Machine, machineOfThis } from "../../experiments/result.js";
 import { writeAtomically } from "../../files/atomic.js";
 import { makeFolder } from "../../files/folder.js";
+import { refusal } from "../../files/refusal.js";
 import { isRecord, parseJson } from "../../files/shape.js";
 import { type Code, measuringCode } from "../../runs/code.js";
 import type { PlannedMeasurement } from "./plan.js";
@@ -52,7 +53,12 @@ export function keepMeasurement(out: string, { key, command }: PlannedMeasuremen
     `comet ${command.join(" ")}`,
     "add --json, or run it alone and read its errors",
   );
-  makeFolder(join(out, "measurements"));
+  const folder = join(out, "measurements");
+  try {
+    makeFolder(folder);
+  } catch (cause) {
+    throw refusal(folder, cause);
+  }
   const { code, commit }: Code = measuringCode();
   const kept: KeptMeasurement = {
     ...{ command, machine: machineOfThis(), code, commit },

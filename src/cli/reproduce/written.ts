@@ -9,7 +9,7 @@ import { type FoundRun, standingOf } from "../../experiments/standing.js";
 import { writeAtomically } from "../../files/atomic.js";
 import { isRecord } from "../../files/shape.js";
 import { experimentHtml } from "../../report/experiment.js";
-import { type Indexed, indexHtml } from "../../report/experiment-index.js";
+import { indexHtml } from "../../report/experiment-index.js";
 import { writeFigures } from "../../report/figures/files.js";
 import { type Code, measuringCode } from "../../runs/code.js";
 import { readRun } from "../../runs/run.js";
@@ -70,8 +70,9 @@ export async function writeResult(
     ...answer,
   };
   const page = join(out, `${name}.html`);
+  const before = resultAt(join(out, `${name}.json`))?.figures ?? [];
   writeAtomically(join(out, `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
-  await writeFigures({ ...result, labels, origin: originOf(result) }, join(out, name));
+  await writeFigures({ ...result, labels, origin: originOf(result) }, join(out, name), before);
   writeAtomically(page, experimentHtml(result));
   return { result, page };
 }
@@ -105,21 +106,23 @@ function originOf({ scale, data, machine, code, seeds, command, written, notices
 }
 
 /** Writes index.html over all results that the folder holds, those of earlier commands too. */
-export function writeIndex(out: string): void {
-  const results = readdirSync(out)
+export const writeIndex = (out: string): void =>
+  writeAtomically(join(out, "index.html"), indexHtml(resultsIn(out)));
+
+/** All results of a folder; other files in it are left out. */
+export const resultsIn = (out: string): Result[] =>
+  readdirSync(out)
     .filter((name) => name.endsWith(".json"))
     .sort()
-    .flatMap((name) => indexedIn(join(out, name)));
-  writeAtomically(join(out, "index.html"), indexHtml(results));
-}
+    .flatMap((name) => resultAt(join(out, name)) ?? []);
 
-/** The result in a file; none if it holds something else. */
-function indexedIn(file: string): Indexed[] {
+/** The result in a file; null if it holds something else, or if there is none. */
+function resultAt(file: string): Result | null {
   try {
     const value: unknown = JSON.parse(readFileSync(file, "utf8"));
     const is = isRecord(value) && value.version === resultVersion && "question" in value;
-    return is ? [value as unknown as Indexed] : [];
+    return is ? (value as unknown as Result) : null;
   } catch {
-    return [];
+    return null;
   }
 }

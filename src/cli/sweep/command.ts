@@ -1,10 +1,13 @@
 /** `comet sweep`: a grid or a list of settings as runs, on this machine or as a job array of Slurm. */
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { openDataset } from "../../data/open.js";
 import { mostPixels } from "../../data/picture.js";
 import { DataError, UsageError } from "../../error.js";
+import { stepMs, stepsOf } from "../../experiments/courses.js";
 import { type PlannedRun, planRun } from "../../experiments/planned-run.js";
 import { foreignRun, type Standing } from "../../experiments/standing.js";
 import { readSweep, runsOf, type Sweep } from "../../experiments/sweep.js";
@@ -152,13 +155,21 @@ async function run(file: string, options: RunOptions, retry: unknown = false): P
   const folder = folderOf(options.out, sweep.name);
   const runs = await planned(sweep);
   const plan = { version: 1, out: folder.runs, adopt: [], anyCode: false, runs } as const satisfies Plan;
-  const changed = existsSync(folder.plan) && !sameRuns(readPlan(folder.plan).runs, runs);
+  const changed = existsSync(folder.plan) && !holdsRuns(folder.plan, runs);
   // Tasks that wait or run must not be started a second time.
   const states = queued(jobsOf(folder));
   if (changed && states.size > 0) throw renumbered(file, folder, states.size);
-  const indices = open(standingsOf(plan, codeOfThis()), retry === true, new Set(states.keys()));
+  const standings = standingsOf(plan, codeOfThis());
+  const indices = open(standings, retry === true, new Set(states.keys()));
   if (indices.length === 0) {
-    say(states.size > 0 ? `${states.size} tasks wait or run; nothing else is left` : "every run is done");
+    const left = standings.filter(({ kind }) => kind !== "done");
+    if (states.size > 0) say(`${states.size} tasks wait or run; nothing else is left`);
+    else if (left.length === 0) say("every run is done");
+    else {
+      const busy = left.filter(({ kind }) => kind === "busy").length;
+      say(`nothing to start: ${busy} runs are computed by other processes, and ${left.length - busy} failed`);
+      process.exitCode = 1;
+    }
     return;
   }
   const slurm = { ...options, name: sweep.name, plan: folder.plan, logs: folder.logs };
@@ -185,8 +196,14 @@ async function run(file: string, options: RunOptions, retry: unknown = false): P
 }
 
 /** Tasks of a job read the plan when they begin, each by the number of its run. */
-const sameRuns = (before: readonly PlannedRun[], now: readonly PlannedRun[]): boolean =>
-  before.length === now.length && before.every(({ key }, i) => key === now[i]!.key);
+function holdsRuns(plan: string, runs: readonly PlannedRun[]): boolean {
+  try {
+    return JSON.stringify(readPlan(plan).runs) === JSON.stringify(runs);
+  } catch (cause) {
+    if (cause instanceof DataError) return false;
+    throw cause;
+  }
+}
 
 const renumbered = (file: string, { path }: SweepFolder, tasks: number): UsageError =>
   new UsageError({
@@ -202,9 +219,13 @@ const localText = (runs: readonly PlannedRun[], indices: readonly number[]): str
 function computed(
   runs: readonly PlannedRun[],
   indices: readonly number[],
-  { plan }: SweepFolder,
+  { runs: out }: SweepFolder,
   { jobs: most }: RunOptions,
 ): Promise<boolean> {
+  // That of the folder may change before the last of these jobs begins.
+  const own = mkdtempSync(join(tmpdir(), "comet-plan-"));
+  const plan = join(own, "plan.json");
+  writePlan(plan, { out, adopt: [], anyCode: false, runs: [...runs] });
   const jobs = indices.map((i): Job => {
     const { label, steps, settings } = runs[i]!;
     const { threads } = settings;
@@ -212,9 +233,12 @@ function computed(
     return { title: label, args, threads, memoryBytes: memoryOf(runs[i]!), alone: false, steps };
   });
   const here = roomOfThis();
-  const room = most === undefined ? here : { ...here, cores: most };
+  const room = { ...here, processes: most };
   const table = liveTable(jobs, room);
-  return runPool(jobs, room, table).finally(() => table.stop());
+  return runPool(jobs, room, table).finally(() => {
+    table.stop();
+    rmSync(own, { recursive: true, force: true });
+  });
 }
 
 async function status(file: string, options: Where): Promise<void> {
@@ -295,11 +319,8 @@ async function cost(file: string, options: Where & CostOptions): Promise<void> {
   const plan: Plan = { version: 1, out, adopt: [], anyCode: true, runs };
   for (const [i, standing] of standingsOf(plan, codeOfThis()).entries()) {
     if (standing.kind === "missing") continue;
-    const steps = readRun(standing.path).records.flatMap((record) =>
-      record.kind === "step" ? [record.ms] : [],
-    );
-    if (steps.length > 1)
-      measured.set(runs[i]!.key, steps.slice(1).reduce((a, b) => a + b) / (steps.length - 1));
+    const run = readRun(standing.path);
+    if (stepsOf(run).length > 1) measured.set(runs[i]!.key, stepMs(run));
   }
   process.stdout.write(`${runs.length} runs\n${costTable(runs, measured, options)}\n`);
 }

@@ -47,7 +47,8 @@ export function queued(jobs: readonly string[]): Map<number, TaskState> {
   const states = new Map<number, TaskState>();
   if (jobs.length === 0) return states;
   const { code, out, problem } = ask("squeue", ["-h", "-r", "-o", "%K|%T|%r", "-j", jobs.join(",")], {
-    remedy: "run this where Slurm is installed, or remove jobs.json there if its jobs have ended",
+    remedy:
+      "run this where Slurm is installed, or remove the file jobs.json of the sweep, or the folder slurm of the results, if its jobs have ended",
   });
   // Slurm forgets jobs that have ended, and takes their numbers for invalid.
   if (code !== 0 && /Invalid job id/i.test(problem)) {

@@ -123,8 +123,8 @@ export function differenceWords(measured: readonly Measured[]): string[] {
     }
     const verdict =
       interval[0] <= 0 && interval[1] >= 0
-        ? "which holds 0: these seeds show no difference beyond chance"
-        : "which does not hold 0";
+        ? "which includes 0: these seeds show no difference beyond chance"
+        : "which does not include 0";
     return [
       `${sentence}, with a standard error of ${(100 * error).toFixed(2)}. Its 95 % interval by Student’s t goes from ${points(interval[0])} to ${points(interval[1])}, ${verdict}.`,
     ];
@@ -143,9 +143,7 @@ export const ratioWords = (measured: readonly Measured[], claimed?: number): str
 
 /** How a ratio stands to that of the claim. */
 export const claimWords = (ratio: number, claimed?: number): string =>
-  claimed === undefined
-    ? ""
-    : ` That is ${(ratio / claimed).toFixed(2)} of the ${claimed} times of the claim.`;
+  claimed === undefined ? "" : ` The claim is ${claimed} times; this is ${percent(ratio / claimed)} of it.`;
 
 export function courseFigures(variants: readonly VariantRuns[]): Figure[] {
   const some = variants.filter(({ runs }) => runs.size > 0);

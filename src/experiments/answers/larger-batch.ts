@@ -19,7 +19,7 @@ interface Largest {
 }
 
 /**
- * The seconds of training until an epoch ends with this test accuracy: its steps times the mean time of a step. Null if no
+ * The seconds of training until an epoch ends with this test accuracy: its steps times the time of a step. Null if no
  * epoch does.
  */
 export function secondsTo(run: Run, accuracy: number): number | null {
@@ -107,6 +107,6 @@ function timeWords(variants: Evidence["variants"], goal: number): string[] {
     const to = `${percent(goal)}, the accuracy at which “${first.label}” ends`;
     return found.length === 0
       ? `“${variant.label}” does not reach ${to}.`
-      : `“${variant.label}” takes ${digits(mean(found) / base)} times the whole time of “${first.label}” to ${to}.`;
+      : `“${variant.label}” takes ${digits(mean(found) / base)} times the whole time of “${first.label}” to ${to}, in ${found.length} of ${count(variant.runs.size, "seed")}.`;
   });
 }

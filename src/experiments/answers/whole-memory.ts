@@ -57,7 +57,7 @@ export function wholeMemory({ experiment, variants }: Evidence): Answer {
         "outside the device",
         "process, resident (OS)",
       ],
-      note: "The process holds Node and the data set as well. What was moved out of the device is in the sixth column alone.",
+      note: "The process holds Node and the data set as well. What was moved out of the device is in the last two columns.",
       rows: measured.map(({ label, savedPeakBytes, devicePeakBytes, hostPeakBytes, residentPeakBytes }) => [
         label,
         bytes(savedPeakBytes),

@@ -2,7 +2,7 @@
  * A bundle of figures: for each one NAME-light.svg, NAME-dark.svg, the same as PNG, NAME.csv with its data, and captions.md
  * with the captions of all.
  */
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Figure } from "../../experiments/figure.js";
 import { writeAtomically } from "../../files/atomic.js";
@@ -22,17 +22,20 @@ interface Bundle {
   origin: readonly string[];
 }
 
-/** The files of a bundle. */
-const ours = /(-(light|dark)\.(svg|png)|\.csv)$|^captions\.md$/;
-
 const bothThemes: readonly Theme[] = ["light", "dark"];
 
-/** Writes the bundle of a result into `folder`. Without the packages that draw PNG, the captions say so. */
+/** The files of one figure. */
+const filesOf = (name: string): string[] => [
+  ...bothThemes.flatMap((theme) => [`${name}-${theme}.svg`, `${name}-${theme}.png`]),
+  `${name}.csv`,
+];
+
+/** Writes the bundle of a result into `folder`, and removes the figures that an earlier one had there (`before`). Without the packages that draw PNG, the captions say so. */
 export async function writeFigures(
   { name, question, figures, labels, origin }: Bundle,
   folder: string,
+  before: readonly Pick<Figure, "name">[] = [],
 ): Promise<void> {
-  const before = existsSync(folder) ? readdirSync(folder).filter((name) => ours.test(name)) : [];
   const written = new Set<string>();
   const write = (name: string, content: string | Uint8Array) => {
     writeAtomically(join(folder, name), content);
@@ -54,5 +57,7 @@ export async function writeFigures(
   if (!png) captions.push("PNG images need `npm install --no-save @resvg/resvg-wasm dejavu-fonts-ttf`.", "");
   if (figures.length > 0) write("captions.md", captions.join("\n"));
   // Figures of an earlier result would contradict this one.
-  for (const name of before) if (!written.has(name)) rmSync(join(folder, name));
+  for (const name of before.flatMap(({ name }) => filesOf(name))) {
+    if (!written.has(name)) rmSync(join(folder, name), { force: true });
+  }
 }
