@@ -5,6 +5,7 @@
 import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { UsageError } from "../error.js";
 import { type Holder, holderOf, holds, ownHolder, touchEvery } from "./holder.js";
+import { partOf } from "./part.js";
 
 export interface Lock {
   /** Gives the lock back. */
@@ -52,23 +53,23 @@ function refused(path: string, holder: Holder): UsageError {
 
 /** Makes a file with its whole content or none: others must never read a part of it. Throws EEXIST if there is one. */
 function writeNew(path: string, text: string): void {
-  const own = `${path}.${process.pid}-${made}.new`;
-  writeFileSync(own, text, { flag: "wx" });
+  const part = partOf(path);
   try {
-    linkSync(own, path);
+    writeFileSync(part, text, { flag: "w" });
+    linkSync(part, path);
   } catch (cause) {
     // Some file systems have no links.
-    if (!/^(EPERM|ENOTSUP|EOPNOTSUPP|ENOSYS|EMLINK)$/.test(String((cause as NodeJS.ErrnoException).code)))
+    if (!/^(EPERM|ENOTSUP|EOPNOTSUPP|ENOSYS)$/.test(String((cause as NodeJS.ErrnoException).code)))
       throw cause;
     writeFileSync(path, text, { flag: "wx" });
   } finally {
-    rmSync(own, { force: true });
+    rmSync(part, { force: true });
   }
 }
 
 /** Removes a lock whose holder has ended, but not the one that a third process made of it meanwhile. */
 function setAside(path: string, text: string): void {
-  const aside = `${path}.${process.pid}-${made}.old`;
+  const aside = partOf(path);
   try {
     renameSync(path, aside);
   } catch (cause) {

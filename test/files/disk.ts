@@ -176,6 +176,14 @@ export class Disk {
     this.#folder(to).now.set(basename(to), node);
   }
 
+  linkSync(from: string, to: string): void {
+    this.#change();
+    const node = this.#folder(from).now.get(basename(from));
+    if (!node) throw failure("ENOENT");
+    if (this.#folder(to).now.has(basename(to))) throw failure("EEXIST");
+    this.#folder(to).now.set(basename(to), node);
+  }
+
   rmSync(path: string): void {
     this.#change();
     this.#folder(path).now.delete(basename(path));
@@ -229,7 +237,16 @@ export class Disk {
 }
 
 const byPath = [
-  ...["openSync", "renameSync", "rmSync", "mkdirSync", "writeFileSync", "readFileSync", "existsSync"],
+  ...[
+    "openSync",
+    "renameSync",
+    "linkSync",
+    "rmSync",
+    "mkdirSync",
+    "writeFileSync",
+    "readFileSync",
+    "existsSync",
+  ],
   ...["readdirSync", "lstatSync", "statSync", "realpathSync"],
 ];
 const byDescriptor = ["writeSync", "fsyncSync", "ftruncateSync", "fchmodSync", "closeSync"];
