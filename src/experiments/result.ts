@@ -1,6 +1,7 @@
 /** results/NAME.json: what an experiment found, with all that is needed to judge and to repeat it. */
-import { existsSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { cpus, platform, release, totalmem } from "node:os";
+import { join } from "node:path";
 import { isRecord } from "../files/shape.js";
 import type { Code } from "../runs/code.js";
 import type { Manifest } from "../runs/manifest.js";
@@ -104,16 +105,23 @@ function processorsOf(manifest: Manifest): string[] | null {
   return all.length > 0 ? [...new Set(all)] : null;
 }
 
-/** The scale of the result in a file; null if the file is none. */
-export function scaleOfResult(file: string): string | null {
-  if (!existsSync(file)) return null;
+/** The result in a file; null if it holds something else, or if there is none. */
+export function resultAt(file: string): Result | null {
   try {
     const value: unknown = JSON.parse(readFileSync(file, "utf8"));
-    return isRecord(value) && typeof value.scale === "string" ? value.scale : null;
+    const is = isRecord(value) && value.version === resultVersion && "question" in value;
+    return is ? (value as unknown as Result) : null;
   } catch {
     return null;
   }
 }
+
+/** All results of a folder, by name; other files in it are left out. */
+export const resultsIn = (folder: string): Result[] =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .flatMap((name) => resultAt(join(folder, name)) ?? []);
 
 /** Sentences on what of the plan is missing, failed, or of other code. */
 export function noticesOf(runs: readonly ResultRun[], { code }: Code): string[] {

@@ -23,12 +23,12 @@ const readers = /^(cli|report|experiments)\//;
 let known: { runs: Code; measurements: Code } | null = null;
 
 /** The code that computes runs. */
-export const codeOfThis = (): Code => both().runs;
+export const codeOfThis = (): Code => sums().runs;
 
-/** All code: a command that measures is itself a part of the command line. */
-export const measuringCode = (): Code => both().measurements;
+/** The code that measures: that of runs and of the command line, but not of experiments and reports. */
+export const measuringCode = (): Code => sums().measurements;
 
-function both(): { runs: Code; measurements: Code } {
+function sums(): { runs: Code; measurements: Code } {
   if (!known) {
     const commit = commitOfThis();
     known = {

@@ -266,6 +266,37 @@ test("a finished run whose records were cut is an error, and no figure", () => {
   assert.match(stderr, /metrics\.jsonl: expected the records of \d+ steps, .*got those of \d/);
 });
 
+test("data with other names of classes than the experiment needs is refused", () => {
+  const { smoke } = smallExperiment.scales;
+  put("named", {
+    scales: { ...smallExperiment.scales, smoke: { ...smoke, classNames: ["cassette player"] } },
+  });
+  const [, , ...rest] = argumentsFor("named", ["--list"]);
+  const { status, stderr } = spawnSync(process.execPath, [main, "reproduce", "named", ...rest], {
+    encoding: "utf8",
+  });
+  assert.equal(status, 1);
+  assert.match(stderr, /expected the classes cassette player, which experiment named needs/);
+});
+
+test("a queue that cannot be asked ends a submission, and a local command says so", () => {
+  const [jobs, tools] = [join(folder, "asked", "slurm", "before"), join(folder, "tools")];
+  for (const path of [jobs, tools]) mkdirSync(path, { recursive: true });
+  writeFileSync(join(jobs, "jobs.json"), '["7"]');
+  writeFileSync(join(tools, "squeue"), "#!/bin/sh\necho 'squeue: Socket timed out' >&2; exit 1\n", {
+    mode: 0o755,
+  });
+  const asked = (...more: string[]) =>
+    spawnSync(process.execPath, [main, ...argumentsFor("asked", more)], {
+      encoding: "utf8",
+      env: { ...process.env, PATH: `${tools}:/bin` },
+    });
+  const submission = asked("--on", "slurm", "--dry-run");
+  assert.equal(submission.status, 1);
+  assert.match(submission.stderr, /squeue: expected Slurm to accept it, got .*timed out/);
+  assert.match(asked("--no-run").stderr, /whether jobs 7 still run is not known/);
+});
+
 test("the runs can be a job array of Slurm", () => {
   const { status, stdout, stderr } = reproduce("array", "--on", "slurm", "--dry-run", "--time", "60");
   assert.equal(status, 0, stderr);

@@ -50,6 +50,11 @@ test("a wrong experiment is refused by the name of its place", () => {
   parseExperiment(JSON.stringify(smallExperiment), "small.json");
   const { smoke } = smallExperiment.scales;
   refused({ name: "large" }, /small\.json: name: expected "small", as the file is called, got "large"/);
+  refused({ probeEvry: 5 }, /small\.json: probeEvry: expected one of name, question/);
+  refused(
+    { scales: { ...smallExperiment.scales, smoke: { ...smoke, sedes: [1] } } },
+    /scales\.smoke\.sedes: expected one of data, classes/,
+  );
   refused({ settings: { lerning: 1 } }, /settings\.lerning: expected the name of a setting/);
   refused({ settings: { seed: 1 } }, /settings\.seed/);
   refused({ settings: { batch: 0 } }, /settings\.batch: expected a whole number of at least 1, got 0/);

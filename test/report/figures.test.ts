@@ -123,6 +123,12 @@ test("a bundle holds every figure twice as SVG, twice as PNG, with data and capt
       ["captions.md"],
       "what an earlier result drew is gone",
     );
+    await writeFigures(
+      { name: "mine", question: "Is it?", figures: [], labels: [], origin: [] },
+      folder,
+      figures,
+    );
+    assert.deepEqual(readdirSync(folder), [], "and so are its captions");
   } finally {
     rmSync(folder, { recursive: true });
   }

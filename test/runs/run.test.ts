@@ -38,6 +38,21 @@ test("equal runs of one second have a folder each, and their manifests say which
   }
 });
 
+test("a run that another process took over is left to that process", () => {
+  const out = join(folder, "taken");
+  const run = RunFolder.create(out, manifest("comet", { id: "run", status: "running" }));
+  const record = { kind: "audit", step: 0, frames: 0, values: 0, worst: 0, moved: 0 } as const;
+  run.append(record);
+  const lock = join(run.path, "lock");
+  writeFileSync(lock, "the other one's");
+  assert.throws(() => run.append(record), /expected this process alone .*leave the run to it/);
+  const before = readFileSync(join(run.path, "manifest.json"), "utf8");
+  run.close({ status: "failed" });
+  assert.equal(readFileSync(join(run.path, "manifest.json"), "utf8"), before);
+  assert.equal(readFileSync(lock, "utf8"), "the other one's");
+  assert.equal(readRun(run.path).records.length, 1);
+});
+
 test("a folder that cannot be made is an error at once", () => {
   const file = join(folder, "file");
   writeFileSync(file, "");

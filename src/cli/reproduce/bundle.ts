@@ -6,9 +6,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { create } from "tar";
-import type { ResultRun } from "../../experiments/result.js";
+import { type ResultRun, resultsIn } from "../../experiments/result.js";
 import { writeAtomically } from "../../files/atomic.js";
-import { resultsIn } from "./written.js";
 
 /** What of OUT is no result. */
 const apart = /^(runs|slurm)$|^\.|\.part$/;

@@ -15,7 +15,7 @@ import {
   scales,
 } from "../../experiments/experiment.js";
 import { distinctRuns, measuresEnough, type PlannedRun } from "../../experiments/planned-run.js";
-import { scaleOfResult } from "../../experiments/result.js";
+import { resultAt } from "../../experiments/result.js";
 import { checkFolders, findRuns, foreignRun, standingOf } from "../../experiments/standing.js";
 import { makeFolder } from "../../files/folder.js";
 import { refusal } from "../../files/refusal.js";
@@ -62,7 +62,7 @@ export function registerReproduce(program: Command): void {
     .addOption(
       option(
         "--data <name|path>",
-        "data of the named experiments, or of those that leave it open",
+        "data of the experiments that leave it open, or, if all named ones have data, in its place",
         "--data imagefolder:DIR",
         "",
       ),
@@ -81,7 +81,7 @@ export function registerReproduce(program: Command): void {
     .addOption(
       option(
         "--adopt <folders...>",
-        "folders with runs that count if their settings are equal",
+        "folders of runs or results whose runs count if their settings are equal",
         "--adopt runs",
         [],
       ),
@@ -111,9 +111,7 @@ export function registerReproduce(program: Command): void {
     )
     .addOption(option("--list", "say what is done and what is left, and run nothing", "--list", false))
     .addOption(choice("--on <where>", "this machine or Slurm", "--on slurm", ["local", "slurm"], "local"))
-    .addOption(
-      option("--dry-run", "Slurm: print the script in place of submitting it", "--on slurm --dry-run", false),
-    );
+    .addOption(option("--dry-run", "print what would be run or submitted", "--on slurm --dry-run", false));
   addSlurmOptions(command)
     .addHelpText("after", "\nExample:\n  comet reproduce accuracy --scale laptop")
     .action(async (names: string[], options: GivenOptions) => reproduce(names, options));
@@ -200,7 +198,7 @@ function contradiction(one: string, other: string): UsageError {
     where: one,
     expected: `it without ${other}`,
     got: "both",
-    remedy: `leave one of them out`,
+    remedy: "leave one of them out",
   });
 }
 
@@ -216,8 +214,8 @@ function makePlace(path: string): void {
 /** Throws a UsageError if the folder holds a result of another scale, which this one would replace. */
 function checkScale(out: string, experiments: readonly Experiment[], scale: Scale): void {
   for (const { name } of experiments) {
-    const before = scaleOfResult(join(out, `${name}.json`));
-    if (before === null || before === scale) continue;
+    const before = resultAt(join(out, `${name}.json`))?.scale ?? scale;
+    if (before === scale) continue;
     throw new UsageError({
       where: "--out",
       expected: `a folder for results of scale ${scale}`,

@@ -1,12 +1,9 @@
 /** Computes what an evaluation lacks by a pool of processes: runs beside each other, and each measurement alone. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CometError } from "../../error.js";
 import type { PlannedRun } from "../../experiments/planned-run.js";
 import { liveTable } from "../jobs/live.js";
-import { memoryOf } from "../jobs/memory.js";
-import { writePlan } from "../jobs/plan-file.js";
+import { jobOf, withOwnPlan } from "../jobs/planned-jobs.js";
 import { type Job, roomOfThis, runPool } from "../jobs/pool.js";
 import { keepMeasurement } from "./measurements.js";
 import type { PlannedMeasurement } from "./plan.js";
@@ -30,62 +27,55 @@ export interface Computed {
 export async function computeAll(
   runs: readonly PlannedRun[],
   measuring: readonly PlannedMeasurement[],
-  { jobs: most, out, adopt, anyCode }: ComputeOptions,
+  { jobs: processes, out, adopt, anyCode }: ComputeOptions,
   names: ReadonlyMap<string, string>,
 ): Promise<Computed> {
   const problems: string[] = [];
   if (runs.length + measuring.length === 0) return { whole: true, problems };
-  // The plan is not in OUT, since another command may work there at the same time.
-  const folder = mkdtempSync(join(tmpdir(), "comet-plan-"));
-  const plan = join(folder, "plan.json");
-  writePlan(plan, { out: join(out, "runs"), adopt, anyCode, runs: [...runs] });
-  const training = runs.map(
-    (run, i): Job => ({
-      title: `${names.get(run.key)}: ${run.label}, seed ${run.seed}`,
-      args: ["task", plan, String(i)],
-      threads: run.settings.threads,
-      memoryBytes: memoryOf(run),
-      alone: false,
-      steps: run.steps,
-    }),
+  const whole = await withOwnPlan(
+    { out: join(out, "runs"), adopt, anyCode, runs: [...runs] },
+    async (plan) => {
+      const training = runs.map((run, i) =>
+        jobOf(run, `${names.get(run.key)}: ${run.label}, seed ${run.seed}`, plan, i),
+      );
+      const measured = new Map(
+        measuring.map((each) => [measuringJob(each, `${names.get(each.key)}: ${each.label}`), each] as const),
+      );
+      // The longest runs first, so that no long one is left at the end; measurements have the pool for themselves.
+      const jobs = [...training.sort((a, b) => b.steps - a.steps), ...measured.keys()];
+      const room = { ...roomOfThis(), processes };
+      const table = liveTable(jobs, room);
+      try {
+        return await runPool(jobs, room, {
+          ...table,
+          ended(job, end) {
+            const measurement = measured.get(job);
+            if (measurement && end.code === 0) {
+              const problem = problemOfKeeping(out, measurement, end.output);
+              if (problem !== null) problems.push(`“${job.title}” was measured and not kept: ${problem}`);
+            }
+            table.ended?.(job, end);
+          },
+        });
+      } finally {
+        table.stop();
+      }
+    },
   );
-  const measured = new Map(
-    measuring.map((each): [Job, PlannedMeasurement] => [
-      {
-        title: `${names.get(each.key)}: ${each.label}`,
-        args: each.command,
-        threads: 1,
-        memoryBytes: 0,
-        alone: true,
-        steps: 0,
-      },
-      each,
-    ]),
-  );
-  // The longest runs first, so that no long one is left at the end; measurements have the machine for themselves.
-  const jobs = [...training.sort((a, b) => b.steps - a.steps), ...measured.keys()];
-  const here = roomOfThis();
-  const room = { ...here, processes: most };
-  const table = liveTable(jobs, room);
+  return { whole, problems };
+}
+
+const measuringJob = ({ command }: PlannedMeasurement, title: string): Job => ({
+  ...{ title, args: command, threads: 1, memoryBytes: 0, alone: true, steps: 0 },
+});
+
+/** The pool goes on when a measurement cannot be kept; its reason is told at the end. */
+function problemOfKeeping(out: string, measurement: PlannedMeasurement, output: string): string | null {
   try {
-    const whole = await runPool(jobs, room, {
-      ...table,
-      ended(job, end) {
-        const measurement = measured.get(job);
-        if (measurement && end.code === 0) {
-          try {
-            keepMeasurement(out, measurement, end.output);
-          } catch (cause) {
-            if (!(cause instanceof CometError)) throw cause;
-            problems.push(`“${job.title}” was measured and not kept: ${cause.message}`);
-          }
-        }
-        table.ended?.(job, end);
-      },
-    });
-    return { whole, problems };
-  } finally {
-    table.stop();
-    rmSync(folder, { recursive: true, force: true });
+    keepMeasurement(out, measurement, output);
+    return null;
+  } catch (cause) {
+    if (cause instanceof CometError) return cause.message;
+    throw cause;
   }
 }

@@ -16,7 +16,7 @@ import type { PlannedMeasurement } from "./plan.js";
 export interface KeptMeasurement {
   command: string[];
   machine: Machine;
-  /** The sum of all code, that of the command line too, which measures. */
+  /** The sum of the code that measured: see `measuringCode`. */
   code: string;
   commit: string | null;
   written: string;

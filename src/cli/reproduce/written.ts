@@ -1,13 +1,19 @@
 /** Writes what an experiment found: results/NAME.json, its page, and a folder of its figures with captions and data. */
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../../error.js";
 import type { Answer, Evidence, VariantRuns } from "../../experiments/answer.js";
 import { answers } from "../../experiments/answers/registry.js";
-import { machineOfThis, noticesOf, type Result, resultRun, resultVersion } from "../../experiments/result.js";
+import {
+  machineOfThis,
+  noticesOf,
+  type Result,
+  resultAt,
+  resultRun,
+  resultsIn,
+  resultVersion,
+} from "../../experiments/result.js";
 import { type FoundRun, standingOf } from "../../experiments/standing.js";
 import { writeAtomically } from "../../files/atomic.js";
-import { isRecord } from "../../files/shape.js";
 import { experimentHtml } from "../../report/experiment.js";
 import { indexHtml } from "../../report/experiment-index.js";
 import { writeFigures } from "../../report/figures/files.js";
@@ -108,21 +114,3 @@ function originOf({ scale, data, machine, code, seeds, command, written, notices
 /** Writes index.html over all results that the folder holds, those of earlier commands too. */
 export const writeIndex = (out: string): void =>
   writeAtomically(join(out, "index.html"), indexHtml(resultsIn(out)));
-
-/** All results of a folder; other files in it are left out. */
-export const resultsIn = (out: string): Result[] =>
-  readdirSync(out)
-    .filter((name) => name.endsWith(".json"))
-    .sort()
-    .flatMap((name) => resultAt(join(out, name)) ?? []);
-
-/** The result in a file; null if it holds something else, or if there is none. */
-function resultAt(file: string): Result | null {
-  try {
-    const value: unknown = JSON.parse(readFileSync(file, "utf8"));
-    const is = isRecord(value) && value.version === resultVersion && "question" in value;
-    return is ? (value as unknown as Result) : null;
-  } catch {
-    return null;
-  }
-}

@@ -1,7 +1,5 @@
 /** `comet sweep`: a grid or a list of settings as runs, on this machine or as a job array of Slurm. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { openDataset } from "../../data/open.js";
@@ -14,9 +12,9 @@ import { readSweep, runsOf, type Sweep } from "../../experiments/sweep.js";
 import { codeOfThis } from "../../runs/code.js";
 import { readRun } from "../../runs/run.js";
 import { liveTable } from "../jobs/live.js";
-import { memoryOf } from "../jobs/memory.js";
 import { type Plan, readPlan, writePlan } from "../jobs/plan-file.js";
-import { type Job, roomOfThis, runPool } from "../jobs/pool.js";
+import { jobOf, withOwnPlan } from "../jobs/planned-jobs.js";
+import { roomOfThis, runPool } from "../jobs/pool.js";
 import { choice, numeric, option, wholeNumber } from "../options.js";
 import { collect, standingsOf } from "./collected.js";
 import { type CostOptions, costTable } from "./cost.js";
@@ -216,30 +214,22 @@ const renumbered = (file: string, { path }: SweepFolder, tasks: number): UsageEr
 const localText = (runs: readonly PlannedRun[], indices: readonly number[]): string =>
   indices.map((i) => `${i}: ${runs[i]!.label}, ${runs[i]!.steps} steps\n`).join("");
 
-function computed(
+const computed = (
   runs: readonly PlannedRun[],
   indices: readonly number[],
   { runs: out }: SweepFolder,
-  { jobs: most }: RunOptions,
-): Promise<boolean> {
-  // That of the folder may change before the last of these jobs begins.
-  const own = mkdtempSync(join(tmpdir(), "comet-plan-"));
-  const plan = join(own, "plan.json");
-  writePlan(plan, { out, adopt: [], anyCode: false, runs: [...runs] });
-  const jobs = indices.map((i): Job => {
-    const { label, steps, settings } = runs[i]!;
-    const { threads } = settings;
-    const args = ["task", plan, String(i)];
-    return { title: label, args, threads, memoryBytes: memoryOf(runs[i]!), alone: false, steps };
+  { jobs: processes }: RunOptions,
+): Promise<boolean> =>
+  withOwnPlan({ out, adopt: [], anyCode: false, runs: [...runs] }, async (plan) => {
+    const jobs = indices.map((i) => jobOf(runs[i]!, runs[i]!.label, plan, i));
+    const room = { ...roomOfThis(), processes };
+    const table = liveTable(jobs, room);
+    try {
+      return await runPool(jobs, room, table);
+    } finally {
+      table.stop();
+    }
   });
-  const here = roomOfThis();
-  const room = { ...here, processes: most };
-  const table = liveTable(jobs, room);
-  return runPool(jobs, room, table).finally(() => {
-    table.stop();
-    rmSync(own, { recursive: true, force: true });
-  });
-}
 
 async function status(file: string, options: Where): Promise<void> {
   const { folder, plan } = await begun(file, options);

@@ -30,7 +30,10 @@ const filesOf = (name: string): string[] => [
   `${name}.csv`,
 ];
 
-/** Writes the bundle of a result into `folder`, and removes the figures that an earlier one had there (`before`). Without the packages that draw PNG, the captions say so. */
+/**
+ * Writes the bundle of a result into `folder`, and removes the figures that an earlier one had there (`before`). Without the
+ * packages that draw PNG, the captions say so.
+ */
 export async function writeFigures(
   { name, question, figures, labels, origin }: Bundle,
   folder: string,
@@ -57,7 +60,7 @@ export async function writeFigures(
   if (!png) captions.push("PNG images need `npm install --no-save @resvg/resvg-wasm dejavu-fonts-ttf`.", "");
   if (figures.length > 0) write("captions.md", captions.join("\n"));
   // Figures of an earlier result would contradict this one.
-  for (const name of before.flatMap(({ name }) => filesOf(name))) {
+  for (const name of [...before.flatMap(({ name }) => filesOf(name)), "captions.md"]) {
     if (!written.has(name)) rmSync(join(folder, name), { force: true });
   }
 }
