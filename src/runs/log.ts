@@ -1,9 +1,10 @@
 /**
  * metrics.jsonl: one JSON line for each event. A log only grows, but it is cut back to a mark when a run is resumed from a
- * checkpoint: the events after the mark will happen again.
+ * checkpoint: the events after the mark will happen again. The log of a run that has ended may be kept as metrics.jsonl.gz.
  */
 import { createHash, type Hash } from "node:crypto";
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { DataError } from "../error.js";
 import { writeWhole } from "../files/output.js";
 import { refusal } from "../files/refusal.js";
@@ -66,8 +67,22 @@ export function readToMark(path: string, mark: Mark): Uint8Array {
   throw complaint(path, `other text in its first ${mark.bytes} bytes than was written`);
 }
 
-/** The records of a whole log. A last line that was cut off is left out. */
-export const readLog = (path: string): TrainRecord[] => recordsOf(read(path), path);
+/** A whole log as metrics.jsonl.gz holds it. */
+export const compressedLog = (path: string): Uint8Array => gzipSync(bytesOf(path), { level: 9 });
+
+/** The records of a whole log, compressed or not. A last line that was cut off is left out. */
+export const readLog = (path: string): TrainRecord[] => recordsOf(bytesOf(path), path);
+
+function bytesOf(path: string): Buffer {
+  const compressed = `${path}.gz`;
+  if (existsSync(path) || !existsSync(compressed)) return read(path);
+  try {
+    return gunzipSync(read(compressed));
+  } catch (cause) {
+    if (cause instanceof DataError) throw cause;
+    throw complaint(compressed, (cause as Error).message);
+  }
+}
 
 /** Leaves out a last line that was cut off. `where` names the file in errors. */
 export function recordsOf(bytes: Uint8Array, where: string): TrainRecord[] {

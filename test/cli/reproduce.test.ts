@@ -215,7 +215,32 @@ test("a result can be written before its runs have ended, and says so", () => {
   );
 });
 
-test("a bundle holds pages, figures, and of each run its manifest and metrics", async () => {
+test("kept runs give the same results as those that they are copies of", () => {
+  const keeping = reproduce("kept", "--adopt", join(folder, "whole"), "--keep-runs");
+  assert.equal(keeping.status, 0, keeping.stderr);
+  const kept = () => runsOf("kept").map((id) => readdirSync(join(folder, "kept", "runs", id)).sort());
+  assert.deepEqual(kept(), [
+    ["manifest.json", "metrics.jsonl.gz"],
+    ["manifest.json", "metrics.jsonl.gz"],
+  ]);
+  assert.match(
+    reproduce("kept", "--adopt", join(folder, "whole"), "--keep-runs").stderr,
+    /0 runs were copied/,
+  );
+  const again = reproduce("kept");
+  assert.equal(again.status, 0, again.stderr);
+  assert.deepEqual(found("kept"), found("whole"));
+  const { tables, words, figures } = resultOf("whole");
+  const copies = resultOf("kept");
+  assert.deepEqual([copies.tables, copies.words, copies.figures], [tables, words, figures]);
+  // The first command copied what it counted, and its result names the copies.
+  for (const { path } of copies.runs) assert.match(path!, /kept.runs/);
+  const records = join(folder, "kept", "runs", runsOf("kept")[0]!, "metrics.jsonl.gz");
+  writeFileSync(records, readFileSync(records).subarray(0, 100));
+  assert.match(reproduce("kept").stderr, /DataError: .*metrics\.jsonl\.gz: expected a run's records/);
+});
+
+test("a bundle holds pages, figures, and of each run its manifest and records", async () => {
   const bundle = join(folder, "results.tar.gz");
   const { status, stdout, stderr } = reproduce("whole", "--no-run", "--bundle", bundle);
   assert.equal(status, 0, stderr);
@@ -228,7 +253,7 @@ test("a bundle holds pages, figures, and of each run its manifest and metrics", 
     "results/small.json",
     "results/small/captions.md",
     `results/runs/${run}/manifest.json`,
-    `results/runs/${run}/metrics.jsonl`,
+    `results/runs/${run}/metrics.jsonl.gz`,
   ]) {
     assert.ok(names.includes(name), name);
   }

@@ -1,13 +1,14 @@
 /**
  * One archive of all results of a folder, for the supplement of a paper: pages, figures with their data, measurements, and of
- * each run that a result names the manifest and the metrics. Weights are not in it; the manifest has their SHA-256.
+ * each run that a result names the manifest and the records. Weights are not in it; the manifest has their SHA-256.
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { create } from "tar";
-import { type ResultRun, resultsIn } from "../../experiments/result.js";
+import { resultsIn } from "../../experiments/result.js";
 import { writeAtomically } from "../../files/atomic.js";
+import { keepRun } from "../../runs/kept.js";
 
 /** What of OUT is no result. */
 const apart = /^(runs|slurm)$|^\.|\.part$/;
@@ -29,21 +30,14 @@ export async function writeBundle(file: string, out: string): Promise<number> {
           path !== null && status === "done" ? [[path, key] as const] : [],
         ),
     );
-    for (const [path, key] of runs) copyRun(path, key, join(root, "runs"));
+    const into = join(root, "runs");
+    mkdirSync(into);
+    for (const [path, key] of runs) await keepRun(path, into, key);
     const packed = join(stage, "packed");
     await create({ gzip: true, portable: true, file: packed, cwd: stage }, ["results"]);
     writeAtomically(file, readFileSync(packed));
     return runs.size;
   } finally {
     rmSync(stage, { recursive: true, force: true });
-  }
-}
-
-/** Runs of several folders may have one name; the key tells them apart. */
-function copyRun(path: string, key: ResultRun["key"], into: string): void {
-  const name = existsSync(join(into, basename(path))) ? `${basename(path)}-${key}` : basename(path);
-  mkdirSync(join(into, name), { recursive: true });
-  for (const part of ["manifest.json", "metrics.jsonl"]) {
-    if (existsSync(join(path, part))) cpSync(join(path, part), join(into, name, part));
   }
 }

@@ -24,6 +24,7 @@ import { choice, option, wholeNumber } from "../options.js";
 import { addSlurmOptions, type SlurmFlags } from "../sweep/script.js";
 import { queuedRuns, submitRuns } from "./array.js";
 import { computeAll } from "./compute.js";
+import { keepRuns } from "./keep.js";
 import { keptMeasurement } from "./measurements.js";
 import { type PlannedExperiment, type PlannedMeasurement, planExperiments } from "./plan.js";
 
@@ -40,6 +41,7 @@ interface ReproduceOptions extends SlurmFlags {
   /** False: only write what the runs so far say. */
   run: boolean;
   jobs: number | undefined;
+  keepRuns: boolean;
   list: boolean;
   /** The archive of all results; "" for none. */
   bundle: string;
@@ -107,6 +109,14 @@ export function registerReproduce(program: Command): void {
       option("--no-run", "run nothing, and write the results of what has ended", "accuracy --no-run", true),
     )
     .addOption(
+      option(
+        "--keep-runs",
+        "copy adopted runs into OUT/runs, without weights and checkpoints",
+        "--adopt runs --keep-runs",
+        false,
+      ),
+    )
+    .addOption(
       option("--bundle <file>", "write all results into one archive too", "--bundle results.tar.gz", ""),
     )
     .addOption(option("--list", "say what is done and what is left, and run nothing", "--list", false))
@@ -160,6 +170,10 @@ async function reproduce(names: readonly string[], given: GivenOptions): Promise
   const { whole, problems } = options.run
     ? await computeAll(open, measuring, options, namesOf(planned))
     : { whole: true, problems: [] };
+  if (options.keepRuns) {
+    const count = await keepRuns(planned, findRuns(folders), { out, anyCode, code });
+    say(`${count} runs were copied into ${folders[0]}`);
+  }
   const after = findRuns(folders);
   const command = ["comet", ...process.argv.slice(2)].join(" ");
   // What draws figures takes a while to load, and no other command needs it.

@@ -9,11 +9,13 @@ function ask(
   { input = "", remedy = "run this where Slurm is installed, or take --on local" } = {},
 ): { code: number; out: string; problem: string } {
   const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", input });
-  if (error) {
+  const reason = (error as NodeJS.ErrnoException | undefined)?.code;
+  // EPIPE alone says only that the command ended before it had read all of its input; its status tells the rest.
+  if (error && !(reason === "EPIPE" && status !== null)) {
     throw new UsageError({
       where: "Slurm",
       expected: `its command ${command}`,
-      got: String((error as NodeJS.ErrnoException).code),
+      got: String(reason),
       remedy,
     });
   }
