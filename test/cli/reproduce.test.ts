@@ -240,6 +240,18 @@ test("kept runs give the same results as those that they are copies of", () => {
   assert.match(reproduce("kept").stderr, /DataError: .*metrics\.jsonl\.gz: expected a run's records/);
 });
 
+test("a result is not replaced by one that has lost its runs", () => {
+  assert.equal(reproduce("thin", "--adopt", join(folder, "whole")).status, 0);
+  const before = resultOf("thin");
+  const { status, stderr } = reproduce("thin", "--no-run");
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    /small\.json: expected the runs that it has: plain, seed 1; COMET, seed 1, got no folder/,
+  );
+  assert.deepEqual(resultOf("thin"), before);
+});
+
 test("a bundle holds pages, figures, and of each run its manifest and records", async () => {
   const bundle = join(folder, "results.tar.gz");
   const { status, stdout, stderr } = reproduce("whole", "--no-run", "--bundle", bundle);

@@ -15,7 +15,6 @@ import {
   scales,
 } from "../../experiments/experiment.js";
 import { distinctRuns, measuresEnough, type PlannedRun } from "../../experiments/planned-run.js";
-import { resultAt } from "../../experiments/result.js";
 import { checkFolders, findRuns, foreignRun, standingOf } from "../../experiments/standing.js";
 import { makeFolder } from "../../files/folder.js";
 import { refusal } from "../../files/refusal.js";
@@ -27,6 +26,7 @@ import { computeAll } from "./compute.js";
 import { keepRuns } from "./keep.js";
 import { keptMeasurement } from "./measurements.js";
 import { type PlannedExperiment, type PlannedMeasurement, planExperiments } from "./plan.js";
+import { checkRuns, checkScale } from "./replaced.js";
 
 interface ReproduceOptions extends SlurmFlags {
   on: "local" | "slurm";
@@ -176,6 +176,7 @@ async function reproduce(names: readonly string[], given: GivenOptions): Promise
   }
   const after = findRuns(folders);
   const command = ["comet", ...process.argv.slice(2)].join(" ");
+  for (const each of planned) checkRuns(out, each, after, anyCode, code);
   // What draws figures takes a while to load, and no other command needs it.
   const { writeIndex, writeResult } = await import("./written.js");
   for (const each of planned) {
@@ -222,20 +223,6 @@ function makePlace(path: string): void {
     makeFolder(path);
   } catch (cause) {
     throw refusal(path, cause);
-  }
-}
-
-/** Throws a UsageError if the folder holds a result of another scale, which this one would replace. */
-function checkScale(out: string, experiments: readonly Experiment[], scale: Scale): void {
-  for (const { name } of experiments) {
-    const before = resultAt(join(out, `${name}.json`))?.scale ?? scale;
-    if (before === scale) continue;
-    throw new UsageError({
-      where: "--out",
-      expected: `a folder for results of scale ${scale}`,
-      got: `${out}, which holds ${name} at scale ${before}`,
-      remedy: `give another one, such as --out ${out}-${scale}; with --adopt ${out} its runs count all the same`,
-    });
   }
 }
 
