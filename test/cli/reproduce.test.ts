@@ -240,6 +240,36 @@ test("kept runs give the same results as those that they are copies of", () => {
   assert.match(reproduce("kept").stderr, /DataError: .*metrics\.jsonl\.gz: expected a run's records/);
 });
 
+test("kept measurements need not be measured again", () => {
+  const { smoke } = smallExperiment.scales;
+  const command = [
+    "memory",
+    "--model",
+    "lenet",
+    "--data",
+    "random",
+    "--batch",
+    "2",
+    "--steps",
+    "1",
+    "--store",
+    "plain",
+    "--json",
+  ];
+  const measurements = [{ label: "weighed", command }];
+  put("weighed", { scales: { ...smallExperiment.scales, smoke: { ...smoke, seeds: [1], measurements } } });
+  const weighed = (out: string, ...more: string[]) => {
+    const [, , ...rest] = argumentsFor(out, ["--adopt", join(folder, "whole"), ...more]);
+    return spawnSync(process.execPath, [main, "reproduce", "weighed", ...rest], { encoding: "utf8" });
+  };
+  const first = weighed("measured");
+  assert.equal(first.status, 0, first.stderr);
+  const keeping = weighed("light", "--adopt", join(folder, "measured"), "--no-run", "--keep-runs");
+  assert.equal(keeping.status, 0, keeping.stdout + keeping.stderr);
+  const again = weighed("light", "--no-run");
+  assert.equal(again.status, 0, again.stdout + again.stderr);
+});
+
 test("a result is not replaced by one that has lost its runs", () => {
   assert.equal(reproduce("thin", "--adopt", join(folder, "whole")).status, 0);
   const before = resultOf("thin");

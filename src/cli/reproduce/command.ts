@@ -23,7 +23,7 @@ import { choice, option, wholeNumber } from "../options.js";
 import { addSlurmOptions, type SlurmFlags } from "../sweep/script.js";
 import { queuedRuns, submitRuns } from "./array.js";
 import { computeAll } from "./compute.js";
-import { keepRuns } from "./keep.js";
+import { keepEvidence } from "./keep.js";
 import { keptMeasurement } from "./measurements.js";
 import { type PlannedExperiment, type PlannedMeasurement, planExperiments } from "./plan.js";
 import { checkRuns, checkScale } from "./replaced.js";
@@ -111,7 +111,7 @@ export function registerReproduce(program: Command): void {
     .addOption(
       option(
         "--keep-runs",
-        "copy adopted runs into OUT/runs, without weights and checkpoints",
+        "copy adopted runs, without weights and checkpoints, and measurements into OUT",
         "--adopt runs --keep-runs",
         false,
       ),
@@ -171,7 +171,7 @@ async function reproduce(names: readonly string[], given: GivenOptions): Promise
     ? await computeAll(open, measuring, options, namesOf(planned))
     : { whole: true, problems: [] };
   if (options.keepRuns) {
-    const count = await keepRuns(planned, findRuns(folders), { out, anyCode, code });
+    const count = await keepEvidence(planned, kept, findRuns(folders), { out, anyCode, code });
     say(`${count} runs were copied into ${folders[0]}`);
   }
   const after = findRuns(folders);

@@ -53,17 +53,22 @@ export function keepMeasurement(out: string, { key, command }: PlannedMeasuremen
     `comet ${command.join(" ")}`,
     "add --json, or run it alone and read its errors",
   );
-  const folder = join(out, "measurements");
-  try {
-    makeFolder(folder);
-  } catch (cause) {
-    throw refusal(folder, cause);
-  }
   const { code, commit }: Code = measuringCode();
   const kept: KeptMeasurement = {
     ...{ command, machine: machineOfThis(), code, commit },
     written: new Date().toISOString(),
     found,
   };
+  writeMeasurement(out, key, kept);
+}
+
+/** Throws a DiskError if it does not fit. */
+export function writeMeasurement(out: string, key: string, kept: KeptMeasurement): void {
+  const folder = join(out, "measurements");
+  try {
+    makeFolder(folder);
+  } catch (cause) {
+    throw refusal(folder, cause);
+  }
   writeAtomically(fileOf(out, key), `${JSON.stringify(kept)}\n`);
 }
