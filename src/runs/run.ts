@@ -8,7 +8,7 @@
  *   report.html     see report/
  *
  * The manifest is replaced as a whole (written beside it, then renamed), and the metrics only grow. So the part of a run
- * that is done can always be read, however the run ends.
+ * that is done can always be read, however the run ends. A copy that kept.ts makes has the first two alone, the second compressed.
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Result, resultVersion } from "../../src/experiments/result.js";
+import { readRun } from "../../src/runs/run.js";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const folder = join(root, "docs", "results");
@@ -29,6 +30,17 @@ test("a committed result is one of an experiment, with its page, its figures and
       for (const end of ["-light.svg", "-dark.svg", ".csv"])
         assert.ok(drawn.includes(`${figure.name}${end}`), `${name}/${figure.name}${end}`);
     }
+  }
+});
+
+test("a run that a committed result names in this repository is there, with all its records and the same weights", () => {
+  const named = results
+    .flatMap(({ runs }) => runs)
+    .filter(({ path }) => path?.startsWith("docs/results/runs/"));
+  assert.ok(named.length > 0);
+  for (const { path, weights, testAccuracy } of named) {
+    const { manifest } = readRun(join(root, path!));
+    assert.deepEqual([manifest.weights, manifest.testAccuracy], [weights, testAccuracy], path!);
   }
 });
 

@@ -26,7 +26,7 @@ import { computeAll } from "./compute.js";
 import { keepEvidence } from "./keep.js";
 import { keptMeasurement } from "./measurements.js";
 import { type PlannedExperiment, type PlannedMeasurement, planExperiments } from "./plan.js";
-import { checkRuns, checkScale } from "./replaced.js";
+import { checkScale, lostRuns } from "./replaced.js";
 
 interface ReproduceOptions extends SlurmFlags {
   on: "local" | "slurm";
@@ -176,10 +176,17 @@ async function reproduce(names: readonly string[], given: GivenOptions): Promise
   }
   const after = findRuns(folders);
   const command = ["comet", ...process.argv.slice(2)].join(" ");
-  for (const each of planned) checkRuns(out, each, after, anyCode, code);
   // What draws figures takes a while to load, and no other command needs it.
   const { writeIndex, writeResult } = await import("./written.js");
   for (const each of planned) {
+    const lost = lostRuns(out, each, after, anyCode, code);
+    if (lost.length > 0) {
+      const named = lost.map(({ label, seed }) => `${label}, seed ${seed}`).join("; ");
+      say(
+        `${join(out, each.experiment.name)}.json stays as it is, since a new one would lose its runs ${named}; name their folders with --adopt, run them to the end, or give another --out`,
+      );
+      continue;
+    }
     const { result, page } = await writeResult(each, after, kept, { out, anyCode, code, command });
     process.stdout.write(
       `${[result.name, ...result.notices, ...result.words, `page ${page}`].join("\n  ")}\n`,

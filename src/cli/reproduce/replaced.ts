@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { UsageError } from "../../error.js";
 import type { Experiment, Scale } from "../../experiments/experiment.js";
+import type { PlannedRun } from "../../experiments/planned-run.js";
 import { resultAt } from "../../experiments/result.js";
 import { type FoundRun, standingOf } from "../../experiments/standing.js";
 import type { Code } from "../../runs/code.js";
@@ -21,24 +22,15 @@ export function checkScale(out: string, experiments: readonly Experiment[], scal
   }
 }
 
-/** Throws a UsageError if the earlier result has a finished run that is found nowhere now. */
-export function checkRuns(
+/** The runs of the earlier result that had ended and are found nowhere now: a new result would lose them. */
+export function lostRuns(
   out: string,
   { experiment: { name }, runs }: PlannedExperiment,
   found: ReadonlyMap<string, readonly FoundRun[]>,
   anyCode: boolean,
   code: Code,
-): void {
+): PlannedRun[] {
   const before = resultAt(join(out, `${name}.json`))?.runs ?? [];
   const done = new Set(before.filter(({ status }) => status === "done").map(({ key }) => key));
-  const lost = runs.filter(
-    (run) => done.has(run.key) && standingOf(run, found, code, anyCode).kind === "missing",
-  );
-  if (lost.length === 0) return;
-  throw new UsageError({
-    where: join(out, `${name}.json`),
-    expected: `the runs that it has: ${lost.map(({ label, seed }) => `${label}, seed ${seed}`).join("; ")}`,
-    got: "no folder of theirs, so that the new result would lose them",
-    remedy: "name their folders with --adopt, run them again without --no-run, or give another --out",
-  });
+  return runs.filter((run) => done.has(run.key) && standingOf(run, found, code, anyCode).kind === "missing");
 }
